@@ -10,10 +10,12 @@ use std::error::Error;
 use std::fmt::Write;
 use std::time::Instant;
 
-use akidb_edge::change::{self, Scope};
-use akidb_edge::plan::{self, Settings};
+use akidb_edge::change::{self, DiffScope};
+use akidb_edge::plan::{self, PlanSettings};
 use akidb_edge::report;
-use akidb_edge::resource::{Desired, Found, Level, Observed, Origin, Owner, Record, Remembered, Standing};
+use akidb_edge::resource::{
+    Desired, Level, Observed, ObservedResource, Owner, ResourceOrigin, ResourceRecord, ResourceStatus, StackState,
+};
 use akidb_edge::{check, desired};
 
 const STEPS: usize = 10;
@@ -34,12 +36,12 @@ fn plan(each: usize) -> String {
 }
 
 /// Nothing is there, or everything as it is wanted.
-fn world(desired: &Desired, there: bool) -> (Remembered, Observed) {
-    let (mut remembered, mut observed) = (Remembered::default(), Observed::default());
-    remembered.stack.clone_from(&desired.stack);
+fn world(desired: &Desired, there: bool) -> (StackState, Observed) {
+    let (mut recorded, mut observed) = (StackState::default(), Observed::default());
+    recorded.stack.clone_from(&desired.stack);
     for (address, resource) in &desired.resources {
         let id = address.name().to_owned();
-        let found = Found {
+        let found = ObservedResource {
             id: id.clone(),
             spec: resource.spec.clone(),
             attributes: Default::default(),
@@ -47,7 +49,7 @@ fn world(desired: &Desired, there: bool) -> (Remembered, Observed) {
             extras: Vec::new(),
         };
         observed.seen.insert(address.clone(), Ok(there.then_some(found)));
-        let record = Record {
+        let record = ResourceRecord {
             kind: resource.kind,
             id: Some(id),
             generation: 0,
@@ -56,16 +58,16 @@ fn world(desired: &Desired, there: bool) -> (Remembered, Observed) {
             needs: resource.needs.clone(),
             step: resource.step.clone(),
             after: resource.after.clone(),
-            standing: Standing::Present,
+            standing: ResourceStatus::Present,
             pending: None,
             made_at: None,
-            origin: Origin::Made,
+            origin: ResourceOrigin::Made,
         };
         if there {
-            remembered.resources.insert(address.clone(), record);
+            recorded.resources.insert(address.clone(), record);
         }
     }
-    (remembered, observed)
+    (recorded, observed)
 }
 
 /// Milliseconds of some work, and what it gives.
@@ -87,17 +89,18 @@ fn row(each: usize) -> Result<(), Box<dyn Error>> {
     let file = folder.path().join("scale.yaml");
     std::fs::write(&file, plan(each))?;
     let name = file.display().to_string();
-    let (load, loaded) = timed(|| plan::load(&name, &Settings::default()));
+    let (load, loaded) = timed(|| plan::load(&name, &PlanSettings::default()));
     let loaded = loaded?;
     let (build, built) = timed(|| desired::build(&loaded, &Default::default()));
     let wanted = built?.desired;
     let (checks, found) = timed(|| check::all(&wanted, jiff::civil::date(2026, 11, 30)));
     let preview = |there: bool| {
-        let (remembered, observed) = world(&wanted, there);
+        let (recorded, observed) = world(&wanted, there);
         timed(|| {
             let changes =
-                change::diff(&wanted, &remembered, &observed, &Scope::default()).map_err(|refused| refused.len())?;
-            let text = report::changes_text(&changes, false, false, Level::Usable, &report::Omitted::default());
+                change::diff(&wanted, &recorded, &observed, &DiffScope::default()).map_err(|refused| refused.len())?;
+            let text =
+                report::changes_text(&changes, false, false, Level::Usable, &report::OmittedResources::default());
             Ok::<_, usize>((change::order(&changes).nodes.len(), text.lines().count()))
         })
     };

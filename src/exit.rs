@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::ledger::{Cause, LedgerError};
-use crate::plan::Problems;
-use crate::resource::{Fault, Shown, counted, shown};
+use crate::ledger::{BucketRefusal, LedgerError};
+use crate::plan::PlanErrors;
+use crate::resource::{Fault, SafeText, counted, shown};
 
 /// All that was asked for is done, or there was nothing to do.
 pub const DONE: u8 = 0;
@@ -21,26 +21,26 @@ pub struct Failure {
     /// The exit code.
     pub code: u8,
     /// What failed and why.
-    pub problem: Shown,
+    pub problem: SafeText,
     /// What to do next.
-    pub next_step: Shown,
+    pub next_step: SafeText,
     /// A fault of the program itself, not of what it was given.
     pub internal: bool,
 }
 
 impl Failure {
     /// Something went wrong while it was done.
-    pub fn error(problem: impl Into<Shown>, next_step: impl Into<Shown>) -> Self {
+    pub fn error(problem: impl Into<SafeText>, next_step: impl Into<SafeText>) -> Self {
         Self { code: ERROR, problem: problem.into(), next_step: next_step.into(), internal: false }
     }
 
     /// It was refused before anything was done.
-    pub fn refused(problem: impl Into<Shown>, next_step: impl Into<Shown>) -> Self {
+    pub fn refused(problem: impl Into<SafeText>, next_step: impl Into<SafeText>) -> Self {
         Self { code: REFUSED, ..Self::error(problem, next_step) }
     }
 
     /// As it is printed.
-    pub fn shown(&self) -> Shown {
+    pub fn shown(&self) -> SafeText {
         let mut text = self.problem.clone();
         if !self.next_step.is_empty() {
             text.push(shown!("\n  next: {}", self.next_step));
@@ -62,9 +62,9 @@ impl std::error::Error for Failure {}
 
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
-        let internal = fault.class == crate::resource::Class::Internal;
-        let again = || Shown::from("run the same command again");
-        let next_step = fault.next_step.as_ref().map_or_else(again, Shown::from);
+        let internal = fault.class == crate::resource::FaultClass::Internal;
+        let again = || SafeText::from("run the same command again");
+        let next_step = fault.next_step.as_ref().map_or_else(again, SafeText::from);
         Self { code: ERROR, problem: fault.shown(), next_step, internal }
     }
 }
@@ -96,34 +96,38 @@ impl From<LedgerError> for Failure {
 }
 
 /// What to do when a bucket refuses. Never another place for the state: a run there would begin from nothing.
-const fn of_bucket(cause: Cause) -> &'static str {
+const fn of_bucket(cause: BucketRefusal) -> &'static str {
     match cause {
-        Cause::Expired => "log in again (aws sso login, or new temporary credentials), then run the same command again",
-        Cause::Credentials => {
+        BucketRefusal::Expired => {
+            "log in again (aws sso login, or new temporary credentials), then run the same command again"
+        }
+        BucketRefusal::Credentials => {
             "log in (aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, then run the same \
              command again"
         }
-        Cause::Clock => "set the clock of this machine, then run the same command again",
-        Cause::NoBucket => {
+        BucketRefusal::Clock => "set the clock of this machine, then run the same command again",
+        BucketRefusal::NoBucket => {
             "correct the name in --state; if this stack was deployed before, restore its bucket; for a first run make it: \
              aws s3api create-bucket --bucket NAME (outside us-east-1: --create-bucket-configuration \
              LocationConstraint=REGION)"
         }
-        Cause::Name => "correct the name of the bucket in --state",
-        Cause::Denied => {
+        BucketRefusal::Name => "correct the name of the bucket in --state",
+        BucketRefusal::Denied => {
             "grant s3:ListBucket on the bucket and s3:GetObject, s3:PutObject, s3:DeleteObject on its objects; where it is \
              encrypted with a KMS key, kms:Decrypt and kms:GenerateDataKey on that key, too; then run the same command again"
         }
-        Cause::Key => {
+        BucketRefusal::Key => {
             "grant kms:Decrypt and kms:GenerateDataKey on the key of the bucket, and enable the key if it is disabled; then \
              run the same command again"
         }
-        Cause::Archived => {
+        BucketRefusal::Archived => {
             "restore the object (aws s3api restore-object), and take the journal out of the lifecycle rule that archives it"
         }
-        Cause::Unreachable => "check the network, the proxy and AWS_ENDPOINT_URL, then run the same command again",
-        Cause::Busy => "run the same command again to continue",
-        Cause::Other => "fix what the service reports, then run the same command again",
+        BucketRefusal::Unreachable => {
+            "check the network, the proxy and AWS_ENDPOINT_URL, then run the same command again"
+        }
+        BucketRefusal::Busy => "run the same command again to continue",
+        BucketRefusal::Other => "fix what the service reports, then run the same command again",
     }
 }
 
@@ -136,8 +140,8 @@ const DAMAGED: &str = "restore an undamaged copy: akidb-edge state push FILE --s
 const MISSING: &str = "restore it (aws s3api list-object-versions shows earlier versions in a bucket with versions), or put a \
      copy of the journal back: akidb-edge state push FILE --stack STACK --force; nothing was changed";
 
-impl From<Problems> for Failure {
-    fn from(problems: Problems) -> Self {
+impl From<PlanErrors> for Failure {
+    fn from(problems: PlanErrors) -> Self {
         let errors = counted(problems.0.len(), "error");
         Self::refused(shown!("the plan has {}\n{}", errors, problems.shown()), "")
     }
@@ -154,7 +158,7 @@ const REPORT_IT: &str = "this is a fault of akidb-edge itself: please report it 
 
 /// How a panic is reported: the place in the source, and its words when they are the program's own. Words that were put
 /// together at run time may quote what the program was given, and are left out.
-pub fn panic_words(panic: &std::panic::PanicHookInfo<'_>) -> Shown {
+pub fn panic_words(panic: &std::panic::PanicHookInfo<'_>) -> SafeText {
     let words = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("an unexpected value");
     let place = panic.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
     shown!(
@@ -166,12 +170,12 @@ pub fn panic_words(panic: &std::panic::PanicHookInfo<'_>) -> Shown {
 }
 
 /// What is printed when the program cannot start its threads.
-pub fn cannot_start(bad: &std::io::Error) -> Shown {
+pub fn cannot_start(bad: &std::io::Error) -> SafeText {
     shown!("error: the runtime cannot start: {}", bad)
 }
 
 /// What is printed when a part of the output did not arrive.
-pub fn output_lost(why: &str) -> Shown {
+pub fn output_lost(why: &str) -> SafeText {
     shown!("error: standard output could not be written: {}\n  next: free space there, or write elsewhere", why)
 }
 

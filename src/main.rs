@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     let log = tracing_subscriber::fmt()
         .with_env_filter(level)
         .with_ansi(false)
-        .with_writer(report::Log::default)
+        .with_writer(report::DebugLog::default)
         .without_time();
     // A closed stream ends the talk, never the work.
     log.log_internal_errors(false).init();

@@ -6,8 +6,8 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use crate::interrupts::Interrupts;
-use crate::provider::aws::{Access, CERTIFICATE_WAIT};
-use crate::provider::patience::Patience;
+use crate::provider::aws::{AwsAccess, CERTIFICATE_WAIT};
+use crate::provider::retry::RetryPolicy;
 
 /// Environment variables that set plan variables begin like this.
 const VARIABLE_PREFIX: &str = "AKIDB_EDGE_VAR_";
@@ -20,9 +20,9 @@ pub struct Session {
     /// On which machine.
     pub host: String,
     /// How the account is reached.
-    pub access: Access,
+    pub access: AwsAccess,
     /// How long a service in trouble is tried.
-    pub patience: Patience,
+    pub retry_policy: RetryPolicy,
     /// How long a certificate that is not validated is waited for.
     pub certificate_wait: Duration,
     /// Plan variables from the environment.
@@ -34,7 +34,7 @@ pub struct Session {
     /// Whether only failures are to be said.
     pub quiet: bool,
     /// Whether colours are wanted.
-    pub colour: bool,
+    pub color: bool,
     /// The command line, to say how to go on. It may hold values that nobody else should see: it is never written down.
     pub again: String,
     /// Signals that ask the process to end.
@@ -45,25 +45,25 @@ pub struct Session {
 
 impl Session {
     /// Looks around.
-    pub fn read(no_colour: bool, route53_per_second: f64, patience: Duration) -> Self {
+    pub fn read(no_color: bool, route53_per_second: f64, retry_policy: Duration) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let variables =
             env::vars().filter_map(|(key, value)| Some((key.strip_prefix(VARIABLE_PREFIX)?.to_owned(), value)));
         Self {
             user: user(),
             host: gethostname::gethostname().to_string_lossy().into_owned(),
-            access: Access {
+            access: AwsAccess {
                 region: None,
                 endpoint: None,
                 route53_per_second: (route53_per_second > 0.0).then_some(route53_per_second),
             },
-            patience: Patience::of(patience),
+            retry_policy: RetryPolicy::of(retry_policy),
             certificate_wait: CERTIFICATE_WAIT,
             variables: variables.collect(),
             terminal,
             can_ask: terminal && std::io::stdin().is_terminal(),
             quiet: false,
-            colour: has_colors(terminal, no_colour),
+            color: has_colors(terminal, no_color),
             again: std::iter::once("akidb-edge".to_owned()).chain(env::args().skip(1)).collect::<Vec<_>>().join(" "),
             interrupts: Interrupts::default(),
             width: console::Term::stdout().size_checked().map_or(u16::MAX, |(_, columns)| columns),

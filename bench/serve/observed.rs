@@ -10,11 +10,11 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use akidb_edge::inference::event::{BatchRun, Listener};
-use akidb_edge::serve::log::{Level, Log, Shape};
-use akidb_edge::serve::metrics::{Metrics, Request};
-use akidb_edge::serve::trace::story::Story;
-use akidb_edge::serve::trace::{TraceSettings, Tracer, Whole};
+use akidb_edge::inference::observer::{BatchRun, InferenceObserver};
+use akidb_edge::serve::log::{LogFormat, LogLevel, LogWriter};
+use akidb_edge::serve::metrics::{EndedRequest, Metrics};
+use akidb_edge::serve::trace::request_trace::RequestTrace;
+use akidb_edge::serve::trace::{EndedSpan, TraceSettings, Tracer};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::response::Response;
@@ -70,7 +70,7 @@ fn busy() -> Result<Duration, Fault> {
 /// What the server counts of one request.
 fn count(metrics: &Metrics) {
     let part = Duration::from_micros(100);
-    let request = Request { model: MODEL, code: None, texts: 1, took: 5 * part, tokenising: part, waited: part };
+    let request = EndedRequest { model: MODEL, code: None, texts: 1, took: 5 * part, tokenizing: part, waited: part };
     metrics.enter(MODEL).end(&request);
     metrics.response("/api/v1/embed", 200);
     let batch = BatchRun {
@@ -91,24 +91,24 @@ fn trace(tracer: &Tracer) {
     let begun = tracer.begin(&HeaderMap::new());
     let Some(begun) = begun.as_ref().filter(|begun| tracer.records(Some(begun))) else { return };
     let (now, part) = (Instant::now(), Duration::from_micros(100));
-    let story = Story {
+    let request_trace = RequestTrace {
         model: MODEL.to_owned(),
         texts: 1,
         tokens: 10,
         code: None,
         began: now,
-        tokenising: part,
+        tokenizing: part,
         waited: part,
         ended: now,
     };
-    tracer.record(Whole {
+    tracer.record(EndedSpan {
         begun,
         method: "POST",
         route: "/api/v1/embed",
         status: 200,
         grpc: None,
         id: "0190b0a1-0000-7000-8000-000000000000",
-        story: Some(&story),
+        request_trace: Some(&request_trace),
     });
 }
 
@@ -132,7 +132,7 @@ async fn main() -> Result<(), Fault> {
     let rate = numbers.next().transpose()?.unwrap_or(2000);
     let time = Duration::from_secs(numbers.next().transpose()?.unwrap_or(10).into());
     let metrics = Arc::new(Metrics::new());
-    let log = Arc::new(Log::new(Level::Error, Shape::Json, metrics.log_lines_dropped.clone()));
+    let log = Arc::new(LogWriter::new(LogLevel::Error, LogFormat::Json, metrics.log_lines_dropped.clone()));
     let (region, cluster) = ("eu-central-1".to_owned(), "bench".to_owned());
     let settings = TraceSettings { collector: Some(collector()?), share: 0.1, region, cluster, environment: None };
     let tracer = Tracer::new(&settings, &metrics, &log)?;

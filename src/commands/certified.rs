@@ -9,7 +9,7 @@ use crate::edge::signature::verify;
 use crate::edge::unpack::{UnpackFault, about};
 use crate::exit::Failure;
 use crate::plan::edge::{CodePlan, FunctionPlan, ParityPlan};
-use crate::plan::{Plan, Work};
+use crate::plan::{Plan, StepConfig};
 use crate::resource::shown;
 
 const NEXT: &str = "certify the package: akidb-edge models certify; then name the file and its key below parity";
@@ -26,7 +26,7 @@ pub fn seconds_since_1970() -> i64 {
 /// What is missing.
 pub fn need_parity(plan: &Plan, now: i64) -> Result<(), Failure> {
     for step in &plan.steps {
-        let Work::EdgeFunction(edge) = &step.work else { continue };
+        let StepConfig::EdgeFunction(edge) = &step.work else { continue };
         for (name, function) in &edge.functions {
             of_function(name, function, now)?;
         }

@@ -6,7 +6,7 @@ use super::Context;
 use crate::cli::Cli;
 use crate::exit::{self, Failure};
 use crate::report;
-use crate::resource::Shown;
+use crate::resource::SafeText;
 
 /// Prints completions: akidb-edge completions bash > /etc/bash_completion.d/akidb-edge
 #[derive(Debug, clap::Args)]
@@ -24,10 +24,10 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "akidb-edge", &mut text);
     let text = String::from_utf8_lossy(&text);
-    if context.voice.json {
-        context.voice.json("completions", &serde_json::json!({"shell": args.shell.to_string(), "text": text}));
+    if context.printer.json {
+        context.printer.json("completions", &serde_json::json!({"shell": args.shell.to_string(), "text": text}));
     } else {
-        report::put(Shown::document(text.trim_end()));
+        report::put(SafeText::document(text.trim_end()));
     }
     Ok(exit::DONE)
 }

@@ -5,20 +5,21 @@ use std::path::PathBuf;
 
 use super::Context;
 use super::certified::{need_parity, seconds_since_1970};
-use super::full;
+use super::holding_data;
 use super::iam_policy;
-use super::jetson::{Unnamed, need_devices, say_who_is_replaced};
-use super::kept;
-use super::order::{Choice, Order, Part};
-use super::saved::{self, SavedPlan};
-use super::walk::{
-    self, AccessArgs, Allowed, EmptyArgs, Journals, PlanArgs, Request, RunArgs, Seen, Verb, Wanted, Worlds,
+use super::jetson::{UnnamedDevices, need_devices, say_who_is_replaced};
+use super::plan_file::{self, SavedPlan};
+use super::retained;
+use super::selection::{RunSelection, SelectedPart, Selection};
+use super::workflow::{
+    self, AccessArgs, AllowedChanges, EmptyBucketsArgs, Journals, Operation, PlanArgs, Platforms, RunArgs, RunRequest,
+    RunTarget, RunView,
 };
-use crate::change::{Outside, Scope};
-use crate::desired::{Built, jetson};
+use crate::change::{DiffScope, OutsideResources};
+use crate::desired::{DesiredStack, jetson};
 use crate::exit::Failure;
 use crate::plan::Plan;
-use crate::resource::{Address, Changes, Owner, Remembered, RunPurpose, Shown, shown};
+use crate::resource::{Address, Changes, Owner, RunPurpose, SafeText, StackState, shown};
 
 /// Make the stack what the plan says: show the difference, ask, do it. A second run has nothing to do.
 #[derive(Debug, clap::Args)]
@@ -32,7 +33,7 @@ pub struct Args {
     #[command(flatten)]
     run: RunArgs,
     #[command(flatten)]
-    empty: EmptyArgs,
+    empty: EmptyBucketsArgs,
     /// Save what would be done to a file, for `deploy FILE.plan.json`; do nothing
     #[arg(long, value_name = "FILE.plan.json")]
     out: Option<PathBuf>,
@@ -85,10 +86,10 @@ pub struct WithDevices {
 /// What failed, why, and the next step.
 pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     if let Some(file) = args.what.as_ref().filter(|what| what.ends_with(".json")) {
-        return saved::apply(file, &args.run, &args.with, context).await;
+        return plan_file::apply(file, &args.run, &args.with, context).await;
     }
     if let Some(file) = &args.out {
-        saved::may_write(file, args.force)?;
+        plan_file::may_write(file, args.force)?;
     }
     let plan = args.with.plan(args.plan.load(&context.session)?, context)?;
     if args.print_iam_policy {
@@ -102,9 +103,9 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     need_parity(&plan, seconds_since_1970())?;
     let mut targets = args.target;
     targets.extend(args.what);
-    let order = Order {
+    let order = RunSelection {
         plan,
-        chosen: Choice { targets, excluded: args.exclude, ..Choice::default() },
+        chosen: Selection { targets, excluded: args.exclude, ..Selection::default() },
         request: args.request.into_iter().collect(),
         adopt: args.adopt.into_iter().collect(),
         command,
@@ -157,7 +158,7 @@ pub fn need_requests(plan: &Plan, requested: &[String]) -> Result<(), Failure> {
     };
     let waiting: Vec<&str> = plan.steps.iter().filter(|step| step.on_request).map(|step| step.id.as_str()).collect();
     let next = match waiting.as_slice() {
-        [] => Shown::from("leave --request out: the plan has no step on request"),
+        [] => SafeText::from("leave --request out: the plan has no step on request"),
         all => shown!("the steps on request: {}", all.join(", ")),
     };
     let problem = match plan.step(unknown) {
@@ -172,17 +173,17 @@ pub fn need_requests(plan: &Plan, requested: &[String]) -> Result<(), Failure> {
 /// # Errors
 /// What failed, why, and the next step.
 pub async fn carry_out(
-    order: Order,
+    order: RunSelection,
     run: &RunArgs,
     access: Option<&AccessArgs>,
     context: &Context,
 ) -> Result<u8, Failure> {
-    let worlds = Worlds::of_account(context).await?;
-    let worlds = match access {
-        Some(access) => worlds.and_devices(access),
-        None => worlds,
+    let platforms = Platforms::of_account(context).await?;
+    let platforms = match access {
+        Some(access) => platforms.and_devices(access),
+        None => platforms,
     };
-    let request = Request {
+    let request = RunRequest {
         stack: order.plan.stack.clone(),
         devices: access.map(|_| jetson::stack(&order.plan)),
         command: order.command.clone(),
@@ -190,15 +191,15 @@ pub async fn carry_out(
         run,
         plan: Some(order.plan.file.clone()),
         only_looks: run.dry_run || order.out.is_some(),
-        emptying: full::ADD,
+        emptying: holding_data::ADD,
     };
-    let mut deploying = Deploying { order: &order, run, at_hand: BTreeSet::new(), made: Vec::new() };
-    walk::carry_out(&request, worlds, &mut deploying, context).await
+    let mut deploying = DeployOperation { order: &order, run, at_hand: BTreeSet::new(), made: Vec::new() };
+    workflow::carry_out(&request, platforms, &mut deploying, context).await
 }
 
 /// A plan on its way into the world.
-struct Deploying<'a> {
-    order: &'a Order,
+struct DeployOperation<'a> {
+    order: &'a RunSelection,
     run: &'a RunArgs,
     /// Hashes of the content that is at hand.
     at_hand: BTreeSet<String>,
@@ -206,36 +207,36 @@ struct Deploying<'a> {
     made: Vec<Vec<u8>>,
 }
 
-impl Verb for Deploying<'_> {
-    async fn wants(&mut self, journals: &Journals, context: &Context) -> Result<Wanted, Failure> {
+impl Operation for DeployOperation<'_> {
+    async fn wants(&mut self, journals: &Journals, context: &Context) -> Result<RunTarget, Failure> {
         let order = self.order;
-        let remembered = journals.remembered();
+        let recorded = journals.recorded();
         // Steps of an older plan that this one does not know any more are forgotten with it.
         let known = |step: &&String| order.plan.step(step).is_some();
         let requested: BTreeSet<String> =
-            remembered.requested.iter().filter(known).chain(&order.request).cloned().collect();
+            recorded.requested.iter().filter(known).chain(&order.request).cloned().collect();
         let built = if journals.devices().is_some() {
-            walk::together(&order.plan, &requested, &context.voice)?
+            workflow::together(&order.plan, &requested, &context.printer)?
         } else {
-            walk::build(&order.plan, &requested, &context.voice)?
+            workflow::build(&order.plan, &requested, &context.printer)?
         };
-        walk::need_files(&built)?;
-        let Part { only, moves, remembered, outside } = order.chosen.part(&built, remembered)?;
+        workflow::need_files(&built)?;
+        let SelectedPart { only, moves, recorded, outside } = order.chosen.part(&built, recorded)?;
         // `route` and a fallback are about a part by themselves.
-        let mut unselected = if order.purpose == RunPurpose::Deploy { outside } else { Outside::default() };
-        let mut scope = Scope { only, adopt: order.adopt.clone(), moves, ..Scope::default() };
-        let unnamed = unnamed(journals, &built, &remembered)?;
-        unnamed.leave_out(&mut scope, &mut unselected, &built.desired, &remembered);
+        let mut unselected = if order.purpose == RunPurpose::Deploy { outside } else { OutsideResources::default() };
+        let mut scope = DiffScope { only, adopt: order.adopt.clone(), moves, ..DiffScope::default() };
+        let unnamed = unnamed(journals, &built, &recorded)?;
+        unnamed.leave_out(&mut scope, &mut unselected, &built.desired, &recorded);
         need_addresses(order, &built, &scope)?;
-        walk::need_changeable(&built.desired, &remembered, &scope)?;
-        kept::keep_artefacts(&context.global, &built.desired, &built.artefacts, self.run.dry_run)?;
-        self.at_hand = built.artefacts.iter().map(|(sha256, _, _)| sha256.to_owned()).collect();
+        workflow::need_changeable(&built.desired, &recorded, &scope)?;
+        retained::keep_artifacts(&context.global, &built.desired, &built.artifacts, self.run.dry_run)?;
+        self.at_hand = built.artifacts.iter().map(|(sha256, _, _)| sha256.to_owned()).collect();
         if order.out.is_some() {
-            self.made = kept::made_in_memory(&built.artefacts);
+            self.made = retained::made_in_memory(&built.artifacts);
         }
-        Ok(Wanted {
+        Ok(RunTarget {
             built,
-            remembered,
+            recorded,
             scope,
             requested,
             fallback: order.fallback.clone(),
@@ -244,11 +245,11 @@ impl Verb for Deploying<'_> {
             unnamed: unnamed.names(),
             remarks: journals.devices().and_then(|devices| unnamed.remark(devices.stack())).into_iter().collect(),
             again: context.session.again.clone(),
-            ..Wanted::default()
+            ..RunTarget::default()
         })
     }
 
-    fn seen(&mut self, _wanted: &mut Wanted, seen: &Seen, _context: &Context) -> Result<(), Failure> {
+    fn seen(&mut self, _wanted: &mut RunTarget, seen: &RunView, _context: &Context) -> Result<(), Failure> {
         if self.order.out.is_none() || seen.left.is_empty() {
             return Ok(());
         }
@@ -258,15 +259,15 @@ impl Verb for Deploying<'_> {
         ))
     }
 
-    fn differs(&mut self, changes: &mut Changes, _wanted: &Wanted, context: &Context) -> Result<(), Failure> {
+    fn differs(&mut self, changes: &mut Changes, _wanted: &RunTarget, context: &Context) -> Result<(), Failure> {
         say_what_is_not_adopted(&self.order.adopt, changes, context);
-        for remark in kept::not_to_be_undone(changes, &self.at_hand, &context.global, &self.order.plan.stack) {
-            context.voice.remark(remark);
+        for remark in retained::not_to_be_undone(changes, &self.at_hand, &context.global, &self.order.plan.stack) {
+            context.printer.remark(remark);
         }
         Ok(())
     }
 
-    async fn allowed(&mut self, allowed: &Allowed<'_>) -> Result<(), Failure> {
+    async fn allowed(&mut self, allowed: &AllowedChanges<'_>) -> Result<(), Failure> {
         let Some(file) = &self.order.out else { return Ok(()) };
         let saved = SavedPlan::new(allowed, &self.order.plan, &self.made, self.run.empty_buckets);
         saved.write(file, allowed.journals.own()).await
@@ -274,21 +275,21 @@ impl Verb for Deploying<'_> {
 }
 
 /// The devices that a run over them leaves as they are.
-fn unnamed(journals: &Journals, built: &Built, remembered: &Remembered) -> Result<Unnamed, Failure> {
-    let Some(devices) = journals.devices() else { return Ok(Unnamed::default()) };
-    let unnamed = Unnamed::of(&built.desired, remembered);
-    unnamed.refuse_renamed(&built.desired, remembered, devices.stack())?;
-    unnamed.refuse_other_server(&built.desired, remembered, devices.stack())?;
+fn unnamed(journals: &Journals, built: &DesiredStack, recorded: &StackState) -> Result<UnnamedDevices, Failure> {
+    let Some(devices) = journals.devices() else { return Ok(UnnamedDevices::default()) };
+    let unnamed = UnnamedDevices::of(&built.desired, recorded);
+    unnamed.refuse_renamed(&built.desired, recorded, devices.stack())?;
+    unnamed.refuse_other_server(&built.desired, recorded, devices.stack())?;
     Ok(unnamed)
 }
 
 /// Refuses what would silently be left out: a thing to take up, or a step, outside of what this run works on.
-fn need_addresses(order: &Order, built: &Built, scope: &Scope) -> Result<(), Failure> {
+fn need_addresses(order: &RunSelection, built: &DesiredStack, scope: &DiffScope) -> Result<(), Failure> {
     if let Some(unknown) = order.adopt.iter().find(|address| !built.desired.resources.contains_key(*address)) {
         let like = |known: &&Address| known.area() == unknown.area() || known.kind_name() == unknown.kind_name();
         let near: Vec<&str> = built.desired.resources.keys().filter(like).take(5).map(Address::as_str).collect();
         let next = match near.as_slice() {
-            [] => Shown::from("name an address that deploy --dry-run lists"),
+            [] => SafeText::from("name an address that deploy --dry-run lists"),
             near => shown!("name an address of the plan, such as {}", near.join(", ")),
         };
         return Err(Failure::refused(shown!("the plan has no {} to adopt anything for", unknown), next));
@@ -320,6 +321,6 @@ fn say_what_is_not_adopted(adopt: &BTreeSet<Address>, changes: &Changes, context
             Some(None) => "nothing is there yet",
             _ => continue,
         };
-        context.voice.remark(shown!("--adopt {} takes nothing up: {}", address, why));
+        context.printer.remark(shown!("--adopt {} takes nothing up: {}", address, why));
     }
 }

@@ -3,18 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Context;
-use super::full;
+use super::hints;
+use super::holding_data;
 use super::imported;
 use super::jetson::refuse_shared;
-use super::order::{Choice, Part};
-use super::unknown;
-use super::walk::{self, BothArgs, EmptyArgs, Journals, PlanArgs, Request, RunArgs, Verb, Wanted, Worlds};
-use crate::change::{self, Scope};
-use crate::desired::{self, Built};
+use super::selection::{SelectedPart, Selection};
+use super::workflow::{
+    self, BothStacksArgs, EmptyBucketsArgs, Journals, Operation, PlanArgs, Platforms, RunArgs, RunRequest, RunTarget,
+};
+use crate::change::{self, DiffScope};
+use crate::desired::{self, DesiredStack};
 use crate::exit::Failure;
 use crate::plan::Plan;
 use crate::report;
-use crate::resource::{Address, Changes, Desired, Remembered, RunPurpose, shown};
+use crate::resource::{Address, Changes, Desired, RunPurpose, StackState, shown};
 
 /// Remove the stack: in order, resumable; what will not go yet is left for a later run (exit code 2).
 #[derive(Debug, clap::Args)]
@@ -27,7 +29,7 @@ pub struct Args {
     #[command(flatten)]
     run: RunArgs,
     #[command(flatten)]
-    empty: EmptyArgs,
+    empty: EmptyBucketsArgs,
     /// Only these addresses, and everything that needs them
     #[arg(long, value_name = "ADDRESS")]
     target: Vec<String>,
@@ -35,7 +37,7 @@ pub struct Args {
     #[arg(long, value_name = "ADDRESS")]
     delete_imported: Vec<Address>,
     #[command(flatten)]
-    both: BothArgs,
+    both: BothStacksArgs,
 }
 
 /// Destroys.
@@ -51,13 +53,13 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
         Some(devices) => format!("it names the stack, and what goes is in the journals of {stack} and {devices}"),
         None => format!("it names the stack, and what goes is in the journal of {stack}"),
     };
-    args.plan.say_what_variables_do(&context.voice, &goes_by);
+    args.plan.say_what_variables_do(&context.printer, &goes_by);
     if devices.is_none() {
-        walk::no_devices(context, &stack, "uninstall").await?;
+        workflow::no_devices(context, &stack, "uninstall").await?;
     }
-    let worlds = args.both.worlds(Worlds::of_account(context).await?);
-    need_known(&stack, devices.as_deref(), plan.as_ref(), &worlds, context).await?;
-    let request = Request {
+    let platforms = args.both.platforms(Platforms::of_account(context).await?);
+    need_known(&stack, devices.as_deref(), plan.as_ref(), &platforms, context).await?;
+    let request = RunRequest {
         command: args.command(&stack),
         stack,
         devices,
@@ -65,9 +67,10 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
         run: &args.run,
         plan: None,
         only_looks: args.run.dry_run,
-        emptying: full::ADD,
+        emptying: holding_data::ADD,
     };
-    walk::carry_out(&request, worlds, &mut Removal { args: &args, along: BTreeMap::new() }, context).await
+    workflow::carry_out(&request, platforms, &mut DestroyOperation { args: &args, along: BTreeMap::new() }, context)
+        .await
 }
 
 impl Args {
@@ -88,65 +91,65 @@ async fn need_known(
     stack: &str,
     devices: Option<&str>,
     plan: Option<&Plan>,
-    worlds: &Worlds<'_>,
+    platforms: &Platforms<'_>,
     context: &Context,
 ) -> Result<(), Failure> {
-    let Some(connection) = worlds.account() else { return Ok(()) };
+    let Some(connection) = platforms.account() else { return Ok(()) };
     let mut missing = Vec::new();
     for stack in std::iter::once(stack).chain(devices) {
-        if unknown::known(stack, context, connection).await?.sequence == 0 {
+        if hints::known(stack, context, connection).await?.sequence == 0 {
             missing.push(stack);
         }
     }
     if missing.len() <= usize::from(devices.is_some()) {
         for stack in missing {
-            context.voice.remark(unknown::words(stack, context));
+            context.printer.remark(hints::words(stack, context));
         }
         return Ok(());
     }
     let wanted = plan.and_then(|plan| desired::build(plan, &BTreeSet::new()).ok());
-    let marked = unknown::marked(stack, wanted.as_ref().map(|built| &built.desired), connection).await?;
-    Err(unknown::refusal(stack, Some(&marked), context))
+    let marked = hints::marked(stack, wanted.as_ref().map(|built| &built.desired), connection).await?;
+    Err(hints::refusal(stack, Some(&marked), context))
 }
 
 /// A stack, or a part of it, on its way out.
-struct Removal<'a> {
+struct DestroyOperation<'a> {
     args: &'a Args,
     /// What was not named and goes all the same, each with what it needs.
     along: BTreeMap<Address, Address>,
 }
 
-impl Verb for Removal<'_> {
-    async fn wants(&mut self, journals: &Journals, context: &Context) -> Result<Wanted, Failure> {
+impl Operation for DestroyOperation<'_> {
+    async fn wants(&mut self, journals: &Journals, context: &Context) -> Result<RunTarget, Failure> {
         let mut nothing = Desired::new(journals.own().stack());
         nothing.devices = journals.devices().map(|devices| devices.stack().to_owned());
-        let built = Built { desired: nothing, ..Built::default() };
-        let choice = Choice { targets: self.args.target.clone(), exactly: true, ..Choice::default() };
-        let remembered = change::needs_by_name(journals.remembered());
-        let Part { only: named, remembered, .. } = choice.part(&built, remembered)?;
-        self.along = named.as_ref().map(|named| change::dependents(&remembered, named)).unwrap_or_default();
+        let built = DesiredStack { desired: nothing, ..DesiredStack::default() };
+        let choice = Selection { targets: self.args.target.clone(), exactly: true, ..Selection::default() };
+        let recorded = change::needs_by_name(journals.recorded());
+        let SelectedPart { only: named, recorded, .. } = choice.part(&built, recorded)?;
+        self.along = named.as_ref().map(|named| change::dependents(&recorded, named)).unwrap_or_default();
         let only = named.map(|named| named.into_iter().chain(self.along.keys().cloned()).collect());
-        let delete_imported = imported::named(&self.args.delete_imported, &remembered)?;
-        let scope = Scope { only, delete_imported, ..Scope::default() };
+        let delete_imported = imported::named(&self.args.delete_imported, &recorded)?;
+        let scope = DiffScope { only, delete_imported, ..DiffScope::default() };
         need_in_scope(&scope)?;
         if let Some(devices) = journals.devices() {
-            let leaving = remembered.resources.keys().filter(|address| scope.covers(address));
-            refuse_shared(&leaving.cloned().collect(), &built.desired, &remembered, devices.stack())?;
+            let leaving = recorded.resources.keys().filter(|address| scope.covers(address));
+            refuse_shared(&leaving.cloned().collect(), &built.desired, &recorded, devices.stack())?;
         }
-        Ok(Wanted { built, remembered, scope, again: context.session.again.clone(), ..Wanted::default() })
+        Ok(RunTarget { built, recorded, scope, again: context.session.again.clone(), ..RunTarget::default() })
     }
 
-    fn differs(&mut self, changes: &mut Changes, _wanted: &Wanted, context: &Context) -> Result<(), Failure> {
+    fn differs(&mut self, changes: &mut Changes, _wanted: &RunTarget, context: &Context) -> Result<(), Failure> {
         say_why(changes, &self.along);
         if self.args.run.empty_buckets && !changes.is_empty() {
-            context.voice.remark("the data in what goes is deleted for good: objects, old versions, messages, what is in namespaces, volumes");
+            context.printer.remark("the data in what goes is deleted for good: objects, old versions, messages, what is in namespaces, volumes");
         }
         imported::say_what_stays(changes, context);
         Ok(())
     }
 
     fn ended(&mut self, journals: &Journals, context: &Context) {
-        say_what_is_left(&journals.remembered(), context);
+        say_what_is_left(&journals.recorded(), context);
     }
 }
 
@@ -161,7 +164,7 @@ fn say_why(changes: &mut Changes, along: &BTreeMap<Address, Address>) {
 }
 
 /// Refuses the name of an imported resource that this run does not reach.
-fn need_in_scope(scope: &Scope) -> Result<(), Failure> {
+fn need_in_scope(scope: &DiffScope) -> Result<(), Failure> {
     match scope.delete_imported.iter().find(|address| !scope.covers(address)) {
         None => Ok(()),
         Some(outside) => Err(Failure::refused(
@@ -172,14 +175,18 @@ fn need_in_scope(scope: &Scope) -> Result<(), Failure> {
 }
 
 /// A destroy that leaves something is partial, and its last line says so.
-fn say_what_is_left(left: &Remembered, context: &Context) {
-    let all: Vec<String> =
-        left.resources.keys().chain(left.leftovers.iter().map(|left| &left.address)).map(ToString::to_string).collect();
+fn say_what_is_left(left: &StackState, context: &Context) {
+    let all: Vec<String> = left
+        .resources
+        .keys()
+        .chain(left.pending_deletions.iter().map(|left| &left.address))
+        .map(ToString::to_string)
+        .collect();
     if all.is_empty() {
         return;
     }
     let more = if all.len() > 5 { format!(" and {} more", all.len() - 5) } else { String::new() };
     let first: Vec<&str> = all.iter().take(5).map(String::as_str).collect();
     let things = report::counted(all.len(), "resource");
-    context.voice.data(shown!("partial: {} of the stack left: {}{}", things, first.join(", "), more));
+    context.printer.data(shown!("partial: {} of the stack left: {}{}", things, first.join(", "), more));
 }

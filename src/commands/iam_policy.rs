@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::doctor;
-use super::walk;
+use super::workflow;
 use crate::exit::{self, Failure};
 use crate::plan::Plan;
 use crate::provider::aws::{MOST_OF_A_POLICY, boundaries, parts_of_policy, size_of_policy};
@@ -16,7 +16,7 @@ use crate::resource::{Desired, shown};
 /// The graph of a plan, steps on request included.
 fn whole(plan: &Plan, context: &Context) -> Result<Desired, Failure> {
     let every: BTreeSet<String> = plan.steps.iter().map(|step| step.id.clone()).collect();
-    Ok(walk::build(plan, &every, &context.voice)?.desired)
+    Ok(workflow::build(plan, &every, &context.printer)?.desired)
 }
 
 /// Prints what the tool must be allowed to do for this plan.
@@ -26,13 +26,13 @@ fn whole(plan: &Plan, context: &Context) -> Result<Desired, Failure> {
 pub fn print(plan: &Plan, context: &Context) -> Result<u8, Failure> {
     let policy = doctor::needed(&whole(plan, context)?, "*", &context.global.state);
     let parts = parts_of_policy(&policy);
-    if context.voice.json {
-        context.voice.json("iam-policy", &json!({"policy": policy, "managed_policies": parts}));
+    if context.printer.json {
+        context.printer.json("iam-policy", &json!({"policy": policy, "managed_policies": parts}));
         return Ok(exit::DONE);
     }
     report::put_json(&policy);
     if parts.len() > 1 {
-        context.voice.remark(shown!(
+        context.printer.remark(shown!(
             "it has {} characters: an inline policy of a role takes 10,240, a managed policy {}; \
              --json divides it into {} managed policies (managed_policies)",
             size_of_policy(&policy),
@@ -55,8 +55,8 @@ pub fn print_boundary(plan: &Plan, context: &Context) -> Result<u8, Failure> {
             "write role_boundary: NAME in the step that replicates buckets",
         ));
     }
-    if context.voice.json {
-        context.voice.json("iam-boundary", &json!({"boundaries": all}));
+    if context.printer.json {
+        context.printer.json("iam-boundary", &json!({"boundaries": all}));
         return Ok(exit::DONE);
     }
     let names: Vec<&str> = all.keys().map(String::as_str).collect();

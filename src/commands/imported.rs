@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 
 use super::Context;
 use crate::exit::Failure;
-use crate::resource::{Action, Address, Change, Changes, Origin, Remembered, shown};
+use crate::resource::{Action, Address, Change, Changes, ResourceOrigin, StackState, shown};
 
 /// The imported resources that are to be deleted, each named by its whole address.
 ///
 /// # Errors
 /// When one of them is not in the state, or was not imported.
-pub fn named(named: &[Address], remembered: &Remembered) -> Result<BTreeSet<Address>, Failure> {
+pub fn named(named: &[Address], recorded: &StackState) -> Result<BTreeSet<Address>, Failure> {
     for address in named {
         let next = "akidb-edge state list shows the addresses and which of them were imported";
-        let Some(record) = remembered.resources.get(address) else {
+        let Some(record) = recorded.resources.get(address) else {
             return Err(Failure::refused(shown!("--delete-imported {}: the state has no {}", address, address), next));
         };
         if !record.is_imported() {
@@ -27,7 +27,7 @@ pub fn named(named: &[Address], remembered: &Remembered) -> Result<BTreeSet<Addr
 /// What a destroy leaves standing because the stack did not make it.
 pub fn say_what_stays(changes: &Changes, context: &Context) {
     let stays = |change: &&Change| {
-        change.action == Action::Forget && change.found.is_some() && change.origin == Origin::Imported
+        change.action == Action::Forget && change.found.is_some() && change.origin == ResourceOrigin::Imported
     };
     let staying: Vec<String> = changes
         .items
@@ -36,7 +36,7 @@ pub fn say_what_stays(changes: &Changes, context: &Context) {
         .map(|change| format!("{} ({})", change.address, change.found.as_ref().map_or("", |found| &found.id)))
         .collect();
     if !staying.is_empty() {
-        context.voice.remark(shown!(
+        context.printer.remark(shown!(
             "left: imported, not made by this stack: {}; --delete-imported ADDRESS deletes one of them in the same run. Settings \
              that deploys gave them stay: to have those of a state import back, roll back to its revision first",
             staying.join(", ")

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::exit::{self, Failure};
-use crate::provider::device::{Shown, known_host};
+use crate::provider::device::{HostKeyQuery, known_host};
 use crate::report;
 use crate::resource::shown;
 
@@ -28,7 +28,7 @@ pub struct Args {
 /// When what was shown cannot be written down.
 pub fn run(args: &Args) -> Result<u8, Failure> {
     let [reason, host, kind, fingerprint, key] = args.shown.as_slice() else { return Ok(exit::ERROR) };
-    let shown = Shown {
+    let shown = HostKeyQuery {
         reason: reason.clone(),
         host: host.clone(),
         kind: kind.clone(),

@@ -1,38 +1,38 @@
 //! The verbs. Each one parses, calls the rooms in order, and returns an exit code.
 
-mod again;
-mod asking;
 mod certified;
 pub mod completions;
-pub mod compose;
+mod confirm;
 pub mod deploy;
 pub mod destroy;
 pub mod doctor;
 pub mod edge;
-mod extended;
-mod full;
+mod forgotten;
+mod hints;
+mod holding_data;
 mod iam_policy;
 mod imported;
 pub mod jetson;
-mod kept;
 pub mod known_host;
+mod later_plans;
 #[cfg(feature = "serve")]
 pub mod models;
-mod order;
+pub mod option_rules;
+mod plan_file;
 pub mod report;
+mod retained;
 pub mod rollback;
 pub mod route;
-mod saved;
+mod selection;
 #[cfg(feature = "serve")]
 pub mod serve;
 pub mod state;
 pub mod status;
 #[cfg(feature = "serve")]
 pub mod try_model;
-mod unknown;
 mod usage;
 pub mod validate;
-mod walk;
+mod workflow;
 
 use std::time::Duration;
 
@@ -41,11 +41,11 @@ use serde_json::json;
 
 use crate::cli::{Cli, Verb};
 use crate::exit::Failure;
-use crate::report::Voice;
+use crate::report::Printer;
 use crate::resource::shown;
 use crate::session::Session;
 
-pub use saved::SavedPlan;
+pub use plan_file::SavedPlan;
 pub use usage::usage;
 
 /// What every verb gets.
@@ -55,11 +55,11 @@ pub struct Context {
     /// Flags of every verb.
     pub global: crate::cli::Global,
     /// Where words and data go.
-    pub voice: Voice,
+    pub printer: Printer,
     /// The verb with a dash between its words: the name of the schema of its JSON document.
     pub verb: String,
     /// The lease that it took, if it did.
-    pub held: walk::Held,
+    pub held: workflow::HeldLeases,
 }
 
 /// Runs a verb and gives its exit code. `typed` is the command line as it was read.
@@ -67,11 +67,11 @@ pub async fn run(cli: Cli, typed: &ArgMatches) -> u8 {
     let session = Session::read(cli.global.no_color, cli.global.route53_rate, Duration::from_secs(cli.global.patience));
     let session = session.waiting_for_certificates(Duration::from_secs(cli.global.certificate_wait));
     let session = session.quietly(cli.global.quiet);
-    let voice = Voice::new(&session, &cli.global);
-    let name = compose::verb(typed).join("-");
-    let context = Context { session, global: cli.global, voice, verb: name, held: walk::Held::default() };
-    let answer = match compose::refuse(typed) {
-        Ok(()) => walk::unless_interrupted(&context, Box::pin(verb(cli.verb, &context))).await,
+    let printer = Printer::new(&session, &cli.global);
+    let name = option_rules::verb(typed).join("-");
+    let context = Context { session, global: cli.global, printer, verb: name, held: workflow::HeldLeases::default() };
+    let answer = match option_rules::refuse(typed) {
+        Ok(()) => workflow::unless_interrupted(&context, Box::pin(verb(cli.verb, &context))).await,
         Err(refused) => Err(refused),
     };
     conclude(answer, &context)
@@ -147,12 +147,12 @@ fn conclude(answer: Result<u8, Failure>, context: &Context) -> u8 {
     let verb = &context.verb;
     match answer {
         Ok(code) => {
-            context.voice.finish(verb, code, None);
+            context.printer.finish(verb, code, None);
             code
         }
         Err(failure) => {
-            context.voice.finish(verb, failure.code, Some(data(&failure)));
-            context.voice.failure(failure.shown());
+            context.printer.finish(verb, failure.code, Some(data(&failure)));
+            context.printer.failure(failure.shown());
             failure.code
         }
     }

@@ -1,22 +1,22 @@
 //! `report`: what was done, day by day, and what was measured against what was wanted.
 
 mod criteria;
-mod known;
+mod input;
 mod steps;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-use known::Known;
+use input::ReportInput;
 
 use super::Context;
 use super::jetson::{DevicesArgs, need_devices, seen_nodes};
-use crate::desired::{self, Built};
+use crate::desired::{self, DesiredStack};
 use crate::exit::{self, Failure};
 use crate::plan::Plan;
-use crate::report::{self, Story};
-use crate::resource::{Shown, sensitive, shown};
+use crate::report::{self, PlanReport};
+use crate::resource::{SafeText, sensitive, shown};
 
 /// Write a report: Markdown, JSON and one HTML page that needs nothing else.
 #[derive(Debug, clap::Args)]
@@ -50,35 +50,36 @@ enum Format {
 /// What failed, why, and the next step.
 pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let plan = args.devices.whole_plan(context)?;
-    let mut known = Known::read(&plan, context).await?;
+    let mut known = ReportInput::read(&plan, context).await?;
     if args.ask_devices {
         known.nodes = Some(seen_nodes(&args.devices.load(&[], context)?).await);
     }
-    let story = tell(&plan, &known)?;
-    let html = || story.html().map_err(|bad| Failure { internal: true, ..Failure::error(shown!("{}", bad), "") });
-    let mut json = serde_json::to_value(&story).unwrap_or_default();
+    let plan_report = tell(&plan, &known)?;
+    let html = || plan_report.html().map_err(|bad| Failure { internal: true, ..Failure::error(shown!("{}", bad), "") });
+    let mut json = serde_json::to_value(&plan_report).unwrap_or_default();
     sensitive::hide(&mut json);
     let json = serde_json::to_string_pretty(&json).unwrap_or_default();
     match args.format {
-        Some(Format::Markdown) => report::put(Shown::document(&story.markdown())),
-        Some(Format::Html) => report::put(Shown::document(&html()?)),
-        Some(Format::Json) => context.voice.json("report", &story),
+        Some(Format::Markdown) => report::put(SafeText::document(&plan_report.markdown())),
+        Some(Format::Html) => report::put(SafeText::document(&html()?)),
+        Some(Format::Json) => context.printer.json("report", &plan_report),
         None => {
             let ours = |text: &str| text.contains("by akidb-edge ") || text.contains("\"criteria\"");
             for name in ["report.md", "report.json", "report.html"] {
                 super::may_overwrite(&args.out.join(name), args.force, ours)?;
             }
             fs::create_dir_all(&args.out)?;
-            for (name, text) in [("report.md", story.markdown()), ("report.json", json), ("report.html", html()?)] {
+            for (name, text) in [("report.md", plan_report.markdown()), ("report.json", json), ("report.html", html()?)]
+            {
                 let path = args.out.join(name);
                 let text = if name == "report.json" { report::in_json(&text) } else { report::printable(&text) };
                 fs::write(&path, text.as_bytes()).map_err(|bad| {
                     Failure::error(shown!("{}: {}", path.display(), bad), "name another directory with --out")
                 })?;
-                context.voice.talk(shown!("wrote {}", path.display()));
+                context.printer.talk(shown!("wrote {}", path.display()));
             }
             if context.global.json {
-                context.voice.json("report", &story);
+                context.printer.json("report", &plan_report);
             }
         }
     }
@@ -86,7 +87,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
 }
 
 /// What a plan wants of the cloud and of its devices, all steps asked for.
-fn built(plan: &Plan) -> Result<Built, Failure> {
+fn built(plan: &Plan) -> Result<DesiredStack, Failure> {
     let every: BTreeSet<String> = plan.steps.iter().map(|step| step.id.clone()).collect();
     let cloud = desired::build(plan, &every)?;
     if need_devices(plan).is_err() {
@@ -95,10 +96,10 @@ fn built(plan: &Plan) -> Result<Built, Failure> {
     Ok(cloud.joined(desired::jetson::build(plan)?))
 }
 
-fn tell(plan: &Plan, known: &Known) -> Result<Story, Failure> {
+fn tell(plan: &Plan, known: &ReportInput) -> Result<PlanReport, Failure> {
     let built = built(plan)?;
     let cloud = known.cloud();
-    Ok(Story {
+    Ok(PlanReport {
         title: plan.metadata.title.clone(),
         stack: plan.stack.clone(),
         plan: plan.file.clone(),
@@ -109,6 +110,6 @@ fn tell(plan: &Plan, known: &Known) -> Result<Story, Failure> {
         days: steps::days(plan, &built, known),
         criteria: criteria::judged(plan, &built, known),
         runs: known.runs(),
-        leftovers: known.leftovers(),
+        pending_deletions: known.pending_deletions(),
     })
 }

@@ -1,17 +1,17 @@
 //! `rollback`: undo the last run, go back to a revision, or take a fallback of the plan.
 
-mod lacking;
+mod missing_files;
 mod target;
 mod undo;
 
 use super::Context;
 use super::deploy;
-use super::order::{Choice, Order};
-use super::walk::{self, BothArgs, EmptyArgs, PlanArgs, RunArgs, Worlds};
+use super::selection::{RunSelection, Selection};
+use super::workflow::{self, BothStacksArgs, EmptyBucketsArgs, PlanArgs, Platforms, RunArgs};
 use crate::exit::{self, Failure};
 use crate::resource::{Address, RunPurpose};
 
-pub(super) use undo::Undo;
+pub(super) use undo::RollbackOperation;
 
 /// Undo the last run; the same difference, question and journal as a deploy.
 #[derive(Debug, clap::Args)]
@@ -30,7 +30,7 @@ pub struct Args {
     #[command(flatten)]
     run: RunArgs,
     #[command(flatten)]
-    empty: EmptyArgs,
+    empty: EmptyBucketsArgs,
     /// Take up a thing that exists and is not this stack's
     #[arg(long, value_name = "ADDRESS")]
     adopt: Vec<Address>,
@@ -38,7 +38,7 @@ pub struct Args {
     #[arg(long, value_name = "REVISION", requires = "to", requires = "devices")]
     devices_to: Option<u64>,
     #[command(flatten)]
-    both: BothArgs,
+    both: BothStacksArgs,
 }
 
 /// Rolls back.
@@ -62,16 +62,16 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
         ),
         None => format!("it names the stack and files to send, and settings come from the journal of {stack}"),
     };
-    args.plan.say_what_variables_do(&context.voice, &goes_by);
+    args.plan.say_what_variables_do(&context.printer, &goes_by);
     if devices.is_none() {
-        walk::no_devices(context, &stack, "rollback").await?;
+        workflow::no_devices(context, &stack, "rollback").await?;
     }
-    let worlds = args.both.worlds(Worlds::of_account(context).await?);
-    let mut undo = Undo::of(&stack, "rollback", args.to, plan.as_ref());
+    let platforms = args.both.platforms(Platforms::of_account(context).await?);
+    let mut undo = RollbackOperation::of(&stack, "rollback", args.to, plan.as_ref());
     undo.adopt = args.adopt.iter().cloned().collect();
     undo.empty_buckets = args.run.empty_buckets;
     (undo.devices, undo.devices_to) = (devices, args.devices_to);
-    undo.carry_out(&args.run, worlds, context).await
+    undo.carry_out(&args.run, platforms, context).await
 }
 
 async fn fallback(name: &str, args: &Args, context: &Context) -> Result<u8, Failure> {
@@ -79,8 +79,8 @@ async fn fallback(name: &str, args: &Args, context: &Context) -> Result<u8, Fail
     let changed = plan.with_fallback(name)?;
     // with_fallback made sure that it is there.
     let Some(fallback) = plan.fallbacks.get(name) else { return Ok(exit::ERROR) };
-    let order = Order {
-        chosen: Choice { targets: fallback.only.clone(), exactly: true, ..Choice::default() },
+    let order = RunSelection {
+        chosen: Selection { targets: fallback.only.clone(), exactly: true, ..Selection::default() },
         request: fallback.request.clone(),
         plan: changed,
         adopt: args.adopt.iter().cloned().collect(),

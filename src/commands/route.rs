@@ -6,13 +6,13 @@ use serde_json::json;
 
 use super::Context;
 use super::deploy;
-use super::order::{Choice, Order};
-use super::walk::{self, PlanArgs, RunArgs};
+use super::selection::{RunSelection, Selection};
+use super::workflow::{self, PlanArgs, RunArgs};
 use crate::desired;
 use crate::exit::{self, Failure};
-use crate::plan::{Plan, Work};
+use crate::plan::{Plan, StepConfig};
 use crate::report;
-use crate::resource::answer::{self, Question};
+use crate::resource::dns_answer::{self, DnsQuestion};
 use crate::resource::{Address, Desired, Kind, RunPurpose, places, shown};
 
 /// Change or explain where names lead.
@@ -83,16 +83,20 @@ async fn change(what: &str, changing: Changing, context: &Context) -> Result<u8,
         _ => (groups(&plan, what)?, BTreeSet::new()),
     };
     let command = format!("route {what} --plan {}", changing.plan.plan.as_deref().unwrap_or_default());
-    let chosen = Choice { targets, steps: request.clone(), ..Choice::default() };
+    let chosen = Selection { targets, steps: request.clone(), ..Selection::default() };
     let adopt = changing.adopt.into_iter().collect();
     let purpose = RunPurpose::Route;
-    let order = Order { plan, chosen, request, adopt, command, purpose, fallback: None, out: None };
+    let order = RunSelection { plan, chosen, request, adopt, command, purpose, fallback: None, out: None };
     deploy::carry_out(order, &changing.run, None, context).await
 }
 
 fn cutovers(plan: &Plan) -> Result<(Vec<String>, BTreeSet<String>), Failure> {
-    let steps: BTreeSet<String> =
-        plan.steps.iter().filter(|step| matches!(step.work, Work::Cutover(_))).map(|step| step.id.clone()).collect();
+    let steps: BTreeSet<String> = plan
+        .steps
+        .iter()
+        .filter(|step| matches!(step.work, StepConfig::Cutover(_)))
+        .map(|step| step.id.clone())
+        .collect();
     if steps.is_empty() {
         return Err(Failure::refused("the plan has no cutover", "add a step of kind cutover"));
     }
@@ -102,7 +106,7 @@ fn cutovers(plan: &Plan) -> Result<(Vec<String>, BTreeSet<String>), Failure> {
 fn groups(plan: &Plan, what: &str) -> Result<Vec<String>, Failure> {
     let mut names = Vec::new();
     for step in &plan.steps {
-        if let Work::Routing(routing) = &step.work {
+        if let StepConfig::Routing(routing) = &step.work {
             let keys: Vec<&String> =
                 if what == "geo" { routing.geo.keys().collect() } else { routing.latency.keys().collect() };
             names.extend(keys.into_iter().map(|key| Address::new("routing", Kind::Records, key).to_string()));
@@ -122,12 +126,12 @@ fn explain(args: &Explaining, context: &Context) -> Result<u8, Failure> {
     deploy::need_requests(&plan, &args.request)?;
     let requested: BTreeSet<String> = args.request.iter().cloned().collect();
     let built = desired::build(&plan, &requested)?;
-    for finding in walk::findings(&plan, &built, None).iter().filter(|finding| finding.is_error()) {
-        context.voice.remark(finding.line());
+    for finding in workflow::findings(&plan, &built, None).iter().filter(|finding| finding.is_error()) {
+        context.printer.remark(finding.line());
     }
-    let names = answer::names(&built.desired, args.name.as_deref());
+    let names = dns_answer::names(&built.desired, args.name.as_deref());
     if names.is_empty() {
-        let known = answer::names(&built.desired, None);
+        let known = dns_answer::names(&built.desired, None);
         let next = shown!("leave --name out to see all of them: {}", known.join(", "));
         return Err(Failure::refused("no record set of the plan has that name", next));
     }
@@ -135,19 +139,19 @@ fn explain(args: &Explaining, context: &Context) -> Result<u8, Failure> {
     let answers: Vec<_> = names
         .iter()
         .flat_map(|name| args.from.iter().map(move |from| (name, from)))
-        .map(|(name, from)| answer::answer(&built.desired, &Question { name, from, down: &down }))
+        .map(|(name, from)| dns_answer::answer(&built.desired, &DnsQuestion { name, from, down: &down }))
         .collect();
     if context.global.json {
-        context.voice.json("route-explain", &json!({"plan": plan.file, "down": args.down, "answers": answers}));
+        context.printer.json("route-explain", &json!({"plan": plan.file, "down": args.down, "answers": answers}));
     } else {
-        context.voice.data(report::answers_table(&answers, context.session.width));
+        context.printer.data(report::answers_table(&answers, context.session.width));
     }
     Ok(exit::DONE)
 }
 
 /// What is down, in the words of the record sets. Refuses places and targets that nobody knows.
 fn places_and_targets(args: &Explaining, desired: &Desired) -> Result<Vec<String>, Failure> {
-    if let Some(unknown) = args.from.iter().find(|from| !answer::is_place(from)) {
+    if let Some(unknown) = args.from.iter().find(|from| !dns_answer::is_place(from)) {
         let known: Vec<&str> = places::continents().collect();
         let next = shown!(
             "continents: {}; countries: two letters of ISO 3166-1, such as JP; states: such as US-CA",
@@ -157,10 +161,10 @@ fn places_and_targets(args: &Explaining, desired: &Desired) -> Result<Vec<String
     }
     let mut all = Vec::new();
     for word in &args.down {
-        let parts = answer::down(desired, word);
+        let parts = dns_answer::down(desired, word);
         if parts.is_empty() {
             let known: Vec<String> =
-                answer::targets(desired).into_iter().map(|(key, region)| format!("{key} ({region})")).collect();
+                dns_answer::targets(desired).into_iter().map(|(key, region)| format!("{key} ({region})")).collect();
             let next = shown!("load balancers with their regions: {}", known.join(", "));
             return Err(Failure::refused(shown!("no target of the plan is called {:?}", word), next));
         }

@@ -5,10 +5,10 @@ mod flags;
 
 use crate::commands::Context;
 use crate::exit::{DONE, Failure};
-use crate::resource::{Shown, counted, shown};
+use crate::resource::{SafeText, counted, shown};
 use crate::serve::admission::keys;
 use crate::serve::config::{Config, attempt, check as look, layers::Layers, resolve};
-use crate::serve::{self, Ended, ServeFault};
+use crate::serve::{self, ServeFault, ShutdownOutcome};
 pub use flags::Args;
 
 /// Serves until it is told to stop.
@@ -20,11 +20,11 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         return new_key(name, context);
     }
     if args.print_proto {
-        context.voice.data(serve::grpc::proto::TEXT);
+        context.printer.data(serve::grpc::proto::TEXT);
         return Ok(DONE);
     }
     if args.print_openapi {
-        context.voice.data(Shown::document(&serve::http::openapi()));
+        context.printer.data(SafeText::document(&serve::http::openapi()));
         return Ok(DONE);
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -38,9 +38,9 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     remarks(&config, context);
     let ended = serve::run(config).await?;
     match ended {
-        Ended::Done => Ok(DONE),
-        Ended::Forced(code) => Ok(code),
-        Ended::Unfinished(connections) => Err(Failure::error(
+        ShutdownOutcome::Done => Ok(DONE),
+        ShutdownOutcome::Forced(code) => Ok(code),
+        ShutdownOutcome::Unfinished(connections) => Err(Failure::error(
             shown!("the time for the end was up with {} under way", counted(connections, "connection")),
             "give it more with --shutdown-time",
         )),
@@ -52,25 +52,25 @@ fn remarks(config: &Config, context: &Context) {
     let public = !config.http.ip().to_canonical().is_loopback();
     let mutual = config.tls.as_ref().is_some_and(|tls| tls.clients.is_some());
     if public && config.api_keys.is_none() && !mutual {
-        context.voice.remark(shown!("whoever reaches {} needs no key", config.http));
+        context.printer.remark(shown!("whoever reaches {} needs no key", config.http));
     }
     if let Some(file) = config.api_keys.as_deref().filter(|file| keys::is_public(file)) {
         let file = file.display();
-        context.voice.remark(shown!("everybody on this machine may read {}; chmod 600 {}", file, file));
+        context.printer.remark(shown!("everybody on this machine may read {}; chmod 600 {}", file, file));
     }
 }
 
 /// The key goes to standard output, once; nobody keeps it.
 fn new_key(name: &str, context: &Context) -> Result<u8, Failure> {
     let (key, line) = keys::mint(name).map_err(|why| Failure::refused(shown!("{}", why), "choose another name"))?;
-    if context.voice.json {
-        context.voice.json("api-key", &serde_json::json!({"key": key, "line": line}));
+    if context.printer.json {
+        context.printer.json("api-key", &serde_json::json!({"key": key, "line": line}));
     } else {
-        context.voice.data(shown!("{}", key));
-        context.voice.data(shown!("{}", line));
+        context.printer.data(shown!("{}", key));
+        context.printer.data(shown!("{}", line));
     }
     context
-        .voice
+        .printer
         .talk("the first line is for the client and is not shown again; the second is for the file of --api-keys");
     Ok(DONE)
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::cli::Cli;
 use crate::exit;
 use crate::report;
-use crate::resource::Shown;
+use crate::resource::SafeText;
 use crate::resource::untrusted::line;
 use crate::session;
 
@@ -44,7 +44,7 @@ fn print(said: &clap::Error, no_color: bool) {
     let terminal = if to_errors { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
     let colors = session::has_colors(terminal, no_color);
     report::styled(colors);
-    let text = Shown::laid_out(text(said, colors)).trimmed();
+    let text = SafeText::laid_out(text(said, colors)).trimmed();
     if to_errors { report::say(text) } else { report::put(text) }
 }
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::walk::{self, PlanArgs};
-use super::{Context, extended};
-use crate::desired::Built;
+use super::workflow::{self, PlanArgs};
+use super::{Context, later_plans};
+use crate::desired::DesiredStack;
 use crate::exit::{self, Failure};
-use crate::plan::{Plan, Problem, Problems};
-use crate::report::Located;
+use crate::plan::{Plan, PlanError, PlanErrors};
+use crate::report::LocatedFinding;
 use crate::resource::shown;
 use crate::{desired, report};
 
@@ -51,17 +51,17 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
             "plan": plan.file, "stack": plan.stack, "resources": counted,
             "errors": errors, "warnings": warnings, "findings": findings,
         });
-        if let Some(extends) = extended::document(plan.lineage(), context.voice.verbose > 0) {
+        if let Some(extends) = later_plans::document(plan.lineage(), context.printer.verbose > 0) {
             document["extends"] = extends;
         }
-        context.voice.json("validate-plan", &document);
+        context.printer.json("validate-plan", &document);
     } else {
         if !findings.is_empty() {
-            context.voice.data(report::findings_text(&findings));
+            context.printer.data(report::findings_text(&findings));
         }
         let verdict =
             if errors == 0 { "AWS would accept it, as far as can be said offline" } else { "AWS would refuse it" };
-        context.voice.data(shown!(
+        context.printer.data(shown!(
             "{}: {}, {}, {}: {}",
             plan.file,
             report::counted(counted, "resource"),
@@ -69,8 +69,8 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
             report::counted(warnings, "warning"),
             verdict
         ));
-        if let Some(text) = extended::text(plan.lineage(), context.voice.verbose > 0) {
-            context.voice.data(text);
+        if let Some(text) = later_plans::text(plan.lineage(), context.printer.verbose > 0) {
+            context.printer.data(text);
         }
     }
     Ok(if errors == 0 { exit::DONE } else { exit::REFUSED })
@@ -79,9 +79,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
 /// What a plan becomes.
 struct Graphs {
     /// The cloud's as it is, and with everything in force at once: steps that run on request are checked, too.
-    cloud: Vec<Built>,
+    cloud: Vec<DesiredStack>,
     /// That of the devices, when the plan has some.
-    devices: Option<Built>,
+    devices: Option<DesiredStack>,
 }
 
 impl Graphs {
@@ -89,11 +89,11 @@ impl Graphs {
     ///
     /// # Errors
     /// Everything in the plan that cannot be, of the cloud and of the devices.
-    fn of(plan: &Plan) -> Result<Self, Problems> {
-        let every = walk::every_step(plan);
+    fn of(plan: &Plan) -> Result<Self, PlanErrors> {
+        let every = workflow::every_step(plan);
         let mut graphs = Self { cloud: Vec::new(), devices: None };
-        let mut problems: Vec<Problem> = Vec::new();
-        let mut note = |wrong: Problems| {
+        let mut problems: Vec<PlanError> = Vec::new();
+        let mut note = |wrong: PlanErrors| {
             for problem in wrong.0 {
                 if !problems.contains(&problem) {
                     problems.push(problem);
@@ -109,19 +109,20 @@ impl Graphs {
         if let Err(wrong) = desired::check_fallbacks(plan) {
             note(wrong);
         }
-        match walk::of_devices(plan) {
+        match workflow::of_devices(plan) {
             Ok(built) => graphs.devices = built,
             Err(wrong) => note(wrong),
         }
         problems.sort_by(|one, other| one.order().cmp(&other.order()));
-        if problems.is_empty() { Ok(graphs) } else { Err(Problems(problems)) }
+        if problems.is_empty() { Ok(graphs) } else { Err(PlanErrors(problems)) }
     }
 
     /// What the checks say, each once. Of the devices' graph only what stops `jetson`: the other rules are about AWS.
-    fn findings(&self, plan: &Plan) -> Vec<Located> {
-        let of =
-            |built: &Built, other: Option<&Built>| walk::findings(plan, built, other.filter(|_| built.crosses(plan)));
-        let devices = self.devices.iter().flat_map(|built| of(built, self.cloud.last())).filter(walk::stops);
+    fn findings(&self, plan: &Plan) -> Vec<LocatedFinding> {
+        let of = |built: &DesiredStack, other: Option<&DesiredStack>| {
+            workflow::findings(plan, built, other.filter(|_| built.crosses(plan)))
+        };
+        let devices = self.devices.iter().flat_map(|built| of(built, self.cloud.last())).filter(workflow::stops);
         let mut all = Vec::new();
         for finding in self.cloud.iter().flat_map(|built| of(built, self.devices.as_ref())).chain(devices) {
             if !all.contains(&finding) {

@@ -9,7 +9,7 @@ use super::about::{self, About, GRAPH, ModelFile, STATIC, TOKENS};
 use super::machine::{self, Machine};
 use crate::files::read;
 use crate::resource::sha256_hex;
-use crate::template::{self, Archive, BadTemplate};
+use crate::template::{self, Archive, TemplateError};
 
 /// What is taken of `node_modules`: `templates/lambda/package-files.json`.
 const MODULES: &str = include_str!("../../templates/lambda/package-files.json");
@@ -58,7 +58,7 @@ pub enum PackageFault {
     },
     /// The zip cannot be written.
     #[error(transparent)]
-    Zip(#[from] BadTemplate),
+    Zip(#[from] TemplateError),
 }
 
 impl PackageFault {

@@ -70,7 +70,7 @@ pub fn unpack(path: &Path, into: &Path) -> Result<(), UnpackFault> {
     for at in 0..archive.len() {
         let mut entry = archive.by_index(at)?;
         let name = entry.name().map_err(|bad| UnpackFault::Zip(bad.to_string()))?.into_owned();
-        let below = files::Below::parse(&name).ok_or_else(|| UnpackFault::Unsafe(name.clone()))?;
+        let below = files::RelativePath::parse(&name).ok_or_else(|| UnpackFault::Unsafe(name.clone()))?;
         if !entry.is_file() || entry.size() > left {
             return Err(UnpackFault::Unsafe(name));
         }

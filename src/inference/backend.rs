@@ -69,7 +69,7 @@ pub(super) fn first_line(text: &str) -> String {
 
 /// What a graph answers for a batch, as flat rows of 32-bit floats.
 #[derive(Clone, Copy, Debug)]
-pub enum Output<'a> {
+pub enum GraphOutput<'a> {
     /// A vector for each token: rows x width x dimension.
     Tokens(&'a [f32]),
     /// A vector for each text: rows x dimension.
@@ -82,7 +82,7 @@ pub trait Backend: Send {
     ///
     /// # Errors
     /// What the runtime said.
-    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(Output<'_>)) -> Result<(), RunFault>;
+    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(GraphOutput<'_>)) -> Result<(), RunFault>;
 }
 
 /// Backends of one model for its workers.

@@ -2,7 +2,7 @@
 
 /// Which vectors of a text are wanted.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Wanted {
+pub enum RequestedVectors {
     /// One for the text: pooled, and through the layers behind that.
     #[default]
     Pooled,
@@ -28,7 +28,7 @@ pub struct Batch {
     /// Tokens at the beginning of each row that belong to a prompt: 0 after [`fill`](Self::fill).
     pub skips: Vec<usize>,
     /// What is wanted of each row: the pooled vector after [`fill`](Self::fill).
-    pub wanted: Vec<Wanted>,
+    pub wanted: Vec<RequestedVectors>,
 }
 
 impl Batch {
@@ -51,7 +51,7 @@ impl Batch {
         self.skips.clear();
         self.skips.resize(self.rows, 0);
         self.wanted.clear();
-        self.wanted.resize(self.rows, Wanted::Pooled);
+        self.wanted.resize(self.rows, RequestedVectors::Pooled);
         self.types.clear();
         self.types.resize(cells, 0);
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use quick_cache::sync::{Cache, GuardResult, PlaceholderGuard};
 use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
 
-use super::tokenize::Side;
+use super::tokenize::TruncationSide;
 
 /// Bytes of an entry beside its text and its numbers: the tables of the cache, counts of references, lengths.
 const OVERHEAD: usize = 160;
@@ -26,7 +26,7 @@ const JOIN: Duration = Duration::from_millis(500);
 
 /// What tells texts apart that get another vector.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Key {
+pub struct CacheKey {
     /// The model's version.
     version: u32,
     /// Which end is cut off.
@@ -38,7 +38,7 @@ pub struct Key {
 
 /// What is known of a text.
 #[derive(Clone, Debug)]
-pub struct Known {
+pub struct CachedText {
     /// Its vector, as the model gives it.
     pub vector: Arc<[f32]>,
     /// Its tokens, special tokens included.
@@ -50,8 +50,8 @@ pub struct Known {
 #[derive(Clone, Debug)]
 struct Bytes;
 
-impl Weighter<Key, Known> for Bytes {
-    fn weight(&self, key: &Key, known: &Known) -> u64 {
+impl Weighter<CacheKey, CachedText> for Bytes {
+    fn weight(&self, key: &CacheKey, known: &CachedText) -> u64 {
         (OVERHEAD + key.text.len() + known.vector.len() * size_of::<f32>()) as u64
     }
 }
@@ -59,40 +59,40 @@ impl Weighter<Key, Known> for Bytes {
 #[derive(Clone, Debug)]
 struct Evicted(Arc<AtomicU64>);
 
-impl Lifecycle<Key, Known> for Evicted {
+impl Lifecycle<CacheKey, CachedText> for Evicted {
     type RequestState = ();
 
-    fn on_evict(&self, (): &mut (), key: Key, known: Known) {
+    fn on_evict(&self, (): &mut (), key: CacheKey, known: CachedText) {
         self.0.fetch_add(Bytes.weight(&key, &known), Ordering::Relaxed);
     }
 }
 
-type Guard<'a> = PlaceholderGuard<'a, Key, Known, Bytes, RandomState, Evicted>;
+type Guard<'a> = PlaceholderGuard<'a, CacheKey, CachedText, Bytes, RandomState, Evicted>;
 
 /// The right, and the duty, to run a text for all who ask for it. Dropped unused, the next one has it.
-pub struct Own<'a>(Guard<'a>);
+pub struct CacheFill<'a>(Guard<'a>);
 
-impl Own<'_> {
+impl CacheFill<'_> {
     /// Keeps what came of it, and hands it to all who wait.
-    pub fn keep(self, known: Known) {
+    pub fn keep(self, known: CachedText) {
         // It fails when the text was taken out meanwhile: then nobody waits.
         let _ = self.0.insert(known);
     }
 }
 
 /// What there is for a text.
-pub enum Found<'a> {
+pub enum CacheLookup<'a> {
     /// Its vector.
-    Known(Known),
+    Known(CachedText),
     /// Nothing: whoever asks runs it.
-    Own(Own<'a>),
+    Own(CacheFill<'a>),
     /// Another one runs it.
     UnderWay,
 }
 
 /// What happened so far.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Counts {
+pub struct CacheCounts {
     /// Texts whose vector was there.
     pub hits: u64,
     /// Texts that were run.
@@ -107,7 +107,7 @@ pub struct Counts {
 
 /// The vectors of all models of a server.
 pub struct VectorCache {
-    cache: Cache<Key, Known, Bytes, RandomState, Evicted>,
+    cache: Cache<CacheKey, CachedText, Bytes, RandomState, Evicted>,
     longest: usize,
     evicted: Arc<AtomicU64>,
     hits: AtomicU64,
@@ -142,49 +142,49 @@ impl VectorCache {
     }
 
     /// The key of a text; nothing for one that is too long to be kept.
-    pub fn key(&self, version: u32, side: Side, prompt: Option<&Arc<str>>, text: &str) -> Option<Key> {
-        (text.len() <= self.longest).then(|| Key {
+    pub fn key(&self, version: u32, side: TruncationSide, prompt: Option<&Arc<str>>, text: &str) -> Option<CacheKey> {
+        (text.len() <= self.longest).then(|| CacheKey {
             version,
-            beginning: side == Side::Beginning,
+            beginning: side == TruncationSide::Beginning,
             prompt: prompt.cloned(),
             text: text.into(),
         })
     }
 
     /// What there is for a text, without waiting.
-    pub fn look(&self, key: &Key) -> Found<'_> {
+    pub fn look(&self, key: &CacheKey) -> CacheLookup<'_> {
         match self.cache.get_value_or_guard(key, Some(Duration::ZERO)) {
             GuardResult::Value(known) => {
                 self.hits.fetch_add(1, Ordering::Relaxed);
-                Found::Known(known)
+                CacheLookup::Known(known)
             }
             GuardResult::Guard(guard) => {
                 self.misses.fetch_add(1, Ordering::Relaxed);
-                Found::Own(Own(guard))
+                CacheLookup::Own(CacheFill(guard))
             }
-            GuardResult::Timeout => Found::UnderWay,
+            GuardResult::Timeout => CacheLookup::UnderWay,
         }
     }
 
     /// Waits for whoever runs a text. When that one fails, the next who waits has to run it; so has one who has waited long.
-    pub async fn join(&self, key: &Key) -> Found<'_> {
+    pub async fn join(&self, key: &CacheKey) -> CacheLookup<'_> {
         match tokio::time::timeout(JOIN, self.cache.get_value_or_guard_async(key)).await {
             Ok(Ok(known)) => {
                 self.shared.fetch_add(1, Ordering::Relaxed);
-                Found::Known(known)
+                CacheLookup::Known(known)
             }
             Ok(Err(guard)) => {
                 self.misses.fetch_add(1, Ordering::Relaxed);
-                Found::Own(Own(guard))
+                CacheLookup::Own(CacheFill(guard))
             }
-            Err(_) => Found::UnderWay,
+            Err(_) => CacheLookup::UnderWay,
         }
     }
 
     /// What happened so far.
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> CacheCounts {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Counts {
+        CacheCounts {
             hits: read(&self.hits),
             misses: read(&self.misses),
             shared: read(&self.shared),
@@ -204,26 +204,26 @@ impl std::fmt::Debug for VectorCache {
 mod tests {
     use super::*;
 
-    fn known(number: f32) -> Known {
-        Known { vector: vec![number; 4].into(), tokens: 3, cut: false }
+    fn known(number: f32) -> CachedText {
+        CachedText { vector: vec![number; 4].into(), tokens: 3, cut: false }
     }
 
-    fn key(cache: &VectorCache, text: &str) -> Key {
-        cache.key(0, Side::End, None, text).unwrap()
+    fn key(cache: &VectorCache, text: &str) -> CacheKey {
+        cache.key(0, TruncationSide::End, None, text).unwrap()
     }
 
     #[tokio::test]
     async fn one_runs_a_text_and_all_get_its_vector() {
         let cache = VectorCache::new(1 << 20).unwrap();
         let key = key(&cache, "a text");
-        let Found::Own(own) = cache.look(&key) else { panic!("it is the first") };
-        assert!(matches!(cache.look(&key), Found::UnderWay));
+        let CacheLookup::Own(own) = cache.look(&key) else { panic!("it is the first") };
+        assert!(matches!(cache.look(&key), CacheLookup::UnderWay));
         let others = futures::future::join_all((0..3).map(|_| cache.join(&key)));
         let (others, ()) = tokio::join!(others, async { own.keep(known(7.0)) });
         for other in others {
-            assert!(matches!(other, Found::Known(known) if known.vector[0] == 7.0));
+            assert!(matches!(other, CacheLookup::Known(known) if known.vector[0] == 7.0));
         }
-        assert!(matches!(cache.look(&key), Found::Known(_)));
+        assert!(matches!(cache.look(&key), CacheLookup::Known(_)));
         let counts = cache.counts();
         assert_eq!((counts.hits, counts.misses, counts.shared), (1, 1, 3));
         assert_eq!(counts.bytes, 160 + 6 + 16);
@@ -233,19 +233,19 @@ mod tests {
     async fn whoever_gives_up_leaves_it_to_the_next() {
         let cache = VectorCache::new(1 << 20).unwrap();
         let key = key(&cache, "a text");
-        let Found::Own(own) = cache.look(&key) else { panic!("it is the first") };
+        let CacheLookup::Own(own) = cache.look(&key) else { panic!("it is the first") };
         let (next, ()) = tokio::join!(cache.join(&key), async { drop(own) });
-        let Found::Own(next) = next else { panic!("the first one gave up") };
+        let CacheLookup::Own(next) = next else { panic!("the first one gave up") };
         next.keep(known(1.0));
-        assert!(matches!(cache.look(&key), Found::Known(_)));
+        assert!(matches!(cache.look(&key), CacheLookup::Known(_)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_long_for_another() {
         let cache = VectorCache::new(1 << 20).unwrap();
         let key = key(&cache, "a text");
-        let Found::Own(_own) = cache.look(&key) else { panic!("it is the first") };
-        assert!(matches!(cache.join(&key).await, Found::UnderWay));
+        let CacheLookup::Own(_own) = cache.look(&key) else { panic!("it is the first") };
+        assert!(matches!(cache.join(&key).await, CacheLookup::UnderWay));
     }
 
     #[test]
@@ -255,21 +255,21 @@ mod tests {
         let (one, other) = (cache.version("abc"), cache.version("def"));
         assert_eq!((cache.version("abc"), one == other), (one, false));
         let keys = [
-            cache.key(one, Side::End, None, "a text"),
-            cache.key(other, Side::End, None, "a text"),
-            cache.key(one, Side::Beginning, None, "a text"),
-            cache.key(one, Side::End, Some(&prompt), "a text"),
-            cache.key(one, Side::End, None, "a text "),
+            cache.key(one, TruncationSide::End, None, "a text"),
+            cache.key(other, TruncationSide::End, None, "a text"),
+            cache.key(one, TruncationSide::Beginning, None, "a text"),
+            cache.key(one, TruncationSide::End, Some(&prompt), "a text"),
+            cache.key(one, TruncationSide::End, None, "a text "),
         ];
         for key in keys.iter().flatten() {
-            assert!(matches!(cache.look(key), Found::Own(_)));
+            assert!(matches!(cache.look(key), CacheLookup::Own(_)));
         }
         for (number, key) in keys.iter().flatten().enumerate() {
-            let Found::Own(own) = cache.look(key) else { panic!("{key:?} is another one") };
+            let CacheLookup::Own(own) = cache.look(key) else { panic!("{key:?} is another one") };
             own.keep(known(number as f32));
         }
         for (number, key) in keys.iter().flatten().enumerate() {
-            assert!(matches!(cache.look(key), Found::Known(known) if known.vector[0] == number as f32));
+            assert!(matches!(cache.look(key), CacheLookup::Known(known) if known.vector[0] == number as f32));
         }
     }
 
@@ -278,14 +278,14 @@ mod tests {
         let cache = VectorCache::new(64 << 10).unwrap();
         for number in 0..2000 {
             let key = key(&cache, &format!("text {number}"));
-            if let Found::Own(own) = cache.look(&key) {
+            if let CacheLookup::Own(own) = cache.look(&key) {
                 own.keep(known(1.0));
             }
         }
         let counts = cache.counts();
         assert!(counts.bytes <= 64 << 10 && counts.bytes > 32 << 10, "{counts:?}");
         assert!(counts.evicted > 2000 * 160 / 2, "{counts:?}");
-        assert!(cache.key(0, Side::End, None, &"a".repeat(257)).is_none(), "too large a share");
+        assert!(cache.key(0, TruncationSide::End, None, &"a".repeat(257)).is_none(), "too large a share");
         assert!(VectorCache::new(0).is_none());
     }
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::backend::{Backend, RunFault};
 use super::batch::Batch;
-use super::head::Head;
+use super::head::OutputHead;
 use super::tokenize::Tokens;
 use crate::files;
 pub use fault::CanaryFault;
@@ -52,13 +52,13 @@ pub struct Canary {
 
 /// What a folder asks for: the text, and what its vector has to be like.
 #[derive(Clone, Debug)]
-pub struct Question {
+pub struct CanaryText {
     /// The text.
     pub text: String,
     expected: Option<(Vec<f32>, f32)>,
 }
 
-impl Question {
+impl CanaryText {
     /// Reads `canary.json`; a text of our own and no expectation when it is not there.
     ///
     /// # Errors
@@ -118,7 +118,7 @@ impl Canary {
 ///
 /// # Errors
 /// What the runtime said.
-pub fn embed(backend: &mut dyn Backend, tokens: &Tokens, pad: u32, head: &Head) -> Result<Vec<f32>, RunFault> {
+pub fn embed(backend: &mut dyn Backend, tokens: &Tokens, pad: u32, head: &OutputHead) -> Result<Vec<f32>, RunFault> {
     let (mut batch, mut vectors) = (Batch::default(), Vec::new());
     batch.fill(std::iter::once(&*tokens.ids), pad);
     batch.skips[0] = tokens.prompt;
@@ -158,13 +158,13 @@ fn cosine(left: &[f32], right: &[f32]) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Canary, CanaryFault, Question};
+    use super::{Canary, CanaryFault, CanaryText};
 
-    fn question(text: &str, dimension: usize) -> Result<Question, CanaryFault> {
+    fn question(text: &str, dimension: usize) -> Result<CanaryText, CanaryFault> {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("canary.json");
         std::fs::write(&file, text).unwrap();
-        Question::read(&file, dimension)
+        CanaryText::read(&file, dimension)
     }
 
     #[test]
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_folder_without_a_file_expects_numbers_only() {
-        let question = Question::read(std::path::Path::new("/nonexistent/canary.json"), 2).unwrap();
+        let question = CanaryText::read(std::path::Path::new("/nonexistent/canary.json"), 2).unwrap();
         question.check(&[0.1, -3.0]).unwrap();
         assert!(matches!(question.check(&[0.1, f32::NAN]), Err(CanaryFault::NotFinite)));
         assert!(matches!(question.check(&[0.0, 0.0]), Err(CanaryFault::Zeros)));

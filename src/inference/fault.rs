@@ -9,7 +9,7 @@ const REPEATED: usize = 60;
 
 /// A stable code. Its name is part of the interface.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
-pub enum Code {
+pub enum ErrorCode {
     /// No model of that name.
     ModelNotFound,
     /// The model is being loaded and the caller would not wait.
@@ -34,7 +34,7 @@ pub enum Code {
     Internal,
 }
 
-impl Code {
+impl ErrorCode {
     /// As clients see it.
     pub fn name(self) -> &'static str {
         match self {
@@ -57,7 +57,7 @@ impl Code {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EmbedFault {
     /// Which kind.
-    pub code: Code,
+    pub code: ErrorCode,
     /// What, why, and the next step, for a person.
     pub message: String,
     /// When it is worth asking again.
@@ -66,7 +66,7 @@ pub struct EmbedFault {
 
 impl EmbedFault {
     /// A fault that asking again does not mend.
-    pub fn new(code: Code, message: impl Into<String>) -> Self {
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), retry_after: None }
     }
 

@@ -6,7 +6,7 @@ use super::tokenize::{TextTokenizer, TokenizerFault};
 
 /// One token.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Piece {
+pub struct TokenPiece {
     /// Its id.
     pub id: u32,
     /// The part of the text that it stands for; its name when it is a special one.
@@ -22,17 +22,22 @@ impl TextTokenizer {
     ///
     /// # Errors
     /// What the tokenizer said.
-    pub fn pieces(&self, text: &str, add_special_tokens: bool) -> Result<Vec<Piece>, TokenizerFault> {
+    pub fn pieces(&self, text: &str, add_special_tokens: bool) -> Result<Vec<TokenPiece>, TokenizerFault> {
         let encoding = self.uncut().encode(text, add_special_tokens).map_err(TokenizerFault::library)?;
         let each = encoding.get_ids().iter().zip(encoding.get_tokens());
         let rest = encoding.get_special_tokens_mask().iter().zip(encoding.get_offsets());
         let mut pieces = Vec::with_capacity(encoding.len());
         for ((&id, name), (&special, &(from, to))) in each.zip(rest) {
             pieces.push(if special == 1 {
-                Piece { id, text: name.clone(), special: true, place: None }
+                TokenPiece { id, text: name.clone(), special: true, place: None }
             } else {
                 let bytes = text.as_bytes().get(from..to).unwrap_or_default();
-                Piece { id, text: String::from_utf8_lossy(bytes).into_owned(), special: false, place: Some((from, to)) }
+                TokenPiece {
+                    id,
+                    text: String::from_utf8_lossy(bytes).into_owned(),
+                    special: false,
+                    place: Some((from, to)),
+                }
             });
         }
         Ok(pieces)
@@ -53,11 +58,11 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::inference::folder::{Choice, ModelFolder};
+    use crate::inference::folder::{ModelFolder, ModelOptions};
 
     fn tiny() -> TextTokenizer {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/embedding/tiny");
-        let folder = ModelFolder::open(&file, &Choice::default()).unwrap();
+        let folder = ModelFolder::open(&file, &ModelOptions::default()).unwrap();
         TextTokenizer::read(&ModelFolder { longest: 8, ..folder }).unwrap()
     }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::fault::{Code, EmbedFault};
+use super::fault::{EmbedFault, ErrorCode};
 
 /// Vectors of a request in the order of its texts, and the longest wait of one of them in the queue.
-pub type Answer = Result<(Vec<Vec<f32>>, Duration), EmbedFault>;
+pub type TicketResult = Result<(Vec<Vec<f32>>, Duration), EmbedFault>;
 
 /// Collects the vectors of one request.
 #[derive(Debug)]
@@ -23,30 +23,30 @@ pub struct Ticket {
 struct Inner {
     vectors: Vec<Vec<f32>>,
     waited: Duration,
-    answer: Option<oneshot::Sender<Answer>>,
+    answer: Option<oneshot::Sender<TicketResult>>,
 }
 
 /// The side that waits. Dropping it tells workers that nobody waits any more. It does not hold the ticket: when the last text of
 /// a request is dropped unanswered, whatever the reason, the sender goes with it and the wait ends.
 #[derive(Debug)]
-pub struct Waiting {
+pub struct PendingResult {
     gone: Arc<AtomicBool>,
-    answer: oneshot::Receiver<Answer>,
+    answer: oneshot::Receiver<TicketResult>,
 }
 
 impl Ticket {
     /// A ticket for so many texts.
-    pub fn open(texts: usize) -> (Arc<Self>, Waiting) {
+    pub fn open(texts: usize) -> (Arc<Self>, PendingResult) {
         Self::part(texts, texts)
     }
 
     /// A ticket for a request of so many texts, of which so many are to be run; the others' places stay empty.
-    pub fn part(texts: usize, missing: usize) -> (Arc<Self>, Waiting) {
+    pub fn part(texts: usize, missing: usize) -> (Arc<Self>, PendingResult) {
         let (sender, answer) = oneshot::channel();
         let inner = Inner { vectors: vec![Vec::new(); texts], waited: Duration::ZERO, answer: Some(sender) };
         let gone = Arc::new(AtomicBool::new(false));
         let ticket = Self { inner: Mutex::new(inner), missing: AtomicUsize::new(missing), gone: gone.clone() };
-        (Arc::new(ticket), Waiting { gone, answer })
+        (Arc::new(ticket), PendingResult { gone, answer })
     }
 
     /// Whether it is a request of so many texts.
@@ -83,19 +83,19 @@ impl Ticket {
     }
 }
 
-impl Waiting {
+impl PendingResult {
     /// Waits for the answer.
     ///
     /// # Errors
     /// Why there is none.
-    pub async fn answer(mut self) -> Answer {
-        (&mut self.answer)
-            .await
-            .unwrap_or_else(|_| Err(EmbedFault::new(Code::Internal, "the worker of this request ended; ask again")))
+    pub async fn answer(mut self) -> TicketResult {
+        (&mut self.answer).await.unwrap_or_else(|_| {
+            Err(EmbedFault::new(ErrorCode::Internal, "the worker of this request ended; ask again"))
+        })
     }
 }
 
-impl Drop for Waiting {
+impl Drop for PendingResult {
     fn drop(&mut self) {
         self.gone.store(true, Ordering::Relaxed);
     }
@@ -110,7 +110,7 @@ mod tests {
         let (ticket, waiting) = Ticket::open(2);
         ticket.put(0, vec![1.0], Duration::ZERO);
         drop(ticket);
-        assert_eq!(waiting.answer().await.unwrap_err().code, Code::Internal);
+        assert_eq!(waiting.answer().await.unwrap_err().code, ErrorCode::Internal);
     }
 
     #[test]

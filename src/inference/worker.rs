@@ -4,17 +4,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::backend::{Backend, Output, RunFault};
-use super::batch::{Batch, Wanted};
-use super::event::{BatchRun, Listener};
-use super::fault::{Code, EmbedFault};
-use super::head::Head;
-use super::lone::Lone;
-use super::queue::{Item, Load, Queue, Run, Work};
-use super::soundness::Soundness;
+use super::backend::{Backend, GraphOutput, RunFault};
+use super::batch::{Batch, RequestedVectors};
+use super::failure_streak::FailureStreak;
+use super::fault::{EmbedFault, ErrorCode};
+use super::head::OutputHead;
+use super::observer::{BatchRun, InferenceObserver};
+use super::queue::{BatchTimes, Queue, QueueItem, QueuedBatch, QueuedTokens};
+use super::session_choice::SessionChoice;
 
 /// What all workers of a model share.
-pub struct Shared {
+pub struct WorkerShared {
     /// Name of the model.
     pub model: String,
     /// Where work comes from.
@@ -22,15 +22,15 @@ pub struct Shared {
     /// A session that uses all cores, for a request that is alone.
     pub alone: Option<Mutex<Box<dyn Backend>>>,
     /// Whether it is the faster one.
-    pub lone: Lone,
+    pub session_choice: SessionChoice,
     /// What makes vectors of a graph's output.
-    pub head: Head,
+    pub head: OutputHead,
     /// Id that fills rows up.
     pub pad: u32,
     /// Whether its vectors are usable.
-    pub soundness: Soundness,
+    pub soundness: FailureStreak,
     /// Who wants to know.
-    pub listener: Arc<dyn Listener>,
+    pub listener: Arc<dyn InferenceObserver>,
 }
 
 /// What a worker keeps between batches.
@@ -41,10 +41,10 @@ struct Buffers {
 }
 
 /// Runs until the queue is stopped and empty. A panic ends the requests of its batch and no more.
-pub fn run(shared: &Shared, mut own: Box<dyn Backend>) {
+pub fn run(shared: &WorkerShared, mut own: Box<dyn Backend>) {
     let mut buffers = Buffers::default();
-    while let Some(Work { items, alone, skipped, load }) = shared.queue.take() {
-        let mut taken = Taken { shared, items, load, alone, skipped, run: None, told: false };
+    while let Some(QueuedBatch { items, alone, skipped, load }) = shared.queue.take() {
+        let mut taken = TakenBatch { shared, items, load, alone, skipped, run: None, told: false };
         // Sessions keep nothing from one run to the next; the buffers may be half filled, and are made anew.
         let ended = catch_unwind(AssertUnwindSafe(|| with_session(own.as_mut(), &mut taken, &mut buffers)));
         if let Err(panic) = ended {
@@ -61,24 +61,24 @@ fn words(panic: &(dyn std::any::Any + Send)) -> &str {
 }
 
 /// A batch gave nothing. Whoever listens may panic, too.
-fn broken(shared: &Shared, why: &str) {
+fn broken(shared: &WorkerShared, why: &str) {
     shared.soundness.bad(why);
     let _ = catch_unwind(AssertUnwindSafe(|| shared.listener.broken(&shared.model, why)));
 }
 
 /// What a worker has taken: however its run ends, the queue hears of it and each of its requests gets an answer, when it is
 /// dropped at the latest.
-struct Taken<'a> {
-    shared: &'a Shared,
-    items: Vec<Item>,
-    load: Load,
+struct TakenBatch<'a> {
+    shared: &'a WorkerShared,
+    items: Vec<QueueItem>,
+    load: QueuedTokens,
     alone: bool,
     skipped: usize,
-    run: Option<Run>,
+    run: Option<BatchTimes>,
     told: bool,
 }
 
-impl Taken<'_> {
+impl TakenBatch<'_> {
     /// The queue hears of it before its requests do: what they ask next finds a worker that is free.
     fn tell(&mut self) {
         if !std::mem::replace(&mut self.told, true) {
@@ -94,16 +94,16 @@ impl Taken<'_> {
     }
 }
 
-impl Drop for Taken<'_> {
+impl Drop for TakenBatch<'_> {
     fn drop(&mut self) {
         let message = "a fault of the server while the model ran this batch; its log has more";
-        self.fail(&EmbedFault::new(Code::Internal, message));
+        self.fail(&EmbedFault::new(ErrorCode::Internal, message));
     }
 }
 
-fn with_session(own: &mut dyn Backend, taken: &mut Taken<'_>, buffers: &mut Buffers) {
+fn with_session(own: &mut dyn Backend, taken: &mut TakenBatch<'_>, buffers: &mut Buffers) {
     let shared = taken.shared;
-    let pays = taken.alone && shared.lone.all_cores(taken.load.total());
+    let pays = taken.alone && shared.session_choice.all_cores(taken.load.total());
     let alone = if pays { shared.alone.as_ref().and_then(|session| session.try_lock().ok()) } else { None };
     let Some(mut session) = alone else { return one(own, false, taken, buffers) };
     // A panic within must not poison the lock.
@@ -114,7 +114,7 @@ fn with_session(own: &mut dyn Backend, taken: &mut Taken<'_>, buffers: &mut Buff
     }
 }
 
-fn one(backend: &mut dyn Backend, all_cores: bool, taken: &mut Taken<'_>, buffers: &mut Buffers) {
+fn one(backend: &mut dyn Backend, all_cores: bool, taken: &mut TakenBatch<'_>, buffers: &mut Buffers) {
     let (began, shared) = (Instant::now(), taken.shared);
     let Buffers { batch, vectors } = buffers;
     taken.items.sort_by_key(|item| std::cmp::Reverse(item.ids.len()));
@@ -128,7 +128,7 @@ fn one(backend: &mut dyn Backend, all_cores: bool, taken: &mut Taken<'_>, buffer
     let (mut pooled, mut pooling, mut of_tokens) = (Duration::ZERO, Ok(()), false);
     let ran = backend.run(batch, &mut |output| {
         let begin = Instant::now();
-        of_tokens = matches!(output, Output::Tokens(_));
+        of_tokens = matches!(output, GraphOutput::Tokens(_));
         pooling = shared.head.vectors(output, batch, vectors);
         pooled = begin.elapsed();
     });
@@ -140,12 +140,12 @@ fn one(backend: &mut dyn Backend, all_cores: bool, taken: &mut Taken<'_>, buffer
     });
     if let Err(why) = ran {
         broken(shared, &why.to_string());
-        return taken.fail(&EmbedFault::new(Code::Internal, format!("the model could not run this batch: {why}")));
+        return taken.fail(&EmbedFault::new(ErrorCode::Internal, format!("the model could not run this batch: {why}")));
     }
     let took = began.elapsed();
-    taken.run = Some(Run { rows: batch.rows, took, all_cores });
+    taken.run = Some(BatchTimes { rows: batch.rows, took, all_cores });
     if taken.alone {
-        shared.lone.learn(taken.load.total(), all_cores, took.as_secs_f64());
+        shared.session_choice.learn(taken.load.total(), all_cores, took.as_secs_f64());
     }
     taken.tell();
     let run = BatchRun {
@@ -174,12 +174,12 @@ fn is_finite(vector: &[f32]) -> bool {
 
 /// Each text gets its vectors, or its request a fault: when one is not finite, or those of tokens are wanted and the graph gives
 /// others.
-fn answer(items: &mut Vec<Item>, vectors: &mut Vec<Vec<f32>>, of_tokens: bool, began: Instant) {
+fn answer(items: &mut Vec<QueueItem>, vectors: &mut Vec<Vec<f32>>, of_tokens: bool, began: Instant) {
     for (item, vector) in items.drain(..).zip(vectors.drain(..)) {
-        if item.wanted == Wanted::Tokens && !of_tokens {
+        if item.wanted == RequestedVectors::Tokens && !of_tokens {
             let message = "this model's graph gives no token vectors: it pools them itself; POST /embed gives the text's vector, \
                            and an export of the model with the output last_hidden_state gives both";
-            item.ticket.fail(EmbedFault::new(Code::NotSupported, message));
+            item.ticket.fail(EmbedFault::new(ErrorCode::NotSupported, message));
             continue;
         }
         if is_finite(&vector) {
@@ -191,6 +191,6 @@ fn answer(items: &mut Vec<Item>, vectors: &mut Vec<Vec<f32>>, of_tokens: bool, b
              overflows; leave that text out, or serve another model",
             item.place
         );
-        item.ticket.fail(EmbedFault::new(Code::NotFinite, message));
+        item.ticket.fail(EmbedFault::new(ErrorCode::NotFinite, message));
     }
 }

@@ -5,11 +5,11 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::delivery::large_file::{self, PointerFile};
-use crate::inference::folder::{FolderFault, ModelFolder, Step, Unpooled, Unserved, Variant};
+use crate::inference::folder::{FolderFault, ModelFolder, ModuleStep, UnsupportedModel, UnsupportedPooling, Variant};
 
 /// What is known of a model that can be served.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Summary {
+pub struct ModelSummary {
     /// Numbers in a vector.
     pub dimension: usize,
     /// Tokens of a text that are read.
@@ -25,25 +25,25 @@ pub struct Summary {
 ///
 /// # Errors
 /// What stands in the way.
-pub fn folder(path: &Path) -> Result<Summary, FolderFault> {
+pub fn folder(path: &Path) -> Result<ModelSummary, FolderFault> {
     let any = ModelFolder::open(path, &Variant::Auto.into())?;
     whole(&any)?;
     let there = |variant: &Variant| ModelFolder::open(path, &(*variant).into()).is_ok();
     let variants = [Variant::Fp32, Variant::Int8].into_iter().filter(there).collect();
     let condition = match any.served() {
         Ok(()) => None,
-        Err(Unserved::Pooling(Unpooled::Unsaid)) => Some(Unpooled::Unsaid.to_string()),
+        Err(UnsupportedModel::Pooling(UnsupportedPooling::Unsaid)) => Some(UnsupportedPooling::Unsaid.to_string()),
         Err(why) => return Err(FolderFault::bad(&any.graph, why)),
     };
-    Ok(Summary { dimension: any.dimension, max_tokens: any.longest, variants, condition })
+    Ok(ModelSummary { dimension: any.dimension, max_tokens: any.longest, variants, condition })
 }
 
 /// Whether the large files of a folder are there, and not the pointers to them that a clone without `git lfs` has.
 fn whole(folder: &ModelFolder) -> Result<(), FolderFault> {
     let weights = folder.modules.steps.iter().filter_map(|step| match step {
-        Step::Dense(dense) => Some(&dense.weights),
-        Step::LayerNorm { weights, .. } => Some(weights),
-        Step::Normalize => None,
+        ModuleStep::Dense(dense) => Some(&dense.weights),
+        ModuleStep::LayerNorm { weights, .. } => Some(weights),
+        ModuleStep::Normalize => None,
     });
     for file in [&folder.graph, &folder.tokenizer].into_iter().chain(weights) {
         // What cannot be read is told by who reads it.

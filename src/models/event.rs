@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Something happened.
 #[derive(Clone, Debug)]
-pub enum Event<'a> {
+pub enum ModelEvent<'a> {
     /// A file begins to come, from this byte on.
     Begun {
         /// Its path.
@@ -44,4 +44,4 @@ pub enum Event<'a> {
 }
 
 /// Who is told.
-pub type Listener<'l> = &'l (dyn Fn(&Event<'_>) + Sync);
+pub type ModelListener<'l> = &'l (dyn Fn(&ModelEvent<'_>) + Sync);

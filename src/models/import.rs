@@ -4,39 +4,39 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use super::containment::{ContainedFolder, ContainmentFault};
 use super::digest::{self, Digest};
 use super::fault::ModelsFault;
-use super::inside::{Inside, InsideFault};
-use super::manifest::{self, Manifest, Source};
+use super::install::{self, ModelInstall};
+use super::manifest::{self, Manifest, ModelOrigin};
 use super::name::ModelName;
-use super::place::{self, Work};
-use super::store::{Standing, Store};
-use super::verify::{self, Bad, EXPORT};
-use super::wanted::{self, Missing};
+use super::selection::{self, MissingPart};
+use super::store::{ModelStore, StoreEntry};
+use super::verify::{self, BadFile, EXPORT};
 use super::{check, vocabulary};
 use crate::delivery::disk::FileFault;
-use crate::files::Below;
+use crate::files::RelativePath;
 use crate::inference::folder::Variant;
-use crate::inference::folder::bounds::{self, TooLarge};
+use crate::inference::folder::bounds::{self, FileTooLarge};
 
 /// Why a folder is not taken in.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportFault {
     /// A file of it lies elsewhere, or is not one.
     #[error(transparent)]
-    Inside(#[from] InsideFault),
+    Inside(#[from] ContainmentFault),
     /// A file of it is larger than such a file may be.
     #[error(transparent)]
-    TooLarge(#[from] TooLarge),
+    TooLarge(#[from] FileTooLarge),
     /// It lacks something that a model needs.
     #[error(transparent)]
-    Missing(#[from] Missing),
+    Missing(#[from] MissingPart),
     /// Its files, or a list of their hashes, cannot be read.
     #[error(transparent)]
     Unread(Box<ModelsFault>),
     /// A file is not what a list of hashes says.
     #[error("{} {}", .0.file, .0.why)]
-    Changed(Bad),
+    Changed(BadFile),
 }
 
 impl From<FileFault> for ImportFault {
@@ -55,10 +55,10 @@ impl From<ModelsFault> for ImportFault {
 ///
 /// # Errors
 /// When it is no model, a link leads out of it, it is there already, or the disk refuses.
-pub fn import(store: &Store, from: &Path, name: &ModelName) -> Result<Manifest, ModelsFault> {
+pub fn import(store: &ModelStore, from: &Path, name: &ModelName) -> Result<Manifest, ModelsFault> {
     let shown = from.display().to_string();
     // What cannot be looked at is told by who reads it.
-    let inside = Inside::of(from).ok();
+    let inside = ContainedFolder::of(from).ok();
     if let Some(inside) = &inside {
         all_inside(from, inside).map_err(|why| ModelsFault::no_model(&shown, why))?;
     }
@@ -66,13 +66,13 @@ pub fn import(store: &Store, from: &Path, name: &ModelName) -> Result<Manifest, 
     let chosen = choose(from).map_err(|why| ModelsFault::no_model(&shown, why))?;
     let inside = match inside {
         Some(inside) => inside,
-        None => Inside::of(from).map_err(|why| ModelsFault::no_model(&shown, why))?,
+        None => ContainedFolder::of(from).map_err(|why| ModelsFault::no_model(&shown, why))?,
     };
-    let work = Work::begin(store, name)?;
+    let work = ModelInstall::begin(store, name)?;
     let what = match store.standing(name)? {
-        Standing::Nothing => None,
-        Standing::Managed(_) => Some("a model"),
-        Standing::Other(what) => Some(what),
+        StoreEntry::Nothing => None,
+        StoreEntry::Managed(_) => Some("a model"),
+        StoreEntry::Other(what) => Some(what),
     };
     if let Some(what) = what {
         let what = what.to_owned();
@@ -88,16 +88,16 @@ pub fn import(store: &Store, from: &Path, name: &ModelName) -> Result<Manifest, 
 
 fn make(
     from: &Path,
-    inside: &Inside,
+    inside: &ContainedFolder,
     name: &ModelName,
     chosen: BTreeSet<String>,
-    work: &Work,
+    work: &ModelInstall,
 ) -> Result<Manifest, ModelsFault> {
     let shown = from.display().to_string();
     let folder = work.folder()?;
     let mut files = BTreeMap::new();
     for path in chosen {
-        let below = Below::try_from(path).map_err(|why| ModelsFault::no_model(&shown, why))?;
+        let below = RelativePath::try_from(path).map_err(|why| ModelsFault::no_model(&shown, why))?;
         let real = inside.file(below.as_str()).map_err(|why| ModelsFault::no_model(&shown, why))?;
         let copy = copied(&real, &below.at(&folder))?;
         files.insert(below, copy);
@@ -106,19 +106,19 @@ fn make(
     check::folder(&folder).map_err(|why| ModelsFault::no_model(&shown, why))?;
     let named = from.canonicalize().map_err(ModelsFault::file(from))?;
     let named = named.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let manifest = Manifest::new(name.as_str(), Source::Import { folder: named }, files);
+    let manifest = Manifest::new(name.as_str(), ModelOrigin::Import { folder: named }, files);
     manifest.write(&folder)?;
     work.put()?;
     Ok(manifest)
 }
 
 /// Checks the location and size of every file before anything is read or hashed.
-fn all_inside(from: &Path, inside: &Inside) -> Result<(), ImportFault> {
+fn all_inside(from: &Path, inside: &ContainedFolder) -> Result<(), ImportFault> {
     let all = verify::files(from)?;
-    let read = |path: &&String| wanted::matters(path) || [EXPORT, manifest::FILE].contains(&path.as_str());
+    let read = |path: &&String| selection::matters(path) || [EXPORT, manifest::FILE].contains(&path.as_str());
     all.iter().filter(read).try_for_each(|path| {
         let real = inside.file(path)?;
-        let facts = fs::metadata(&real).map_err(|source| InsideFault::Unread { path: path.clone(), source })?;
+        let facts = fs::metadata(&real).map_err(|source| ContainmentFault::Unread { path: path.clone(), source })?;
         Ok(bounds::check(path, facts.len())?)
     })
 }
@@ -127,9 +127,9 @@ fn all_inside(from: &Path, inside: &Inside) -> Result<(), ImportFault> {
 fn choose(from: &Path) -> Result<BTreeSet<String>, ImportFault> {
     let all = verify::files(from)?;
     let all: BTreeSet<&str> = all.iter().map(String::as_str).collect();
-    let there = |variant: &Variant| wanted::graph(&all, *variant).is_some();
+    let there = |variant: &Variant| selection::graph(&all, *variant).is_some();
     let variants: Vec<Variant> = [Variant::Fp32, Variant::Int8].into_iter().filter(there).collect();
-    let chosen = wanted::choose(&all, &variants)?;
+    let chosen = selection::choose(&all, &variants)?;
     let mut chosen: BTreeSet<String> = chosen.into_iter().map(str::to_owned).collect();
     let said = Manifest::read(from)?;
     let said = said
@@ -140,7 +140,8 @@ fn choose(from: &Path) -> Result<BTreeSet<String>, ImportFault> {
     }
     for hashes in [said, exported].into_iter().flatten() {
         // A list may name what nobody serves, and what an earlier import left behind.
-        let hashes: BTreeMap<String, String> = hashes.into_iter().filter(|(file, _)| wanted::matters(file)).collect();
+        let hashes: BTreeMap<String, String> =
+            hashes.into_iter().filter(|(file, _)| selection::matters(file)).collect();
         if let Some(bad) = verify::bad_exports(from, &hashes).into_iter().next() {
             return Err(ImportFault::Changed(bad));
         }
@@ -155,7 +156,7 @@ fn copied(from: &Path, to: &Path) -> Result<Digest, ModelsFault> {
     }
     let before = digest::of_file(from).map_err(ModelsFault::file(from))?;
     fs::copy(from, to).map_err(ModelsFault::file(to))?;
-    place::synced(to)?;
+    install::synced(to)?;
     let after = digest::of_file(to).map_err(ModelsFault::file(to))?;
     if before == after {
         return Ok(after.digest);

@@ -3,17 +3,17 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::check::{self, Summary};
+use super::check::{self, ModelSummary};
 use super::fault::ModelsFault;
-use super::manifest::{Manifest, Source};
+use super::manifest::{Manifest, ModelOrigin};
 use super::name::ModelName;
-use super::store::{Standing, Store};
+use super::store::{ModelStore, StoreEntry};
 use super::verify::files;
 
 /// How a model is, without reading its bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum ModelState {
     /// Its manifest, files and sizes fit.
     Ready,
     /// A folder that can be served, and has no manifest.
@@ -26,17 +26,17 @@ pub enum State {
 
 /// A model.
 #[derive(Clone, Debug, Serialize)]
-pub struct Row {
+pub struct ModelRow {
     /// Its name.
     pub name: String,
     /// How it is.
-    pub state: State,
+    pub state: ModelState,
     /// What is wrong.
     pub problem: Option<String>,
     /// Where it came from.
-    pub source: Option<Source>,
+    pub source: Option<ModelOrigin>,
     /// What can be served.
-    pub summary: Option<Summary>,
+    pub summary: Option<ModelSummary>,
     /// Bytes of its files.
     pub bytes: u64,
     /// When every hash was right the last time.
@@ -47,9 +47,9 @@ pub struct Row {
 ///
 /// # Errors
 /// When the store cannot be read.
-pub fn list(store: &Store) -> Result<Vec<Row>, ModelsFault> {
+pub fn list(store: &ModelStore) -> Result<Vec<ModelRow>, ModelsFault> {
     let names = store.names()?;
-    let mut rows: Vec<Row> = names.iter().map(|name| row(store, name)).collect();
+    let mut rows: Vec<ModelRow> = names.iter().map(|name| row(store, name)).collect();
     let under_way = store.under_way()?;
     let partial = under_way.iter().filter(|name| !names.contains(name)).map(|name| partial(store, name));
     rows.extend(partial.filter(|row| row.bytes > 0));
@@ -57,18 +57,18 @@ pub fn list(store: &Store) -> Result<Vec<Row>, ModelsFault> {
     Ok(rows)
 }
 
-fn row(store: &Store, name: &ModelName) -> Row {
+fn row(store: &ModelStore, name: &ModelName) -> ModelRow {
     let folder = store.served(name);
-    let standing = Store::standing_at(&folder);
-    let mut row = empty(name, State::Unmanaged);
+    let standing = ModelStore::standing_at(&folder);
+    let mut row = empty(name, ModelState::Unmanaged);
     row.bytes = bytes(&folder, files(&folder).unwrap_or_default());
     match check::folder(&folder) {
         Ok(summary) => row.summary = Some(summary),
         Err(fault) => row.problem = Some(fault.to_string()),
     }
     match standing {
-        Ok(Standing::Managed(manifest)) => {
-            row.state = State::Ready;
+        Ok(StoreEntry::Managed(manifest)) => {
+            row.state = ModelState::Ready;
             row.problem = row.problem.or_else(|| changed(&folder, &manifest));
             row.verified = manifest.verified;
             row.bytes = manifest.size();
@@ -78,7 +78,7 @@ fn row(store: &Store, name: &ModelName) -> Row {
         Err(fault) => row.problem = Some(fault.to_string()),
     }
     if row.problem.is_some() {
-        row.state = State::Broken;
+        row.state = ModelState::Broken;
         row.verified = None;
     }
     row
@@ -86,19 +86,19 @@ fn row(store: &Store, name: &ModelName) -> Row {
 
 /// A file whose size is another one.
 fn changed(folder: &std::path::Path, manifest: &Manifest) -> Option<String> {
-    let file = manifest.misfit(folder)?;
+    let file = manifest.mismatch(folder)?;
     Some(format!("{file} is not as it was pulled"))
 }
 
-fn partial(store: &Store, name: &ModelName) -> Row {
-    let mut row = empty(name, State::Partial);
+fn partial(store: &ModelStore, name: &ModelName) -> ModelRow {
+    let mut row = empty(name, ModelState::Partial);
     let place = store.work().join(name.as_str());
     row.bytes = bytes(&place, files(&place).unwrap_or_default());
     row
 }
 
-fn empty(name: &ModelName, state: State) -> Row {
-    Row { name: name.to_string(), state, problem: None, source: None, summary: None, bytes: 0, verified: None }
+fn empty(name: &ModelName, state: ModelState) -> ModelRow {
+    ModelRow { name: name.to_string(), state, problem: None, source: None, summary: None, bytes: 0, verified: None }
 }
 
 fn bytes(folder: &std::path::Path, files: Vec<String>) -> u64 {

@@ -7,11 +7,11 @@ use super::name::ModelName;
 use crate::delivery::lock::{self, LockFault};
 
 /// A model that is worked on.
-pub struct Lock {
+pub struct ModelLock {
     _lock: lock::Lock,
 }
 
-impl Lock {
+impl ModelLock {
     /// Takes it.
     ///
     /// # Errors

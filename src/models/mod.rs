@@ -13,24 +13,24 @@
 //! compared with a list of what a model consists of; nothing else is written.
 
 pub mod check;
+mod containment;
 pub mod event;
 pub mod fault;
 pub mod hub;
 pub mod import;
-mod inside;
+mod install;
 pub mod list;
 mod lock;
 pub mod name;
-mod place;
 pub mod publish;
 pub mod pull;
 pub mod remove;
+pub mod selection;
 pub mod store;
 pub mod verify;
 mod vocabulary;
-pub mod wanted;
 
 pub use crate::delivery::{digest, manifest};
-pub use event::Event;
+pub use event::ModelEvent;
 pub use fault::ModelsFault;
-pub use store::Store;
+pub use store::ModelStore;

@@ -7,16 +7,16 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
 use super::digest::{self, Digest};
-use super::event::{Event, Listener};
+use super::event::{ModelEvent, ModelListener};
 use super::fault::ModelsFault;
-use super::hub::{Ask, Fetched, Hub, Listing};
-use super::manifest::{Manifest, Source};
+use super::hub::{FetchRequest, FetchedFile, Hub, RepoListing};
+use super::install::{self, ModelInstall};
+use super::manifest::{Manifest, ModelOrigin};
 use super::name::{ModelName, Repo, is_commit};
-use super::place::{self, Work};
-use super::store::{Standing, Store};
-use super::wanted::{self, Missing};
+use super::selection::{self, MissingPart};
+use super::store::{ModelStore, StoreEntry};
 use super::{check, verify, vocabulary};
-use crate::files::Below;
+use crate::files::RelativePath;
 use crate::inference::folder::{Variant, bounds};
 
 /// Files that come at the same time.
@@ -24,7 +24,7 @@ const AT_ONCE: usize = 4;
 
 /// What is wanted.
 #[derive(Clone, Debug)]
-pub struct Wish {
+pub struct PullRequest {
     /// The repository.
     pub repo: Repo,
     /// A branch, a tag or a commit.
@@ -37,17 +37,17 @@ pub struct Wish {
 
 /// What is there now.
 #[derive(Clone, Debug, Serialize)]
-pub struct Pulled {
+pub struct PulledModel {
     /// Its name in the store.
     pub name: String,
     /// Where it came from.
-    pub source: Source,
+    pub source: ModelOrigin,
     /// Where it lies.
     pub folder: String,
     /// It was there already, and right.
     pub unchanged: bool,
     /// Its files.
-    pub files: BTreeMap<Below, Digest>,
+    pub files: BTreeMap<RelativePath, Digest>,
     /// Bytes that came now.
     pub fetched_bytes: u64,
 }
@@ -56,59 +56,76 @@ pub struct Pulled {
 ///
 /// # Errors
 /// Why not. What was in its place is there then.
-pub async fn pull(store: &Store, wish: &Wish, hub: &Hub, listener: Listener<'_>) -> Result<Pulled, ModelsFault> {
-    let work = Work::begin(store, &wish.name)?;
-    let before = standing(store, wish)?;
-    if let Some(manifest) = before.as_ref().filter(|_| is_commit(&wish.revision))
-        && missing(manifest, wish).is_none()
-        && verify::bad_files(&store.folder(&wish.name), manifest)?.is_empty()
+pub async fn pull(
+    store: &ModelStore,
+    options: &PullRequest,
+    hub: &Hub,
+    listener: ModelListener<'_>,
+) -> Result<PulledModel, ModelsFault> {
+    let work = ModelInstall::begin(store, &options.name)?;
+    let before = standing(store, options)?;
+    if let Some(manifest) = before.as_ref().filter(|_| is_commit(&options.revision))
+        && missing(manifest, options).is_none()
+        && verify::bad_files(&store.folder(&options.name), manifest)?.is_empty()
     {
-        return done(store, wish, manifest.clone(), None);
+        return done(store, options, manifest.clone(), None);
     }
-    let listing = hub.listing(&wish.repo, &wish.revision, listener).await?;
-    let chosen = chosen(&listing, wish, before.as_ref(), hub)?;
-    let kept = intact(&store.folder(&wish.name), &listing, &chosen, before.as_ref()).await?;
+    let listing = hub.listing(&options.repo, &options.revision, listener).await?;
+    let chosen = chosen(&listing, options, before.as_ref(), hub)?;
+    let kept = intact(&store.folder(&options.name), &listing, &chosen, before.as_ref()).await?;
     let same_commit = before.as_ref().is_some_and(|manifest| manifest.is_commit(&listing.commit));
     if let Some(manifest) =
         before.filter(|manifest| same_commit && manifest.files == kept && kept.len() == chosen.len())
     {
         work.clear()?;
-        return done(store, wish, manifest, None);
+        return done(store, options, manifest, None);
     }
-    let fetched = fetch(hub, wish, &listing, &chosen, &kept, &work, listener).await?;
-    let manifest = assemble(store, wish, &listing, &work, &kept, &fetched)?;
-    done(store, wish, manifest, Some(fetched.iter().map(|(_, file)| file.came).sum()))
+    let fetched = fetch(hub, options, &listing, &chosen, &kept, &work, listener).await?;
+    let manifest = assemble(store, options, &listing, &work, &kept, &fetched)?;
+    done(store, options, manifest, Some(fetched.iter().map(|(_, file)| file.came).sum()))
 }
 
 /// The same without the network: fine when it is there and right.
 ///
 /// # Errors
 /// What is missing.
-pub fn offline(store: &Store, wish: &Wish, listener: Listener<'_>) -> Result<Pulled, ModelsFault> {
-    let why_not = |why: String| ModelsFault::Offline { name: wish.repo.to_string(), why };
-    let manifest = match store.standing(&wish.name)? {
-        Standing::Managed(manifest) => *manifest,
-        Standing::Nothing => return Err(why_not(format!("there is no {} in {}", wish.name, store.shown()))),
-        Standing::Other(what) => return Err(why_not(format!("{} in {} is {what}", wish.name, store.shown()))),
+pub fn offline(
+    store: &ModelStore,
+    options: &PullRequest,
+    listener: ModelListener<'_>,
+) -> Result<PulledModel, ModelsFault> {
+    let why_not = |why: String| ModelsFault::Offline { name: options.repo.to_string(), why };
+    let manifest = match store.standing(&options.name)? {
+        StoreEntry::Managed(manifest) => *manifest,
+        StoreEntry::Nothing => return Err(why_not(format!("there is no {} in {}", options.name, store.shown()))),
+        StoreEntry::Other(what) => return Err(why_not(format!("{} in {} is {what}", options.name, store.shown()))),
     };
-    if let Some(why) = missing(&manifest, wish) {
+    if let Some(why) = missing(&manifest, options) {
         return Err(why_not(why));
     }
-    let bad = verify::bad_files(&store.folder(&wish.name), &manifest)?;
+    let bad = verify::bad_files(&store.folder(&options.name), &manifest)?;
     if let Some(first) = bad.first() {
-        return Err(why_not(format!("{} of {} {}", first.file, wish.name, first.why)));
+        return Err(why_not(format!("{} of {} {}", first.file, options.name, first.why)));
     }
-    if let Source::Import { folder } = &manifest.source {
-        listener(&Event::Remark(&format!("{} was imported from {folder}: its revision is not known", wish.name)));
+    if let ModelOrigin::Import { folder } = &manifest.source {
+        listener(&ModelEvent::Remark(&format!(
+            "{} was imported from {folder}: its revision is not known",
+            options.name
+        )));
     }
-    done(store, wish, manifest, None)
+    done(store, options, manifest, None)
 }
 
-fn done(store: &Store, wish: &Wish, manifest: Manifest, fetched: Option<u64>) -> Result<Pulled, ModelsFault> {
-    Ok(Pulled {
+fn done(
+    store: &ModelStore,
+    options: &PullRequest,
+    manifest: Manifest,
+    fetched: Option<u64>,
+) -> Result<PulledModel, ModelsFault> {
+    Ok(PulledModel {
         name: manifest.name,
         source: manifest.source,
-        folder: store.folder(&wish.name).display().to_string(),
+        folder: store.folder(&options.name).display().to_string(),
         unchanged: fetched.is_none(),
         files: manifest.files,
         fetched_bytes: fetched.unwrap_or(0),
@@ -116,64 +133,68 @@ fn done(store: &Store, wish: &Wish, manifest: Manifest, fetched: Option<u64>) ->
 }
 
 /// The model that is there, when it is the same repository's.
-fn standing(store: &Store, wish: &Wish) -> Result<Option<Manifest>, ModelsFault> {
-    let what = match store.standing(&wish.name)? {
-        Standing::Nothing => return Ok(None),
-        Standing::Managed(manifest) => match &manifest.source {
-            Source::Hub { repo, .. } if *repo == wish.repo.to_string() => return Ok(Some(*manifest)),
-            Source::Hub { repo, .. } => format!("pulled from {repo}"),
-            Source::Import { folder } => format!("imported from {folder}"),
-            Source::Sync { from, .. } => format!("synced from {from}"),
+fn standing(store: &ModelStore, options: &PullRequest) -> Result<Option<Manifest>, ModelsFault> {
+    let what = match store.standing(&options.name)? {
+        StoreEntry::Nothing => return Ok(None),
+        StoreEntry::Managed(manifest) => match &manifest.source {
+            ModelOrigin::Hub { repo, .. } if *repo == options.repo.to_string() => return Ok(Some(*manifest)),
+            ModelOrigin::Hub { repo, .. } => format!("pulled from {repo}"),
+            ModelOrigin::Import { folder } => format!("imported from {folder}"),
+            ModelOrigin::Sync { from, .. } => format!("synced from {from}"),
         },
-        Standing::Other(what) => what.to_owned(),
+        StoreEntry::Other(what) => what.to_owned(),
     };
-    Err(ModelsFault::Taken { name: wish.name.to_string(), store: store.shown(), what })
+    Err(ModelsFault::Taken { name: options.name.to_string(), store: store.shown(), what })
 }
 
 /// What a model in the store lacks of what is wanted.
-fn missing(manifest: &Manifest, wish: &Wish) -> Option<String> {
-    let at = |revision: &str, commit: &str| format!("{} is here at {revision} ({commit:.12})", wish.name);
+fn missing(manifest: &Manifest, options: &PullRequest) -> Option<String> {
+    let at = |revision: &str, commit: &str| format!("{} is here at {revision} ({commit:.12})", options.name);
     match &manifest.source {
-        Source::Hub { repo, .. } if *repo != wish.repo.to_string() => {
-            return Some(format!("{} is here from {repo}", wish.name));
+        ModelOrigin::Hub { repo, .. } if *repo != options.repo.to_string() => {
+            return Some(format!("{} is here from {repo}", options.name));
         }
-        Source::Hub { revision, commit, .. } if ![revision, commit].contains(&&wish.revision) => {
-            return Some(format!("{}, not at {}", at(revision, commit), wish.revision));
+        ModelOrigin::Hub { revision, commit, .. } if ![revision, commit].contains(&&options.revision) => {
+            return Some(format!("{}, not at {}", at(revision, commit), options.revision));
         }
-        Source::Import { folder } if wish.revision != "main" => {
-            return Some(format!("{} is here from the folder {folder}, of no known revision", wish.name));
+        ModelOrigin::Import { folder } if options.revision != "main" => {
+            return Some(format!("{} is here from the folder {folder}, of no known revision", options.name));
         }
-        Source::Sync { from, .. } => return Some(format!("{} is here from {from}", wish.name)),
+        ModelOrigin::Sync { from, .. } => return Some(format!("{} is here from {from}", options.name)),
         _ => {}
     }
-    let files = manifest.files.keys().map(Below::as_str).collect();
-    let lacks = wish.variants.iter().find(|variant| wanted::graph(&files, **variant).is_none())?;
-    Some(format!("{} is here without its {} graph", wish.name, lacks.name()))
+    let files = manifest.files.keys().map(RelativePath::as_str).collect();
+    let lacks = options.variants.iter().find(|variant| selection::graph(&files, **variant).is_none())?;
+    Some(format!("{} is here without its {} graph", options.name, lacks.name()))
 }
 
 /// The files of the model: the graphs that are wanted, and those that were there before.
 fn chosen<'l>(
-    listing: &'l Listing,
-    wish: &Wish,
+    listing: &'l RepoListing,
+    options: &PullRequest,
     before: Option<&Manifest>,
     hub: &Hub,
 ) -> Result<BTreeSet<&'l str>, ModelsFault> {
     let paths = listing.paths();
-    let had: BTreeSet<&str> = before.iter().flat_map(|manifest| manifest.files.keys().map(Below::as_str)).collect();
-    let had = |variant: &Variant| wanted::graph(&had, *variant).is_some() && wanted::graph(&paths, *variant).is_some();
-    let mut variants = wish.variants.clone();
+    let had: BTreeSet<&str> =
+        before.iter().flat_map(|manifest| manifest.files.keys().map(RelativePath::as_str)).collect();
+    let had =
+        |variant: &Variant| selection::graph(&had, *variant).is_some() && selection::graph(&paths, *variant).is_some();
+    let mut variants = options.variants.clone();
     variants.extend([Variant::Fp32, Variant::Int8].into_iter().filter(had));
-    wanted::choose(&paths, &variants).map_err(|missing| lacking(missing, wish, hub))
+    selection::choose(&paths, &variants).map_err(|missing| lacking(missing, options, hub))
 }
 
-fn lacking(missing: Missing, wish: &Wish, hub: &Hub) -> ModelsFault {
-    let repo = &wish.repo;
+fn lacking(missing: MissingPart, options: &PullRequest, hub: &Hub) -> ModelsFault {
+    let repo = &options.repo;
     let export =
         "export it to ONNX (optimum-cli export onnx --library sentence_transformers), then akidb-edge models import it";
     let (problem, next_step) = match missing {
-        Missing::File(why) => (format!("{repo} is no model that can be served: {why}"), String::new()),
-        Missing::Graph { there, .. } if there.is_empty() => (format!("{repo} has no ONNX graph"), export.to_owned()),
-        Missing::Graph { variant, there } => {
+        MissingPart::File(why) => (format!("{repo} is no model that can be served: {why}"), String::new()),
+        MissingPart::Graph { there, .. } if there.is_empty() => {
+            (format!("{repo} has no ONNX graph"), export.to_owned())
+        }
+        MissingPart::Graph { variant, there } => {
             let other = if variant == Variant::Int8 { "fp32" } else { "int8" };
             let problem = format!("{repo} has no {} graph that is known; it has {}", variant.name(), there.join(", "));
             (problem, format!("try --variant {other}, or {export}"))
@@ -186,10 +207,10 @@ fn lacking(missing: Missing, wish: &Wish, hub: &Hub) -> ModelsFault {
 /// Files that are in the folder already and are as the hub has them.
 async fn intact(
     folder: &Path,
-    listing: &Listing,
+    listing: &RepoListing,
     chosen: &BTreeSet<&str>,
     before: Option<&Manifest>,
-) -> Result<BTreeMap<Below, Digest>, ModelsFault> {
+) -> Result<BTreeMap<RelativePath, Digest>, ModelsFault> {
     let mut kept = BTreeMap::new();
     let Some(before) = before else { return Ok(kept) };
     for path in chosen.iter().filter(|path| before.files.contains_key(**path)) {
@@ -205,31 +226,31 @@ async fn intact(
     Ok(kept)
 }
 
-type Fetches = Vec<(Below, Fetched)>;
+type Fetches = Vec<(RelativePath, FetchedFile)>;
 
 async fn fetch(
     hub: &Hub,
-    wish: &Wish,
-    listing: &Listing,
+    options: &PullRequest,
+    listing: &RepoListing,
     chosen: &BTreeSet<&str>,
-    kept: &BTreeMap<Below, Digest>,
-    work: &Work,
-    listener: Listener<'_>,
+    kept: &BTreeMap<RelativePath, Digest>,
+    work: &ModelInstall,
+    listener: ModelListener<'_>,
 ) -> Result<Fetches, ModelsFault> {
     let parts = work.parts()?;
-    let mut asks: BTreeMap<&str, Ask<'_>> = BTreeMap::new();
-    let mut same: Vec<(Below, &str)> = Vec::new();
+    let mut asks: BTreeMap<&str, FetchRequest<'_>> = BTreeMap::new();
+    let mut same: Vec<(RelativePath, &str)> = Vec::new();
     for path in chosen.iter().filter(|path| !kept.contains_key(**path)) {
         let (below, remote) = listing.remote(path)?;
-        bounds::check(path, remote.size).map_err(|why| ModelsFault::no_model(wish.repo.to_string(), why))?;
-        let ask = Ask { repo: &wish.repo, commit: &listing.commit, path, remote };
+        bounds::check(path, remote.size).map_err(|why| ModelsFault::no_model(options.repo.to_string(), why))?;
+        let ask = FetchRequest { repo: &options.repo, commit: &listing.commit, path, remote };
         // Two files of the same bytes come once.
         asks.entry(remote.expected.hex()).or_insert(ask);
         same.push((below.clone(), remote.expected.hex()));
     }
     let coming: Vec<_> = asks.into_values().map(|ask| hub.fetch(ask, &parts, listener)).collect();
-    let all: Vec<Fetched> = stream::iter(coming).buffer_unordered(AT_ONCE).try_collect().await?;
-    let mut came: BTreeMap<String, Fetched> = all.into_iter().map(|file| (file.hash.clone(), file)).collect();
+    let all: Vec<FetchedFile> = stream::iter(coming).buffer_unordered(AT_ONCE).try_collect().await?;
+    let mut came: BTreeMap<String, FetchedFile> = all.into_iter().map(|file| (file.hash.clone(), file)).collect();
     let mut fetched = Vec::new();
     for (path, hash) in same {
         let Some(file) = came.get_mut(hash) else { continue };
@@ -240,27 +261,30 @@ async fn fetch(
 }
 
 fn assemble(
-    store: &Store,
-    wish: &Wish,
-    listing: &Listing,
-    work: &Work,
-    kept: &BTreeMap<Below, Digest>,
-    fetched: &[(Below, Fetched)],
+    store: &ModelStore,
+    options: &PullRequest,
+    listing: &RepoListing,
+    work: &ModelInstall,
+    kept: &BTreeMap<RelativePath, Digest>,
+    fetched: &[(RelativePath, FetchedFile)],
 ) -> Result<Manifest, ModelsFault> {
     let folder = work.folder()?;
     let mut files = kept.clone();
     for path in kept.keys() {
-        place::link(&path.at(&store.folder(&wish.name)), &path.at(&folder))?;
+        install::link(&path.at(&store.folder(&options.name)), &path.at(&folder))?;
     }
     for (path, file) in fetched {
-        place::link(&file.place, &path.at(&folder))?;
+        install::link(&file.place, &path.at(&folder))?;
         files.insert(path.clone(), file.digest.clone());
     }
-    vocabulary::check(&folder).map_err(|why| ModelsFault::no_model(wish.repo.to_string(), why))?;
-    check::folder(&folder).map_err(|why| ModelsFault::no_model(wish.repo.to_string(), why))?;
-    let source =
-        Source::Hub { repo: wish.repo.to_string(), revision: wish.revision.clone(), commit: listing.commit.clone() };
-    let manifest = Manifest::new(wish.name.as_str(), source, files);
+    vocabulary::check(&folder).map_err(|why| ModelsFault::no_model(options.repo.to_string(), why))?;
+    check::folder(&folder).map_err(|why| ModelsFault::no_model(options.repo.to_string(), why))?;
+    let source = ModelOrigin::Hub {
+        repo: options.repo.to_string(),
+        revision: options.revision.clone(),
+        commit: listing.commit.clone(),
+    };
+    let manifest = Manifest::new(options.name.as_str(), source, files);
     manifest.write(&folder)?;
     work.put()?;
     Ok(manifest)

@@ -6,17 +6,17 @@ use std::path::Path;
 
 use super::check;
 use super::fault::ModelsFault;
+use super::install::ModelInstall;
 use super::manifest::FILE;
 use super::name::ModelName;
-use super::place::Work;
-use super::store::Store;
+use super::store::ModelStore;
 use super::verify::files;
 use crate::delivery::lock::LockFault;
 use crate::delivery::versions;
 
 /// What would go.
 #[derive(Clone, Debug, Default)]
-pub struct Removal {
+pub struct RemovalPreview {
     /// How many files.
     pub files: usize,
     /// Their bytes.
@@ -29,16 +29,16 @@ pub struct Removal {
 ///
 /// # Errors
 /// When there is nothing of that name, or it is not a model.
-pub fn look(store: &Store, name: &ModelName) -> Result<Removal, ModelsFault> {
+pub fn look(store: &ModelStore, name: &ModelName) -> Result<RemovalPreview, ModelsFault> {
     let synced = synced(store, name)?;
     match own(store, name) {
-        Ok(own) => Ok(Removal { files: own.files + synced.files, bytes: own.bytes + synced.bytes, ..synced }),
+        Ok(own) => Ok(RemovalPreview { files: own.files + synced.files, bytes: own.bytes + synced.bytes, ..synced }),
         Err(ModelsFault::Unknown { .. }) if synced.synced => Ok(synced),
         Err(fault) => Err(fault),
     }
 }
 
-fn own(store: &Store, name: &ModelName) -> Result<Removal, ModelsFault> {
+fn own(store: &ModelStore, name: &ModelName) -> Result<RemovalPreview, ModelsFault> {
     let folder = store.folder(name);
     let refused = |why: &str| ModelsFault::Foreign { path: folder.display().to_string(), why: why.to_owned() };
     match fs::symlink_metadata(&folder) {
@@ -54,13 +54,13 @@ fn own(store: &Store, name: &ModelName) -> Result<Removal, ModelsFault> {
 }
 
 /// The versions that model sync brought.
-fn synced(store: &Store, name: &ModelName) -> Result<Removal, ModelsFault> {
+fn synced(store: &ModelStore, name: &ModelName) -> Result<RemovalPreview, ModelsFault> {
     let folder = versions::folder(store.root(), name.as_str());
     let entries = match fs::read_dir(&folder) {
-        Err(none) if none.kind() == ErrorKind::NotFound => return Ok(Removal::default()),
+        Err(none) if none.kind() == ErrorKind::NotFound => return Ok(RemovalPreview::default()),
         other => other.map_err(ModelsFault::file(&folder))?,
     };
-    let mut all = Removal { synced: true, ..Removal::default() };
+    let mut all = RemovalPreview { synced: true, ..RemovalPreview::default() };
     for version in entries.flatten().filter(|entry| entry.path().is_dir()) {
         let one = counted(&version.path())?;
         all.files += one.files;
@@ -69,19 +69,19 @@ fn synced(store: &Store, name: &ModelName) -> Result<Removal, ModelsFault> {
     Ok(all)
 }
 
-fn counted(place: &Path) -> Result<Removal, ModelsFault> {
+fn counted(place: &Path) -> Result<RemovalPreview, ModelsFault> {
     let all = files(place)?;
     let bytes = all.iter().filter_map(|file| fs::metadata(place.join(file)).ok()).map(|facts| facts.len()).sum();
-    Ok(Removal { files: all.len(), bytes, synced: false })
+    Ok(RemovalPreview { files: all.len(), bytes, synced: false })
 }
 
 /// Takes it away, and what was fetched of it so far.
 ///
 /// # Errors
 /// When it is not a model, another process works on it, or the disk refuses.
-pub fn remove(store: &Store, name: &ModelName) -> Result<Removal, ModelsFault> {
+pub fn remove(store: &ModelStore, name: &ModelName) -> Result<RemovalPreview, ModelsFault> {
     look(store, name)?;
-    let work = Work::begin(store, name)?;
+    let work = ModelInstall::begin(store, name)?;
     let removal = look(store, name)?;
     if removal.synced {
         remove_synced(store, name)?;
@@ -91,7 +91,7 @@ pub fn remove(store: &Store, name: &ModelName) -> Result<Removal, ModelsFault> {
 }
 
 /// What names the served version goes first: half of the rest is nothing that a server starts with.
-fn remove_synced(store: &Store, name: &ModelName) -> Result<(), ModelsFault> {
+fn remove_synced(store: &ModelStore, name: &ModelName) -> Result<(), ModelsFault> {
     let _lock = versions::lock(store.root(), name.as_str()).map_err(|fault| match fault {
         LockFault::Busy { process } => ModelsFault::Busy { name: name.to_string(), process },
         LockFault::File(fault) => fault.into(),

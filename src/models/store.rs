@@ -14,13 +14,13 @@ const WORK: &str = ".work";
 
 /// A folder of models.
 #[derive(Clone, Debug)]
-pub struct Store {
+pub struct ModelStore {
     root: PathBuf,
 }
 
 /// What stands under a name.
 #[derive(Clone, Debug)]
-pub enum Standing {
+pub enum StoreEntry {
     /// Nothing.
     Nothing,
     /// A model with its manifest.
@@ -29,7 +29,7 @@ pub enum Standing {
     Other(&'static str),
 }
 
-impl Store {
+impl ModelStore {
     /// A store in this folder; it is made when something is put into it.
     pub fn at(root: PathBuf) -> Self {
         Self { root }
@@ -96,7 +96,7 @@ impl Store {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn standing(&self, name: &ModelName) -> Result<Standing, ModelsFault> {
+    pub fn standing(&self, name: &ModelName) -> Result<StoreEntry, ModelsFault> {
         Self::standing_at(&self.folder(name))
     }
 
@@ -104,19 +104,19 @@ impl Store {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn standing_at(folder: &Path) -> Result<Standing, ModelsFault> {
+    pub fn standing_at(folder: &Path) -> Result<StoreEntry, ModelsFault> {
         let kind = match fs::symlink_metadata(folder) {
-            Err(none) if none.kind() == ErrorKind::NotFound => return Ok(Standing::Nothing),
+            Err(none) if none.kind() == ErrorKind::NotFound => return Ok(StoreEntry::Nothing),
             other => other.map_err(ModelsFault::file(folder))?.file_type(),
         };
         if kind.is_symlink() {
-            return Ok(Standing::Other("a link to another place"));
+            return Ok(StoreEntry::Other("a link to another place"));
         }
         if !kind.is_dir() {
-            return Ok(Standing::Other("a file"));
+            return Ok(StoreEntry::Other("a file"));
         }
         let manifest = Manifest::read(folder)?.map(Box::new);
-        Ok(manifest.map_or(Standing::Other("a folder without a manifest"), Standing::Managed))
+        Ok(manifest.map_or(StoreEntry::Other("a folder without a manifest"), StoreEntry::Managed))
     }
 
     /// A fault that names the models that are there.
@@ -146,7 +146,7 @@ mod tests {
     fn the_usual_place() {
         let here = tempfile::tempdir().expect("a directory");
         let usual = |data: Option<&str>, home: Option<&str>| {
-            Store::usual(here.path(), data.map(PathBuf::from), home.map(PathBuf::from))
+            ModelStore::usual(here.path(), data.map(PathBuf::from), home.map(PathBuf::from))
         };
         assert_eq!(usual(Some("/data"), Some("/home/x")), Path::new("/data/akidb-edge/models"));
         assert_eq!(usual(Some("not/absolute"), Some("/home/x")), Path::new("/home/x/.local/share/akidb-edge/models"));

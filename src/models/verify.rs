@@ -9,21 +9,21 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::fault::ModelsFault;
+use super::install::ModelInstall;
 use super::manifest::{FILE, Manifest, damage};
 use super::name::ModelName;
-use super::place::Work;
-use super::store::{Standing, Store};
-use super::{check, wanted};
-use crate::files::{self, Below};
+use super::store::{ModelStore, StoreEntry};
+use super::{check, selection};
+use crate::files::{self, RelativePath};
 use crate::inference::folder::bounds::SETTINGS;
-use crate::inference::folder::{Arithmetic, Choice, ModelFolder};
+use crate::inference::folder::{Arithmetic, ModelFolder, ModelOptions};
 
 /// Hashes of a folder that no manifest is in, written by who made it.
 pub const EXPORT: &str = "export.json";
 
 /// A file that is not as it was.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Bad {
+pub struct BadFile {
     /// Its path in the model's folder.
     pub file: String,
     /// What is wrong.
@@ -33,7 +33,7 @@ pub struct Bad {
 /// How a model is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum VerifyState {
     /// Every hash is right, and it can be served.
     Verified,
     /// It can be served; nothing says what its hashes are to be.
@@ -46,15 +46,15 @@ pub enum State {
 
 /// What was found.
 #[derive(Clone, Debug, Serialize)]
-pub struct Verdict {
+pub struct Verification {
     /// The model.
     pub name: String,
     /// How it is.
-    pub state: State,
+    pub state: VerifyState,
     /// Files whose hashes were looked at.
     pub files: usize,
     /// What is wrong.
-    pub bad: Vec<Bad>,
+    pub bad: Vec<BadFile>,
     /// The version that a server on this machine's processor gives it; nothing when it cannot be served.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
@@ -67,18 +67,18 @@ pub struct Verdict {
 ///
 /// # Errors
 /// When there is no such model, or another process works on it.
-pub fn verify(store: &Store, name: &ModelName) -> Result<Verdict, ModelsFault> {
-    let work = match Work::begin(store, name) {
+pub fn verify(store: &ModelStore, name: &ModelName) -> Result<Verification, ModelsFault> {
+    let work = match ModelInstall::begin(store, name) {
         // A store that can only be read can be verified, too.
         Err(ModelsFault::File { source, .. }) if is_read_only(&source) => None,
         other => Some(other?),
     };
     let folder = store.served(name);
-    let manifest = match Store::standing_at(&folder) {
-        Ok(Standing::Nothing) => return Err(store.unknown(name)),
-        Ok(Standing::Managed(manifest)) => Some(*manifest),
-        Ok(Standing::Other(_)) => None,
-        Err(fault) => return Ok(damaged(name, vec![Bad { file: FILE.to_owned(), why: fault.to_string() }])),
+    let manifest = match ModelStore::standing_at(&folder) {
+        Ok(StoreEntry::Nothing) => return Err(store.unknown(name)),
+        Ok(StoreEntry::Managed(manifest)) => Some(*manifest),
+        Ok(StoreEntry::Other(_)) => None,
+        Err(fault) => return Ok(damaged(name, vec![BadFile { file: FILE.to_owned(), why: fault.to_string() }])),
     };
     let Some(mut manifest) = manifest else { return unmanaged(&folder, name) };
     let mut bad = bad_files(&folder, &manifest)?;
@@ -89,12 +89,12 @@ pub fn verify(store: &Store, name: &ModelName) -> Result<Verdict, ModelsFault> {
         manifest.write(&folder)?;
     }
     let state = match (right, &unserved) {
-        (false, _) => State::Damaged,
-        (true, Some(_)) => State::Unserved,
-        (true, None) => State::Verified,
+        (false, _) => VerifyState::Damaged,
+        (true, Some(_)) => VerifyState::Unserved,
+        (true, None) => VerifyState::Verified,
     };
     bad.extend(unserved);
-    Ok(Verdict {
+    Ok(Verification {
         name: name.to_string(),
         state,
         files: manifest.files.len(),
@@ -108,16 +108,16 @@ pub fn verify(store: &Store, name: &ModelName) -> Result<Verdict, ModelsFault> {
 ///
 /// # Errors
 /// When the folder cannot be read.
-pub fn bad_files(folder: &Path, manifest: &Manifest) -> Result<Vec<Bad>, ModelsFault> {
+pub fn bad_files(folder: &Path, manifest: &Manifest) -> Result<Vec<BadFile>, ModelsFault> {
     let mut bad = Vec::new();
     for (file, wanted) in &manifest.files {
         if let Some(damage) = damage(&file.at(folder), &wanted.sha256, Some(wanted.size)) {
-            bad.push(Bad { file: file.to_string(), why: damage.to_string() });
+            bad.push(BadFile { file: file.to_string(), why: damage.to_string() });
         }
     }
-    for path in files(folder)?.into_iter().filter(|path| wanted::matters(path)) {
+    for path in files(folder)?.into_iter().filter(|path| selection::matters(path)) {
         if !manifest.files.contains_key(path.as_str()) {
-            bad.push(Bad { file: path, why: "is there, and no manifest says what it is to be".to_owned() });
+            bad.push(BadFile { file: path, why: "is there, and no manifest says what it is to be".to_owned() });
         }
     }
     Ok(bad)
@@ -172,32 +172,32 @@ pub fn exported(folder: &Path) -> Result<Option<BTreeMap<String, String>>, Model
 }
 
 /// What differs from the hashes that [`exported`] gives.
-pub fn bad_exports(folder: &Path, hashes: &BTreeMap<String, String>) -> Vec<Bad> {
+pub fn bad_exports(folder: &Path, hashes: &BTreeMap<String, String>) -> Vec<BadFile> {
     let differs = |(file, sha256): (&String, &String)| {
-        let why = match Below::parse(file) {
+        let why = match RelativePath::parse(file) {
             Some(below) => damage(&below.at(folder), sha256, None)?.to_string(),
             None => "is not in it".to_owned(),
         };
-        Some(Bad { file: file.clone(), why })
+        Some(BadFile { file: file.clone(), why })
     };
     hashes.iter().filter_map(differs).collect()
 }
 
-fn unmanaged(folder: &Path, name: &ModelName) -> Result<Verdict, ModelsFault> {
+fn unmanaged(folder: &Path, name: &ModelName) -> Result<Verification, ModelsFault> {
     let hashes = match exported(folder) {
         Ok(hashes) => hashes,
-        Err(fault) => return Ok(damaged(name, vec![Bad { file: EXPORT.to_owned(), why: fault.to_string() }])),
+        Err(fault) => return Ok(damaged(name, vec![BadFile { file: EXPORT.to_owned(), why: fault.to_string() }])),
     };
     let mut bad = hashes.as_ref().map_or_else(Vec::new, |hashes| bad_exports(folder, hashes));
     let unserved = if bad.is_empty() { unserved(folder) } else { None };
     let state = match (bad.is_empty(), &unserved, &hashes) {
-        (false, ..) => State::Damaged,
-        (true, Some(_), _) => State::Unserved,
-        (true, None, Some(_)) => State::Verified,
-        (true, None, None) => State::Unhashed,
+        (false, ..) => VerifyState::Damaged,
+        (true, Some(_), _) => VerifyState::Unserved,
+        (true, None, Some(_)) => VerifyState::Verified,
+        (true, None, None) => VerifyState::Unhashed,
     };
     bad.extend(unserved);
-    Ok(Verdict {
+    Ok(Verification {
         name: name.to_string(),
         state,
         files: hashes.map_or(0, |hashes| hashes.len()),
@@ -207,13 +207,13 @@ fn unmanaged(folder: &Path, name: &ModelName) -> Result<Verdict, ModelsFault> {
     })
 }
 
-fn damaged(name: &ModelName, bad: Vec<Bad>) -> Verdict {
-    Verdict { name: name.to_string(), state: State::Damaged, files: 0, bad, version: None, condition: None }
+fn damaged(name: &ModelName, bad: Vec<BadFile>) -> Verification {
+    Verification { name: name.to_string(), state: VerifyState::Damaged, files: 0, bad, version: None, condition: None }
 }
 
 /// The version of what is served when nobody says which graph.
 fn version(folder: &Path) -> Option<String> {
-    let opened = ModelFolder::open(folder, &Choice::default()).ok()?;
+    let opened = ModelFolder::open(folder, &ModelOptions::default()).ok()?;
     opened.version(Arithmetic::of_processor(opened.variant)).ok()
 }
 
@@ -223,9 +223,9 @@ fn condition(folder: &Path) -> Option<String> {
 }
 
 /// Why a folder cannot be served.
-fn unserved(folder: &Path) -> Option<Bad> {
+fn unserved(folder: &Path) -> Option<BadFile> {
     let why = check::folder(folder).err()?.to_string();
-    Some(Bad { file: ".".to_owned(), why: format!("cannot be served: {why}") })
+    Some(BadFile { file: ".".to_owned(), why: format!("cannot be served: {why}") })
 }
 
 fn is_read_only(bad: &io::Error) -> bool {

@@ -4,23 +4,29 @@ use console::Style;
 use serde_json::{Value, json};
 
 use super::differing;
-use super::machines::Groups;
-use super::omitted::Omitted;
+use super::machines::MachineGroups;
+use super::omitted::OmittedResources;
 use super::output::painted;
 use super::{counted, duration};
 use crate::resource::{
-    Action, Change, Changes, FieldChange, Level, MovedFrom, Origin, Risk, Shown, has_references, sensitive, shown,
-    untrusted,
+    Action, Change, Changes, FieldChange, Level, PreviousAddress, ResourceOrigin, Risk, SafeText, has_references,
+    sensitive, shown, untrusted,
 };
 
 /// Longest value that is shown; the rest is cut.
 const LONGEST: usize = 90;
 
 /// The difference as text. `everything` shows kept resources, too; `omitted` is what was not looked at.
-pub fn changes_text(changes: &Changes, everything: bool, colour: bool, wait: Level, omitted: &Omitted<'_>) -> Shown {
-    let mut text = Shown::default();
+pub fn changes_text(
+    changes: &Changes,
+    everything: bool,
+    color: bool,
+    wait: Level,
+    omitted: &OmittedResources<'_>,
+) -> SafeText {
+    let mut text = SafeText::default();
     let mut area = "";
-    let groups = Groups::of(changes);
+    let groups = MachineGroups::of(changes);
     for change in changes.items.values().filter(|change| everything || change.action != Action::Keep) {
         let machines = groups.machines(change);
         if machines.is_some_and(|machines| machines.first != change.address) {
@@ -28,13 +34,13 @@ pub fn changes_text(changes: &Changes, everything: bool, colour: bool, wait: Lev
         }
         if change.address.area() != area {
             area = change.address.area();
-            text.push(shown!("{}\n", painted(colour, Style::new().bold(), area)));
+            text.push(shown!("{}\n", painted(color, Style::new().bold(), area)));
         }
         match machines {
-            Some(machines) => text.push(line(change, colour, &machines.what, &machines.words())),
+            Some(machines) => text.push(line(change, color, &machines.what, &machines.words())),
             None => {
                 let name = change.address.as_str().split_once('.').map_or(change.address.as_str(), |(_, name)| name);
-                text.push(line(change, colour, name, &label(change)));
+                text.push(line(change, color, name, &label(change)));
             }
         }
         if matches!(change.action, Action::Update | Action::Adopt) {
@@ -44,15 +50,15 @@ pub fn changes_text(changes: &Changes, everything: bool, colour: bool, wait: Lev
             text.push(if change.action == Action::Move { mark_line(change) } else { field_line(field, everything) });
         }
     }
-    for left in &changes.leftovers {
-        let (title, risk) = (left.kind.facts().title, risk_words(left.risk(), colour));
+    for left in &changes.pending_deletions {
+        let (title, risk) = (left.kind.facts().title, risk_words(left.risk(), color));
         text.push(shown!("  - {}  left over: {} {}: {}{}\n", left.address, title, left.id, left.reason, risk));
     }
     text.push(summary(changes, wait, omitted));
     text
 }
 
-fn line(change: &Change, colour: bool, name: &str, label: &str) -> Shown {
+fn line(change: &Change, color: bool, name: &str, label: &str) -> SafeText {
     let paint = match change.action {
         Action::Create | Action::Adopt => Style::new().green(),
         Action::Update | Action::Replace => Style::new().yellow(),
@@ -60,53 +66,57 @@ fn line(change: &Change, colour: bool, name: &str, label: &str) -> Shown {
         Action::Delete => Style::new().red(),
         Action::Keep | Action::Forget => Style::new().dim(),
     };
-    let mark = painted(colour, paint, change.action.mark());
-    let risk = risk_words(change.risk, colour);
-    let reason = change.reason.as_ref().map_or_else(Shown::default, |reason| shown!("  ({})", reason));
+    let mark = painted(color, paint, change.action.mark());
+    let risk = risk_words(change.risk, color);
+    let reason = change.reason.as_ref().map_or_else(SafeText::default, |reason| shown!("  ({})", reason));
     let imported = imported(change);
-    let moved = Shown::join(change.moved_from.iter().map(|from| moved_line(change, from)), "");
+    let moved = SafeText::join(change.moved_from.iter().map(|from| moved_line(change, from)), "");
     let sources = sources(change);
     let head = shown!("  {} {:<8}{:<40} {}{}", mark, change.action.word(), name, label, risk);
     shown!("{}{}{}\n{}{}", head, imported, reason, sources, moved)
 }
 
-fn risk_words(risk: Risk, colour: bool) -> Shown {
+fn risk_words(risk: Risk, color: bool) -> SafeText {
     match risk {
-        Risk::Safe => Shown::default(),
-        Risk::DestroysData => painted(colour, Style::new().red().bold(), &shown!("  [{}]", risk.words())),
+        Risk::Safe => SafeText::default(),
+        Risk::DestroysData => painted(color, Style::new().red().bold(), &shown!("  [{}]", risk.words())),
         risk => shown!("  [{}]", risk.words()),
     }
 }
 
 /// The files of this machine that are sent there.
-fn sources(change: &Change) -> Shown {
+fn sources(change: &Change) -> SafeText {
     let sends = matches!(change.action, Action::Create | Action::Update | Action::Replace | Action::Adopt);
     let files = change.after.iter().filter(|_| sends).flat_map(|resource| &resource.sources);
-    Shown::join(files.map(|file| shown!("        from {}\n", file)), "")
+    SafeText::join(files.map(|file| shown!("        from {}\n", file)), "")
 }
 
 /// Whether it existed before this stack: then it is never deleted by the way.
 const fn imported(change: &Change) -> &'static str {
     match change.origin {
-        Origin::Imported => "  [imported, not made by this stack]",
-        Origin::Made | Origin::Recovered => "",
+        ResourceOrigin::Imported => "  [imported, not made by this stack]",
+        ResourceOrigin::Made | ResourceOrigin::Recovered => "",
     }
 }
 
 /// What else is on a resource that is changed: it stays.
-fn extras_line(change: &Change) -> Shown {
+fn extras_line(change: &Change) -> SafeText {
     let extras = change.found.iter().flat_map(|found| &found.extras);
     let paths: Vec<&str> = extras.filter(|extra| !extra.theirs).map(|extra| extra.path.as_str()).collect();
-    if paths.is_empty() { Shown::default() } else { shown!("        also there, kept: {}\n", cut(&paths.join(", "))) }
+    if paths.is_empty() {
+        SafeText::default()
+    } else {
+        shown!("        also there, kept: {}\n", cut(&paths.join(", ")))
+    }
 }
 
 /// A moved thing differs in its mark only.
-fn mark_line(change: &Change) -> Shown {
+fn mark_line(change: &Change) -> SafeText {
     shown!("        its mark of ownership names {} from now on\n", change.address)
 }
 
 /// Where a kept thing stood before: `moved from A to B`, or which record sets came from there.
-fn moved_line(change: &Change, from: &MovedFrom) -> Shown {
+fn moved_line(change: &Change, from: &PreviousAddress) -> SafeText {
     if from.sets.is_empty() {
         return shown!("        moved from {} to {}\n", from.address, change.address);
     }
@@ -140,7 +150,7 @@ fn record_names(spec: &Value) -> Option<String> {
     Some(if more == 0 { first.into_owned() } else { format!("{first} and {}", counted(more, "more name")) })
 }
 
-fn field_line(field: &FieldChange, everything: bool) -> Shown {
+fn field_line(field: &FieldChange, everything: bool) -> SafeText {
     let show = |value: &Option<Value>, none: &'static str| value.as_ref().map_or_else(|| none.to_owned(), value_text);
     let drift = if field.drifted { "  (changed outside)" } else { "" };
     if let (Some(Value::Array(old)), Some(Value::Array(new))) = (&field.old, &field.new)
@@ -174,7 +184,7 @@ fn without_contents(field: &FieldChange) -> FieldChange {
 }
 
 /// A list of things: those that go and those that come, one on each line.
-fn list_lines(path: &str, drift: &str, old: &[Value], new: &[Value]) -> Shown {
+fn list_lines(path: &str, drift: &str, old: &[Value], new: &[Value]) -> SafeText {
     let mut text = shown!("        {}:{}\n", path, drift);
     for (mark, here, there) in [("-", old, new), ("+", new, old)] {
         // Two sensitive values look alike when they are shown, so what differs is found before.
@@ -243,14 +253,14 @@ fn cut(text: &str) -> String {
     format!("{short}…")
 }
 
-fn summary(changes: &Changes, wait: Level, omitted: &Omitted<'_>) -> Shown {
+fn summary(changes: &Changes, wait: Level, omitted: &OmittedResources<'_>) -> SafeText {
     if changes.is_empty() {
         return omitted.no_changes(changes.items.len());
     }
     let mut counts: Vec<String> =
         changes.counts().iter().map(|(action, count)| format!("{count} to {}", action.word())).collect();
-    if !changes.leftovers.is_empty() {
-        counts.push(format!("{} left over to clear", changes.leftovers.len()));
+    if !changes.pending_deletions.is_empty() {
+        counts.push(format!("{} left over to clear", changes.pending_deletions.len()));
     }
     let seconds = duration::usual_seconds(changes, wait);
     let until = match wait {
@@ -259,7 +269,7 @@ fn summary(changes: &Changes, wait: Level, omitted: &Omitted<'_>) -> Shown {
         Level::Propagated => "until everywhere",
     };
     let usually = match seconds {
-        0 => Shown::default(),
+        0 => SafeText::default(),
         _ => shown!("; on AWS usually about {} {}", whole(seconds), until),
     };
     shown!("\n{}; risk: {}{}\n", counts.join(", "), changes.risk().words(), usually)
@@ -284,7 +294,7 @@ pub fn changes_json(changes: &Changes) -> Value {
             })
         })
         .collect();
-    json!({"changes": items, "counts": changes.counts(), "kept": changes.items.len() - changes.acting().count(), "leftovers": changes.leftovers})
+    json!({"changes": items, "counts": changes.counts(), "kept": changes.items.len() - changes.acting().count(), "leftovers": changes.pending_deletions})
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 use serde_json::json;
 
 use super::*;
-use crate::resource::{Address, Attributes, Kind, Leftover, Resource};
+use crate::resource::{Address, Attributes, Kind, PendingDeletion, Resource};
 
 fn change(action: Action, fields: Vec<FieldChange>) -> Changes {
     let address = Address::new("jetson", Kind::File, "a-srv-www-index");
     let spec = json!({"host": "a", "path": "/srv/www/index", "content": {"text": "PASSWORD=preview-canary"}});
     let mut after = Resource::new(address.clone(), Kind::File, &spec);
     after.sources = vec!["../secret/\u{1b}[2Kcredentials".to_owned()];
-    let (kind, risk, origin) = (Kind::File, Risk::Safe, Origin::Made);
+    let (kind, risk, origin) = (Kind::File, Risk::Safe, ResourceOrigin::Made);
     let change = Change {
         address: address.clone(),
         kind,
@@ -36,14 +36,14 @@ fn a_value_of_several_lines_is_no_line_of_the_preview() {
     let forged = "x\n\nno changes: 3 resources match the plan\n";
     let sets = |text: &str| json!([{"name": "a", "value": text}]);
     let fields = vec![field(json!("x"), json!(forged)), field(sets("x"), sets(forged))];
-    let text = changes_text(&change(Action::Update, fields), false, false, Level::Usable, &Omitted::default());
+    let text = changes_text(&change(Action::Update, fields), false, false, Level::Usable, &OmittedResources::default());
     assert!(!text.lines().any(|line| line.starts_with("no changes")), "{text:?}");
     assert_eq!(text.matches("\\n\\nno changes").count(), 2, "{text:?}");
 }
 
 #[test]
 fn what_is_left_over_is_named_with_its_risk() {
-    let left = Leftover {
+    let left = PendingDeletion {
         address: Address::new("models", Kind::Bucket, "one"),
         kind: Kind::Bucket,
         id: "the-newer".to_owned(),
@@ -52,8 +52,8 @@ fn what_is_left_over_is_named_with_its_risk() {
         reason: "a newer one took its place".into(),
         held_by: std::collections::BTreeSet::new(),
     };
-    let changes = Changes { stack: "s".to_owned(), leftovers: vec![left], ..Changes::default() };
-    let text = changes_text(&changes, false, false, Level::Usable, &Omitted::default());
+    let changes = Changes { stack: "s".to_owned(), pending_deletions: vec![left], ..Changes::default() };
+    let text = changes_text(&changes, false, false, Level::Usable, &OmittedResources::default());
     let line = "  - models.bucket.one  left over: S3 bucket the-newer: a newer one took its place  [destroys data]\n";
     assert!(text.contains(line) && text.contains("1 left over to clear; risk: destroys data"), "{text:?}");
 }
@@ -94,7 +94,7 @@ fn who_gets_a_right_is_shown_however_long_the_policy_is() {
     };
     let text = |old: Value, new: Value, all: bool| {
         let changes = change(Action::Update, vec![field(old, new)]);
-        changes_text(&changes, all, false, Level::Usable, &Omitted::default())
+        changes_text(&changes, all, false, Level::Usable, &OmittedResources::default())
     };
     let (ours, theirs) = (policy("111111111111"), policy("666666666666"));
     let shown = text(ours.clone(), theirs.clone(), false);
@@ -112,7 +112,8 @@ fn who_gets_a_right_is_shown_however_long_the_policy_is() {
 
 #[test]
 fn what_is_sent_is_named_and_what_is_in_it_is_not_shown() {
-    let created = changes_text(&change(Action::Create, Vec::new()), false, false, Level::Usable, &Omitted::default());
+    let created =
+        changes_text(&change(Action::Create, Vec::new()), false, false, Level::Usable, &OmittedResources::default());
     assert!(created.contains("/srv/www/index\n        from ../secret/\\u{1b}[2Kcredentials\n"), "{created:?}");
     let side = |value: Value| Some(value);
     let fields = vec![
@@ -130,7 +131,7 @@ fn what_is_sent_is_named_and_what_is_in_it_is_not_shown() {
         },
     ];
     let changes = change(Action::Update, fields);
-    let text = changes_text(&changes, false, false, Level::Usable, &Omitted::default());
+    let text = changes_text(&changes, false, false, Level::Usable, &OmittedResources::default());
     let hash = crate::resource::sha256_hex(b"PASSWORD=preview-canary");
     assert!(!text.contains("canary") && text.contains(&hash), "{text:?}");
     let document = crate::report::document("test", &changes_json(&changes)).to_string();

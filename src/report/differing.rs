@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::resource::{FieldChange, Shown, shown, untrusted};
+use crate::resource::{FieldChange, SafeText, shown, untrusted};
 
 /// Characters that are shown before the first difference of two texts.
 const BEFORE: usize = 20;
@@ -10,7 +10,7 @@ const BEFORE: usize = 20;
 /// The lines of a field whose values are longer than `longest` characters: of documents the members that differ, of other
 /// texts the part around the first difference. `everything` shows both values whole. None: both are short, or one is not
 /// known yet. Contents of files and sensitive values are taken out of `field` already.
-pub fn lines(field: &FieldChange, longest: usize, everything: bool) -> Option<Shown> {
+pub fn lines(field: &FieldChange, longest: usize, everything: bool) -> Option<SafeText> {
     let nothing = Value::Null;
     let (old, new) = (field.old.as_ref().unwrap_or(&nothing), field.new.as_ref().unwrap_or(&nothing));
     let texts = [text(old), text(new)];
@@ -38,7 +38,7 @@ pub fn lines(field: &FieldChange, longest: usize, everything: bool) -> Option<Sh
                 untrusted::line(value).into_owned()
             )
         };
-        return Some(Shown::join(out.iter().map(line), ""));
+        return Some(SafeText::join(out.iter().map(line), ""));
     }
     if old.is_null() || new.is_null() {
         return None;

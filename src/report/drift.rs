@@ -7,20 +7,21 @@ use super::changes::pairs;
 use super::counted;
 use super::output::painted;
 use crate::resource::{
-    DriftField, Drifted, Happened, Origin, Owned, Remedy, Said, Shown, Sort, ToShown, sensitive, shown, untrusted,
+    DriftField, DriftKind, DriftedResource, FieldOrigin, OwnedResource, PlannedValue, Remedy, ResourceOrigin, SafeText,
+    ToSafeText, sensitive, shown, untrusted,
 };
 
 /// Columns before a value.
 const INDENT: usize = 18;
 
 /// The drift as text of at most `width` columns. `everything` shows what is left alone, too.
-pub fn drift_text(drift: &[Drifted], everything: bool, colour: bool, width: usize) -> Shown {
-    let shown: Vec<&Drifted> = drift.iter().filter(|one| everything || one.counts()).collect();
-    let mut text = Shown::default();
+pub fn drift_text(drift: &[DriftedResource], everything: bool, color: bool, width: usize) -> SafeText {
+    let shown: Vec<&DriftedResource> = drift.iter().filter(|one| everything || one.counts()).collect();
+    let mut text = SafeText::default();
     for one in &shown {
-        let name = painted(colour, Style::new().bold(), &one.address);
-        let reason = one.reason.as_ref().map_or_else(Shown::default, |why| shown!(": {}", why));
-        let imported = if one.origin == Origin::Imported { "  [imported, not made by this stack]" } else { "" };
+        let name = painted(color, Style::new().bold(), &one.address);
+        let reason = one.reason.as_ref().map_or_else(SafeText::default, |why| shown!(": {}", why));
+        let imported = if one.origin == ResourceOrigin::Imported { "  [imported, not made by this stack]" } else { "" };
         text.push(shown!("{}  {}{}{}\n", name, happened(one), reason, imported));
         for field in one.fields.iter().filter(|field| everything || field.remedy != Remedy::Leave) {
             text.push(field_lines(field, width));
@@ -39,11 +40,12 @@ pub fn drift_text(drift: &[Drifted], everything: bool, colour: bool, width: usiz
 }
 
 /// What others keep beside ours, in one line for each resource.
-fn also_there(drift: &[Drifted]) -> Shown {
-    let mut text = Shown::default();
+fn also_there(drift: &[DriftedResource]) -> SafeText {
+    let mut text = SafeText::default();
     for one in drift {
-        let others =
-            |field: &&DriftField| matches!(field.sort, Sort::Extra | Sort::Tag) && field.remedy == Remedy::Leave;
+        let others = |field: &&DriftField| {
+            matches!(field.sort, FieldOrigin::Extra | FieldOrigin::Tag) && field.remedy == Remedy::Leave
+        };
         let extras = one.fields.iter().filter(others);
         let paths: Vec<&str> = extras.map(|field| field.path.as_str()).collect();
         if !paths.is_empty() {
@@ -53,77 +55,77 @@ fn also_there(drift: &[Drifted]) -> Shown {
     text
 }
 
-fn happened(one: &Drifted) -> &'static str {
+fn happened(one: &DriftedResource) -> &'static str {
     match one.happened {
-        Happened::Gone => "is gone",
-        Happened::Contested => "is contested",
-        Happened::Changed if lacks_its_mark(one) => "is not tagged by this tool yet",
-        Happened::Changed if one.counts() => "was changed outside",
-        Happened::Changed => "has more than the plan asked for",
+        DriftKind::Gone => "is gone",
+        DriftKind::Contested => "is contested",
+        DriftKind::Changed if lacks_its_mark(one) => "is not tagged by this tool yet",
+        DriftKind::Changed if one.counts() => "was changed outside",
+        DriftKind::Changed => "has more than the plan asked for",
     }
 }
 
 /// Whether all that there is to do is to tag something imported: nobody changed it.
-fn lacks_its_mark(one: &Drifted) -> bool {
-    let is_new = |field: &DriftField| field.sort == Sort::Mark && field.remembered.is_none();
+fn lacks_its_mark(one: &DriftedResource) -> bool {
+    let is_new = |field: &DriftField| field.sort == FieldOrigin::Mark && field.recorded.is_none();
     one.counts() && one.fields.iter().filter(|field| field.remedy != Remedy::Leave).all(is_new)
 }
 
-fn next(one: &Drifted) -> Shown {
+fn next(one: &DriftedResource) -> SafeText {
     let address = &one.address;
     let can_accept = one.fields.iter().any(|field| field.remedy == Remedy::Accept);
     let speaks = one.fields.iter().any(|field| field.remedy == Remedy::Deploy);
     match one.happened {
-        Happened::Gone if one.wanted && one.origin == Origin::Imported => {
+        DriftKind::Gone if one.wanted && one.origin == ResourceOrigin::Imported => {
             shown!(
                 "deploy creates a new one, which is this stack's own then; status --drift --accept {} forgets it until then",
                 address
             )
         }
-        Happened::Gone if one.wanted => {
+        DriftKind::Gone if one.wanted => {
             shown!("deploy makes it again; status --drift --accept {} forgets it until then", address)
         }
-        Happened::Gone => shown!("status --drift --accept {} forgets it; so does deploy", address),
-        Happened::Contested => {
+        DriftKind::Gone => shown!("status --drift --accept {} forgets it; so does deploy", address),
+        DriftKind::Contested => {
             shown!("ask whose it is; deploy is refused, and takes it with --adopt {}", address)
         }
-        Happened::Changed if !one.counts() => "nothing: deploy leaves them alone".into(),
-        Happened::Changed if !one.wanted && one.origin == Origin::Imported => {
+        DriftKind::Changed if !one.counts() => "nothing: deploy leaves them alone".into(),
+        DriftKind::Changed if !one.wanted && one.origin == ResourceOrigin::Imported => {
             "deploy forgets it: it is no longer in the plan, and this stack did not make it".into()
         }
-        Happened::Changed if !one.wanted => "deploy deletes it: it is no longer in the plan".into(),
-        Happened::Changed if lacks_its_mark(one) => "deploy tags it".into(),
-        Happened::Changed if can_accept && speaks => {
+        DriftKind::Changed if !one.wanted => "deploy deletes it: it is no longer in the plan".into(),
+        DriftKind::Changed if lacks_its_mark(one) => "deploy tags it".into(),
+        DriftKind::Changed if can_accept && speaks => {
             "deploy restores what the plan says; what is also there stays, and can be accepted after that".into()
         }
-        Happened::Changed if can_accept => shown!("status --drift --accept {} records the real value", address),
-        Happened::Changed => "deploy restores it; to keep the real value, change the plan".into(),
+        DriftKind::Changed if can_accept => shown!("status --drift --accept {} records the real value", address),
+        DriftKind::Changed => "deploy restores it; to keep the real value, change the plan".into(),
     }
 }
 
-fn field_lines(field: &DriftField, width: usize) -> Shown {
+fn field_lines(field: &DriftField, width: usize) -> SafeText {
     let sort = match field.sort {
-        Sort::Setting => "",
-        Sort::Output => "  (an output)",
-        Sort::Mark => "  (the mark of this stack)",
-        Sort::Tag => "  (a tag of others)",
-        Sort::Extra => "  (also there)",
+        FieldOrigin::Setting => "",
+        FieldOrigin::Output => "  (an output)",
+        FieldOrigin::Mark => "  (the mark of this stack)",
+        FieldOrigin::Tag => "  (a tag of others)",
+        FieldOrigin::Extra => "  (also there)",
     };
     let plan = match &field.plan {
-        Said::Value(value) => Some(value),
-        Said::Silent | Said::NoPlan => None,
+        PlannedValue::Value(value) => Some(value),
+        PlannedValue::Silent | PlannedValue::NoPlan => None,
     };
-    let [plan, remembered, real] = [plan, field.remembered.as_ref(), field.real.as_ref()]
+    let [plan, recorded, real] = [plan, field.recorded.as_ref(), field.real.as_ref()]
         .map(|value| value.map(|value| without_secrets(&field.path, value)));
-    let (plan, remembered, real) = (plan.as_ref(), remembered.as_ref(), real.as_ref());
-    let all = [plan, remembered, real];
+    let (plan, recorded, real) = (plan.as_ref(), recorded.as_ref(), real.as_ref());
+    let all = [plan, recorded, real];
     let mut text = shown!("  {}{}\n", field.path, sort);
     let silent = match field.plan {
-        Said::NoPlan => "(no plan at hand)",
+        PlannedValue::NoPlan => "(no plan at hand)",
         _ => "(silent)",
     };
     for (label, value, none) in
-        [("plan", plan, silent), ("remembered", remembered, "(not set)"), ("real", real, "(not set)")]
+        [("plan", plan, silent), ("remembered", recorded, "(not set)"), ("real", real, "(not set)")]
     {
         let mut label = label;
         for line in value.map_or_else(|| vec![none.to_owned()], |value| lines(value, &all)) {
@@ -168,11 +170,11 @@ fn cut(text: &str, room: usize) -> String {
 }
 
 /// What carries the stack's mark and is not in the journal.
-pub fn unmanaged_text(owned: &[Owned]) -> Shown {
-    let mut text = Shown::default();
+pub fn unmanaged_text(owned: &[OwnedResource]) -> SafeText {
+    let mut text = SafeText::default();
     for one in owned {
         let title = one.kind.facts().title;
-        let address = one.address.as_ref().map_or_else(|| "ADDRESS".into(), ToShown::to_shown);
+        let address = one.address.as_ref().map_or_else(|| "ADDRESS".into(), ToSafeText::to_shown);
         text.push(shown!("not in the journal: {} {} carries this stack's mark\n", title, one.id));
         text.push(shown!("  next  akidb-edge state import {}={} --plan PLAN, or delete it by hand\n", address, one.id));
     }
@@ -191,9 +193,9 @@ mod tests {
         let set = |name: &str, value: &str| json!({"name": name, "type": "A", "ttl": 60, "values": [value]});
         let field = DriftField {
             path: "sets".into(),
-            sort: Sort::Setting,
-            plan: Said::Value(json!([set("a.example.com", "1.1.1.1"), set("b.example.com", "1.1.1.2")])),
-            remembered: Some(json!([set("a.example.com", "1.1.1.1"), set("b.example.com", "1.1.1.2")])),
+            sort: FieldOrigin::Setting,
+            plan: PlannedValue::Value(json!([set("a.example.com", "1.1.1.1"), set("b.example.com", "1.1.1.2")])),
+            recorded: Some(json!([set("a.example.com", "1.1.1.1"), set("b.example.com", "1.1.1.2")])),
             real: Some(json!([set("a.example.com", "1.1.1.1"), set("b.example.com", &"9".repeat(120))])),
             remedy: Remedy::Deploy,
         };
@@ -208,20 +210,20 @@ mod tests {
     fn silence_is_said() {
         let field = DriftField {
             path: "dns_name".into(),
-            sort: Sort::Output,
-            plan: Said::Silent,
-            remembered: Some(json!("old")),
+            sort: FieldOrigin::Output,
+            plan: PlannedValue::Silent,
+            recorded: Some(json!("old")),
             real: Some(json!("new")),
             remedy: Remedy::Accept,
         };
-        let one = Drifted {
+        let one = DriftedResource {
             address: Address::new("cdn", Kind::Distribution, "main"),
             kind: Kind::Distribution,
             id: None,
-            happened: Happened::Changed,
+            happened: DriftKind::Changed,
             reason: None,
             wanted: true,
-            origin: Origin::Made,
+            origin: ResourceOrigin::Made,
             fields: vec![field],
         };
         insta::assert_snapshot!(drift_text(&[one], false, false, 100).to_string(), @"
@@ -240,20 +242,20 @@ mod tests {
     fn what_was_imported_and_never_tagged_was_not_changed_outside() {
         let field = DriftField {
             path: "tags.akidb:stack".into(),
-            sort: Sort::Mark,
-            plan: Said::Silent,
-            remembered: None,
+            sort: FieldOrigin::Mark,
+            plan: PlannedValue::Silent,
+            recorded: None,
             real: Some(json!("not tagged by this tool")),
             remedy: Remedy::Deploy,
         };
-        let one = Drifted {
+        let one = DriftedResource {
             address: Address::new("queues", Kind::Queue, "a"),
             kind: Kind::Queue,
             id: None,
-            happened: Happened::Changed,
+            happened: DriftKind::Changed,
             reason: None,
             wanted: true,
-            origin: Origin::Imported,
+            origin: ResourceOrigin::Imported,
             fields: vec![field],
         };
         let text = drift_text(&[one], false, false, 100);
@@ -263,23 +265,23 @@ mod tests {
 
     #[test]
     fn tags_of_others_are_listed_with_what_else_is_left_alone() {
-        let field = |path: &str, sort: Sort| DriftField {
+        let field = |path: &str, sort: FieldOrigin| DriftField {
             path: path.into(),
             sort,
-            plan: Said::Silent,
-            remembered: None,
+            plan: PlannedValue::Silent,
+            recorded: None,
             real: Some(json!("x")),
             remedy: Remedy::Leave,
         };
-        let one = Drifted {
+        let one = DriftedResource {
             address: Address::new("queues", Kind::Queue, "jobs"),
             kind: Kind::Queue,
             id: None,
-            happened: Happened::Changed,
+            happened: DriftKind::Changed,
             reason: None,
             wanted: true,
-            origin: Origin::Made,
-            fields: vec![field("tags.other", Sort::Tag), field("policy.Statement.them", Sort::Extra)],
+            origin: ResourceOrigin::Made,
+            fields: vec![field("tags.other", FieldOrigin::Tag), field("policy.Statement.them", FieldOrigin::Extra)],
         };
         let text = drift_text(&[one], false, false, 100).to_string();
         assert_eq!(text, "also there, left alone: queues.queue.jobs: tags.other, policy.Statement.them\n");

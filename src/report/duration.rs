@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::resource::needs::Place;
+use crate::resource::needs::GraphPlace;
 use crate::resource::{Action, Change, Changes, Level};
 
 /// Seconds until everything has come so far.
 pub(super) fn usual_seconds(changes: &Changes, wait: Level) -> u32 {
     let of_aws = changes.acting().filter(|change| change.kind.in_aws() && change.action != Action::Move);
-    let mut way = Way::new(changes);
-    of_aws.map(|change| way.until(Place::Resource(&change.address)) + own(change, wait)).max().unwrap_or(0)
+    let mut way = PathDurations::new(changes);
+    of_aws.map(|change| way.until(GraphPlace::Resource(&change.address)) + own(change, wait)).max().unwrap_or(0)
 }
 
 /// Seconds of one change.
@@ -20,14 +20,14 @@ fn own(change: &Change, wait: Level) -> u32 {
 }
 
 /// Each place is looked at once, however many ways lead to it.
-struct Way<'c> {
+struct PathDurations<'c> {
     changes: &'c Changes,
     of_step: BTreeMap<&'c str, Vec<&'c Change>>,
     /// Seconds until everything that a place comes after is there.
-    known: BTreeMap<Place<'c>, u32>,
+    known: BTreeMap<GraphPlace<'c>, u32>,
 }
 
-impl<'c> Way<'c> {
+impl<'c> PathDurations<'c> {
     fn new(changes: &'c Changes) -> Self {
         let mut of_step: BTreeMap<&str, Vec<&Change>> = BTreeMap::new();
         for change in changes.acting() {
@@ -39,26 +39,26 @@ impl<'c> Way<'c> {
     }
 
     /// What a place comes after, with what that takes itself.
-    fn before(&self, place: Place<'c>) -> Vec<(Place<'c>, u32)> {
+    fn before(&self, place: GraphPlace<'c>) -> Vec<(GraphPlace<'c>, u32)> {
         match place {
-            Place::Resource(address) => {
+            GraphPlace::Resource(address) => {
                 let resource = self.changes.items.get(address).and_then(|change| change.after.as_ref());
                 let needs = resource.into_iter().flat_map(|resource| &resource.needs).filter_map(|(need, level)| {
                     let other = self.changes.items.get(need).filter(|other| other.action != Action::Keep)?;
-                    Some((Place::Resource(&other.address), own(other, *level)))
+                    Some((GraphPlace::Resource(&other.address), own(other, *level)))
                 });
                 let steps = resource.into_iter().flat_map(|resource| &resource.after);
-                needs.chain(steps.map(|step| (Place::EndOf(step), 0))).collect()
+                needs.chain(steps.map(|step| (GraphPlace::EndOf(step), 0))).collect()
             }
-            Place::EndOf(step) => {
+            GraphPlace::EndOf(step) => {
                 let members = self.of_step.get(step).into_iter().flatten();
-                members.map(|change| (Place::Resource(&change.address), own(change, Level::Usable))).collect()
+                members.map(|change| (GraphPlace::Resource(&change.address), own(change, Level::Usable))).collect()
             }
         }
     }
 
     /// Without recursion: a chain may be as long as the plan. What is in a circle counts from where it was met.
-    fn until(&mut self, start: Place<'c>) -> u32 {
+    fn until(&mut self, start: GraphPlace<'c>) -> u32 {
         let (mut open, mut met) = (vec![start], BTreeSet::new());
         while let Some(place) = open.last().copied() {
             let before = self.before(place);
@@ -80,7 +80,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::resource::{Address, Kind, Origin, Resource, Risk};
+    use crate::resource::{Address, Kind, Resource, ResourceOrigin, Risk};
 
     /// `steps` steps of `each` buckets that are made, each step after all before it.
     fn chained(steps: usize, each: usize) -> Changes {
@@ -97,7 +97,7 @@ mod tests {
                 risk: Risk::Safe,
                 moved_from: Vec::new(),
                 reason: None,
-                origin: Origin::Made,
+                origin: ResourceOrigin::Made,
                 after: Some(after),
                 before: None,
                 found: None,

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use crate::resource::{Address, Shown, shown};
+use crate::resource::{Address, SafeText, shown};
 
 /// A finding and where the plan says it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Located {
+pub struct LocatedFinding {
     /// Stable name of the rule.
     pub rule: String,
     /// `error` or `warning`.
@@ -28,27 +28,27 @@ pub struct Located {
     pub instead: String,
 }
 
-impl Located {
+impl LocatedFinding {
     /// Whether it stops a run.
     pub fn is_error(&self) -> bool {
         self.severity == "error"
     }
 
     /// In one line.
-    pub fn line(&self) -> Shown {
-        let also = self.also.as_ref().map_or_else(Shown::default, |also| shown!("; the other: {}", also));
+    pub fn line(&self) -> SafeText {
+        let also = self.also.as_ref().map_or_else(SafeText::default, |also| shown!("; the other: {}", also));
         shown!("{}: {} ({}{})", self.at, self.problem, self.rule, also)
     }
 }
 
 /// All findings, errors first.
-pub fn findings_text(findings: &[Located]) -> Shown {
-    let mut text = Shown::default();
+pub fn findings_text(findings: &[LocatedFinding]) -> SafeText {
+    let mut text = SafeText::default();
     let ordered = findings.iter().filter(|one| one.is_error()).chain(findings.iter().filter(|one| !one.is_error()));
     for finding in ordered {
-        let address = finding.address.as_ref().map_or_else(Shown::default, |address| shown!(" {}", address));
-        let path = if finding.path.is_empty() { Shown::default() } else { shown!(" {}", finding.path) };
-        let also = finding.also.as_ref().map_or_else(Shown::default, |also| shown!("\n  {}", also));
+        let address = finding.address.as_ref().map_or_else(SafeText::default, |address| shown!(" {}", address));
+        let path = if finding.path.is_empty() { SafeText::default() } else { shown!(" {}", finding.path) };
+        let also = finding.also.as_ref().map_or_else(SafeText::default, |also| shown!("\n  {}", also));
         let head = shown!("{} {}\n  {}{}{}{}\n", finding.severity, finding.rule, finding.at, address, path, also);
         let (problem, aws_says, instead) = (&finding.problem, &finding.aws_says, &finding.instead);
         text.push(head);

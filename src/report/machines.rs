@@ -12,13 +12,13 @@ const NAMED: usize = 3;
 
 /// Changes that are equal on several machines.
 #[derive(Debug, Default)]
-pub struct Groups {
-    by_essence: BTreeMap<String, Group>,
+pub struct MachineGroups {
+    by_essence: BTreeMap<String, MachineGroup>,
 }
 
 /// One change on several machines.
 #[derive(Debug)]
-pub struct Group {
+pub struct MachineGroup {
     /// The address that stands for all.
     pub first: Address,
     /// What is changed, by the name that it has on each machine.
@@ -27,13 +27,13 @@ pub struct Group {
     machines: Vec<String>,
 }
 
-impl Groups {
+impl MachineGroups {
     /// Finds them.
     pub fn of(changes: &Changes) -> Self {
         let mut groups = Self::default();
         for change in changes.acting() {
             let Some((machine, essence)) = essence(change) else { continue };
-            let group = groups.by_essence.entry(essence).or_insert_with(|| Group {
+            let group = groups.by_essence.entry(essence).or_insert_with(|| MachineGroup {
                 first: change.address.clone(),
                 what: line(&what(change, &machine)).into_owned(),
                 title: change.kind.facts().title,
@@ -46,7 +46,7 @@ impl Groups {
     }
 
     /// The group of a change; none when it stands alone.
-    pub fn machines(&self, change: &Change) -> Option<&Group> {
+    pub fn machines(&self, change: &Change) -> Option<&MachineGroup> {
         if change.action == Action::Keep {
             return None;
         }
@@ -54,7 +54,7 @@ impl Groups {
     }
 }
 
-impl Group {
+impl MachineGroup {
     /// `file on 5 devices: jetson-01 … jetson-05`.
     pub fn words(&self) -> String {
         format!("{} on {}: {}", self.title, counted(self.machines.len(), "device"), names(&self.machines))
@@ -130,9 +130,9 @@ fn what(change: &Change, machine: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Omitted, changes_text};
+    use super::super::{OmittedResources, changes_text};
     use super::*;
-    use crate::resource::{Level, Origin, Resource, Risk, Shown};
+    use crate::resource::{Level, Resource, ResourceOrigin, Risk, SafeText};
 
     fn create(host: &str, kind: Kind, what: &str, spec: Value) -> Change {
         let address = Address::new("jetson", kind, &format!("{host}-{what}"));
@@ -145,17 +145,17 @@ mod tests {
             moved_from: Vec::new(),
             risk: Risk::Safe,
             reason: None,
-            origin: Origin::Made,
+            origin: ResourceOrigin::Made,
             after: Some(after),
             before: None,
             found: None,
         }
     }
 
-    fn text(all: Vec<Change>) -> Shown {
+    fn text(all: Vec<Change>) -> SafeText {
         let items = all.into_iter().map(|change| (change.address.clone(), change)).collect();
-        let changes = Changes { stack: "ten".to_owned(), items, leftovers: Vec::new(), ..Changes::default() };
-        changes_text(&changes, false, false, Level::Usable, &Omitted::default())
+        let changes = Changes { stack: "ten".to_owned(), items, pending_deletions: Vec::new(), ..Changes::default() };
+        changes_text(&changes, false, false, Level::Usable, &OmittedResources::default())
     }
 
     #[test]

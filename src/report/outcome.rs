@@ -6,13 +6,15 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
 use super::{counted, duration};
-use crate::resource::answer::Answer;
+use crate::resource::dns_answer::DnsAnswer;
 use crate::resource::untrusted::line;
-use crate::resource::{Address, Origin, Outcome, Remembered, Shown, Standing, ToShown, Untrusted, shown};
+use crate::resource::{
+    Address, ResourceOrigin, ResourceStatus, RunOutcome, SafeText, StackState, ToSafeText, Untrusted, shown,
+};
 
 /// How a run went, in words.
-pub fn outcome_text(outcome: &Outcome, took_ms: u64, command: &str) -> Shown {
-    let mut text = Shown::default();
+pub fn outcome_text(outcome: &RunOutcome, took_ms: u64, command: &str) -> SafeText {
+    let mut text = SafeText::default();
     for (address, fault) in &outcome.failed {
         text.push(shown!("failed   {}: {}\n", address, fault.with_next_step()));
     }
@@ -43,12 +45,12 @@ pub fn outcome_text(outcome: &Outcome, took_ms: u64, command: &str) -> Shown {
 }
 
 /// What was not begun, by reason: one line for each reason.
-fn not_done(skipped: &[(Address, Untrusted)]) -> Shown {
+fn not_done(skipped: &[(Address, Untrusted)]) -> SafeText {
     let mut by_reason: BTreeMap<&Untrusted, Vec<&Address>> = BTreeMap::new();
     for (address, reason) in skipped {
         by_reason.entry(reason).or_default().push(address);
     }
-    let mut text = Shown::default();
+    let mut text = SafeText::default();
     for (reason, addresses) in by_reason {
         let named: Vec<&str> = addresses.iter().take(3).map(|address| address.as_str()).collect();
         let more = addresses.len() - named.len();
@@ -59,7 +61,7 @@ fn not_done(skipped: &[(Address, Untrusted)]) -> Shown {
 }
 
 /// How a run went, as data.
-pub fn outcome_json(outcome: &Outcome, took_ms: u64) -> Value {
+pub fn outcome_json(outcome: &RunOutcome, took_ms: u64) -> Value {
     json!({
         "complete": outcome.is_complete(), "stopped": outcome.stopped, "took_ms": took_ms,
         "done": outcome.done, "deferred": outcome.deferred, "skipped": outcome.skipped,
@@ -77,10 +79,10 @@ fn table(width: u16, header: &[&str]) -> Table {
 }
 
 /// What the journal knows, as a table. The columns of origins and states are there when there is something to say in them.
-pub fn resources_table(state: &Remembered, width: u16) -> Shown {
+pub fn resources_table(state: &StackState, width: u16) -> SafeText {
     let unsettled =
-        !state.refused.is_empty() || state.resources.values().any(|record| record.standing != Standing::Present);
-    let all_made = state.resources.values().all(|record| record.origin == Origin::Made);
+        !state.refused.is_empty() || state.resources.values().any(|record| record.standing != ResourceStatus::Present);
+    let all_made = state.resources.values().all(|record| record.origin == ResourceOrigin::Made);
     let columns = [("address", true), ("id", true), ("known as", true), ("origin", !all_made), ("state", unsettled)];
     let header: Vec<&str> = columns.iter().filter(|(_, shown)| *shown).map(|(name, _)| *name).collect();
     let mut table = table(width, &header);
@@ -88,12 +90,12 @@ pub fn resources_table(state: &Remembered, width: u16) -> Shown {
         let attribute = |name: &str| record.attributes.get(name).and_then(Value::as_str).map(str::to_owned);
         let known = ["domain_name", "dns_name", "version"].into_iter().find_map(attribute).unwrap_or_default();
         let standing = match (record.standing, state.refused.get(address)) {
-            (Standing::Creating, Some(code)) => format!("create refused ({})", code.line()),
-            (Standing::Present, Some(code)) => format!("last change refused ({})", code.line()),
-            (Standing::Present, None) => String::new(),
-            (Standing::Creating, None) => "create unanswered".to_owned(),
-            (Standing::Updating, _) => "update unanswered".to_owned(),
-            (Standing::Deleting, _) => "delete unanswered".to_owned(),
+            (ResourceStatus::Creating, Some(code)) => format!("create refused ({})", code.line()),
+            (ResourceStatus::Present, Some(code)) => format!("last change refused ({})", code.line()),
+            (ResourceStatus::Present, None) => String::new(),
+            (ResourceStatus::Creating, None) => "create unanswered".to_owned(),
+            (ResourceStatus::Updating, _) => "update unanswered".to_owned(),
+            (ResourceStatus::Deleting, _) => "delete unanswered".to_owned(),
         };
         let id = shortened(record.id.as_deref().unwrap_or_default());
         let mut row = vec![address.to_string(), line(&id).into_owned(), line(&known).into_owned()];
@@ -116,17 +118,17 @@ pub(super) fn shortened(id: &str) -> String {
 }
 
 /// The answers that places get, as a table.
-pub fn answers_table(answers: &[Answer], width: u16) -> Shown {
+pub fn answers_table(answers: &[DnsAnswer], width: u16) -> SafeText {
     let mut table = table(width, &["name", "from", "answer", "because"]);
     for one in answers {
-        let (answers, because) = (Shown::join(&one.answers, "\n"), Shown::join(&one.because, "\n"));
+        let (answers, because) = (SafeText::join(&one.answers, "\n"), SafeText::join(&one.because, "\n"));
         table.add_row([one.name.to_shown(), one.from.to_shown(), answers, because].map(String::from));
     }
-    Shown::laid_out(table.to_string())
+    SafeText::laid_out(table.to_string())
 }
 
 /// Rows below a header, as wide as the terminal.
-pub fn rows_table(header: &[&str], rows: &[Vec<String>], width: u16) -> Shown {
+pub fn rows_table(header: &[&str], rows: &[Vec<String>], width: u16) -> SafeText {
     let mut table = table(width, header);
     for row in rows {
         table.add_row(row.iter().map(|cell| line(cell)));
@@ -135,7 +137,7 @@ pub fn rows_table(header: &[&str], rows: &[Vec<String>], width: u16) -> Shown {
 }
 
 /// The rule between rows is left out where each row is one thing.
-fn without_rules(table: &Table) -> Shown {
+fn without_rules(table: &Table) -> SafeText {
     let lines: Vec<String> = table.lines().filter(|line| !line.starts_with('─')).collect();
-    Shown::laid_out(lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n"))
+    SafeText::laid_out(lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n"))
 }

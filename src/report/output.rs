@@ -1,6 +1,6 @@
 //! The two streams of the process. A stream that cannot be written to ends the talk, never the work.
 //!
-//! Everything that is printed comes through here, as [`Shown`]: the compiler takes nothing else. What is sensitive is left out
+//! Everything that is printed comes through here, as [`SafeText`]: the compiler takes nothing else. What is sensitive is left out
 //! here, and what is hidden is written out once more: no text of a plan, a service or a device moves the cursor, sets the
 //! title, fills the clipboard or is read in another order.
 
@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::resource::sensitive::{hidden, hidden_from_logs};
 use crate::resource::untrusted::{is_hidden, lines};
-use crate::resource::{Shown, ToShown};
+use crate::resource::{SafeText, ToSafeText};
 
 /// `EIO`: what a terminal that was closed answers (write(2)).
 const INPUT_OUTPUT: i32 = 5;
@@ -29,7 +29,7 @@ static LOST: OnceLock<String> = OnceLock::new();
 static STYLED: AtomicBool = AtomicBool::new(false);
 
 /// The styles of this program: reset, bold, dim, and the colors of marks. Text from outside has none: its escape characters
-/// were written out when it became a [`Shown`].
+/// were written out when it became a [`SafeText`].
 const STYLES: [&str; 7] = ["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[36m"];
 
 /// Says whether colors are wanted; without them no escape sequence passes.
@@ -47,9 +47,9 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 }
 
 /// A text in a style of this program, where styles are wanted.
-pub fn painted(wanted: bool, style: Style, text: impl ToShown) -> Shown {
+pub fn painted(wanted: bool, style: Style, text: impl ToSafeText) -> SafeText {
     let text = text.to_shown();
-    Shown::laid_out(style.force_styling(wanted).apply_to(text.as_str()).to_string())
+    SafeText::laid_out(style.force_styling(wanted).apply_to(text.as_str()).to_string())
 }
 
 fn visible(text: &str, styled: bool) -> Cow<'_, str> {
@@ -72,8 +72,8 @@ fn visible(text: &str, styled: bool) -> Cow<'_, str> {
 
 /// Writes a text to standard output. A reader that went away (`| head`, a window that was closed) is not waited for; any
 /// other failure is remembered for [`lost`].
-pub fn put(text: impl Into<Shown>) {
-    let text: Shown = text.into();
+pub fn put(text: impl Into<SafeText>) {
+    let text: SafeText = text.into();
     put_bytes(&printable(&text));
 }
 
@@ -90,7 +90,7 @@ pub fn put_json_line(document: &Value) {
 /// Writes a file to standard output as it is, where each byte counts (a journal with its checksums). On a terminal
 /// it goes the way of all text. `tests/offline/architecture.rs` lists who calls it, and why.
 pub fn put_exactly(text: &str) {
-    if is_terminal() { put(Shown::document(text)) } else { put_bytes(text) }
+    if is_terminal() { put(SafeText::document(text)) } else { put_bytes(text) }
 }
 
 /// Clears the terminal at standard output, for what is shown again and again.
@@ -139,23 +139,23 @@ pub fn in_json(text: &str) -> Cow<'_, str> {
 /// let from_outside = String::from("\u{1b}[2J");
 /// akidb_edge::report::say(akidb_edge::resource::shown!("it says {}", from_outside));
 /// ```
-pub fn say(text: impl Into<Shown>) {
-    let text: Shown = text.into();
+pub fn say(text: impl Into<SafeText>) {
+    let text: SafeText = text.into();
     let _ = writeln!(io::stderr().lock(), "{}", printable(&text));
 }
 
 /// Writes a question to standard error, without a line end.
-pub fn say_open(text: impl Into<Shown>) {
-    let text: Shown = text.into();
+pub fn say_open(text: impl Into<SafeText>) {
+    let text: SafeText = text.into();
     let mut to = io::stderr().lock();
     let _ = write!(to, "{}", printable(&text)).and_then(|()| to.flush());
 }
 
 /// Standard error for `-vv`: a line at a time, without sensitive values and access key ids.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Log;
+pub struct DebugLog;
 
-impl Write for Log {
+impl Write for DebugLog {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
         let text = without_key_ids(&hidden_from_logs(&text));

@@ -9,29 +9,29 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::duration;
 use super::output::{painted, printable, say};
-use crate::resource::{Action, Address, Event, Listener, Shown, ToShown, shown};
+use crate::resource::{Action, Address, Event, EventListener, SafeText, ToSafeText, shown};
 
 /// Shows events to a person.
 pub struct Terminal {
     bars: Option<MultiProgress>,
     running: Mutex<BTreeMap<Address, ProgressBar>>,
     quiet: bool,
-    colour: bool,
+    color: bool,
 }
 
 impl Terminal {
     /// Bars on a terminal, lines elsewhere, nothing when quiet.
-    pub fn new(terminal: bool, quiet: bool, colour: bool) -> Self {
+    pub fn new(terminal: bool, quiet: bool, color: bool) -> Self {
         let bars =
             (terminal && !quiet).then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(12)));
-        Self { bars, running: Mutex::default(), quiet, colour }
+        Self { bars, running: Mutex::default(), quiet, color }
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<Address, ProgressBar>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn line(&self, text: impl Into<Shown>) {
+    fn line(&self, text: impl Into<SafeText>) {
         if !self.quiet {
             put_line(self.bars.as_ref(), text.into());
         }
@@ -56,12 +56,12 @@ impl Terminal {
         }
     }
 
-    fn mark(&self, style: Style, mark: &'static str) -> Shown {
-        painted(self.colour, style, mark)
+    fn mark(&self, style: Style, mark: &'static str) -> SafeText {
+        painted(self.color, style, mark)
     }
 }
 
-impl Listener for Terminal {
+impl EventListener for Terminal {
     fn tell(&self, event: &Event) {
         match event {
             Event::Started { address, action, usual_seconds, .. } => self.begin(address, *action, *usual_seconds),
@@ -101,18 +101,18 @@ impl Listener for Terminal {
 }
 
 /// Shows files as they come: a bar for each on a terminal, a line for each that is here elsewhere.
-pub struct Transfers {
+pub struct TransferProgress {
     bars: Option<MultiProgress>,
     running: Mutex<BTreeMap<String, ProgressBar>>,
     quiet: bool,
-    colour: bool,
+    color: bool,
 }
 
-impl Transfers {
+impl TransferProgress {
     /// Bars on a terminal, lines elsewhere, nothing when quiet.
-    pub fn new(terminal: bool, quiet: bool, colour: bool) -> Self {
-        let Terminal { bars, .. } = Terminal::new(terminal, quiet, colour);
-        Self { bars, running: Mutex::default(), quiet, colour }
+    pub fn new(terminal: bool, quiet: bool, color: bool) -> Self {
+        let Terminal { bars, .. } = Terminal::new(terminal, quiet, color);
+        Self { bars, running: Mutex::default(), quiet, color }
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<String, ProgressBar>> {
@@ -144,12 +144,12 @@ impl Transfers {
         if let Some(bar) = self.running().remove(file) {
             bar.finish_and_clear();
         }
-        let mark = painted(self.colour, Style::new().green(), "✓");
+        let mark = painted(self.color, Style::new().green(), "✓");
         self.line(shown!("  {} {:<44} {:>9}", mark, file, super::size(size)));
     }
 
     /// Something else to say.
-    pub fn line(&self, text: impl Into<Shown>) {
+    pub fn line(&self, text: impl Into<SafeText>) {
         if !self.quiet {
             put_line(self.bars.as_ref(), text.into());
         }
@@ -157,12 +157,12 @@ impl Transfers {
 }
 
 /// A text beside a bar.
-fn bar_text(text: &Shown) -> String {
+fn bar_text(text: &SafeText) -> String {
     printable(text).into_owned()
 }
 
 /// A line above the bars, or at the end of standard error when there are none.
-fn put_line(bars: Option<&MultiProgress>, text: Shown) {
+fn put_line(bars: Option<&MultiProgress>, text: SafeText) {
     match bars {
         Some(bars) => drop(bars.println(printable(&text))),
         None => say(text),

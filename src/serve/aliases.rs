@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
 
-use crate::inference::registry::{Listed, Registry};
+use crate::inference::registry::{ListedModel, Registry};
 
 /// What `models pull` writes into a folder.
 const MANIFEST: &str = "akidb-model.json";
@@ -16,7 +16,7 @@ const BUILT: (&str, &str) = ("all-MiniLM-L6-v2", "sentence-transformers/all-Mini
 
 /// Where a model came from.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Hub {
+pub struct HubOrigin {
     /// `OWNER/NAME`.
     pub repo: String,
     /// The commit, when it is known.
@@ -25,12 +25,12 @@ pub struct Hub {
 
 #[derive(Deserialize)]
 struct Manifest {
-    source: Source,
+    source: AliasSource,
 }
 
 /// A manifest has more kinds of sources, which have no repository.
 #[derive(Deserialize)]
-struct Source {
+struct AliasSource {
     kind: Option<String>,
     repo: Option<String>,
     commit: Option<String>,
@@ -42,7 +42,7 @@ pub struct Aliases {
     /// By the setting.
     named: BTreeMap<String, String>,
     /// Of folders that were looked at.
-    hubs: Mutex<HashMap<PathBuf, Option<Arc<Hub>>>>,
+    hubs: Mutex<HashMap<PathBuf, Option<Arc<HubOrigin>>>>,
 }
 
 impl Aliases {
@@ -63,7 +63,7 @@ impl Aliases {
     }
 
     /// The other names of each of these models, in their order. A name that is a model's own is not another one's.
-    pub fn of(&self, models: &[Listed]) -> Vec<Vec<String>> {
+    pub fn of(&self, models: &[ListedModel]) -> Vec<Vec<String>> {
         let own = |name: &str| models.iter().any(|model| model.name == name);
         let mut known: Vec<Vec<String>> = vec![Vec::new(); models.len()];
         for (alias, model) in &self.named {
@@ -85,7 +85,7 @@ impl Aliases {
     }
 
     /// The repository that a model came from, when it is known. A folder is looked at once: another version has another one.
-    pub fn hub(&self, model: &Listed) -> Option<Arc<Hub>> {
+    pub fn hub(&self, model: &ListedModel) -> Option<Arc<HubOrigin>> {
         let folder = &model.source.folder;
         let known = self.hubs.lock().unwrap_or_else(PoisonError::into_inner).get(folder).cloned();
         known.unwrap_or_else(|| {
@@ -96,21 +96,21 @@ impl Aliases {
     }
 }
 
-fn look(folder: &Path, name: &str) -> Option<Hub> {
-    let built = || (name == BUILT.0).then(|| Hub { repo: BUILT.1.to_owned(), commit: None });
+fn look(folder: &Path, name: &str) -> Option<HubOrigin> {
+    let built = || (name == BUILT.0).then(|| HubOrigin { repo: BUILT.1.to_owned(), commit: None });
     let Ok(bytes) = std::fs::read(folder.join(MANIFEST)) else { return built() };
-    let Source { kind, repo, commit } = serde_json::from_slice::<Manifest>(&bytes).ok()?.source;
+    let AliasSource { kind, repo, commit } = serde_json::from_slice::<Manifest>(&bytes).ok()?.source;
     // Who put a model into a bucket gave it its name there.
     if kind.as_deref() == Some("sync") {
         return built();
     }
-    Some(Hub { repo: repo?, commit })
+    Some(HubOrigin { repo: repo?, commit })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::manifest::{FILE, Manifest as Written, Source as From};
+    use crate::models::manifest::{FILE, Manifest as Written, ModelOrigin as From};
 
     #[test]
     fn the_manifest_of_the_store_says_where_a_model_came_from() {
@@ -118,7 +118,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let write = |source: From| Written::new("m", source, BTreeMap::new()).write(folder.path()).unwrap();
         write(From::Hub { repo: "a/b".into(), revision: "main".into(), commit: "beef".into() });
-        assert_eq!(look(folder.path(), "m"), Some(Hub { repo: "a/b".into(), commit: Some("beef".into()) }));
+        assert_eq!(look(folder.path(), "m"), Some(HubOrigin { repo: "a/b".into(), commit: Some("beef".into()) }));
         write(From::Import { folder: "x".into() });
         assert_eq!(look(folder.path(), BUILT.0), None, "what was imported may be anything");
         write(From::Sync { from: "s3://models".into(), version: "1".into() });

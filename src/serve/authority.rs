@@ -5,8 +5,8 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{StatusCode, Version, header};
 
-use super::log::{Level, Log};
-use super::problem::Problem;
+use super::log::{LogLevel, LogWriter};
+use super::problem::ApiProblem;
 use crate::inference::fault::beginning;
 
 /// Headers `host` of a request that its line in the log shows.
@@ -16,7 +16,7 @@ const SHOWN: usize = 2;
 ///
 /// # Errors
 /// Status 400: it says so twice, not at all, or with something else than a host.
-pub fn check(request: &Parts) -> Result<(), Problem> {
+pub fn check(request: &Parts) -> Result<(), ApiProblem> {
     let mut hosts = request.headers.get_all(header::HOST).iter();
     let (host, other) = (hosts.next(), hosts.next());
     if other.is_some() {
@@ -44,7 +44,7 @@ pub fn check(request: &Parts) -> Result<(), Problem> {
 }
 
 /// A line about a request that was refused here: it comes to no route, which would write one. The log writes out what is hidden.
-pub fn tell(log: &Log, problem: &Problem, request: &Parts, id: &str) {
+pub fn tell(log: &LogWriter, problem: &ApiProblem, request: &Parts, id: &str) {
     let hosts = request.headers.get_all(header::HOST).iter().take(SHOWN);
     let hosts: Vec<String> =
         hosts.map(|host| beginning(&String::from_utf8_lossy(host.as_bytes())).into_owned()).collect();
@@ -58,7 +58,7 @@ pub fn tell(log: &Log, problem: &Problem, request: &Parts, id: &str) {
     if let Some(meant) = request.uri.authority() {
         fields.push(("authority", beginning(meant.as_str()).into()));
     }
-    log.say(Level::Info, &format!("request refused: {}", problem.message), &fields);
+    log.say(LogLevel::Info, &format!("request refused: {}", problem.message), &fields);
 }
 
 /// A text that is a host and at most a port.
@@ -67,8 +67,8 @@ fn plain(text: &str) -> Option<&str> {
     (!authority.host().is_empty() && !text.contains('@')).then_some(text)
 }
 
-fn invalid(message: &'static str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message)
+fn invalid(message: &'static str) -> ApiProblem {
+    ApiProblem::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message)
 }
 
 #[cfg(test)]

@@ -12,9 +12,9 @@ use hyper::body::{Body, Incoming};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::admission::slots::{Slot, Slots};
-use super::admission::{Rules, heavy};
-use super::problem::{Cause, Problem};
+use super::admission::slots::{Slots, TakenSlots};
+use super::admission::{AdmissionRules, heavy};
+use super::problem::{ApiProblem, ProblemCause};
 
 /// Elements of a list that are read. An element takes up to forty times its bytes, and no request may have so many.
 pub const ELEMENTS: usize = 1 << 17;
@@ -40,11 +40,11 @@ enum Coding {
 
 /// A body that was read.
 #[derive(Debug, Default)]
-pub struct Whole {
+pub struct CompleteBody {
     /// All of it, inflated.
     pub bytes: Bytes,
     /// Its places among the bytes of all requests.
-    pub held: Option<Slot>,
+    pub held: Option<TakenSlots>,
 }
 
 /// The whole body, inflated. What said that it was compressed is gone from the headers afterwards. `held` are the bytes of all
@@ -53,13 +53,13 @@ pub struct Whole {
 /// # Errors
 /// Too large, too slow, cut off, or compressed in a way that is not read; no room for it.
 pub async fn whole(
-    rules: &Rules,
+    rules: &AdmissionRules,
     held: &Slots,
     headers: &mut HeaderMap,
     body: &mut Incoming,
-) -> Result<Whole, Problem> {
+) -> Result<CompleteBody, ApiProblem> {
     if body.is_end_stream() {
-        return Ok(Whole::default());
+        return Ok(CompleteBody::default());
     }
     let coding = coding(headers)?;
     if length(headers).is_some_and(|said| said > rules.body) {
@@ -70,7 +70,7 @@ pub async fn whole(
     let mut hold = |more| held.grow(&mut slot, more).then_some(()).ok_or_else(|| heavy(held));
     let collected = collect(body, room, rules.body, &mut hold);
     let bytes = timeout(rules.body_time, collected).await.unwrap_or_else(|_| Err(too_slow(rules.body_time)))?;
-    let Some(coding) = coding else { return Ok(Whole { bytes, held: Some(slot) }) };
+    let Some(coding) = coding else { return Ok(CompleteBody { bytes, held: Some(slot) }) };
     headers.remove(header::CONTENT_ENCODING);
     headers.remove(header::CONTENT_LENGTH);
     let (came, most) = (bytes.len(), rules.body);
@@ -80,7 +80,7 @@ pub async fn whole(
         inflate(coding, &bytes, most)?
     } else {
         let inflated = tokio::task::spawn_blocking(move || inflate(coding, &bytes, most)).await;
-        inflated.unwrap_or_else(|_| Err(Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR)))?
+        inflated.unwrap_or_else(|_| Err(ApiProblem::of_status(StatusCode::INTERNAL_SERVER_ERROR)))?
     };
     let more = beyond(held, came, inflated.len())?;
     drop(turn);
@@ -88,11 +88,11 @@ pub async fn whole(
         Some(more) => more.and(slot),
         None => slot,
     };
-    Ok(Whole { bytes: inflated, held: Some(held) })
+    Ok(CompleteBody { bytes: inflated, held: Some(held) })
 }
 
 /// Takes what a body became larger by, while it was inflated.
-fn beyond(held: &Slots, came: usize, inflated: usize) -> Result<Option<Slot>, Problem> {
+fn beyond(held: &Slots, came: usize, inflated: usize) -> Result<Option<TakenSlots>, ApiProblem> {
     let more = inflated.saturating_sub(came).min(held.most().saturating_sub(came));
     if more == 0 {
         return Ok(None);
@@ -130,19 +130,19 @@ fn length(headers: &HeaderMap) -> Option<usize> {
 }
 
 /// A body that did not come within its time.
-pub fn too_slow(time: Duration) -> Problem {
+pub fn too_slow(time: Duration) -> ApiProblem {
     let message = format!("the body was not whole within {} s", time.as_secs_f64());
-    Problem::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", message)
+    ApiProblem::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", message)
 }
 
 /// A body with more bytes than are taken.
-pub fn too_large(most: usize) -> Problem {
+pub fn too_large(most: usize) -> ApiProblem {
     let message = format!("the body has more than {most} bytes: send fewer texts at a time");
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message)
+    ApiProblem::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message)
 }
 
-fn invalid(message: &'static str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message)
+fn invalid(message: &'static str) -> ApiProblem {
+    ApiProblem::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message)
 }
 
 /// All bytes of a body, in one piece: kept as they came, each few of them would hold a buffer of the connection. `hold` counts
@@ -151,8 +151,8 @@ async fn collect<B: Body<Data = Bytes> + Unpin>(
     body: &mut B,
     room: usize,
     most: usize,
-    hold: &mut impl FnMut(usize) -> Result<(), Problem>,
-) -> Result<Bytes, Problem> {
+    hold: &mut impl FnMut(usize) -> Result<(), ApiProblem>,
+) -> Result<Bytes, ApiProblem> {
     let mut whole = Vec::with_capacity(room);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| invalid("the body ended before it was whole, or is no HTTP"))?;
@@ -167,11 +167,11 @@ async fn collect<B: Body<Data = Bytes> + Unpin>(
 }
 
 /// How the headers say that the body is compressed; nothing when it is not.
-fn coding(headers: &HeaderMap) -> Result<Option<Coding>, Problem> {
+fn coding(headers: &HeaderMap) -> Result<Option<Coding>, ApiProblem> {
     let unread = || {
         let message =
             "the body's content-encoding is not read here: gzip, deflate and identity are, one of them at a time";
-        Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_ENCODING", message).of(Cause::Encoding)
+        ApiProblem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_ENCODING", message).of(ProblemCause::Encoding)
     };
     let mut found = None;
     for value in headers.get_all(header::CONTENT_ENCODING) {
@@ -191,7 +191,7 @@ fn coding(headers: &HeaderMap) -> Result<Option<Coding>, Problem> {
 }
 
 /// Inflates up to `most` bytes, and no byte further than it takes to know that there are more.
-fn inflate(coding: Coding, bytes: &[u8], most: usize) -> Result<Bytes, Problem> {
+fn inflate(coding: Coding, bytes: &[u8], most: usize) -> Result<Bytes, ApiProblem> {
     let mut inflated = Vec::new();
     let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
     let read = match coding {
@@ -250,7 +250,7 @@ mod tests {
         }
         for values in [&["br"][..], &["gzip, gzip"], &["gzip", "deflate"], &["zstd"]] {
             let problem = coding(&headers(values)).unwrap_err();
-            assert_eq!((problem.status.as_u16(), problem.cause), (415, Cause::Encoding), "{values:?}");
+            assert_eq!((problem.status.as_u16(), problem.cause), (415, ProblemCause::Encoding), "{values:?}");
         }
     }
 

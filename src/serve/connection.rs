@@ -11,11 +11,11 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::activity::{IdleTimeouts, TimeoutAction, TrackedIo};
 use super::certificate;
-use super::door::Door;
-use super::linger::Lingering;
-use super::problem::Problem;
-use super::pulse::{Felt, Patience, Verdict};
+use super::linger::LingeringClose;
+use super::problem::ApiProblem;
+use super::request_service::RequestService;
 use super::tls::Tls;
 
 /// Time for a kind end of an idle connection.
@@ -23,7 +23,7 @@ const GOODBYE: Duration = Duration::from_secs(5);
 
 /// Whether connections are to end once nothing is under way on them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Hush {
+pub enum ConnectionDrain {
     /// They go on.
     No,
     /// They end.
@@ -32,7 +32,7 @@ pub enum Hush {
 
 /// How large the headers of a request may be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Heads {
+pub struct HeaderLimits {
     /// All together, in bytes.
     pub bytes: usize,
     /// Their number.
@@ -54,12 +54,12 @@ pub const FRAMES: usize = WINDOW as usize / 2;
 pub const SEND_BUFFER: usize = 64 << 10;
 
 /// One for all connections of a listener.
-pub fn builder(heads: &Heads) -> Builder {
+pub fn builder(header_limits: &HeaderLimits) -> Builder {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     // Time is kept by the pulse, which also sees connections that have not sent a byte.
     builder.http1().timer(TokioTimer::new()).header_read_timeout(None);
-    builder.http1().max_buf_size(heads.bytes).max_headers(heads.count);
-    let most = u32::try_from(heads.bytes).unwrap_or(u32::MAX);
+    builder.http1().max_buf_size(header_limits.bytes).max_headers(header_limits.count);
+    let most = u32::try_from(header_limits.bytes).unwrap_or(u32::MAX);
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS).max_header_list_size(most);
     builder.http2().initial_stream_window_size(STREAM_WINDOW).initial_connection_window_size(WINDOW);
     builder.http2().max_send_buf_size(SEND_BUFFER);
@@ -71,22 +71,22 @@ pub async fn serve(
     stream: TcpStream,
     tls: Option<Arc<Tls>>,
     builder: &Builder,
-    mut door: Door,
-    patience: Patience,
-    hush: watch::Receiver<Hush>,
+    mut request_service: RequestService,
+    timeouts: IdleTimeouts,
+    drain: watch::Receiver<ConnectionDrain>,
 ) {
     match tls {
-        None => speak(stream, builder, door, patience, hush).await,
+        None => speak(stream, builder, request_service, timeouts, drain).await,
         Some(tls) => {
-            door.near.authorities = tls.authorities();
-            match timeout(patience.headers, tls.accept(stream)).await {
+            request_service.near.authorities = tls.authorities();
+            match timeout(timeouts.headers, tls.accept(stream)).await {
                 Ok(Ok(stream)) => {
                     let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-                    door.near.holder = shown.map(|own| certificate::holder(own.as_ref()).into());
-                    speak(stream, builder, door, patience, hush).await;
+                    request_service.near.holder = shown.map(|own| certificate::holder(own.as_ref()).into());
+                    speak(stream, builder, request_service, timeouts, drain).await;
                 }
-                Ok(Err(why)) => tracing::debug!("no TLS with {}: {why}", door.peer),
-                Err(_) => tracing::debug!("no TLS with {}: too slow", door.peer),
+                Ok(Err(why)) => tracing::debug!("no TLS with {}: {why}", request_service.peer),
+                Err(_) => tracing::debug!("no TLS with {}: too slow", request_service.peer),
             }
         }
     }
@@ -102,20 +102,25 @@ async fn taken_away(authorities: &mut Option<watch::Receiver<u64>>) {
     std::future::pending().await
 }
 
-async fn speak<S>(stream: S, builder: &Builder, door: Door, patience: Patience, mut hush: watch::Receiver<Hush>)
-where
+async fn speak<S>(
+    stream: S,
+    builder: &Builder,
+    request_service: RequestService,
+    timeouts: IdleTimeouts,
+    mut drain: watch::Receiver<ConnectionDrain>,
+) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let (pulse, mut authorities) = (door.pulse.clone(), door.near.authorities.clone());
-    let stream = TokioIo::new(Lingering::new(Felt::new(stream, pulse.clone()), pulse.clone()));
-    let mut connection = pin!(builder.serve_connection(stream, door));
-    let mut look = pin!(sleep(patience.headers.min(patience.idle)));
+    let (activity, mut authorities) = (request_service.activity.clone(), request_service.near.authorities.clone());
+    let stream = TokioIo::new(LingeringClose::new(TrackedIo::new(stream, activity.clone()), activity.clone()));
+    let mut connection = pin!(builder.serve_connection(stream, request_service));
+    let mut look = pin!(sleep(timeouts.headers.min(timeouts.idle)));
     let (mut hushed, mut leaving, mut outdated) = (false, false, false);
     loop {
         tokio::select! {
             biased;
             _ = connection.as_mut() => return,
-            _ = hush.wait_for(|hush| *hush == Hush::Yes), if !hushed => {
+            _ = drain.wait_for(|drain| *drain == ConnectionDrain::Yes), if !hushed => {
                 hushed = true;
                 connection.as_mut().graceful_shutdown();
             }
@@ -125,14 +130,14 @@ where
                 connection.as_mut().graceful_shutdown();
             }
             () = look.as_mut() => {
-                let next = match pulse.verdict(&patience) {
-                    Verdict::Fine(next) => next,
-                    Verdict::Idle if !leaving => {
+                let next = match activity.verdict(&timeouts) {
+                    TimeoutAction::Fine(next) => next,
+                    TimeoutAction::Idle if !leaving => {
                         leaving = true;
                         connection.as_mut().graceful_shutdown();
                         GOODBYE
                     }
-                    Verdict::Idle | Verdict::Cut => return,
+                    TimeoutAction::Idle | TimeoutAction::Cut => return,
                 };
                 look.as_mut().reset(Instant::now() + next);
             }
@@ -145,7 +150,7 @@ pub fn refuse(stream: &TcpStream, encrypted: bool) {
     if encrypted {
         return;
     }
-    let problem = Problem::of_status(http::StatusCode::SERVICE_UNAVAILABLE);
+    let problem = ApiProblem::of_status(http::StatusCode::SERVICE_UNAVAILABLE);
     let body = format!(r#"{{"error":"{}","code":"{}","request_id":""}}"#, problem.message, problem.code);
     let answer = format!(
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: {}\r\nretry-after: 1\r\n\

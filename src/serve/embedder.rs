@@ -5,22 +5,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Metrics;
-use super::admission::slots::{Slot, Slots};
+use super::admission::slots::{Slots, TakenSlots};
 use super::admission::{self, Gate};
 use super::aliases::Aliases;
 use super::config::RequestLimits;
-use super::metrics::Request;
-use super::trace::story::{self, Story};
+use super::metrics::EndedRequest;
+use super::trace::request_trace::{self, RequestTrace};
 use super::unwind::caught;
-use crate::inference::batch::Wanted;
-use crate::inference::engine::{Engine, Wish};
-use crate::inference::fault::{Code, EmbedFault, beginning};
+use crate::inference::batch::RequestedVectors;
+use crate::inference::engine::{EmbedOptions, Engine};
+use crate::inference::fault::{EmbedFault, ErrorCode, beginning};
 use crate::inference::registry::Registry;
-use crate::inference::tokenize::Side;
+use crate::inference::tokenize::TruncationSide;
 
 /// What a client asks for.
 #[derive(Clone, Debug, Default)]
-pub struct Ask {
+pub struct EmbeddingRequest {
     /// The model; the default one when it is not named.
     pub model: Option<String>,
     /// The version that it has to be: a hash of its files or the beginning of one, or what its source calls it.
@@ -28,11 +28,11 @@ pub struct Ask {
     /// The texts.
     pub texts: Vec<String>,
     /// Vectors one unit long; yes when it is not said.
-    pub normalise: Option<bool>,
+    pub normalize: Option<bool>,
     /// Cut what is too long; yes when it is not said.
     pub truncate: Option<bool>,
     /// Which end of what is too long is cut off; as the model has it when it is not said.
-    pub side: Option<Side>,
+    pub side: Option<TruncationSide>,
     /// The prompt of the model that goes before each text; its default prompt when none is named.
     pub prompt_name: Option<String>,
     /// Only the first numbers of each vector.
@@ -43,7 +43,7 @@ pub struct Ask {
 
 /// What it gets.
 #[derive(Clone, Debug)]
-pub struct Reply {
+pub struct EmbeddingResponse {
     /// In the order of the texts.
     pub vectors: Vec<Vec<f32>>,
     /// The model that made them.
@@ -55,35 +55,35 @@ pub struct Reply {
     /// Time from the request's arrival here to its answer.
     pub took: Duration,
     /// Keeps the bytes of the vectors counted until they are sent.
-    pub held: Option<Arc<Slot>>,
+    pub held: Option<Arc<TakenSlots>>,
 }
 
 /// What it gets when it asks for the vectors of tokens.
 #[derive(Debug)]
-pub struct TokenReply {
+pub struct TokenEmbeddingResponse {
     /// In the order of the texts: for each those of its tokens, one after another.
     pub vectors: Vec<Vec<f32>>,
     /// Numbers of a token's vector.
     pub width: usize,
     /// Keeps their bytes counted until they are sent.
-    pub held: Option<Slot>,
+    pub held: Option<TakenSlots>,
 }
 
 /// What the engine gave.
-struct Done {
-    reply: Reply,
-    times: Times,
+struct EngineOutput {
+    reply: EmbeddingResponse,
+    times: RequestTimes,
     /// Numbers of a token's vector.
     width: usize,
-    held: Option<Slot>,
+    held: Option<TakenSlots>,
 }
 
 /// Where the time of a request went.
 #[derive(Clone, Copy, Default)]
-struct Times {
+struct RequestTimes {
     /// When the model was there.
     began: Option<Instant>,
-    tokenising: Duration,
+    tokenizing: Duration,
     waited: Duration,
 }
 
@@ -163,7 +163,7 @@ impl Embedder {
             Some(wanted) => {
                 let wanted = beginning(wanted);
                 let message = format!("{name} is there as version {}, not {wanted:?}", &engine.hash[..12]);
-                Err(EmbedFault::new(Code::ModelNotFound, message))
+                Err(EmbedFault::new(ErrorCode::ModelNotFound, message))
             }
         }
     }
@@ -172,20 +172,20 @@ impl Embedder {
     ///
     /// # Errors
     /// Limits, an unknown model, no room, no time.
-    pub async fn embed(&self, ask: Ask) -> Result<Reply, EmbedFault> {
-        self.counted(ask, Wanted::Pooled).await.map(|done| done.reply)
+    pub async fn embed(&self, ask: EmbeddingRequest) -> Result<EmbeddingResponse, EmbedFault> {
+        self.counted(ask, RequestedVectors::Pooled).await.map(|done| done.reply)
     }
 
     /// A vector for each token of texts, as the graph gives it.
     ///
     /// # Errors
     /// As [`embed`](Self::embed); more bytes than may be held; a graph that gives none.
-    pub async fn embed_tokens(&self, ask: Ask) -> Result<TokenReply, EmbedFault> {
-        let Done { reply, width, held, .. } = self.counted(ask, Wanted::Tokens).await?;
-        Ok(TokenReply { vectors: reply.vectors, width, held })
+    pub async fn embed_tokens(&self, ask: EmbeddingRequest) -> Result<TokenEmbeddingResponse, EmbedFault> {
+        let EngineOutput { reply, width, held, .. } = self.counted(ask, RequestedVectors::Tokens).await?;
+        Ok(TokenEmbeddingResponse { vectors: reply.vectors, width, held })
     }
 
-    async fn counted(&self, mut ask: Ask, wanted: Wanted) -> Result<Done, EmbedFault> {
+    async fn counted(&self, mut ask: EmbeddingRequest, wanted: RequestedVectors) -> Result<EngineOutput, EmbedFault> {
         let began = Instant::now();
         let texts = std::mem::take(&mut ask.texts);
         let count = texts.len();
@@ -196,36 +196,36 @@ impl Embedder {
         let took = began.elapsed();
         let times = answer.as_ref().map(|done| done.times).unwrap_or_default();
         let code = answer.as_ref().err().map(|fault| fault.code);
-        let Times { tokenising, waited, .. } = times;
-        under_way.end(&Request { model, code, texts: count, took, tokenising, waited });
-        story::tell(code.is_some(), || Story {
+        let RequestTimes { tokenizing, waited, .. } = times;
+        under_way.end(&EndedRequest { model, code, texts: count, took, tokenizing, waited });
+        request_trace::tell(code.is_some(), || RequestTrace {
             // A name that a client made up goes no further than to the client.
             model: if self.metrics.knows(model) { model } else { "unknown" }.to_owned(),
             texts: count,
             tokens: answer.as_ref().map_or(0, |done| done.reply.tokens),
             code,
             began: times.began.unwrap_or(began),
-            tokenising,
+            tokenizing,
             waited,
             ended: began + took,
         });
-        answer.map(|done| Done { reply: Reply { took, ..done.reply }, ..done })
+        answer.map(|done| EngineOutput { reply: EmbeddingResponse { took, ..done.reply }, ..done })
     }
 
     async fn answer(
         &self,
         model: &str,
-        ask: &Ask,
+        ask: &EmbeddingRequest,
         texts: Vec<String>,
-        wanted: Wanted,
+        wanted: RequestedVectors,
         began: Instant,
-    ) -> Result<Done, EmbedFault> {
+    ) -> Result<EngineOutput, EmbedFault> {
         self.within_limits(&texts)?;
         let _held = self.hold(&texts)?;
         let deadline = began + ask.time.unwrap_or(self.limits.time).min(self.limits.time);
         let engine = self.engine(Some(model), ask.version.as_deref(), deadline).await?;
-        let wish = Wish {
-            normalise: ask.normalise.unwrap_or(true),
+        let options = EmbedOptions {
+            normalize: ask.normalize.unwrap_or(true),
             truncate: ask.truncate.unwrap_or(true),
             side: ask.side,
             prompt_name: ask.prompt_name.clone(),
@@ -234,17 +234,17 @@ impl Embedder {
         };
         let ready = Instant::now();
         let (done, held) = match wanted {
-            Wanted::Pooled => {
+            RequestedVectors::Pooled => {
                 let held = self.shelf(texts.len(), ask.dimensions, engine.folder.dimension)?;
-                (engine.embed(texts, wish).await?, held)
+                (engine.embed(texts, options).await?, held)
             }
-            Wanted::Tokens => engine.embed_tokens(texts, wish, |bytes| self.room(bytes)).await?,
+            RequestedVectors::Tokens => engine.embed_tokens(texts, options, |bytes| self.room(bytes)).await?,
         };
         let (held, shelf) = match wanted {
-            Wanted::Pooled => (None, held.map(Arc::new)),
-            Wanted::Tokens => (held, None),
+            RequestedVectors::Pooled => (None, held.map(Arc::new)),
+            RequestedVectors::Tokens => (held, None),
         };
-        let reply = Reply {
+        let reply = EmbeddingResponse {
             held: shelf,
             vectors: done.vectors,
             model: engine.name().to_owned(),
@@ -252,18 +252,18 @@ impl Embedder {
             tokens: done.tokens,
             took: Duration::ZERO,
         };
-        let times = Times { began: Some(ready), tokenising: done.tokenising, waited: done.waited };
-        Ok(Done { reply, times, width: engine.folder.width, held })
+        let times = RequestTimes { began: Some(ready), tokenizing: done.tokenizing, waited: done.waited };
+        Ok(EngineOutput { reply, times, width: engine.folder.width, held })
     }
 
     /// Counts the bytes of the texts while they are held: the gate knows only what the headers say.
-    fn hold(&self, texts: &[String]) -> Result<Option<Slot>, EmbedFault> {
+    fn hold(&self, texts: &[String]) -> Result<Option<TakenSlots>, EmbedFault> {
         let Some(bytes) = &self.bytes else { return Ok(None) };
         take(bytes, texts.iter().map(String::len).sum())
     }
 
     /// Counts the bytes of so many vectors before they are made.
-    fn shelf(&self, texts: usize, wanted: Option<usize>, dimension: usize) -> Result<Option<Slot>, EmbedFault> {
+    fn shelf(&self, texts: usize, wanted: Option<usize>, dimension: usize) -> Result<Option<TakenSlots>, EmbedFault> {
         let Some(bytes) = &self.answers else { return Ok(None) };
         // Who makes the vectors refuses a length that they cannot have.
         let numbers = wanted.unwrap_or(dimension).min(dimension);
@@ -271,7 +271,7 @@ impl Embedder {
     }
 
     /// Counts the bytes of an answer that is much larger than its request.
-    fn room(&self, wanted: usize) -> Result<Option<Slot>, EmbedFault> {
+    fn room(&self, wanted: usize) -> Result<Option<TakenSlots>, EmbedFault> {
         let Some(bytes) = &self.answers else { return Ok(None) };
         let most = bytes.most() / ANSWER_SHARE;
         if wanted > most {
@@ -279,14 +279,17 @@ impl Embedder {
                 "the vectors of all tokens have {wanted} bytes; at most {most} are given, a part of --max-bytes-under-way: send fewer \
                  texts at a time, or shorter ones"
             );
-            return Err(EmbedFault::new(Code::InputTooLong, message));
+            return Err(EmbedFault::new(ErrorCode::InputTooLong, message));
         }
         take(bytes, wanted)
     }
 
     fn within_limits(&self, texts: &[String]) -> Result<(), EmbedFault> {
         if texts.is_empty() {
-            return Err(EmbedFault::new(Code::InvalidRequest, "the list of texts is empty; send at least one text"));
+            return Err(EmbedFault::new(
+                ErrorCode::InvalidRequest,
+                "the list of texts is empty; send at least one text",
+            ));
         }
         if texts.len() > self.limits.texts {
             let message = format!(
@@ -294,23 +297,23 @@ impl Embedder {
                 texts.len(),
                 self.limits.texts
             );
-            return Err(EmbedFault::new(Code::InvalidRequest, message));
+            return Err(EmbedFault::new(ErrorCode::InvalidRequest, message));
         }
         match texts.iter().position(|text| text.len() > self.limits.text) {
             None => Ok(()),
             Some(place) => {
                 let message =
                     format!("text {place} has {} bytes; at most {} are taken", texts[place].len(), self.limits.text);
-                Err(EmbedFault::new(Code::InputTooLong, message))
+                Err(EmbedFault::new(ErrorCode::InputTooLong, message))
             }
         }
     }
 }
 
 /// Takes these bytes, or says when to ask again.
-fn take(bytes: &Slots, count: usize) -> Result<Option<Slot>, EmbedFault> {
+fn take(bytes: &Slots, count: usize) -> Result<Option<TakenSlots>, EmbedFault> {
     bytes.take_many(count).map(Some).ok_or_else(|| {
         let message = admission::heavy(bytes).message;
-        EmbedFault::new(Code::Overloaded, message).again_after(Duration::from_secs(1))
+        EmbedFault::new(ErrorCode::Overloaded, message).again_after(Duration::from_secs(1))
     })
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use super::pulse::Pulse;
+use super::activity::ConnectionActivity;
 
 /// How long such a client is listened to after the last answer.
 const LINGER: Duration = Duration::from_secs(2);
@@ -18,23 +18,23 @@ const MOST: usize = 16 << 20;
 
 /// A stream that reads on after its own end, where its pulse says that a body was left unread.
 #[derive(Debug)]
-pub struct Lingering<S> {
+pub struct LingeringClose<S> {
     stream: S,
-    pulse: Arc<Pulse>,
+    activity: Arc<ConnectionActivity>,
     /// Its own end has been sent.
     ended: bool,
     until: Option<Pin<Box<Sleep>>>,
     read: usize,
 }
 
-impl<S> Lingering<S> {
+impl<S> LingeringClose<S> {
     /// This stream, with this pulse.
-    pub fn new(stream: S, pulse: Arc<Pulse>) -> Self {
-        Self { stream, pulse, ended: false, until: None, read: 0 }
+    pub fn new(stream: S, activity: Arc<ConnectionActivity>) -> Self {
+        Self { stream, activity, ended: false, until: None, read: 0 }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Lingering<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for LingeringClose<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -44,7 +44,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Lingering<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for LingeringClose<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
@@ -59,7 +59,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<S> {
             ready!(Pin::new(&mut this.stream).poll_shutdown(context))?;
             this.ended = true;
         }
-        if !this.pulse.has_unread() {
+        if !this.activity.has_unread() {
             return Poll::Ready(Ok(()));
         }
         let until = this.until.get_or_insert_with(|| Box::pin(sleep(LINGER)));
@@ -97,9 +97,9 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_is_still_sending_is_read_to_its_end() {
         let (mut client, server) = duplex(16);
-        let pulse = Arc::new(Pulse::new());
-        pulse.leave_unread();
-        let mut server = Lingering::new(server, pulse);
+        let activity = Arc::new(ConnectionActivity::new());
+        activity.leave_unread();
+        let mut server = LingeringClose::new(server, activity);
         let ending = tokio::spawn(async move { server.shutdown().await });
         client.write_all(&[0; 4000]).await.unwrap();
         client.shutdown().await.unwrap();
@@ -110,13 +110,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn it_is_not_read_for_ever_and_others_are_not_waited_for() {
         let (mut client, server) = duplex(16);
-        let pulse = Arc::new(Pulse::new());
-        Lingering::new(server, pulse.clone()).shutdown().await.unwrap();
+        let activity = Arc::new(ConnectionActivity::new());
+        LingeringClose::new(server, activity.clone()).shutdown().await.unwrap();
         assert!(client.write_all(b"a").await.is_err());
         let (_client, server) = duplex(16);
-        pulse.leave_unread();
+        activity.leave_unread();
         let began = tokio::time::Instant::now();
-        Lingering::new(server, pulse).shutdown().await.unwrap();
+        LingeringClose::new(server, activity).shutdown().await.unwrap();
         assert_eq!(began.elapsed(), LINGER);
     }
 }

@@ -8,14 +8,14 @@ use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use super::activity::{ConnectionActivity, IdleTimeouts};
 use super::admission::Gate;
-use super::admission::near::Near;
+use super::admission::connection_slots::ConnectionSlots;
 use super::admission::slots::Slots;
-use super::connection::{self, Heads, Hush};
-use super::door::{Door, Manner};
-use super::log::Log;
-use super::pulse::{Patience, Pulse};
-use super::shutdown::{Ended, Phase, Stop};
+use super::connection::{self, ConnectionDrain, HeaderLimits};
+use super::log::LogWriter;
+use super::request_service::{RequestService, RequestSettings};
+use super::shutdown::{ShutdownHandle, ShutdownOutcome, ShutdownPhase};
 use super::tls::Tls;
 
 /// At the end, clients that are busy on a connection get this long to hear `connection: close` with their next answer: a
@@ -24,19 +24,19 @@ const LINGER: Duration = Duration::from_millis(200);
 
 /// How a listener treats connections; the same for REST and gRPC.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct ListenerOptions {
     /// Who may pass.
     pub gate: Arc<Gate>,
     /// What is told to people.
-    pub log: Arc<Log>,
+    pub log: Arc<LogWriter>,
     /// Encryption, when it is wanted.
     pub tls: Option<Arc<Tls>>,
     /// Connections at a time, of all listeners that share this.
     pub connections: Slots,
     /// How long a connection may be silent.
-    pub patience: Patience,
+    pub timeouts: IdleTimeouts,
     /// Size and number of a request's headers.
-    pub heads: Heads,
+    pub header_limits: HeaderLimits,
     /// Time for what was admitted, at the end.
     pub last: Duration,
 }
@@ -53,55 +53,61 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 
 /// Serves connections until the server is to stop; then takes no more, and finishes what was admitted. `grpc` says whether its router
 /// answers calls of gRPC.
-pub async fn serve(listener: TcpListener, router: Router, grpc: bool, options: Options, stop: Stop) -> Ended {
-    let (hush, open) = watch::channel(Hush::No);
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    grpc: bool,
+    options: ListenerOptions,
+    stop: ShutdownHandle,
+) -> ShutdownOutcome {
+    let (drain, open) = watch::channel(ConnectionDrain::No);
     let certified = options.tls.as_ref().is_some_and(|tls| tls.files().clients.is_some());
-    let manner = Manner { grpc, certified };
-    let house = House { builder: connection::builder(&options.heads), router, manner, options, open };
+    let manner = RequestSettings { grpc, certified };
+    let acceptor = Acceptor { builder: connection::builder(&options.header_limits), router, manner, options, open };
     tokio::select! {
-        never = house.accept(&listener) => match never {},
-        _ = stop.reached(Phase::Closing) => {}
+        never = acceptor.accept(&listener) => match never {},
+        _ = stop.reached(ShutdownPhase::Closing) => {}
     }
     // Clients whose connection waits to be accepted believe that they are connected.
     while let Some(Ok((stream, peer))) = futures::FutureExt::now_or_never(listener.accept()) {
-        house.welcome(stream, peer);
+        acceptor.welcome(stream, peer);
     }
     drop(listener);
-    let last = house.options.last;
-    drop(house);
+    let last = acceptor.options.last;
+    drop(acceptor);
     tokio::select! {
         biased;
-        code = stop.reached(Phase::Cut(0)) => match code {
-            Phase::Cut(code) => Ended::Forced(code),
-            _ => Ended::Done,
+        code = stop.reached(ShutdownPhase::Cut(0)) => match code {
+            ShutdownPhase::Cut(code) => ShutdownOutcome::Forced(code),
+            _ => ShutdownOutcome::Done,
         },
-        ended = finish(&hush, last) => ended,
+        ended = finish(&drain, last) => ended,
     }
 }
 
 /// Waits for the connections: a while as they are, then as long as it takes, at most `last`.
-async fn finish(hush: &watch::Sender<Hush>, last: Duration) -> Ended {
+async fn finish(drain: &watch::Sender<ConnectionDrain>, last: Duration) -> ShutdownOutcome {
     let whole = async {
-        if tokio::time::timeout(LINGER, hush.closed()).await.is_err() {
-            let _ = hush.send(Hush::Yes);
-            hush.closed().await;
+        if tokio::time::timeout(LINGER, drain.closed()).await.is_err() {
+            let _ = drain.send(ConnectionDrain::Yes);
+            drain.closed().await;
         }
     };
     match tokio::time::timeout(last, whole).await {
-        Ok(()) => Ended::Done,
-        Err(_) => Ended::Unfinished(hush.receiver_count()),
+        Ok(()) => ShutdownOutcome::Done,
+        Err(_) => ShutdownOutcome::Unfinished(drain.receiver_count()),
     }
 }
 
-struct House {
+struct Acceptor {
     builder: connection::Builder,
     router: Router,
-    manner: Manner,
-    options: Options,
-    open: watch::Receiver<Hush>,
+    manner: RequestSettings,
+    options: ListenerOptions,
+    open: watch::Receiver<ConnectionDrain>,
 }
 
-impl House {
+impl Acceptor {
     async fn accept(&self, listener: &TcpListener) -> std::convert::Infallible {
         loop {
             match listener.accept().await {
@@ -117,14 +123,15 @@ impl House {
             return connection::refuse(&stream, self.options.tls.is_some());
         };
         let _ = stream.set_nodelay(true);
-        let pulse = Arc::new(Pulse::new());
+        let activity = Arc::new(ConnectionActivity::new());
         let (gate, router, manner) = (self.options.gate.clone(), self.router.clone(), self.manner);
         let log = self.options.log.clone();
-        let door = Door { gate, log, router, pulse, near: Near::new(), peer: peer.ip(), manner };
-        let (builder, tls, patience) = (self.builder.clone(), self.options.tls.clone(), self.options.patience);
-        let hush = self.open.clone();
+        let request_service =
+            RequestService { gate, log, router, activity, near: ConnectionSlots::new(), peer: peer.ip(), manner };
+        let (builder, tls, timeouts) = (self.builder.clone(), self.options.tls.clone(), self.options.timeouts);
+        let drain = self.open.clone();
         tokio::spawn(async move {
-            connection::serve(stream, tls, &builder, door, patience, hush).await;
+            connection::serve(stream, tls, &builder, request_service, timeouts, drain).await;
             drop(slot);
         });
     }

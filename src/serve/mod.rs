@@ -6,16 +6,15 @@
 //!                               admission         metrics, traces
 //! ```
 
+pub mod activity;
 pub mod admission;
 mod aliases;
 mod authority;
 mod body;
-mod catalogue;
+mod catalog;
 mod certificate;
 pub mod config;
 pub mod connection;
-mod door;
-mod ears;
 mod embedder;
 mod files;
 pub mod grpc;
@@ -26,16 +25,17 @@ mod listener;
 pub mod log;
 pub mod metrics;
 pub mod model_sync;
+mod observer;
 mod offline;
-mod opening;
 mod parameters;
 mod problem;
-pub mod pulse;
 mod refused;
 mod replica;
+mod request_service;
+mod runtime;
 mod shown;
 pub mod shutdown;
-mod start;
+mod startup;
 pub mod tls;
 pub mod trace;
 mod unwind;
@@ -47,21 +47,21 @@ use tokio::net::TcpListener;
 
 use admission::Gate;
 use aliases::Aliases;
-use catalogue::Catalogue;
+use catalog::Catalog;
 use health::Health;
-use listener::Options;
-use log::Level;
-use model_sync::{ModelSync, origin::Origin};
-use parameters::Parameters;
+use listener::ListenerOptions;
+use log::LogLevel;
+use model_sync::{ModelSync, origin::OpenedSource};
+use parameters::ParameterCounts;
 use replica::Replica;
-use shutdown::{Phase, Stop};
+use shutdown::{ShutdownHandle, ShutdownPhase};
 use trace::Tracer;
 
 pub use config::Config;
-pub use embedder::{Ask, Embedder, Reply, TokenReply};
-pub use log::Log;
+pub use embedder::{Embedder, EmbeddingRequest, EmbeddingResponse, TokenEmbeddingResponse};
+pub use log::LogWriter;
 pub use metrics::Metrics;
-pub use shutdown::Ended;
+pub use shutdown::ShutdownOutcome;
 
 /// Why the server does not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -96,32 +96,32 @@ pub struct App {
     /// What was counted.
     pub metrics: Arc<Metrics>,
     /// What is told to people.
-    pub log: Arc<Log>,
+    pub log: Arc<LogWriter>,
     /// Where traces go.
     pub tracer: Tracer,
     /// What works and what does not.
     pub health: Health,
     /// Which models there are.
-    pub catalogue: Arc<Catalogue>,
+    pub catalog: Arc<Catalog>,
     /// Where new versions come from.
     pub sync: Option<Arc<ModelSync>>,
     /// The version of ONNX Runtime.
     pub onnxruntime: String,
     /// Hashes of the files that can be downloaded.
-    pub hashes: offline::Hashes,
+    pub hashes: offline::FileHashes,
     /// Parameters of graphs.
-    pub parameters: parameters::Parameters,
+    pub parameters: parameters::ParameterCounts,
 }
 
 /// Serves until it is told to stop (SIGTERM, SIGINT), then finishes what was admitted.
 ///
 /// # Errors
 /// Why it cannot start.
-pub async fn run(config: Config) -> Result<Ended, ServeFault> {
-    let stop = Stop::new();
+pub async fn run(config: Config) -> Result<ShutdownOutcome, ServeFault> {
+    let stop = ShutdownHandle::new();
     let metrics = Arc::new(Metrics::new());
-    let log = Arc::new(Log::new(config.log_level, config.log_format, metrics.log_lines_dropped.clone()));
-    let (options, watched) = start::options(&config, &metrics, &log, &stop)?;
+    let log = Arc::new(LogWriter::new(config.log_level, config.log_format, metrics.log_lines_dropped.clone()));
+    let (options, watched) = runtime::options(&config, &metrics, &log, &stop)?;
     let app = app(config, metrics, log, options.gate.clone()).await?;
     let listening = listener::bind(app.config.http).await?;
     let calls = match app.config.grpc {
@@ -129,11 +129,11 @@ pub async fn run(config: Config) -> Result<Ended, ServeFault> {
         None => None,
     };
     let mut beside = health::watch(&app);
-    beside.spawn(app.catalogue.clone().follow(app.embedder.registry().clone()));
+    beside.spawn(app.catalog.clone().follow(app.embedder.registry().clone()));
     if app.config.only.is_none() {
-        beside.spawn(app.catalogue.clone().follow_folders(app.embedder.registry().clone()));
+        beside.spawn(app.catalog.clone().follow_folders(app.embedder.registry().clone()));
     }
-    beside.spawn(opening::warm(app.clone()));
+    beside.spawn(startup::warm(app.clone()));
     beside.spawn(watch::watch(watched, app.log.clone()));
     beside.spawn(stop.clone().on_signals(app.config.connections.drain));
     if let Some(sync) = &app.sync {
@@ -143,48 +143,53 @@ pub async fn run(config: Config) -> Result<Ended, ServeFault> {
         beside.spawn(app.metrics.clone().watch_gpu());
     }
     let grpc = calls.as_ref().map(TcpListener::local_addr).transpose()?;
-    opening::listening(&app, listening.local_addr()?, grpc);
+    startup::listening(&app, listening.local_addr()?, grpc);
     let (rest, calls, ()) = tokio::join!(
         listener::serve(listening, http::router(app.clone()), false, options.clone(), stop.clone()),
         serve_calls(calls, app.clone(), options, stop.clone()),
         // Readiness goes first.
         async {
-            stop.reached(Phase::Draining).await;
+            stop.reached(ShutdownPhase::Draining).await;
             app.health.stop();
         }
     );
     beside.abort_all();
     app.tracer.close().await;
-    app.log.say(Level::Info, "stopped", &[]);
+    app.log.say(LogLevel::Info, "stopped", &[]);
     Ok(rest.max(calls?))
 }
 
 /// Everything that handlers share, with the models known and none loaded.
-async fn app(config: Config, metrics: Arc<Metrics>, log: Arc<Log>, gate: Arc<Gate>) -> Result<Arc<App>, ServeFault> {
+async fn app(
+    config: Config,
+    metrics: Arc<Metrics>,
+    log: Arc<LogWriter>,
+    gate: Arc<Gate>,
+) -> Result<Arc<App>, ServeFault> {
     let tracer = Tracer::new(&config.traces, &metrics, &log)?;
     let replica = config.metadata.as_deref().map(Replica::new);
-    let catalogue = Catalogue::new(config.models.clone(), replica, log.clone());
+    let catalog = Catalog::new(config.models.clone(), replica, log.clone());
     let wanted = config.dimension.map(|dimension| (config.model.clone(), dimension));
-    let catalogue = Arc::new(catalogue.with_dimension(wanted));
-    let (registry, onnxruntime) = start::registry(&config, &catalogue, &metrics, &log)?;
+    let catalog = Arc::new(catalog.with_dimension(wanted));
+    let (registry, onnxruntime) = runtime::registry(&config, &catalog, &metrics, &log)?;
     let sync = match &config.sync {
         Some(from) => {
-            let origin = Origin::open(from).await;
+            let origin = OpenedSource::open(from).await;
             let origin = origin.map_err(|why| {
                 ServeFault::refused(why, "set AWS_REGION to a region such as us-east-1, in small letters")
             })?;
             let interval = config.sync_interval;
-            let (catalogue, registry) = (catalogue.clone(), registry.clone());
-            Some(Arc::new(ModelSync::new((origin, from), catalogue, registry, metrics.clone(), interval)))
+            let (catalog, registry) = (catalog.clone(), registry.clone());
+            Some(Arc::new(ModelSync::new((origin, from), catalog, registry, metrics.clone(), interval)))
         }
         None => None,
     };
     let aliases = Aliases::new(config.aliases.clone());
     let embedder = Embedder::new(registry, aliases, metrics.clone(), config.limits.clone()).within(&gate);
-    let (health, hashes, parameters) = (Health::new(), offline::Hashes::default(), Parameters::default());
-    let app = App { config, embedder, metrics, log, tracer, health, catalogue, sync, onnxruntime, hashes, parameters };
+    let (health, hashes, parameters) = (Health::new(), offline::FileHashes::default(), ParameterCounts::default());
+    let app = App { config, embedder, metrics, log, tracer, health, catalog, sync, onnxruntime, hashes, parameters };
     unwind::tell(&app.log);
-    opening::starting(&app);
+    startup::starting(&app);
     Ok(Arc::new(app))
 }
 
@@ -192,10 +197,10 @@ async fn app(config: Config, metrics: Arc<Metrics>, log: Arc<Log>, gate: Arc<Gat
 async fn serve_calls(
     calls: Option<TcpListener>,
     app: Arc<App>,
-    options: Options,
-    stop: Stop,
-) -> Result<Ended, ServeFault> {
-    let Some(calls) = calls else { return Ok(Ended::Done) };
+    options: ListenerOptions,
+    stop: ShutdownHandle,
+) -> Result<ShutdownOutcome, ServeFault> {
+    let Some(calls) = calls else { return Ok(ShutdownOutcome::Done) };
     let router = grpc::router(app, &stop).map_err(|why| ServeFault::System(std::io::Error::other(why)))?;
     Ok(listener::serve(calls, router, true, options, stop).await)
 }

@@ -19,19 +19,19 @@ const DEEP: usize = 3;
 
 /// A file of a model.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ModelFile {
+pub struct OfflineFile {
     /// Path in the model's folder, with slashes.
     pub name: String,
     /// Where it lies: no link leads to it.
     pub path: PathBuf,
     /// As it is now.
-    pub stamp: Stamp,
+    pub stamp: FileStamp,
 }
 
 /// By what a file is known to be unchanged. Another one of equal size and time has another number; one that was written in place,
 /// another time of change, which no program can set.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Stamp {
+pub struct FileStamp {
     /// Its bytes.
     pub size: u64,
     file: (u64, u64),
@@ -39,7 +39,7 @@ pub struct Stamp {
     changed: (i64, i64),
 }
 
-impl Stamp {
+impl FileStamp {
     /// Of what is open.
     pub fn of(about: &Metadata) -> Self {
         Self {
@@ -55,7 +55,7 @@ impl Stamp {
 ///
 /// # Errors
 /// The folder cannot be read.
-pub fn files(folder: &Path, store: &Path) -> std::io::Result<Vec<ModelFile>> {
+pub fn files(folder: &Path, store: &Path) -> std::io::Result<Vec<OfflineFile>> {
     let root = folder.canonicalize()?;
     let store = store.canonicalize()?;
     let mut found = Vec::new();
@@ -64,7 +64,13 @@ pub fn files(folder: &Path, store: &Path) -> std::io::Result<Vec<ModelFile>> {
     Ok(found)
 }
 
-fn walk(folder: &Path, prefix: &str, deep: usize, inside: &[&Path], found: &mut Vec<ModelFile>) -> std::io::Result<()> {
+fn walk(
+    folder: &Path,
+    prefix: &str,
+    deep: usize,
+    inside: &[&Path],
+    found: &mut Vec<OfflineFile>,
+) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         // A name that is not text cannot be asked for.
@@ -79,7 +85,7 @@ fn walk(folder: &Path, prefix: &str, deep: usize, inside: &[&Path], found: &mut 
         if about.is_dir() && deep > 0 && entry.file_type()?.is_dir() {
             walk(&path, &format!("{name}/"), deep - 1, inside, found)?;
         } else if about.is_file() && is_given_out(&own) {
-            found.push(ModelFile { name, path, stamp: Stamp::of(&about) });
+            found.push(OfflineFile { name, path, stamp: FileStamp::of(&about) });
         }
     }
     Ok(())
@@ -95,8 +101,8 @@ fn is_of_model(name: &str) -> bool {
 }
 
 /// The graph that a download means when it names no file: INT8 where there is one.
-pub fn graph(files: &[ModelFile]) -> Option<&ModelFile> {
-    let last = |file: &ModelFile| file.name.rsplit('/').next().unwrap_or_default().to_owned();
+pub fn graph(files: &[OfflineFile]) -> Option<&OfflineFile> {
+    let last = |file: &OfflineFile| file.name.rsplit('/').next().unwrap_or_default().to_owned();
     let names = ["model_int8.onnx", "model_quantized.onnx", "model_qint8_avx512_vnni.onnx", "model.onnx"];
     names.iter().find_map(|name| files.iter().find(|file| last(file) == *name))
 }
@@ -105,16 +111,16 @@ type Once = Arc<OnceCell<String>>;
 
 /// Hashes of files, kept as long as a file stays the same.
 #[derive(Debug, Default)]
-pub struct Hashes {
-    known: Mutex<HashMap<PathBuf, (Stamp, Once)>>,
+pub struct FileHashes {
+    known: Mutex<HashMap<PathBuf, (FileStamp, Once)>>,
 }
 
-impl Hashes {
+impl FileHashes {
     /// SHA-256 of a file in hexadecimal. Whoever asks while it is computed waits for it.
     ///
     /// # Errors
     /// It cannot be read.
-    pub async fn of(&self, path: &Path, stamp: Stamp) -> std::io::Result<String> {
+    pub async fn of(&self, path: &Path, stamp: FileStamp) -> std::io::Result<String> {
         let once = self.once(path, stamp);
         let path = path.to_owned();
         let compute = || async move {
@@ -125,7 +131,7 @@ impl Hashes {
         once.get_or_try_init(compute).await.cloned()
     }
 
-    fn once(&self, path: &Path, stamp: Stamp) -> Once {
+    fn once(&self, path: &Path, stamp: FileStamp) -> Once {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match known.get(path) {
             Some((of, once)) if *of == stamp => once.clone(),
@@ -139,9 +145,9 @@ impl Hashes {
 }
 
 /// The hash of a file that was not changed or replaced until it was read.
-fn sha256(path: &Path, stamp: Stamp) -> std::io::Result<String> {
+fn sha256(path: &Path, stamp: FileStamp) -> std::io::Result<String> {
     let hash = digest::sha256_of_file(path)?.sha256;
-    match Stamp::of(&std::fs::metadata(path)?) == stamp {
+    match FileStamp::of(&std::fs::metadata(path)?) == stamp {
         true => Ok(hash),
         false => Err(std::io::Error::other("the file was changed while it was read")),
     }
@@ -177,15 +183,15 @@ mod tests {
     async fn a_hash_is_kept_until_the_file_changes() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.txt");
-        let hashes = Hashes::default();
+        let hashes = FileHashes::default();
         std::fs::write(&path, "abc").unwrap();
-        let stamp = Stamp::of(&std::fs::metadata(&path).unwrap());
+        let stamp = FileStamp::of(&std::fs::metadata(&path).unwrap());
         let first = hashes.of(&path, stamp).await.unwrap();
         assert_eq!(first, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         std::fs::remove_file(&path).unwrap();
         assert_eq!(hashes.of(&path, stamp).await.unwrap(), first, "it was not read again");
         std::fs::write(&path, "abcd").unwrap();
-        let stamp = Stamp::of(&std::fs::metadata(&path).unwrap());
+        let stamp = FileStamp::of(&std::fs::metadata(&path).unwrap());
         assert_ne!(hashes.of(&path, stamp).await.unwrap(), first);
     }
 
@@ -198,8 +204,8 @@ mod tests {
             std::fs::write(path, content).unwrap();
             std::fs::File::options().write(true).open(path).and_then(|file| file.set_modified(time)).unwrap();
         };
-        let hashes = Hashes::default();
-        let hash = async || hashes.of(&path, Stamp::of(&std::fs::metadata(&path).unwrap())).await.unwrap();
+        let hashes = FileHashes::default();
+        let hash = async || hashes.of(&path, FileStamp::of(&std::fs::metadata(&path).unwrap())).await.unwrap();
         write(&path, "one");
         let first = hash().await;
         write(&other, "two");

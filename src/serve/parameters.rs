@@ -13,9 +13,9 @@ type Seen = (PathBuf, Option<SystemTime>);
 
 /// Counts that are known.
 #[derive(Debug, Default)]
-pub struct Parameters(Mutex<HashMap<Seen, Option<u64>>>);
+pub struct ParameterCounts(Mutex<HashMap<Seen, Option<u64>>>);
 
-impl Parameters {
+impl ParameterCounts {
     /// Those of a loaded model's graph; nothing when its file cannot be read as one.
     pub async fn of(&self, engine: &Engine) -> Option<u64> {
         let graph = engine.folder.graph.clone();

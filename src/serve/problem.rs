@@ -10,16 +10,16 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use super::shown;
-use crate::inference::fault::{Code, EmbedFault};
+use crate::inference::fault::{EmbedFault, ErrorCode};
 
 /// What kind of problem it is, where the status does not say it: text-embeddings-inference tells these apart.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Cause {
+pub enum ProblemCause {
     /// Nothing that its status does not say.
     #[default]
     Status,
     /// What the engine said.
-    Engine(Code),
+    Engine(ErrorCode),
     /// An empty list.
     Empty,
     /// More texts than a request may have.
@@ -32,7 +32,7 @@ pub enum Cause {
 
 /// A refusal or a fault on its way out.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Problem {
+pub struct ApiProblem {
     /// As HTTP counts.
     pub status: StatusCode,
     /// A stable code that clients may rely on.
@@ -42,12 +42,12 @@ pub struct Problem {
     /// When it is worth asking again.
     pub retry_after: Option<Duration>,
     /// What kind it is.
-    pub cause: Cause,
+    pub cause: ProblemCause,
 }
 
 /// Whose words an error is in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Words {
+pub enum ErrorFormat {
     /// Our own: `error` is the message.
     Own,
     /// OpenAI's: `error` is an object, and their clients show the `message` in it, and that one only.
@@ -73,7 +73,7 @@ const TEI: [&str; 13] = [
     "/vertex",
 ];
 
-impl Words {
+impl ErrorFormat {
     /// Of the address that was asked.
     pub fn of(path: &str) -> Self {
         match path {
@@ -88,7 +88,7 @@ impl Words {
 /// The body of every error.
 #[derive(Debug, Serialize)]
 struct Envelope<'a> {
-    error: Said<'a>,
+    error: ErrorBody<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_type: Option<&'static str>,
     code: &'a str,
@@ -97,19 +97,19 @@ struct Envelope<'a> {
 
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum Said<'a> {
+enum ErrorBody<'a> {
     Own(&'a str),
     OpenAi { message: &'a str, r#type: &'static str, param: Option<&'a str>, code: &'a str },
 }
 
-impl Problem {
+impl ApiProblem {
     /// A problem that asking again does not mend.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, message: message.into(), retry_after: None, cause: Cause::Status }
+        Self { status, code, message: message.into(), retry_after: None, cause: ProblemCause::Status }
     }
 
     /// The same, of this kind.
-    pub fn of(mut self, cause: Cause) -> Self {
+    pub fn of(mut self, cause: ProblemCause) -> Self {
         self.cause = cause;
         self
     }
@@ -138,20 +138,20 @@ impl Problem {
     }
 
     /// Its status in these words.
-    pub fn status_in(&self, words: Words) -> StatusCode {
-        if words == Words::Tei { self.tei().0 } else { self.status }
+    pub fn status_in(&self, words: ErrorFormat) -> StatusCode {
+        if words == ErrorFormat::Tei { self.tei().0 } else { self.status }
     }
 
     /// Status and `error_type`, as text-embeddings-inference 1.9 has them. The status of a batch that is too large is the one
     /// that its description gives (413).
     fn tei(&self) -> (StatusCode, &'static str) {
         match self.cause {
-            Cause::Empty => (StatusCode::BAD_REQUEST, "Empty"),
-            Cause::Batch => (StatusCode::PAYLOAD_TOO_LARGE, "Validation"),
-            Cause::Engine(Code::InvalidRequest | Code::InputTooLong) => {
+            ProblemCause::Empty => (StatusCode::BAD_REQUEST, "Empty"),
+            ProblemCause::Batch => (StatusCode::PAYLOAD_TOO_LARGE, "Validation"),
+            ProblemCause::Engine(ErrorCode::InvalidRequest | ErrorCode::InputTooLong) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "Validation")
             }
-            Cause::Engine(Code::Internal | Code::NotSupported) | Cause::Unable => {
+            ProblemCause::Engine(ErrorCode::Internal | ErrorCode::NotSupported) | ProblemCause::Unable => {
                 (StatusCode::FAILED_DEPENDENCY, "Backend")
             }
             _ => match self.status {
@@ -164,14 +164,14 @@ impl Problem {
     }
 
     /// As REST says it: a status, `{error, code, request_id}`, and when to ask again.
-    pub fn rest(&self, id: &str, words: Words) -> Response {
-        let error_type = (words == Words::Tei).then(|| self.tei().1);
+    pub fn rest(&self, id: &str, words: ErrorFormat) -> Response {
+        let error_type = (words == ErrorFormat::Tei).then(|| self.tei().1);
         let message = shown::message(&self.message);
         let error = match words {
-            Words::Own | Words::Tei => Said::Own(&message),
-            Words::OpenAi => {
+            ErrorFormat::Own | ErrorFormat::Tei => ErrorBody::Own(&message),
+            ErrorFormat::OpenAi => {
                 let r#type = if self.status.is_server_error() { "server_error" } else { "invalid_request_error" };
-                Said::OpenAi { message: &message, r#type, param: None, code: self.code }
+                ErrorBody::OpenAi { message: &message, r#type, param: None, code: self.code }
             }
         };
         let body = Envelope { error, error_type, code: self.code, request_id: id };
@@ -182,7 +182,7 @@ impl Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if self.cause == Cause::Encoding {
+        if self.cause == ProblemCause::Encoding {
             response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate"));
         }
         response
@@ -240,23 +240,23 @@ fn percent(message: &str) -> String {
 }
 
 /// The status of a code of the engine.
-fn status(code: Code) -> StatusCode {
+fn status(code: ErrorCode) -> StatusCode {
     match code {
-        Code::ModelNotFound => StatusCode::NOT_FOUND,
-        Code::InputTooLong => StatusCode::PAYLOAD_TOO_LARGE,
-        Code::InvalidRequest => StatusCode::BAD_REQUEST,
-        Code::Overloaded => StatusCode::TOO_MANY_REQUESTS,
-        Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
-        Code::ModelLoading | Code::ModelFailed | Code::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
-        Code::NotSupported => StatusCode::NOT_IMPLEMENTED,
-        Code::NotFinite | Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorCode::ModelNotFound => StatusCode::NOT_FOUND,
+        ErrorCode::InputTooLong => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorCode::InvalidRequest => StatusCode::BAD_REQUEST,
+        ErrorCode::Overloaded => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+        ErrorCode::ModelLoading | ErrorCode::ModelFailed | ErrorCode::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::NotSupported => StatusCode::NOT_IMPLEMENTED,
+        ErrorCode::NotFinite | ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
-impl From<EmbedFault> for Problem {
+impl From<EmbedFault> for ApiProblem {
     fn from(fault: EmbedFault) -> Self {
         let message = fault.message.into();
-        let (status, code, cause) = (status(fault.code), fault.code.name(), Cause::Engine(fault.code));
+        let (status, code, cause) = (status(fault.code), fault.code.name(), ProblemCause::Engine(fault.code));
         Self { status, code, message, retry_after: fault.retry_after, cause }
     }
 }
@@ -267,54 +267,54 @@ mod tests {
 
     #[test]
     fn a_pause_is_rounded_up_to_seconds() {
-        let problem = Problem::of_status(StatusCode::SERVICE_UNAVAILABLE).again_after(Duration::from_millis(1001));
-        assert_eq!(problem.rest("x", Words::Own).headers()[header::RETRY_AFTER], "2");
+        let problem = ApiProblem::of_status(StatusCode::SERVICE_UNAVAILABLE).again_after(Duration::from_millis(1001));
+        assert_eq!(problem.rest("x", ErrorFormat::Own).headers()[header::RETRY_AFTER], "2");
         let problem = problem.again_after(Duration::ZERO);
         assert_eq!(problem.grpc().headers()[header::RETRY_AFTER], "1");
     }
 
     #[test]
     fn what_passes_by_itself_says_when_to_ask_again() {
-        for code in [Code::Overloaded, Code::ModelLoading, Code::ShuttingDown] {
-            let problem = Problem::from(EmbedFault::new(code, "later"));
-            assert_eq!(problem.rest("x", Words::Own).headers()[header::RETRY_AFTER], "1", "{code:?}");
+        for code in [ErrorCode::Overloaded, ErrorCode::ModelLoading, ErrorCode::ShuttingDown] {
+            let problem = ApiProblem::from(EmbedFault::new(code, "later"));
+            assert_eq!(problem.rest("x", ErrorFormat::Own).headers()[header::RETRY_AFTER], "1", "{code:?}");
         }
-        let late = EmbedFault::new(Code::DeadlineExceeded, "late").again_after(Duration::from_secs(3));
-        assert_eq!(Problem::from(late).rest("x", Words::Own).headers()[header::RETRY_AFTER], "3");
-        let problem = Problem::from(EmbedFault::new(Code::InvalidRequest, "never"));
-        assert!(!problem.rest("x", Words::Own).headers().contains_key(header::RETRY_AFTER));
+        let late = EmbedFault::new(ErrorCode::DeadlineExceeded, "late").again_after(Duration::from_secs(3));
+        assert_eq!(ApiProblem::from(late).rest("x", ErrorFormat::Own).headers()[header::RETRY_AFTER], "3");
+        let problem = ApiProblem::from(EmbedFault::new(ErrorCode::InvalidRequest, "never"));
+        assert!(!problem.rest("x", ErrorFormat::Own).headers().contains_key(header::RETRY_AFTER));
     }
 
     #[test]
     fn tei_has_statuses_of_its_own() {
-        let engine = |code| Problem::from(EmbedFault::new(code, "a"));
-        let invalid = engine(Code::InvalidRequest);
+        let engine = |code| ApiProblem::from(EmbedFault::new(code, "a"));
+        let invalid = engine(ErrorCode::InvalidRequest);
         let cases = [
             (invalid.clone(), 422, "Validation", 400),
-            (invalid.clone().of(Cause::Empty), 400, "Empty", 400),
-            (invalid.of(Cause::Batch), 413, "Validation", 400),
-            (engine(Code::InputTooLong), 422, "Validation", 413),
-            (engine(Code::Overloaded), 429, "Overloaded", 429),
-            (engine(Code::ModelLoading), 503, "Unhealthy", 503),
-            (engine(Code::Internal), 424, "Backend", 500),
-            (engine(Code::NotSupported), 424, "Backend", 501),
-            (Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR), 500, "Backend", 500),
-            (Problem::of_status(StatusCode::UNAUTHORIZED), 401, "Validation", 401),
+            (invalid.clone().of(ProblemCause::Empty), 400, "Empty", 400),
+            (invalid.of(ProblemCause::Batch), 413, "Validation", 400),
+            (engine(ErrorCode::InputTooLong), 422, "Validation", 413),
+            (engine(ErrorCode::Overloaded), 429, "Overloaded", 429),
+            (engine(ErrorCode::ModelLoading), 503, "Unhealthy", 503),
+            (engine(ErrorCode::Internal), 424, "Backend", 500),
+            (engine(ErrorCode::NotSupported), 424, "Backend", 501),
+            (ApiProblem::of_status(StatusCode::INTERNAL_SERVER_ERROR), 500, "Backend", 500),
+            (ApiProblem::of_status(StatusCode::UNAUTHORIZED), 401, "Validation", 401),
         ];
         for (problem, status, kind, own) in cases {
             assert_eq!((problem.tei().0.as_u16(), problem.tei().1), (status, kind), "{problem:?}");
-            assert_eq!(problem.status_in(Words::OpenAi).as_u16(), own, "{problem:?}");
+            assert_eq!(problem.status_in(ErrorFormat::OpenAi).as_u16(), own, "{problem:?}");
         }
-        assert_eq!(Words::of("/v1/models/a/b"), Words::OpenAi);
-        assert_eq!((Words::of("/"), Words::of("/api/v1/embed")), (Words::Tei, Words::Own));
+        assert_eq!(ErrorFormat::of("/v1/models/a/b"), ErrorFormat::OpenAi);
+        assert_eq!((ErrorFormat::of("/"), ErrorFormat::of("/api/v1/embed")), (ErrorFormat::Tei, ErrorFormat::Own));
     }
 
     #[tokio::test]
     async fn what_a_client_sent_comes_back_visible_and_short() {
         use http_body_util::BodyExt;
         let message = format!("no parameter \u{202e}\u{1b}{}", "x".repeat(1 << 20));
-        let problem = Problem::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message);
-        for words in [Words::Own, Words::OpenAi, Words::Tei] {
+        let problem = ApiProblem::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message);
+        for words in [ErrorFormat::Own, ErrorFormat::OpenAi, ErrorFormat::Tei] {
             let body = problem.rest("x", words).into_body().collect().await.unwrap().to_bytes();
             let said = std::str::from_utf8(&body).unwrap();
             assert!(said.len() < 3000 && said.contains(r"no parameter \\u{202e}\\u{1b}x"), "{said}");
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn grpc_messages_are_percent_encoded() {
-        let problem = Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "50 % ü");
+        let problem = ApiProblem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "50 % ü");
         let response = problem.grpc();
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["grpc-status"], "16");

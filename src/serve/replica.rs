@@ -12,7 +12,7 @@ pub use fault::ReplicaFault;
 
 /// Which file lies there: another one after each replication.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Mark {
+pub struct FileMark {
     inode: (u64, u64),
     size: u64,
     changed: (i64, i64),
@@ -20,7 +20,7 @@ pub struct Mark {
 
 /// A line of the table `models`.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Row {
+pub struct ReplicaRow {
     /// The name that clients use.
     pub name: String,
     /// What its version is called.
@@ -48,9 +48,13 @@ impl Replica {
     }
 
     /// Which file lies there now.
-    pub fn mark(&self) -> Option<Mark> {
+    pub fn mark(&self) -> Option<FileMark> {
         let file = fs::metadata(&self.file).ok()?;
-        Some(Mark { inode: (file.dev(), file.ino()), size: file.size(), changed: (file.mtime(), file.mtime_nsec()) })
+        Some(FileMark {
+            inode: (file.dev(), file.ino()),
+            size: file.size(),
+            changed: (file.mtime(), file.mtime_nsec()),
+        })
     }
 
     fn open(&self) -> Result<Connection, ReplicaFault> {
@@ -100,7 +104,7 @@ impl Replica {
     ///
     /// # Errors
     /// It cannot be read, or the table has other columns.
-    pub fn models(&self) -> Result<Option<Vec<Row>>, ReplicaFault> {
+    pub fn models(&self) -> Result<Option<Vec<ReplicaRow>>, ReplicaFault> {
         let open = self.open()?;
         let bad = |source: rusqlite::Error| ReplicaFault::Table { file: self.file.clone(), source };
         let known = "SELECT count(*) FROM sqlite_schema WHERE type IN ('table', 'view') AND name = 'models'";
@@ -110,7 +114,7 @@ impl Replica {
         let mut asked =
             open.prepare("SELECT name, version, path, dimension, enabled FROM models ORDER BY name").map_err(bad)?;
         let rows = asked.query_map([], |row| {
-            Ok(Row {
+            Ok(ReplicaRow {
                 name: row.get(0)?,
                 version: row.get(1)?,
                 path: row.get::<_, Option<String>>(2)?.filter(|path| !path.is_empty()).map(PathBuf::from),
@@ -128,7 +132,7 @@ mod tests {
 
     use rusqlite::Connection;
 
-    use super::{Replica, ReplicaFault, Row};
+    use super::{Replica, ReplicaFault, ReplicaRow};
 
     fn replica(sql: &str) -> (tempfile::TempDir, Replica) {
         let folder = tempfile::tempdir().unwrap();
@@ -145,14 +149,14 @@ mod tests {
     #[test]
     fn the_table_says_which_models_there_are() {
         let (_folder, replica) = replica(TABLE);
-        let b = Row {
+        let b = ReplicaRow {
             name: "b".into(),
             version: Some("7".into()),
             path: Some("old/b".into()),
             dimension: Some(384),
             enabled: false,
         };
-        let a = Row { name: "a".into(), version: None, path: None, dimension: None, enabled: true };
+        let a = ReplicaRow { name: "a".into(), version: None, path: None, dimension: None, enabled: true };
         assert_eq!(replica.models().unwrap().unwrap(), [a, b]);
         assert_eq!(replica.check(true).unwrap(), 1);
     }

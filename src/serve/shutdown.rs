@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 /// How far the end has come.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Phase {
+pub enum ShutdownPhase {
     /// Not at all.
     Serving,
     /// Readiness says so; connections are still taken, so that those who ask may go elsewhere first.
@@ -21,7 +21,7 @@ pub enum Phase {
 
 /// How a server ended.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Ended {
+pub enum ShutdownOutcome {
     /// All that was admitted was answered.
     Done,
     /// The time was up for this many connections.
@@ -32,26 +32,26 @@ pub enum Ended {
 
 /// The end, seen and told by everybody who holds it.
 #[derive(Clone, Debug)]
-pub struct Stop(Arc<watch::Sender<Phase>>);
+pub struct ShutdownHandle(Arc<watch::Sender<ShutdownPhase>>);
 
-impl Stop {
+impl ShutdownHandle {
     /// Nobody wants to stop.
     pub fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(Phase::Serving)))
+        Self(Arc::new(watch::Sender::new(ShutdownPhase::Serving)))
     }
 
     /// How far it has come.
-    pub fn phase(&self) -> Phase {
+    pub fn phase(&self) -> ShutdownPhase {
         *self.0.borrow()
     }
 
     /// Whether readiness is over.
     pub fn is_stopping(&self) -> bool {
-        self.phase() > Phase::Serving
+        self.phase() > ShutdownPhase::Serving
     }
 
     /// Goes forward to this phase, never back.
-    pub fn advance(&self, to: Phase) {
+    pub fn advance(&self, to: ShutdownPhase) {
         self.0.send_if_modified(|phase| {
             let forward = to > *phase;
             *phase = to.max(*phase);
@@ -60,7 +60,7 @@ impl Stop {
     }
 
     /// Waits until this phase, or a later one, has come.
-    pub async fn reached(&self, wanted: Phase) -> Phase {
+    pub async fn reached(&self, wanted: ShutdownPhase) -> ShutdownPhase {
         let mut receiver = self.0.subscribe();
         // The sender lives as long as this does.
         receiver.wait_for(|phase| *phase >= wanted).await.map_or(wanted, |phase| *phase)
@@ -73,17 +73,17 @@ impl Stop {
             return;
         };
         first(&mut term, &mut int).await;
-        self.advance(Phase::Draining);
+        self.advance(ShutdownPhase::Draining);
         tokio::select! {
-            code = first(&mut term, &mut int) => return self.advance(Phase::Cut(code)),
-            () = tokio::time::sleep(drain) => self.advance(Phase::Closing),
+            code = first(&mut term, &mut int) => return self.advance(ShutdownPhase::Cut(code)),
+            () = tokio::time::sleep(drain) => self.advance(ShutdownPhase::Closing),
         }
         let code = first(&mut term, &mut int).await;
-        self.advance(Phase::Cut(code));
+        self.advance(ShutdownPhase::Cut(code));
     }
 }
 
-impl Default for Stop {
+impl Default for ShutdownHandle {
     fn default() -> Self {
         Self::new()
     }
@@ -103,13 +103,13 @@ mod tests {
 
     #[tokio::test]
     async fn it_never_goes_back() {
-        let stop = Stop::new();
+        let stop = ShutdownHandle::new();
         assert!(!stop.is_stopping());
-        stop.advance(Phase::Closing);
-        stop.advance(Phase::Draining);
-        assert_eq!(stop.phase(), Phase::Closing);
-        assert_eq!(stop.reached(Phase::Draining).await, Phase::Closing);
-        stop.advance(Phase::Cut(143));
-        assert_eq!(stop.reached(Phase::Cut(0)).await, Phase::Cut(143));
+        stop.advance(ShutdownPhase::Closing);
+        stop.advance(ShutdownPhase::Draining);
+        assert_eq!(stop.phase(), ShutdownPhase::Closing);
+        assert_eq!(stop.reached(ShutdownPhase::Draining).await, ShutdownPhase::Closing);
+        stop.advance(ShutdownPhase::Cut(143));
+        assert_eq!(stop.reached(ShutdownPhase::Cut(0)).await, ShutdownPhase::Cut(143));
     }
 }

@@ -7,8 +7,8 @@ use std::thread;
 
 use futures::FutureExt;
 
-use super::log::{Level, Log};
-use crate::inference::fault::{Code, EmbedFault};
+use super::log::{LogLevel, LogWriter};
+use crate::inference::fault::{EmbedFault, ErrorCode};
 
 /// What became of a future, or the fault that its panic is.
 ///
@@ -18,21 +18,21 @@ pub async fn caught<T>(future: impl Future<Output = T>) -> Result<T, EmbedFault>
     // What it shares with other requests is behind locks that outlive a panic, or counts that are given back on drop.
     AssertUnwindSafe(future).catch_unwind().await.map_err(|_| {
         EmbedFault::new(
-            Code::Internal,
+            ErrorCode::Internal,
             "a fault of the server, which has only ended this request; its log has the rest",
         )
     })
 }
 
 /// From now on panics are lines of this log, whichever thread they happen on.
-pub fn tell(log: &Arc<Log>) {
+pub fn tell(log: &Arc<LogWriter>) {
     let log = log.clone();
     panic::set_hook(Box::new(move |about| {
         let place = about.location().map(ToString::to_string).unwrap_or_default();
         let current = thread::current();
         let thread = current.name().unwrap_or("unnamed");
         let fields = [("thread", thread.into()), ("place", place.into()), ("why", words(about.payload()).into())];
-        log.say(Level::Error, "a thread panicked", &fields);
+        log.say(LogLevel::Error, "a thread panicked", &fields);
     }));
 }
 
@@ -50,7 +50,7 @@ mod tests {
     async fn a_panic_is_a_fault() {
         assert_eq!(caught(async { 3 }).await.unwrap(), 3);
         let fault = caught(async { panic!("the value {}", 7) }).await.map(|(): ()| ()).unwrap_err();
-        assert_eq!(fault.code, Code::Internal);
+        assert_eq!(fault.code, ErrorCode::Internal);
         assert!(!fault.message.contains('7'), "clients do not see what happened inside: {fault}");
     }
 

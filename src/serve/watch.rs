@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::log::{Level, Log};
+use super::log::{LogLevel, LogWriter};
 
 /// How often a file's time and size are looked at.
 const LOOK: Duration = Duration::from_secs(2);
@@ -18,12 +18,12 @@ pub struct Watched {
     /// Its files.
     pub files: Vec<PathBuf>,
     /// Reads them.
-    pub reload: Box<dyn Fn() -> Look + Send + Sync>,
+    pub reload: Box<dyn Fn() -> ReloadResult + Send + Sync>,
 }
 
 /// What came of reading files again.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Look {
+pub enum ReloadResult {
     /// What is there now.
     Read(String),
     /// What is there now, which somebody may not have meant.
@@ -37,7 +37,7 @@ pub enum Look {
 type Mark = Vec<Option<(SystemTime, u64)>>;
 
 /// Looks at the files for ever.
-pub async fn watch(all: Vec<Watched>, log: Arc<Log>) {
+pub async fn watch(all: Vec<Watched>, log: Arc<LogWriter>) {
     let Ok(mut hup) = signal(SignalKind::hangup()) else { return };
     let mut marks: Vec<Mark> = all.iter().map(|watched| mark(&watched.files)).collect();
     loop {
@@ -50,19 +50,19 @@ pub async fn watch(all: Vec<Watched>, log: Arc<Log>) {
             if told || now != *known {
                 let look = (watched.reload)();
                 // No files have this mark: they are read at the next look, whether they have changed or not.
-                *known = if matches!(look, Look::Unread(_)) { Mark::new() } else { now };
+                *known = if matches!(look, ReloadResult::Unread(_)) { Mark::new() } else { now };
                 tell(watched.what, look, &log);
             }
         }
     }
 }
 
-fn tell(what: &str, look: Look, log: &Log) {
+fn tell(what: &str, look: ReloadResult, log: &LogWriter) {
     match look {
-        Look::Read(now) => log.say(Level::Info, &format!("{what} read again: {now}"), &[]),
-        Look::Doubtful(now) => log.say(Level::Warn, &format!("{what} read again: {now}"), &[]),
-        Look::Kept(why) | Look::Unread(why) => {
-            log.say(Level::Error, &format!("{what} kept as they were: {why}"), &[]);
+        ReloadResult::Read(now) => log.say(LogLevel::Info, &format!("{what} read again: {now}"), &[]),
+        ReloadResult::Doubtful(now) => log.say(LogLevel::Warn, &format!("{what} read again: {now}"), &[]),
+        ReloadResult::Kept(why) | ReloadResult::Unread(why) => {
+            log.say(LogLevel::Error, &format!("{what} kept as they were: {why}"), &[]);
         }
     }
 }

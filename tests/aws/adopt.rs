@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use testkit::cli::Account;
+use testkit::cli::TestAccount;
 use testkit::proxy::wait;
 
 /// The kinds that have a name which somebody else's may have, too. A certificate and a health check have none.
@@ -24,7 +24,7 @@ const NAMED: [&str; 12] = [
 /// Whatever can clash by its name, as another stack left it.
 #[test]
 fn what_another_stack_made_is_refused_and_taken_on_purpose() {
-    let account = Account::new();
+    let account = TestAccount::new();
     account.run("deploy --yes").exits(0);
     // Roles are named after the stack.
     let trust = r#"{"Version":"2012-10-17","Statement":[]}"#;

@@ -6,9 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use testkit::cli::{Account, Output, finish, whole};
+use testkit::cli::{CommandOutput, TestAccount, finish, whole};
 use testkit::local_aws;
-use testkit::proxy::{Act, Call, Proxy, Which};
+use testkit::proxy::{CallSelector, FaultProxy, ProxyAction, ProxyCall};
 
 /// A case on the state: its name, what is done to the journal, the exit code.
 type Damage = (&'static str, fn(&std::path::Path));
@@ -35,7 +35,7 @@ fn a_state_that_cannot_be_read() {
             fs::write(journal, text.replace("{\"v\":5,", "{\"v\":7,")).expect("a file");
         }),
     ];
-    let account = Account::new();
+    let account = TestAccount::new();
     account.run("deploy edge --yes").exits(0);
     let before = account.inventory();
     let journal = account.state().join("journal.jsonl");
@@ -57,13 +57,13 @@ fn a_state_that_cannot_be_read() {
     account.run("deploy edge --yes").exits(0);
 }
 
-fn last_error(output: &Output) -> String {
+fn last_error(output: &CommandOutput) -> String {
     output.stderr.split("error: ").last().unwrap_or_default().to_owned()
 }
 
 #[test]
 fn a_state_without_permission() {
-    let account = Account::new();
+    let account = TestAccount::new();
     let state = account.state();
     fs::create_dir_all(&state).expect("a directory");
     fs::write(state.join("journal.jsonl"), "").expect("a file");
@@ -85,7 +85,7 @@ fn a_state_without_permission() {
 }
 
 #[track_caller]
-fn permission(account: &Account, stderr: &str, code: Option<i32>) {
+fn permission(account: &TestAccount, stderr: &str, code: Option<i32>) {
     assert_eq!(code, Some(1), "{stderr}");
     insta::assert_snapshot!("state_no_permission", account.redact(stderr));
 }
@@ -94,7 +94,7 @@ fn permission(account: &Account, stderr: &str, code: Option<i32>) {
 /// Its preview shows little of what is made: whoever sends a saved plan back could have changed the rest.
 #[test]
 fn a_saved_plan_that_was_changed_is_refused() {
-    let account = Account::new();
+    let account = TestAccount::new();
     account.run("deploy edge --out saved.plan.json").exits(2);
     let file = account.path("saved.plan.json");
     let honest = fs::read_to_string(&file).expect("a plan");
@@ -121,7 +121,7 @@ fn a_saved_plan_that_was_changed_is_refused() {
 /// The checksums guard against damage, not against somebody who writes them again.
 #[test]
 fn a_region_of_an_edited_journal_is_refused_and_named() {
-    let account = Account::new();
+    let account = TestAccount::new();
     account.run("deploy edge --yes").exits(0);
     let before = account.inventory();
     let journal = account.state().join("journal.jsonl");
@@ -154,7 +154,7 @@ fn resealed(text: &str) -> String {
 /// A device in the place of a file would be read until the memory is gone.
 #[test]
 fn files_without_an_end_are_refused() {
-    let account = Account::new();
+    let account = TestAccount::new();
     account.run("deploy edge --yes").exits(0);
     let plan = account.path("zero.plan.json");
     std::os::unix::fs::symlink("/dev/zero", &plan).expect("a link");
@@ -212,7 +212,7 @@ fn values_of_a_command_are_read() {
 
 #[test]
 fn a_saved_plan_that_is_stale() {
-    let account = Account::new();
+    let account = TestAccount::new();
     account.run("deploy edge --yes").exits(0);
     account.run("deploy page --out saved.plan.json").exits(2);
     let before = account.inventory();
@@ -258,7 +258,12 @@ fn a_saved_plan_that_is_stale() {
 }
 
 /// From now on, every call for which `when` is true is refused in the protocol that its service speaks.
-fn refuse(proxy: &Proxy, when: impl Fn(&Call) -> bool + Send + Sync + 'static, code: &'static str, words: &str) {
+fn refuse(
+    proxy: &FaultProxy,
+    when: impl Fn(&ProxyCall) -> bool + Send + Sync + 'static,
+    code: &'static str,
+    words: &str,
+) {
     let when = Arc::new(when);
     let query = format!(
         "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{words}</Message></Error><RequestId>1</RequestId></ErrorResponse>"
@@ -273,19 +278,19 @@ fn refuse(proxy: &Proxy, when: impl Fn(&Call) -> bool + Send + Sync + 'static, c
         let when = Arc::clone(&when);
         proxy.on(
             move |call| speaks.contains(&call.service.as_str()) && when(call),
-            Which::Each,
-            Act::Answer(403, body),
+            CallSelector::Each,
+            ProxyAction::Answer(403, body),
         );
     }
 }
 
 #[test]
 fn credentials_that_expire_in_the_middle() {
-    let proxy = Proxy::start(&local_aws::endpoint());
-    let account = Account::new().through(proxy.url());
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    let account = TestAccount::new().through(proxy.url());
     // From the ninth change on, every call: a token does not come back to life.
     let changes = AtomicUsize::new(0);
-    let over = move |call: &Call| changes.fetch_add(usize::from(call.mutates()), Ordering::Relaxed) >= 8;
+    let over = move |call: &ProxyCall| changes.fetch_add(usize::from(call.mutates()), Ordering::Relaxed) >= 8;
     refuse(&proxy, over, "ExpiredToken", "The security token included in the request is expired");
     let output = account.run("deploy --yes --at-once 4").exits(1);
     assert!(
@@ -297,7 +302,7 @@ fn credentials_that_expire_in_the_middle() {
     assert!(output.stdout.contains("run the same command again to continue"), "{}", output.stdout);
     // A bucket's settings go out together: what counts is the things that were being worked on, four at most.
     let changed = proxy.take_mutating();
-    let thing = |call: &Call| {
+    let thing = |call: &ProxyCall| {
         let path = call.path.split('?').next().unwrap_or_default().to_owned();
         if path == "/" { call.operation.clone() } else { path }
     };
@@ -338,8 +343,8 @@ fn what_a_service_says_to_a_caller_it_does_not_take() {
             "The request signature we calculated does not match the signature you provided.",
         ),
     ];
-    let proxy = Proxy::start(&local_aws::endpoint());
-    let account = Account::of(local_aws::account()).through(proxy.url());
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    let account = TestAccount::of(local_aws::account()).through(proxy.url());
     for (name, code, words) in cases {
         proxy.reset();
         refuse(&proxy, |_| true, code, words);
@@ -352,7 +357,7 @@ fn what_a_service_says_to_a_caller_it_does_not_take() {
 
 #[test]
 fn an_endpoint_without_a_name() {
-    let account = Account::of(local_aws::account()).through("http://no-such-host.invalid:4566");
+    let account = TestAccount::of(local_aws::account()).through("http://no-such-host.invalid:4566");
     let output = account.run("deploy --yes").exits(1);
     // The resolver's own words differ from system to system.
     assert!(output.stderr.contains("dns error") || output.stderr.contains("failed to lookup"), "{}", output.stderr);
@@ -362,7 +367,7 @@ fn an_endpoint_without_a_name() {
 
 #[test]
 fn variables_are_not_repeated_when_they_are_malformed() {
-    let account = Account::of(local_aws::account());
+    let account = TestAccount::of(local_aws::account());
     fs::write(account.path("vars"), "prefix: x\nhunter2-no-value\n").expect("a file");
     for (name, words) in
         [("var_file", "deploy --dry-run --var-file vars"), ("var", "deploy --dry-run --var hunter2-no-value")]

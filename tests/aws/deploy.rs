@@ -2,14 +2,14 @@
 
 use aws_sdk_cloudfront::types::{CustomErrorResponse, CustomErrorResponses, PriceClass, Tag, Tags};
 use serde_json::json;
-use testkit::cli::{Account, DOMAIN, nothing, whole};
+use testkit::cli::{DOMAIN, TestAccount, nothing, whole};
 use testkit::local_aws;
-use testkit::proxy::{Proxy, wait};
+use testkit::proxy::{FaultProxy, wait};
 
 #[test]
 fn looks_makes_and_then_keeps() {
-    let proxy = Proxy::start(&local_aws::endpoint());
-    let account = Account::new().through(proxy.url());
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    let account = TestAccount::new().through(proxy.url());
     let dry = account.run("deploy --dry-run").exits(2);
     insta::assert_snapshot!("dry_run", account.redact(&dry.stdout));
     insta::assert_snapshot!("dry_run_talk", account.redact(&dry.stderr));
@@ -41,7 +41,7 @@ fn looks_makes_and_then_keeps() {
 
 #[test]
 fn a_part_of_the_plan() {
-    let account = Account::new();
+    let account = TestAccount::new();
     let document = account.run("deploy edge --yes --json").exits(0).json();
     assert_eq!(document["schema"], "akidb-edge/deploy/v1");
     assert_eq!(document["exit"], 0);
@@ -71,7 +71,7 @@ fn a_part_of_the_plan() {
 
 #[test]
 fn a_saved_plan_is_done_exactly_or_not_at_all() {
-    let account = Account::new();
+    let account = TestAccount::new();
     account.run("deploy --out first.plan.json").exits(2);
     assert_eq!(account.inventory(), nothing(), "saving does nothing");
     account.run_bare("deploy first.plan.json --yes").exits(0);
@@ -97,8 +97,8 @@ fn a_saved_plan_is_done_exactly_or_not_at_all() {
 
 #[test]
 fn a_file_that_is_not_there_stops_before_the_first_call() {
-    let proxy = Proxy::start(&local_aws::endpoint());
-    let account = Account::of(local_aws::account()).through(proxy.url());
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    let account = TestAccount::of(local_aws::account()).through(proxy.url());
     std::fs::remove_file(account.path("model_int8.onnx")).expect("it was there");
     let refused = account.run("deploy --yes").exits(3);
     insta::assert_snapshot!("missing_file", account.redact(&refused.stderr));
@@ -107,7 +107,7 @@ fn a_file_that_is_not_there_stops_before_the_first_call() {
 
 #[test]
 fn drift_is_repaired_and_what_is_not_managed_stays() {
-    let account = Account::new();
+    let account = TestAccount::new();
     account.run("deploy --yes").exits(0);
     let error = CustomErrorResponse::builder().error_code(404).response_code("404").response_page_path("/lost.html");
     let error = error.error_caching_min_ttl(5).build().expect("a custom error response");
@@ -146,7 +146,7 @@ fn drift_is_repaired_and_what_is_not_managed_stays() {
 
 #[test]
 fn what_cannot_be_changed_is_replaced() {
-    let account = Account::new();
+    let account = TestAccount::new();
     account.run("deploy --yes").exits(0);
     let names = aws_sdk_route53::Client::new(&account.sdk);
     let checks = || {
@@ -193,8 +193,8 @@ fn what_cannot_be_changed_is_replaced() {
     account.run(&format!("deploy --plan {plan} --yes")).exits(0);
     assert_eq!(versions(), ["2"]);
     let (_, _, config) = account.distribution();
-    let behaviours = config.cache_behaviors.expect("behaviours").items.unwrap_or_default();
-    let associated = behaviours.iter().filter_map(|one| one.lambda_function_associations()).flat_map(|all| all.items());
+    let behaviors = config.cache_behaviors.expect("behaviours").items.unwrap_or_default();
+    let associated = behaviors.iter().filter_map(|one| one.lambda_function_associations()).flat_map(|all| all.items());
     let arns: Vec<&str> = associated.map(|one| one.lambda_function_arn()).collect();
     assert!(arns.len() == 3 && arns.iter().all(|arn| arn.ends_with(":2")), "{arns:?}");
 }

@@ -1,10 +1,10 @@
 //! `destroy`: everything goes, what holds data only on the word.
 
-use testkit::cli::{Account, STACK, nothing, whole};
+use testkit::cli::{STACK, TestAccount, nothing, whole};
 
 #[test]
 fn data_goes_only_on_the_word() {
-    let account = Account::new();
+    let account = TestAccount::new();
     let none = account.run("destroy --yes").exits(3);
     assert!(none.stderr.contains("no state of the stack"), "{}", none.stderr);
     account.run("deploy --yes").exits(0);

@@ -1,12 +1,12 @@
 //! `doctor`: who, through what, to where, which state, which permissions. It changes nothing.
 
 use serde_json::{Value, json};
-use testkit::cli::{Account, bare, finish};
+use testkit::cli::{TestAccount, bare, finish};
 use testkit::local_aws;
-use testkit::proxy::{Act, Call, Proxy, Which, wait};
+use testkit::proxy::{CallSelector, FaultProxy, ProxyAction, ProxyCall, wait};
 
-fn proxy() -> Proxy {
-    Proxy::start(&local_aws::endpoint())
+fn proxy() -> FaultProxy {
+    FaultProxy::start(&local_aws::endpoint())
 }
 
 /// The check of that name.
@@ -16,7 +16,7 @@ fn check<'d>(document: &'d Value, name: &str) -> &'d Value {
     checks.iter().find(|check| check["name"] == name).unwrap_or_else(|| panic!("no {name}: {document:#}"))
 }
 
-fn asks_who(call: &Call) -> bool {
+fn asks_who(call: &ProxyCall) -> bool {
     call.operation == "GetCallerIdentity"
 }
 
@@ -29,7 +29,7 @@ fn as_session_of_a_role(answer: &str) -> String {
     answer.replace("arn:aws:iam::", "arn:aws:sts::").replace(":root<", ":assumed-role/deployer/ci<")
 }
 
-fn iam(account: &Account) -> aws_sdk_iam::Client {
+fn iam(account: &TestAccount) -> aws_sdk_iam::Client {
     aws_sdk_iam::Client::new(&account.sdk)
 }
 
@@ -38,7 +38,7 @@ fn policy(statements: &Value) -> String {
 }
 
 /// Lets the user do what these statements say.
-fn user(account: &Account, statements: &Value) {
+fn user(account: &TestAccount, statements: &Value) {
     let iam = iam(account);
     // The second time the user is there already.
     let _ = wait(iam.create_user().user_name("ann").send());
@@ -47,7 +47,7 @@ fn user(account: &Account, statements: &Value) {
 }
 
 /// `doctor --json` with the plan, through the proxy.
-fn doctor(account: &Account, proxy: &Proxy, code: i32) -> Value {
+fn doctor(account: &TestAccount, proxy: &FaultProxy, code: i32) -> Value {
     let mut command = account.planned("doctor --json");
     command.env("AWS_ENDPOINT_URL", proxy.url());
     let document = finish(&mut command).exits(code).json();
@@ -57,7 +57,7 @@ fn doctor(account: &Account, proxy: &Proxy, code: i32) -> Value {
 
 #[test]
 fn it_names_the_caller_the_way_and_the_state() {
-    let (account, proxy) = (Account::new(), proxy());
+    let (account, proxy) = (TestAccount::new(), proxy());
     let before = doctor(&account, &proxy, 0);
     assert_eq!(before["caller"]["account"], account.number.as_str());
     assert_eq!(before["connection"]["region"], json!({"name": "us-east-1", "setting": "AWS_REGION"}));
@@ -76,7 +76,7 @@ fn it_names_the_caller_the_way_and_the_state() {
 
 #[test]
 fn a_journal_that_knows_nothing_of_what_carries_the_mark_is_told() {
-    let (account, proxy) = (Account::new(), proxy());
+    let (account, proxy) = (TestAccount::new(), proxy());
     account.run("deploy --yes").exits(0);
     let elsewhere = format!("--state file:{}", account.path("elsewhere").display());
     let document = account.run(&format!("doctor --json {elsewhere}")).exits(2).json();
@@ -88,7 +88,7 @@ fn a_journal_that_knows_nothing_of_what_carries_the_mark_is_told() {
     let document = account.run(&format!("doctor --json {elsewhere}")).exits(0).json();
     assert!(document["state"]["resources"].as_u64().is_some_and(|count| count > 20), "{document:#}");
     // Another account's credentials are told, too.
-    let other = Account::new();
+    let other = TestAccount::new();
     let mut command = other.planned(&format!("doctor --json {elsewhere}"));
     let document = finish(command.env("AWS_ENDPOINT_URL", proxy.url())).exits(1).json();
     let state = check(&document, "state");
@@ -110,8 +110,8 @@ fn under_conditions(policy: &str) -> Vec<String> {
 
 #[test]
 fn missing_permissions_are_named_and_gone_once_they_are_given() {
-    let (account, proxy) = (Account::new(), proxy());
-    proxy.on(asks_who, Which::Each, Act::Rewrite(as_user));
+    let (account, proxy) = (TestAccount::new(), proxy());
+    proxy.on(asks_who, CallSelector::Each, ProxyAction::Rewrite(as_user));
     user(
         &account,
         &json!([{"Effect": "Allow", "Action": ["s3:*", "iam:*", "cloudfront:*", "lambda:*"], "Resource": "*"},
@@ -148,8 +148,8 @@ fn missing_permissions_are_named_and_gone_once_they_are_given() {
 
 #[test]
 fn the_role_of_a_session_is_found_with_its_path() {
-    let (account, proxy) = (Account::new(), proxy());
-    proxy.on(asks_who, Which::Each, Act::Rewrite(as_session_of_a_role));
+    let (account, proxy) = (TestAccount::new(), proxy());
+    proxy.on(asks_who, CallSelector::Each, ProxyAction::Rewrite(as_session_of_a_role));
     let iam = iam(&account);
     let trust = policy(&json!([{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}]));
     wait(iam.create_role().role_name("deployer").path("/ci/").assume_role_policy_document(trust).send())
@@ -161,11 +161,15 @@ fn the_role_of_a_session_is_found_with_its_path() {
 
 #[test]
 fn who_may_not_simulate_is_told_what_to_compare() {
-    let (account, proxy) = (Account::new(), proxy());
-    proxy.on(asks_who, Which::Each, Act::Rewrite(as_user));
+    let (account, proxy) = (TestAccount::new(), proxy());
+    proxy.on(asks_who, CallSelector::Each, ProxyAction::Rewrite(as_user));
     let body = "<ErrorResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><Error><Type>Sender</Type><Code>AccessDenied</Code>\
                 <Message>User is not authorized to perform: iam:SimulatePrincipalPolicy</Message></Error></ErrorResponse>";
-    proxy.on(|call| call.operation == "SimulatePrincipalPolicy", Which::Each, Act::Answer(403, body.to_owned()));
+    proxy.on(
+        |call| call.operation == "SimulatePrincipalPolicy",
+        CallSelector::Each,
+        ProxyAction::Answer(403, body.to_owned()),
+    );
     let document = doctor(&account, &proxy, 2);
     let next = check(&document, "permissions")["next_step"].as_str().expect("a step").to_owned();
     assert!(next.contains("iam:SimulatePrincipalPolicy") && next.contains("--print-iam-policy"), "{next}");

@@ -4,7 +4,7 @@ use aws_sdk_cloudfront::types as cf;
 use aws_sdk_route53::types as dns;
 use aws_sdk_s3::types as s3;
 use serde_json::{Value, json};
-use testkit::cli::{Account, STACK};
+use testkit::cli::{STACK, TestAccount};
 use testkit::proxy::wait;
 
 /// The drifting resource at an address, in the document of `status --drift --json`.
@@ -21,14 +21,14 @@ fn field<'d>(document: &'d Value, address: &str, path: &str) -> &'d Value {
     fields.iter().find(|one| one["path"] == path).unwrap_or_else(|| panic!("{path}: {fields:#?}"))
 }
 
-fn memory(account: &Account) -> Option<i32> {
+fn memory(account: &TestAccount) -> Option<i32> {
     let lambda = aws_sdk_lambda::Client::new(&account.sdk);
     let name = format!("t{}-edge-gateway", account.number);
     wait(lambda.get_function_configuration().function_name(name).send()).expect("the function").memory_size
 }
 
 /// Changes one thing of each kind.
-fn tamper(account: &Account, role: &str) {
+fn tamper(account: &TestAccount, role: &str) {
     let bucket = format!("t{}-models-edge", account.number);
     let off = s3::VersioningConfiguration::builder().status(s3::BucketVersioningStatus::Suspended).build();
     let logs = format!("t{}-cloudfront-logs", account.number);
@@ -64,13 +64,13 @@ fn kms() -> s3::ServerSideEncryptionConfiguration {
     s3::ServerSideEncryptionConfiguration::builder().rules(rule).build().expect("a configuration")
 }
 
-fn roles(account: &Account) -> Vec<String> {
+fn roles(account: &TestAccount) -> Vec<String> {
     let iam = aws_sdk_iam::Client::new(&account.sdk);
     let listed = wait(iam.list_roles().send()).expect("roles").roles;
     listed.into_iter().map(|role| role.role_name).collect()
 }
 
-fn change_record(account: &Account, action: &dns::ChangeAction, name: &str, value: &str) {
+fn change_record(account: &TestAccount, action: &dns::ChangeAction, name: &str, value: &str) {
     let names = aws_sdk_route53::Client::new(&account.sdk);
     let record = dns::ResourceRecord::builder().value(value).build().expect("a record");
     let set = dns::ResourceRecordSet::builder().name(name).r#type(dns::RrType::Txt).ttl(60).resource_records(record);
@@ -82,7 +82,7 @@ fn change_record(account: &Account, action: &dns::ChangeAction, name: &str, valu
 
 #[test]
 fn every_kind_of_drift_is_shown_three_ways_and_repaired() {
-    let account = Account::new();
+    let account = TestAccount::new();
     account.run("deploy --yes").exits(0);
     let replication = roles(&account).into_iter().find(|name| name.contains("replication"));
     let replication = replication.expect("a role for replication");
@@ -124,7 +124,7 @@ fn every_kind_of_drift_is_shown_three_ways_and_repaired() {
 
 #[test]
 fn what_is_gone_is_made_again_or_forgotten() {
-    let account = Account::new();
+    let account = TestAccount::new();
     account.run("deploy --yes").exits(0);
     let names = aws_sdk_route53::Client::new(&account.sdk);
     let (id, _, _) = account.distribution();
@@ -165,7 +165,7 @@ fn what_is_gone_is_made_again_or_forgotten() {
 
 #[test]
 fn where_the_plan_is_silent_the_world_is_accepted() {
-    let account = Account::new();
+    let account = TestAccount::new();
     account.run("deploy --yes").exits(0);
     account.tamper(|config| config.default_root_object = Some("home.html".to_owned()));
     let (id, _, _) = account.distribution();
@@ -201,7 +201,7 @@ fn where_the_plan_is_silent_the_world_is_accepted() {
 
 #[test]
 fn an_output_that_changed_is_learnt_or_accepted() {
-    let account = Account::new();
+    let account = TestAccount::new();
     account.run("deploy routing --yes").exits(0);
     let here = account.sdk.to_builder().region(aws_config::Region::new("ap-northeast-1")).build();
     let elb = aws_sdk_elasticloadbalancingv2::Client::new(&here);
@@ -233,7 +233,7 @@ fn an_output_that_changed_is_learnt_or_accepted() {
 
 #[test]
 fn a_mark_is_put_back_and_another_stacks_is_respected() {
-    let account = Account::new();
+    let account = TestAccount::new();
     account.run("deploy --yes").exits(0);
     let lambda = aws_sdk_lambda::Client::new(&account.sdk);
     let name = format!("t{}-edge-gateway", account.number);
@@ -270,7 +270,7 @@ fn a_mark_is_put_back_and_another_stacks_is_respected() {
 
 #[test]
 fn records_of_others_at_a_new_name_are_refused() {
-    let account = Account::new();
+    let account = TestAccount::new();
     let with = |more: &str| {
         let record =
             |name: &str| format!("              - {{name: {name}, type: TXT, ttl: 60, values: ['\"ours\"']}}\n");
@@ -294,7 +294,7 @@ fn records_of_others_at_a_new_name_are_refused() {
 
 #[test]
 fn what_carries_the_mark_and_is_not_in_the_journal_is_listed() {
-    let account = Account::new();
+    let account = TestAccount::new();
     account.run("deploy --yes").exits(0);
     account.run("status --drift").exits(0);
     std::fs::remove_dir_all(account.state()).expect("the state is lost");

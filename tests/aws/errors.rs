@@ -3,14 +3,14 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use testkit::cli::{Account, bare, finish};
+use testkit::cli::{TestAccount, bare, finish};
 use testkit::local_aws;
-use testkit::proxy::{Act, Proxy, Which};
+use testkit::proxy::{CallSelector, FaultProxy, ProxyAction};
 
 #[test]
 fn no_credentials_no_region_no_endpoint() {
     let state = tempfile::tempdir().expect("a directory");
-    let account = Account::of(local_aws::account());
+    let account = TestAccount::of(local_aws::account());
     let models = format!("model_dir={}", account.directory.path().display());
     let place = format!("file:{}", state.path().display());
     let words = ["deploy", "--plan", "week13", "--var", &models, "--yes", "--state", &place];
@@ -33,10 +33,10 @@ fn no_credentials_no_region_no_endpoint() {
 
 #[test]
 fn an_expired_token() {
-    let proxy = Proxy::start(&local_aws::endpoint());
+    let proxy = FaultProxy::start(&local_aws::endpoint());
     let body = "<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code><Message>The security token included in the request is expired</Message></Error><RequestId>1</RequestId></ErrorResponse>";
-    proxy.on(|_| true, Which::Each, Act::Answer(403, body.to_owned()));
-    let account = Account::of(local_aws::account()).through(proxy.url());
+    proxy.on(|_| true, CallSelector::Each, ProxyAction::Answer(403, body.to_owned()));
+    let account = TestAccount::of(local_aws::account()).through(proxy.url());
     let output = account.run("deploy --yes").exits(1);
     insta::assert_snapshot!(account.redact(&output.stderr));
     let document = account.run("deploy --yes --json").exits(1).json();
@@ -54,7 +54,7 @@ fn a_place_that_is_none() {
 
 #[test]
 fn a_damaged_journal() {
-    let account = Account::new();
+    let account = TestAccount::new();
     account.run("deploy edge --yes").exits(0);
     let journal = account.state().join("journal.jsonl");
     let good = fs::read_to_string(&journal).expect("a journal");

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
-use testkit::cli::{Account, STACK};
+use testkit::cli::{STACK, TestAccount};
 
 #[test]
 fn the_verb_writes_files_and_says_what_is_missing() {
-    let account = Account::new();
+    let account = TestAccount::new();
     let empty = account.run_bare(&format!("state export --stack {STACK} --format terraform")).exits(3);
     assert!(empty.stderr.contains("nothing to export"), "{}", empty.stderr);
     account.run("deploy edge --yes").exits(0);
@@ -46,7 +46,7 @@ const KNOWN_DIFFERENCES: [(&str, &str); 2] = [
     ("aws_cloudfront_response_headers_policy.cdn_shared", "remove_headers_config"),
 ];
 
-fn terraform(directory: &Path, account: &Account, program: &Path, words: &[&str]) -> String {
+fn terraform(directory: &Path, account: &TestAccount, program: &Path, words: &[&str]) -> String {
     let mut command = Command::new(program);
     command.current_dir(directory).args(words).env("CHECKPOINT_DISABLE", "1").env("TF_IN_AUTOMATION", "1");
     command.env("AWS_ENDPOINT_URL", &account.endpoint).env("AWS_ACCESS_KEY_ID", &account.number);
@@ -61,7 +61,7 @@ fn terraform(directory: &Path, account: &Account, program: &Path, words: &[&str]
 }
 
 /// The local AWS repeats what was written; AWS also answers with what nobody set, and Terraform's provider relies on it.
-fn as_aws_would_answer(account: &Account) {
+fn as_aws_would_answer(account: &TestAccount) {
     use aws_sdk_cloudfront::types::{
         FunctionAssociations, GeoRestriction, GeoRestrictionType, Restrictions, TrustedKeyGroups, TrustedSigners,
     };
@@ -82,9 +82,9 @@ fn as_aws_would_answer(account: &Account) {
             (default.trusted_signers, default.trusted_key_groups) = (signers(), groups());
             default.function_associations = functions();
         }
-        for behaviour in config.cache_behaviors.iter_mut().flat_map(|all| all.items.iter_mut().flatten()) {
-            (behaviour.trusted_signers, behaviour.trusted_key_groups) = (signers(), groups());
-            behaviour.function_associations = functions();
+        for behavior in config.cache_behaviors.iter_mut().flat_map(|all| all.items.iter_mut().flatten()) {
+            (behavior.trusted_signers, behavior.trusted_key_groups) = (signers(), groups());
+            behavior.function_associations = functions();
         }
     });
 }
@@ -98,7 +98,7 @@ fn terraform_plans_imports_and_nothing_else() {
         );
         return;
     };
-    let account = Account::new();
+    let account = TestAccount::new();
     // The newest runtime that version 5 of the provider knows.
     account.run("deploy --yes --var runtime=nodejs22.x").exits(0);
     as_aws_would_answer(&account);

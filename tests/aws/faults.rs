@@ -4,14 +4,16 @@
 use std::time::{Duration, Instant};
 
 use akidb_edge::provider::aws::{every_rule, fault_of};
-use akidb_edge::resource::{Class, Fault};
-use testkit::cli::{Account, Output, nothing, whole};
+use akidb_edge::resource::{Fault, FaultClass};
+use testkit::cli::{CommandOutput, TestAccount, nothing, whole};
 use testkit::local_aws;
-use testkit::proxy::{Act, Call, Proxy, REFUSALS, Refusal, Which, broken, throttled, wait};
+use testkit::proxy::{
+    CallSelector, FaultProxy, ProxyAction, ProxyCall, REFUSALS, ServiceRefusal, broken, throttled, wait,
+};
 
-fn proxied() -> (Proxy, Account) {
-    let proxy = Proxy::start(&local_aws::endpoint());
-    let account = Account::new().through(proxy.url());
+fn proxied() -> (FaultProxy, TestAccount) {
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    let account = TestAccount::new().through(proxy.url());
     (proxy, account)
 }
 
@@ -31,8 +33,8 @@ fn a_fifth_fails(seed: u64, state: Option<&str>) {
     proxy.reset();
     run("deploy --yes").exits(0);
     let again = proxy.take_mutating();
-    let ours = |call: &&Call| !call.path.contains("/journal");
-    let again: Vec<&Call> = again.iter().filter(ours).collect();
+    let ours = |call: &&ProxyCall| !call.path.contains("/journal");
+    let again: Vec<&ProxyCall> = again.iter().filter(ours).collect();
     assert!(again.is_empty(), "seed {seed}: a second deploy has nothing to do: {again:?}");
     proxy.fail_by_chance(seed + 1_000, 20);
     let output = run("destroy --empty-buckets --yes");
@@ -66,7 +68,7 @@ fn faults_at_length() {
 }
 
 /// The next run, without trouble, finishes.
-fn heals(account: &Account, proxy: &Proxy) {
+fn heals(account: &TestAccount, proxy: &FaultProxy) {
     proxy.reset();
     account.run("deploy --yes").exits(0);
     assert_eq!(account.inventory(), whole());
@@ -75,7 +77,7 @@ fn heals(account: &Account, proxy: &Proxy) {
 /// One service answers every call with 503: the run ends in time, says so, and the next one finishes.
 fn down(service: &'static str) {
     let (proxy, account) = proxied();
-    proxy.refuse(broken(service, 503), Which::Each);
+    proxy.refuse(broken(service, 503), CallSelector::Each);
     let begun = Instant::now();
     let output = account.run("deploy --yes --patience 6").exits(1);
     assert!(begun.elapsed() < Duration::from_secs(25), "{service}: {:?}", begun.elapsed());
@@ -83,7 +85,7 @@ fn down(service: &'static str) {
     heals(&account, &proxy);
 }
 
-fn says_which(output: &Output, service: &str) {
+fn says_which(output: &CommandOutput, service: &str) {
     let said = output.all();
     for words in [&format!("{service} "), "ServiceUnavailable", "next: ", "run the same command again"] {
         assert!(said.contains(words), "{words:?} is said\n{said}");
@@ -104,7 +106,11 @@ fn iam_is_down() {
 #[test]
 fn iam_goes_down_during_the_run() {
     let (proxy, account) = proxied();
-    proxy.on(|call| call.service == "iam" && call.mutates(), Which::Each, Act::Refuse(broken("iam", 503)));
+    proxy.on(
+        |call| call.service == "iam" && call.mutates(),
+        CallSelector::Each,
+        ProxyAction::Refuse(broken("iam", 503)),
+    );
     let begun = Instant::now();
     let output = account.run("deploy --yes --patience 6").exits(1);
     assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
@@ -118,14 +124,14 @@ fn iam_goes_down_during_the_run() {
 #[test]
 fn nobody_listens_any_more() {
     let (proxy, account) = proxied();
-    proxy.on(Call::mutates, Which::From(12), Act::Vanish);
+    proxy.on(ProxyCall::mutates, CallSelector::From(12), ProxyAction::Vanish);
     let begun = Instant::now();
     let output = account.run("deploy --yes --patience 6").exits(1);
     assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
     assert!(output.all().contains("next: check AWS_ENDPOINT_URL and the network"), "{}", output.all());
     let again = account.run("deploy --yes").exits(1);
     assert!(again.all().contains("check AWS_ENDPOINT_URL and the network"), "{}", again.all());
-    let proxy = Proxy::start(&local_aws::endpoint());
+    let proxy = FaultProxy::start(&local_aws::endpoint());
     let account = account.through(proxy.url());
     heals(&account, &proxy);
 }
@@ -201,7 +207,7 @@ fn refusals_that_pass() {
     for code in ["PriorRequestNotComplete", "ConcurrentModification", "OperationAborted", "ResourceConflictException"] {
         let refusal = REFUSALS.iter().find(|refusal| refusal.code == code).expect("in the table");
         let (proxy, account) = proxied();
-        proxy.refuse(*refusal, Which::First(2));
+        proxy.refuse(*refusal, CallSelector::First(2));
         let output = account.run("deploy --yes");
         assert_eq!(output.code, 0, "{code}\n{}", output.all());
         let came = proxy.take_calls().into_iter().filter(|call| call.is(refusal.service, refusal.operation)).count();
@@ -215,7 +221,7 @@ fn refusals_that_stay() {
     for code in ["InvalidViewerCertificate", "MalformedPolicyDocument"] {
         let refusal = REFUSALS.iter().find(|refusal| refusal.code == code).expect("in the table");
         let (proxy, account) = proxied();
-        proxy.refuse(*refusal, Which::Each);
+        proxy.refuse(*refusal, CallSelector::Each);
         let output = account.run("deploy --yes").exits(1);
         assert!(output.all().contains(refusal.message), "{code}\n{}", output.all());
         heals(&account, &proxy);
@@ -229,7 +235,7 @@ fn policies_in_use() {
     account.run("deploy --yes").exits(0);
     for code in ["CachePolicyInUse", "OriginAccessControlInUse"] {
         let refusal = REFUSALS.iter().find(|refusal| refusal.code == code).expect("in the table");
-        proxy.refuse(*refusal, Which::First(1));
+        proxy.refuse(*refusal, CallSelector::First(1));
     }
     let output = account.run("destroy --empty-buckets --yes").exits(2);
     assert!(output.all().contains("in use"), "{}", output.all());
@@ -238,10 +244,10 @@ fn policies_in_use() {
 }
 
 /// The fault that the SDK makes of an answer with this error.
-fn met(refusal: Refusal) -> Fault {
-    let proxy = Proxy::start(&local_aws::endpoint());
-    proxy.on(|_| true, Which::Each, Act::Refuse(refusal));
-    let account = Account::of("000000000001".to_owned());
+fn met(refusal: ServiceRefusal) -> Fault {
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    proxy.on(|_| true, CallSelector::Each, ProxyAction::Refuse(refusal));
+    let account = TestAccount::of("000000000001".to_owned());
     let once = aws_sdk_s3::config::retry::RetryConfig::disabled();
     let sdk = account.sdk.to_builder().endpoint_url(proxy.url()).retry_config(once).build();
     macro_rules! met {
@@ -274,12 +280,13 @@ fn met(refusal: Refusal) -> Fault {
 /// The SDK repeats what may take effect twice; what makes something goes out once, and the engine decides.
 #[test]
 fn two_layers_do_not_multiply() {
-    use akidb_edge::provider::aws::{Access, Clients};
-    let proxy = Proxy::start(&local_aws::endpoint());
-    proxy.refuse(broken("iam", 503), Which::Each);
-    let account = Account::of("000000000002".to_owned());
+    use akidb_edge::provider::aws::{AwsAccess, Clients};
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    proxy.refuse(broken("iam", 503), CallSelector::Each);
+    let account = TestAccount::of("000000000002".to_owned());
     let sdk = account.sdk.to_builder().endpoint_url(proxy.url()).build();
-    let clients = Clients::with_config(sdk, &Access { endpoint: Some(proxy.url().to_owned()), ..Access::default() });
+    let clients =
+        Clients::with_config(sdk, &AwsAccess { endpoint: Some(proxy.url().to_owned()), ..AwsAccess::default() });
     wait(clients.iam.get_role().role_name("r").send()).expect_err("503");
     assert_eq!(proxy.take_calls().len(), 3, "a read");
     let create = clients.iam.create_role().role_name("r").assume_role_policy_document("{}");
@@ -299,7 +306,7 @@ fn every_rule_is_met_by_its_error() {
             if rule.service != "*" && rule.service != known_as {
                 continue;
             }
-            let fault = met(Refusal::of(service, 400, rule.code, rule.says));
+            let fault = met(ServiceRefusal::of(service, 400, rule.code, rule.says));
             assert!(fault.class == rule.class && fault.code == rule.code, "{rule:?} of {service}: {fault}");
         }
     }
@@ -310,7 +317,7 @@ fn every_rule_is_met_by_its_error() {
 fn every_refusal_has_its_class() {
     for service in SERVICES {
         for refusal in [throttled(service), broken(service, 500), broken(service, 503)] {
-            assert_eq!(met(refusal).class, Class::Retry, "{refusal:?}");
+            assert_eq!(met(refusal).class, FaultClass::Retry, "{refusal:?}");
         }
     }
     for refusal in REFUSALS {
@@ -321,7 +328,7 @@ fn every_refusal_has_its_class() {
                 && rule.code == refusal.code
                 && refusal.message.contains(rule.says)
         });
-        let by_status = if refusal.status == 404 { Class::Missing } else { Class::Refused };
+        let by_status = if refusal.status == 404 { FaultClass::Missing } else { FaultClass::Refused };
         assert_eq!(fault.class, wanted.map_or(by_status, |rule| rule.class), "{refusal:?}");
         assert_eq!(told, (refusal.code.to_owned(), refusal.message.to_owned()), "the service's words reach the user");
     }

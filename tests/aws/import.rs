@@ -1,24 +1,24 @@
 //! `state import` and `deploy --adopt`: what exists comes under the plan's addresses.
 
 use serde_json::Value;
-use testkit::cli::{Account, whole};
+use testkit::cli::{TestAccount, whole};
 use testkit::proxy::wait;
 
 /// Address and ID of everything that a whole deploy made; what is looked up is left out.
-fn everything(account: &Account) -> Vec<String> {
+fn everything(account: &TestAccount) -> Vec<String> {
     let document = account.run("state export").exits(0).json();
     let all = document["state"]["resources"].as_object().expect("resources").clone();
     let made = all.iter().filter(|(_, record)| record["kind"] != "load-balancer");
     made.map(|(address, record)| format!("{address}={}", record["id"].as_str().unwrap_or_default())).collect()
 }
 
-fn lose_the_journal(account: &Account) {
+fn lose_the_journal(account: &TestAccount) {
     std::fs::remove_dir_all(account.path("state")).expect("the journal goes");
 }
 
 #[test]
 fn a_lost_journal_comes_back_by_ids() {
-    let account = Account::new();
+    let account = TestAccount::new();
     account.run("deploy --yes").exits(0);
     let pairs = everything(&account);
     lose_the_journal(&account);
@@ -40,7 +40,7 @@ fn a_lost_journal_comes_back_by_ids() {
 
 #[test]
 fn what_differs_is_updated_and_not_made_again() {
-    let account = Account::new();
+    let account = TestAccount::new();
     account.run("deploy --yes").exits(0);
     let pairs = everything(&account);
     lose_the_journal(&account);
@@ -57,7 +57,7 @@ fn what_differs_is_updated_and_not_made_again() {
 
 #[test]
 fn what_does_not_fit_is_refused() {
-    let account = Account::new();
+    let account = TestAccount::new();
     account.run("deploy routing --yes").exits(0);
     let zone = account.zone().expect("a zone").replace("/hostedzone/", "");
     let uuid = "12345678-1234-1234-1234-123456789012";
@@ -93,7 +93,7 @@ fn what_does_not_fit_is_refused() {
 
 #[test]
 fn another_stacks_things_need_a_word() {
-    let account = Account::new();
+    let account = TestAccount::new();
     account.run("deploy edge --yes").exits(0);
     let plan = account.changed_plan("stack: akidb-week13", "stack: other");
     let words = format!("state import edge.function.gateway=t{}-edge-gateway --plan {plan} --yes", account.number);
@@ -110,7 +110,7 @@ fn another_stacks_things_need_a_word() {
 
 #[test]
 fn deploy_adopts_only_when_told() {
-    let account = Account::new();
+    let account = TestAccount::new();
     let name = format!("t{}-cloudfront-logs", account.number);
     wait(account.s3().create_bucket().bucket(&name).send()).expect("a bucket of somebody");
     wait(account.s3().put_object().bucket(&name).key("precious").send()).expect("with something in it");

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use testkit::cli::{Account, whole};
-use testkit::kill::{Ground, Moment, Point, Struck, Verb};
+use testkit::cli::{TestAccount, whole};
+use testkit::kill::{KillBed, KilledVerb, Moment, Point, Struck};
 use testkit::local_aws;
 use testkit::matrix::Matrix;
-use testkit::proxy::{Act, Call, Proxy, Which, wait};
+use testkit::proxy::{CallSelector, FaultProxy, ProxyAction, ProxyCall, wait};
 
 /// Some of them, spread over the run.
 fn sample(points: &[Point], wanted: impl Fn(&Point) -> bool, count: usize) -> Vec<Point> {
@@ -15,16 +15,16 @@ fn sample(points: &[Point], wanted: impl Fn(&Point) -> bool, count: usize) -> Ve
 }
 
 #[track_caller]
-fn heals(struck: &Struck, verb: Verb, what: &str) {
+fn heals(struck: &Struck, verb: KilledVerb, what: &str) {
     assert!(struck.reached, "{}: {what}: the call did not come", verb.title());
     assert_eq!(struck.wrong, None, "{}: {what}", verb.title());
 }
 
 /// Kills at some points of a command and of the one that takes it back.
-fn some_points(there: Verb, back: Verb, count: usize) {
-    let mut ground = Ground::new();
-    if there == Verb::Change {
-        ground.run(Verb::Create).exits(0);
+fn some_points(there: KilledVerb, back: KilledVerb, count: usize) {
+    let mut ground = KillBed::new();
+    if there == KilledVerb::Change {
+        ground.run(KilledVerb::Create).exits(0);
     }
     let points = (ground.points(there), ground.points(back));
     let changes = |point: &Point| point.moment != Moment::Reading;
@@ -43,19 +43,19 @@ fn some_points(there: Verb, back: Verb, count: usize) {
 
 #[test]
 fn create_and_destroy_killed() {
-    some_points(Verb::Create, Verb::Destroy, 4);
+    some_points(KilledVerb::Create, KilledVerb::Destroy, 4);
 }
 
 #[test]
 fn change_and_rollback_killed() {
-    some_points(Verb::Change, Verb::Rollback, 4);
+    some_points(KilledVerb::Change, KilledVerb::Rollback, 4);
 }
 
 #[test]
 fn killed_while_it_reads() {
-    let mut ground = Ground::new();
+    let mut ground = KillBed::new();
     let reads = |point: &Point| point.moment == Moment::Reading;
-    for verb in Verb::ALL {
+    for verb in KilledVerb::ALL {
         let calls = ground.points(verb);
         ground.prepare(verb).exits(0);
         let point = sample(&calls, reads, 3)[1].clone();
@@ -65,11 +65,11 @@ fn killed_while_it_reads() {
 
 #[test]
 fn killed_again_in_the_run_that_heals() {
-    let mut ground = Ground::new();
-    for (verb, first, second) in [(Verb::Create, 14, 9), (Verb::Destroy, 5, 4)] {
-        assert!(ground.kill_at_change(verb, first, Act::HoldAfter), "{}: the first kill", verb.title());
-        assert!(ground.kill_at_change(verb, second, Act::HoldBefore), "{}: the second kill", verb.title());
-        assert!(ground.kill_at_change(verb, 1, Act::HoldAfter), "{}: the third kill", verb.title());
+    let mut ground = KillBed::new();
+    for (verb, first, second) in [(KilledVerb::Create, 14, 9), (KilledVerb::Destroy, 5, 4)] {
+        assert!(ground.kill_at_change(verb, first, ProxyAction::HoldAfter), "{}: the first kill", verb.title());
+        assert!(ground.kill_at_change(verb, second, ProxyAction::HoldBefore), "{}: the second kill", verb.title());
+        assert!(ground.kill_at_change(verb, 1, ProxyAction::HoldAfter), "{}: the third kill", verb.title());
         heals(&ground.heal(verb), verb, "killed three times in a row");
     }
 }
@@ -85,9 +85,9 @@ fn killed_everywhere() {
 
 /// Loses the answer of the first call of this name; the run itself heals it.
 fn answer_lost(operation: &'static str) {
-    let proxy = Proxy::start(&local_aws::endpoint());
-    let account = Account::new().through(proxy.url());
-    proxy.on(move |call| call.operation == operation, Which::Nth(1), Act::DropAfter);
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    let account = TestAccount::new().through(proxy.url());
+    proxy.on(move |call| call.operation == operation, CallSelector::Nth(1), ProxyAction::DropAfter);
     let output = account.run("deploy --yes");
     assert!(proxy.take_calls().iter().any(|call| call.operation == operation), "{operation} was called");
     assert_eq!(output.code, 0, "the answer of {operation} was lost\n{}", output.all());
@@ -126,13 +126,13 @@ lost! {
 
 #[test]
 fn a_connection_that_ends_before_the_call() {
-    let proxy = Proxy::start(&local_aws::endpoint());
-    let account = Account::new().through(proxy.url());
-    proxy.on(Call::mutates, Which::Nth(5), Act::DropBefore);
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    let account = TestAccount::new().through(proxy.url());
+    proxy.on(ProxyCall::mutates, CallSelector::Nth(5), ProxyAction::DropBefore);
     proxy.on(
         |call| call.operation == "UpdateDistribution" || call.operation == "CreateDistribution",
-        Which::Nth(1),
-        Act::Answer(
+        CallSelector::Nth(1),
+        ProxyAction::Answer(
             503,
             "<ErrorResponse><Error><Code>ServiceUnavailable</Code><Message>later</Message></Error></ErrorResponse>"
                 .to_owned(),

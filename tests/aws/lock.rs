@@ -8,26 +8,26 @@ use std::time::{Duration, Instant};
 use akidb_edge::ledger::{FileStore, Lease, Store};
 use akidb_edge::provider::aws::journal_store;
 use serde_json::Value;
-use testkit::cli::{Account, Output, STACK, finish, whole};
+use testkit::cli::{CommandOutput, STACK, TestAccount, finish, whole};
 use testkit::local_aws;
-use testkit::proxy::{Act, Call, Proxy, Which, wait};
+use testkit::proxy::{CallSelector, FaultProxy, ProxyAction, ProxyCall, wait};
 
 /// More than enough for a call to come.
 const SOON: Duration = Duration::from_secs(60);
 
 /// An account and where its state lies.
 struct Ground {
-    account: Account,
+    account: TestAccount,
     state: Option<String>,
 }
 
 impl Ground {
     fn directory() -> Self {
-        Self { account: Account::new(), state: None }
+        Self { account: TestAccount::new(), state: None }
     }
 
     fn bucket() -> Self {
-        let mut account = Account::new();
+        let mut account = TestAccount::new();
         // Not beginning like the stack's own: the inventory counts those.
         let name = format!("state-{}", account.number);
         wait(account.s3().create_bucket().bucket(&name).send()).expect("a bucket");
@@ -36,25 +36,25 @@ impl Ground {
     }
 
     /// A command whose calls go through `proxy`.
-    fn command(&self, words: &str, proxy: &Proxy, time_to_live: u64) -> Command {
+    fn command(&self, words: &str, proxy: &FaultProxy, time_to_live: u64) -> Command {
         let mut command = self.account.planned(words);
         command.env("AWS_ENDPOINT_URL", proxy.url()).env("AKIDB_EDGE_LEASE_TTL", time_to_live.to_string());
         command
     }
 
-    fn run(&self, words: &str, proxy: &Proxy, time_to_live: u64) -> Output {
+    fn run(&self, words: &str, proxy: &FaultProxy, time_to_live: u64) -> CommandOutput {
         finish(&mut self.command(words, proxy, time_to_live))
     }
 
     /// A deploy that is held at its n-th call to anything but the state.
-    fn held(&self, proxy: &Proxy, number: usize, act: Act, time_to_live: u64) -> Child {
-        proxy.on(changes, Which::Nth(number), act);
+    fn held(&self, proxy: &FaultProxy, number: usize, act: ProxyAction, time_to_live: u64) -> Child {
+        proxy.on(changes, CallSelector::Nth(number), act);
         let child = self.started(proxy, time_to_live);
         assert!(proxy.held_within(SOON), "a call is held");
         child
     }
 
-    fn started(&self, proxy: &Proxy, time_to_live: u64) -> Child {
+    fn started(&self, proxy: &FaultProxy, time_to_live: u64) -> Child {
         let mut command = self.command("deploy --yes", proxy, time_to_live);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts")
     }
@@ -78,7 +78,7 @@ impl Ground {
     }
 
     /// Runs until it is let in.
-    fn until_let_in(&self, proxy: &Proxy, time_to_live: u64) -> Output {
+    fn until_let_in(&self, proxy: &FaultProxy, time_to_live: u64) -> CommandOutput {
         let begun = Instant::now();
         loop {
             let output = self.run("deploy --yes", proxy, time_to_live);
@@ -88,11 +88,11 @@ impl Ground {
         }
     }
 
-    fn is_clean(&self, proxy: &Proxy) {
+    fn is_clean(&self, proxy: &FaultProxy) {
         assert_eq!(self.account.inventory(), whole());
         proxy.reset();
         self.run("deploy --yes", proxy, 60).exits(0);
-        let calls: Vec<Call> = proxy.take_calls().into_iter().filter(changes).collect();
+        let calls: Vec<ProxyCall> = proxy.take_calls().into_iter().filter(changes).collect();
         assert!(calls.is_empty(), "a further run has nothing to do: {calls:?}");
         let status = self.run("status --json", proxy, 60).exits(0).json();
         assert_eq!(status["lease"], Value::Null, "the lease was given back");
@@ -101,12 +101,12 @@ impl Ground {
 }
 
 /// A call that changes something but the state.
-fn changes(call: &Call) -> bool {
+fn changes(call: &ProxyCall) -> bool {
     call.mutates() && !call.path.starts_with("/state-")
 }
 
-fn proxy() -> Proxy {
-    Proxy::start(&local_aws::endpoint())
+fn proxy() -> FaultProxy {
+    FaultProxy::start(&local_aws::endpoint())
 }
 
 fn signal(child: &Child, name: &str) {
@@ -158,7 +158,7 @@ fn kill(mut child: Child) {
 /// Two at once: one works, the other says who, where, what, since when and until when.
 fn the_second_is_told_who_works(ground: &Ground) {
     let (first, second) = (proxy(), proxy());
-    let child = ground.held(&first, 3, Act::HoldBefore, 60);
+    let child = ground.held(&first, 3, ProxyAction::HoldBefore, 60);
     let refused = ground.run("deploy --yes", &second, 60).exits(1);
     let lease = ground.lease().expect("the first holds it");
     assert_eq!(lease.user, "tester");
@@ -187,7 +187,7 @@ fn the_second_is_told_who_works(ground: &Ground) {
 /// A holder that another machine's heartbeat kept is gone: its lease ends by itself.
 fn a_dead_holders_lease_ends_by_itself(ground: &Ground) {
     let (first, second) = (proxy(), proxy());
-    kill(ground.held(&first, 8, Act::HoldAfter, 8));
+    kill(ground.held(&first, 8, ProxyAction::HoldAfter, 8));
     ground.moved_to_another_machine();
     let lease = ground.lease().expect("still there");
     let refused = ground.run("deploy --yes", &second, 8).exits(1);
@@ -200,7 +200,7 @@ fn a_dead_holders_lease_ends_by_itself(ground: &Ground) {
 /// `state unlock` asks, and then frees at once; who lost the lease so begins nothing more.
 fn unlock_frees_at_once(ground: &Ground) {
     let (first, second) = (proxy(), proxy());
-    let mut child = ground.held(&first, 5, Act::HoldBefore, 4);
+    let mut child = ground.held(&first, 5, ProxyAction::HoldBefore, 4);
     let asks = ground.run("state unlock", &second, 60).exits(3);
     assert!(asks.stderr.contains("is held by tester@") && asks.stderr.contains("--yes"), "{}", asks.stderr);
     assert!(ground.lease().is_some(), "nobody said yes");
@@ -221,7 +221,7 @@ fn who_wakes_too_late_does_nothing(ground: &Ground) {
     assert!(first.seen_within(SOON, |call| call.operation == "CreateFunction"), "it is at work");
     // Every further call waits, but heartbeats. Once it has nothing else to do, each call that it has begun is on the wire: none
     // stands between the last look at the lease and its first byte.
-    first.on(|call| !call.path.contains("/lease.json"), Which::Each, Act::Pause);
+    first.on(|call| !call.path.contains("/lease.json"), CallSelector::Each, ProxyAction::Pause);
     assert!(first.rests_within(SOON), "calls wait");
     comes_to_rest(&child);
     {
@@ -246,7 +246,7 @@ fn who_wakes_too_late_does_nothing(ground: &Ground) {
     assert_eq!(ended.code(), Some(1));
     let said = said(child);
     assert!(said.contains("the lease on the stack was lost"), "{said}");
-    let calls: Vec<Call> = first.take_calls().into_iter().filter(changes).collect();
+    let calls: Vec<ProxyCall> = first.take_calls().into_iter().filter(changes).collect();
     assert!(calls.is_empty(), "it made further calls: {calls:?}");
     assert_eq!(ground.run("state journal", &second, 60).exits(0).stdout, journal, "it wrote nothing");
     ground.is_clean(&second);

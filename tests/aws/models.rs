@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde_json::Value;
-use testkit::cli::{Account, finish};
+use testkit::cli::{TestAccount, finish};
 use testkit::local_aws;
 use testkit::proxy::wait;
 
@@ -12,12 +12,12 @@ const STACK: &str = "models-test";
 
 /// A stack with one model in one bucket.
 struct Models {
-    account: Account,
+    account: TestAccount,
 }
 
 impl Models {
     fn new(keep: u32) -> Self {
-        let models = Self { account: Account::of(local_aws::account()) };
+        let models = Self { account: TestAccount::of(local_aws::account()) };
         let plan = format!(
             "version: 1\nstack: {STACK}\nmetadata: {{name: m, title: Models}}\ndays:\n- day: 1\n  title: All\n  steps:\n  - id: models\n    \
              title: Models\n    kind: models\n    with:\n      buckets:\n        b: {{name: {}, region: us-east-1, versioning: true}}\n      \

@@ -1,25 +1,25 @@
 //! The battery for S3 buckets.
 
-use akidb_edge::provider::Subject;
+use akidb_edge::provider::ResourceContext;
 use akidb_edge::resource::bucket::BucketSpec;
-use akidb_edge::resource::{Address, Artefacts, Attributes, Found, Kind};
+use akidb_edge::resource::{Address, Artifacts, Attributes, Kind, ObservedResource};
 use aws_sdk_s3::types as s3;
 use serde_json::json;
-use testkit::battery::{Case, STACK, World};
+use testkit::battery::{BatteryCase, STACK, TestAccountWorld};
 
-fn case<'w>(world: &'w World, name: &str, region: &str) -> Case<'w> {
+fn case<'w>(world: &'w TestAccountWorld, name: &str, region: &str) -> BatteryCase<'w> {
     let spec = json!({
         "name": format!("{name}-{}", world.account), "region": region, "versioning": true, "encryption": "AES256",
         "block_public_access": true, "ownership": "BucketOwnerEnforced", "tags": {"team": "edge"},
         "cors": [{"origins": ["https://demo.example.com"], "methods": ["GET"], "headers": ["*"], "max_age_seconds": 60}],
         "lifecycle": [{"id": "old", "prefix": "", "expire_old_versions_days": 30, "abort_uploads_days": 7}],
     });
-    Case { world, kind: Kind::Bucket, address: Address::new("models", Kind::Bucket, name), spec }
+    BatteryCase { world, kind: Kind::Bucket, address: Address::new("models", Kind::Bucket, name), spec }
 }
 
 #[tokio::test]
 async fn battery() {
-    let world = World::new(Artefacts::default()).await;
+    let world = TestAccountWorld::new(Artifacts::default()).await;
     let case = case(&world, "primary", "us-east-1");
     let mut changed = case.spec.clone();
     changed["tags"] = json!({"team": "core"});
@@ -29,13 +29,13 @@ async fn battery() {
 
 #[tokio::test]
 async fn battery_in_another_region() {
-    let world = World::new(Artefacts::default()).await;
+    let world = TestAccountWorld::new(Artifacts::default()).await;
     case(&world, "replica", "eu-central-1").run(None).await;
 }
 
 #[tokio::test]
 async fn a_bucket_of_somebody_else_is_refused_and_foreign_tags_survive() {
-    let world = World::new(Artefacts::default()).await;
+    let world = TestAccountWorld::new(Artifacts::default()).await;
     let s3 = aws_sdk_s3::Client::from_conf(
         aws_sdk_s3::config::Builder::from(&world.sdk)
             .region(aws_sdk_s3::config::Region::new("eu-central-1"))
@@ -52,9 +52,9 @@ async fn a_bucket_of_somebody_else_is_refused_and_foreign_tags_survive() {
     case.refuses_foreign().await;
 }
 
-async fn thoroughly(case: &Case<'_>) -> Found {
+async fn thoroughly(case: &BatteryCase<'_>) -> ObservedResource {
     let none = Attributes::new();
-    let subject = Subject {
+    let subject = ResourceContext {
         stack: STACK,
         address: &case.address,
         token: "t",
@@ -71,12 +71,13 @@ async fn thoroughly(case: &Case<'_>) -> Found {
 
 #[tokio::test]
 async fn everything_that_others_set_is_seen() {
-    let world = World::new(Artefacts::default()).await;
+    let world = TestAccountWorld::new(Artifacts::default()).await;
     let name = format!("seen-{}", world.account);
     let spec = json!({"name": name, "region": "us-east-1"});
-    let case = Case { world: &world, kind: Kind::Bucket, address: Address::new("models", Kind::Bucket, "seen"), spec };
+    let case =
+        BatteryCase { world: &world, kind: Kind::Bucket, address: Address::new("models", Kind::Bucket, "seen"), spec };
     case.create().await.expect("create");
-    let others = |found: &Found| {
+    let others = |found: &ObservedResource| {
         let all = found.extras.iter().filter(|extra| !extra.theirs).map(|extra| extra.path.clone());
         all.collect::<std::collections::BTreeSet<String>>()
     };
@@ -115,6 +116,6 @@ async fn everything_that_others_set_is_seen() {
 
 #[tokio::test]
 async fn a_moved_bucket_gets_its_new_mark() {
-    let world = World::new(Artefacts::default()).await;
+    let world = TestAccountWorld::new(Artifacts::default()).await;
     testkit::moves::moved(case(&world, "moved", "eu-central-1"), "tags.akidb:stack").await;
 }

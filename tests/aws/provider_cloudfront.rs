@@ -1,18 +1,18 @@
 //! The battery for every CloudFront kind.
 
 use akidb_edge::change::{compare, differing};
-use akidb_edge::provider::Subject;
-use akidb_edge::resource::{Address, Artefacts, Attributes, Class, Kind, Level};
+use akidb_edge::provider::ResourceContext;
+use akidb_edge::resource::{Address, Artifacts, Attributes, FaultClass, Kind, Level};
 use aws_sdk_cloudfront::types as cf;
 use serde_json::{Value, json};
-use testkit::battery::{Case, STACK, World};
+use testkit::battery::{BatteryCase, STACK, TestAccountWorld};
 
-async fn world() -> World {
-    World::new(Artefacts::default()).await
+async fn world() -> TestAccountWorld {
+    TestAccountWorld::new(Artifacts::default()).await
 }
 
-fn case(world: &World, kind: Kind, spec: Value) -> Case<'_> {
-    Case { world, kind, address: Address::new("cdn", kind, "one"), spec }
+fn case(world: &TestAccountWorld, kind: Kind, spec: Value) -> BatteryCase<'_> {
+    BatteryCase { world, kind, address: Address::new("cdn", kind, "one"), spec }
 }
 
 fn origin_access() -> Value {
@@ -133,12 +133,12 @@ async fn a_distribution_takes_only_its_own_token_or_tags() {
     let mut spec = distribution("edge");
     spec["aliases"] = json!([]);
     let address = Address::new("cdn", Kind::Distribution, "two");
-    let second = Case { world: &world, kind: Kind::Distribution, address, spec };
+    let second = BatteryCase { world: &world, kind: Kind::Distribution, address, spec };
     assert_eq!(second.read(None).await.expect("read"), None);
     // With an alias in common it stands in the way.
     let mut spec = distribution("another");
     spec["aliases"] = json!(["www.example.com"]);
-    let third = Case { spec, ..second };
+    let third = BatteryCase { spec, ..second };
     let found = third.read(None).await.expect("read").expect("the holder of the alias");
     assert_eq!(found.id, made.id);
     assert!(matches!(found.owner, akidb_edge::resource::Owner::Foreign(_)));
@@ -172,7 +172,7 @@ async fn things_of_somebody_else_are_refused() {
         (Kind::ResponseHeadersPolicy, response_headers_policy()),
     ] {
         let address = Address::new("cdn", kind, "one-more");
-        Case { world: &world, kind, address, spec: spec.clone() }.create().await.expect("create");
+        BatteryCase { world: &world, kind, address, spec: spec.clone() }.create().await.expect("create");
         case(&world, kind, spec).refuses_foreign().await;
     }
 }
@@ -181,7 +181,7 @@ async fn things_of_somebody_else_are_refused() {
 async fn what_is_taken_over_gets_our_mark() {
     let world = world().await;
     let other = Address::new("cdn", Kind::CachePolicy, "other");
-    let theirs = Case { world: &world, kind: Kind::CachePolicy, address: other, spec: cache_policy() };
+    let theirs = BatteryCase { world: &world, kind: Kind::CachePolicy, address: other, spec: cache_policy() };
     theirs.create().await.expect("create");
     let ours = case(&world, Kind::CachePolicy, cache_policy());
     let found = ours.read(None).await.expect("read").expect("theirs");
@@ -287,7 +287,7 @@ async fn a_policy_that_the_plan_moved_gets_its_new_mark_and_nothing_else() {
     };
     let address = Address::new("cdn", Kind::CachePolicy, "renamed-and-longer");
     let (provider, none) = (world.provider(Kind::CachePolicy), Attributes::new());
-    let subject = Subject {
+    let subject = ResourceContext {
         stack: STACK,
         address: &address,
         token: "",
@@ -304,15 +304,15 @@ async fn a_policy_that_the_plan_moved_gets_its_new_mark_and_nothing_else() {
     assert_eq!(fields.iter().map(|field| field.path.as_str()).collect::<Vec<_>>(), ["comment mark"]);
     provider.update(&subject, &found, &fields).await.expect("update");
     assert!(comment().await.ends_with("cdn.cache-policy.renamed-and-longer)"), "{}", comment().await);
-    let found = provider.read(&Subject { former: None, ..subject }).await.expect("read").expect("there");
+    let found = provider.read(&ResourceContext { former: None, ..subject }).await.expect("read").expect("there");
     assert_eq!(found.owner, akidb_edge::resource::Owner::Ours);
     // The other way round: a call to make it, whose answer was lost, went out under the former address.
-    let back = Subject { address: &former.address, former: Some(&address), id: None, before: None, ..subject };
+    let back = ResourceContext { address: &former.address, former: Some(&address), id: None, before: None, ..subject };
     let again = provider.create(&back).await.expect("made before");
     assert_eq!(again.id, made.id);
     assert!(comment().await.ends_with("cdn.cache-policy.one)"), "{}", comment().await);
     // What is somebody else's stays refused.
     let elsewhere = Address::new("cdn", Kind::CachePolicy, "elsewhere");
-    let other = Subject { address: &elsewhere, former: Some(&address), ..back };
-    assert_eq!(provider.create(&other).await.expect_err("not ours").class, Class::Exists);
+    let other = ResourceContext { address: &elsewhere, former: Some(&address), ..back };
+    assert_eq!(provider.create(&other).await.expect_err("not ours").class, FaultClass::Exists);
 }

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::io::Write;
 
 use akidb_edge::change::compare;
-use akidb_edge::provider::{Gone, Made};
-use akidb_edge::resource::{Address, Artefacts, Class, Kind, Level, sha256_hex};
+use akidb_edge::provider::{Applied, DeleteOutcome};
+use akidb_edge::resource::{Address, Artifacts, FaultClass, Kind, Level, sha256_hex};
 use aws_sdk_iam::Client as Iam;
 use aws_sdk_lambda::Client as Lambda;
 use aws_sdk_lambda::primitives::Blob;
 use serde_json::{Value, json};
-use testkit::battery::{Case, World};
+use testkit::battery::{BatteryCase, TestAccountWorld};
 
 const GATEWAY: &str = include_str!("../../templates/lambda/gateway/index.mjs");
 
@@ -27,19 +27,19 @@ fn policy(action: &str) -> Value {
 const BASIC: &str = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole";
 const READ: &str = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess";
 
-fn role_case<'w>(world: &'w World, name: &str) -> Case<'w> {
+fn role_case<'w>(world: &'w TestAccountWorld, name: &str) -> BatteryCase<'w> {
     let spec = json!({
         "name": format!("akidb-{name}"), "description": "what the edge function runs as",
         "trust": trust(&["lambda.amazonaws.com", "edgelambda.amazonaws.com"]),
         "inline": {"logs": policy("logs:PutLogEvents"), "models": policy("s3:GetObject")},
         "managed": [BASIC], "tags": {"team": "edge", "old": "x"},
     });
-    Case { world, kind: Kind::Role, address: Address::new("edge", Kind::Role, name), spec }
+    BatteryCase { world, kind: Kind::Role, address: Address::new("edge", Kind::Role, name), spec }
 }
 
 #[tokio::test]
 async fn role_battery() {
-    let world = World::new(Artefacts::default()).await;
+    let world = TestAccountWorld::new(Artifacts::default()).await;
     let case = role_case(&world, "exec");
     let mut changed = case.spec.clone();
     changed["description"] = json!("another word");
@@ -52,7 +52,7 @@ async fn role_battery() {
 
 #[tokio::test]
 async fn role_of_somebody_else_is_refused() {
-    let world = World::new(Artefacts::default()).await;
+    let world = TestAccountWorld::new(Artifacts::default()).await;
     let case = role_case(&world, "taken");
     let name = case.spec["name"].as_str().expect("a name");
     let call = Iam::new(&world.sdk).create_role().role_name(name);
@@ -62,7 +62,7 @@ async fn role_of_somebody_else_is_refused() {
 
 #[tokio::test]
 async fn role_heals_and_keeps_foreign_tags_and_policies() {
-    let world = World::new(Artefacts::default()).await;
+    let world = TestAccountWorld::new(Artifacts::default()).await;
     let iam = Iam::new(&world.sdk);
     let case = role_case(&world, "healed");
     let name = case.spec["name"].as_str().expect("a name").to_owned();
@@ -110,28 +110,28 @@ fn gateway(more: &str) -> Vec<u8> {
 }
 
 /// The artefacts of these tests: two builds of the gateway.
-fn builds() -> (Artefacts, Vec<u8>, Vec<u8>) {
+fn builds() -> (Artifacts, Vec<u8>, Vec<u8>) {
     let (first, second) = (gateway(""), gateway("\n// another build\n"));
-    let mut artefacts = Artefacts::default();
-    artefacts.add_bytes(first.clone());
-    artefacts.add_bytes(second.clone());
-    (artefacts, first, second)
+    let mut artifacts = Artifacts::default();
+    artifacts.add_bytes(first.clone());
+    artifacts.add_bytes(second.clone());
+    (artifacts, first, second)
 }
 
-async fn exec_role(world: &World) -> String {
+async fn exec_role(world: &TestAccountWorld) -> String {
     let call = Iam::new(&world.sdk).create_role().role_name("exec");
     let made = call.assume_role_policy_document(trust(&["lambda.amazonaws.com"]).to_string()).send().await;
     made.expect("create").role.expect("a role").arn
 }
 
-fn function_case<'w>(world: &'w World, name: &str, role_arn: &str, code: &[u8]) -> Case<'w> {
+fn function_case<'w>(world: &'w TestAccountWorld, name: &str, role_arn: &str, code: &[u8]) -> BatteryCase<'w> {
     let spec = json!({
         "name": format!("akidb-{name}"), "region": "us-east-1", "description": "edge gateway",
         "runtime": "nodejs24.x", "handler": "index.handler", "memory_mb": 256, "timeout_seconds": 10,
         "role_arn": role_arn, "architecture": "x86_64", "code_sha256": sha256_hex(code), "code_bytes": code.len(),
         "code_unpacked_bytes": 5_000, "tags": {"team": "edge"},
     });
-    Case { world, kind: Kind::Function, address: Address::new("edge", Kind::Function, name), spec }
+    BatteryCase { world, kind: Kind::Function, address: Address::new("edge", Kind::Function, name), spec }
 }
 
 fn with_code(spec: &Value, code: &[u8]) -> Value {
@@ -143,8 +143,8 @@ fn with_code(spec: &Value, code: &[u8]) -> Value {
 
 #[tokio::test]
 async fn function_battery() {
-    let (artefacts, first, second) = builds();
-    let world = World::new(artefacts).await;
+    let (artifacts, first, second) = builds();
+    let world = TestAccountWorld::new(artifacts).await;
     let case = function_case(&world, "gateway", &exec_role(&world).await, &first);
     let mut changed = with_code(&case.spec, &second);
     changed["memory_mb"] = json!(512);
@@ -156,8 +156,8 @@ async fn function_battery() {
 
 #[tokio::test]
 async fn a_function_gives_up_its_variables_and_keeps_what_others_set() {
-    let (artefacts, first, _) = builds();
-    let world = World::new(artefacts).await;
+    let (artifacts, first, _) = builds();
+    let world = TestAccountWorld::new(artifacts).await;
     let mut case = function_case(&world, "gateway", &exec_role(&world).await, &first);
     case.spec["environment"] = json!({"OURS": "1", "MODE": "a"});
     usable(&case).await;
@@ -192,8 +192,8 @@ async fn a_function_gives_up_its_variables_and_keeps_what_others_set() {
 
 #[tokio::test]
 async fn function_of_somebody_else_is_refused() {
-    let (artefacts, first, _) = builds();
-    let world = World::new(artefacts).await;
+    let (artifacts, first, _) = builds();
+    let world = TestAccountWorld::new(artifacts).await;
     let role = exec_role(&world).await;
     let case = function_case(&world, "taken", &role, &first);
     let code = aws_sdk_lambda::types::FunctionCode::builder().zip_file(Blob::new(first)).build();
@@ -205,21 +205,26 @@ async fn function_of_somebody_else_is_refused() {
 
 #[tokio::test]
 async fn function_without_its_code_is_refused_with_a_next_step() {
-    let world = World::new(Artefacts::default()).await;
+    let world = TestAccountWorld::new(Artifacts::default()).await;
     let fault = function_case(&world, "empty", "arn:aws:iam::1:role/x", b"x").create().await.expect_err("no bytes");
-    assert_eq!(fault.class, Class::Refused);
+    assert_eq!(fault.class, FaultClass::Refused);
     assert!(fault.message.contains("not at hand") && fault.next_step.is_some(), "{fault:?}");
 }
 
-fn version_case<'w>(world: &'w World, function: &Value, settings: &str) -> Case<'w> {
+fn version_case<'w>(world: &'w TestAccountWorld, function: &Value, settings: &str) -> BatteryCase<'w> {
     let spec = json!({
         "function": function["name"], "region": "us-east-1",
         "code_sha256": function["code_sha256"], "settings": settings,
     });
-    Case { world, kind: Kind::FunctionVersion, address: Address::new("edge", Kind::FunctionVersion, "live"), spec }
+    BatteryCase {
+        world,
+        kind: Kind::FunctionVersion,
+        address: Address::new("edge", Kind::FunctionVersion, "live"),
+        spec,
+    }
 }
 
-async fn usable(case: &Case<'_>) -> Made {
+async fn usable(case: &BatteryCase<'_>) -> Applied {
     let made = case.create().await.expect("create");
     case.settle(&made.id, Level::Usable).await;
     made
@@ -227,8 +232,8 @@ async fn usable(case: &Case<'_>) -> Made {
 
 #[tokio::test]
 async fn version_battery() {
-    let (artefacts, first, _) = builds();
-    let world = World::new(artefacts).await;
+    let (artifacts, first, _) = builds();
+    let world = TestAccountWorld::new(artifacts).await;
     let function = function_case(&world, "gateway", &exec_role(&world).await, &first);
     usable(&function).await;
     version_case(&world, &function.spec, "5e77").run(None).await;
@@ -236,8 +241,8 @@ async fn version_battery() {
 
 #[tokio::test]
 async fn version_follows_the_code() {
-    let (artefacts, first, second) = builds();
-    let world = World::new(artefacts).await;
+    let (artifacts, first, second) = builds();
+    let world = TestAccountWorld::new(artifacts).await;
     let function = function_case(&world, "gateway", &exec_role(&world).await, &first);
     usable(&function).await;
     let one = usable(&version_case(&world, &function.spec, "aa")).await;
@@ -254,22 +259,22 @@ async fn version_follows_the_code() {
     // Wanted again, it is the one that is there, whatever code the function has now.
     assert_eq!(old.create().await.expect("create").id, one.id);
     assert_eq!(old.read(None).await.expect("read").expect("the old one, too").id, one.id);
-    assert_eq!(old.delete(&one.id).await.expect("delete"), Gone::Gone);
+    assert_eq!(old.delete(&one.id).await.expect("delete"), DeleteOutcome::Deleted);
     let new = version_case(&world, &to, "bb");
     assert_eq!(new.read(None).await.expect("read").expect("the new one stays").id, two.id);
 }
 
 #[tokio::test]
 async fn version_of_other_code_than_the_function_has_is_stale() {
-    let (artefacts, first, second) = builds();
-    let world = World::new(artefacts).await;
+    let (artifacts, first, second) = builds();
+    let world = TestAccountWorld::new(artifacts).await;
     let function = function_case(&world, "gateway", &exec_role(&world).await, &first);
     usable(&function).await;
     let fault = version_case(&world, &with_code(&function.spec, &second), "aa").create().await.expect_err("guarded");
-    assert_eq!(fault.class, Class::Stale, "{fault:?}");
+    assert_eq!(fault.class, FaultClass::Stale, "{fault:?}");
 }
 
-async fn invoke(world: &World, arn: &str, request: Value) -> Value {
+async fn invoke(world: &TestAccountWorld, arn: &str, request: Value) -> Value {
     let event = json!({"Records": [{"cf": {
         "config": {"eventType": "origin-request", "requestId": "r-1", "distributionId": "E1"}, "request": request}}]});
     let call = Lambda::new(&world.sdk).invoke().function_name(arn).payload(Blob::new(event.to_string()));
@@ -280,8 +285,8 @@ async fn invoke(world: &World, arn: &str, request: Value) -> Value {
 
 #[tokio::test]
 async fn the_published_gateway_answers() {
-    let (artefacts, first, _) = builds();
-    let world = World::new(artefacts).await;
+    let (artifacts, first, _) = builds();
+    let world = TestAccountWorld::new(artifacts).await;
     let function = function_case(&world, "gateway", &exec_role(&world).await, &first);
     usable(&function).await;
     let version = usable(&version_case(&world, &function.spec, "aa")).await;
@@ -305,8 +310,8 @@ async fn the_published_gateway_answers() {
 /// An address changes, the thing stays: only the mark is written, and a create whose answer was lost takes it up.
 #[tokio::test]
 async fn a_moved_role_and_function_get_their_new_mark() {
-    let (artefacts, first, _) = builds();
-    let world = World::new(artefacts).await;
+    let (artifacts, first, _) = builds();
+    let world = TestAccountWorld::new(artifacts).await;
     testkit::moves::moved(role_case(&world, "moved"), "tags.akidb:stack").await;
     let function = function_case(&world, "moved", &exec_role(&world).await, &first);
     testkit::moves::moved(function, "tags.akidb:stack").await;

@@ -2,34 +2,34 @@
 
 use std::sync::Arc;
 
-use akidb_edge::provider::{Gone, Provider, Settled, Subject};
-use akidb_edge::resource::{Address, Artefacts, Attributes, Class, Kind, Level, Owner, token};
+use akidb_edge::provider::{DeleteOutcome, Progress, Provider, ResourceContext};
+use akidb_edge::resource::{Address, Artifacts, Attributes, FaultClass, Kind, Level, Owner, token};
 use aws_sdk_route53::types as r53;
 use serde_json::{Value, json};
-use testkit::battery::{Case, STACK, World};
+use testkit::battery::{BatteryCase, STACK, TestAccountWorld};
 use testkit::local_aws;
 
-async fn world() -> World {
-    World::new(Artefacts::default()).await
+async fn world() -> TestAccountWorld {
+    TestAccountWorld::new(Artifacts::default()).await
 }
 
-fn case<'w>(world: &'w World, kind: Kind, name: &str, spec: Value) -> Case<'w> {
-    Case { world, kind, address: Address::new("routing", kind, name), spec }
+fn case<'w>(world: &'w TestAccountWorld, kind: Kind, name: &str, spec: Value) -> BatteryCase<'w> {
+    BatteryCase { world, kind, address: Address::new("routing", kind, name), spec }
 }
 
-fn route53(world: &World) -> aws_sdk_route53::Client {
+fn route53(world: &TestAccountWorld) -> aws_sdk_route53::Client {
     aws_sdk_route53::Client::new(&world.sdk)
 }
 
 /// A zone that somebody else made.
-async fn their_zone(world: &World, name: &str, reference: &str) -> String {
+async fn their_zone(world: &TestAccountWorld, name: &str, reference: &str) -> String {
     let call = route53(world).create_hosted_zone().name(name).caller_reference(reference);
     let zone = call.send().await.expect("create").hosted_zone.expect("a zone");
     zone.id.trim_start_matches("/hostedzone/").to_owned()
 }
 
 /// All sets of a zone but its own NS and SOA: name, type, identifier.
-async fn standing(world: &World, zone: &str) -> Vec<(String, String, String)> {
+async fn standing(world: &TestAccountWorld, zone: &str) -> Vec<(String, String, String)> {
     let listed = route53(world).list_resource_record_sets().hosted_zone_id(zone).send().await.expect("list");
     let sets = listed.resource_record_sets.into_iter();
     let sets = sets.filter(|set| !matches!(set.r#type, r53::RrType::Ns | r53::RrType::Soa));
@@ -39,7 +39,7 @@ async fn standing(world: &World, zone: &str) -> Vec<(String, String, String)> {
     told
 }
 
-async fn put(world: &World, zone: &str, action: r53::ChangeAction, name: &str, value: &str) {
+async fn put(world: &TestAccountWorld, zone: &str, action: r53::ChangeAction, name: &str, value: &str) {
     let record = r53::ResourceRecord::builder().value(value).build().expect("a record");
     let set = r53::ResourceRecordSet::builder().name(name).r#type(r53::RrType::A).ttl(60).resource_records(record);
     let change = r53::Change::builder().action(action).resource_record_set(set.build().expect("a set"));
@@ -91,7 +91,7 @@ async fn a_zone_with_records_says_what_to_do() {
     let made = case.create().await.expect("create");
     put(&world, &made.id, r53::ChangeAction::Create, "x.demo.example.com", "192.0.2.1").await;
     let fault = case.delete(&made.id).await.expect_err("not empty");
-    assert!(fault.class == Class::Refused && fault.code == "HostedZoneNotEmpty", "{fault}");
+    assert!(fault.class == FaultClass::Refused && fault.code == "HostedZoneNotEmpty", "{fault}");
     assert!(fault.next_step.expect("a next step").contains(&made.id));
 }
 
@@ -163,7 +163,7 @@ async fn a_replacement_is_a_certificate_of_its_own() {
 
 #[tokio::test]
 async fn load_balancers() {
-    let world = World::in_account(local_aws::seeded_account(), Artefacts::default()).await;
+    let world = TestAccountWorld::in_account(local_aws::seeded_account(), Artifacts::default()).await;
     let spec = json!({"region": "eu-central-1", "name": "akidb-rest-eu-central-1"});
     let by_name = case(&world, Kind::LoadBalancer, "eu", spec);
     let named = by_name.read(None).await.expect("read").expect("found by name");
@@ -179,13 +179,13 @@ async fn load_balancers() {
     assert_eq!(case(&world, Kind::LoadBalancer, "eu", spec).read(None).await.expect("read"), None);
     let spec = json!({"region": "eu-central-1", "tags": {"akidb:role": "other"}});
     assert_eq!(case(&world, Kind::LoadBalancer, "eu", spec).read(None).await.expect("read"), None);
-    assert_eq!(by_name.create().await.expect_err("never made").class, Class::Refused);
-    assert_eq!(by_name.delete(&named.id).await.expect_err("never made").class, Class::Refused);
+    assert_eq!(by_name.create().await.expect_err("never made").class, FaultClass::Refused);
+    assert_eq!(by_name.delete(&named.id).await.expect_err("never made").class, FaultClass::Refused);
 }
 
 #[tokio::test]
 async fn several_load_balancers_with_the_same_tags_are_named() {
-    let world = World::in_account(local_aws::seeded_account(), Artefacts::default()).await;
+    let world = TestAccountWorld::in_account(local_aws::seeded_account(), Artifacts::default()).await;
     let region = aws_sdk_elasticloadbalancingv2::config::Region::new("eu-central-1");
     let config = aws_sdk_elasticloadbalancingv2::config::Builder::from(&world.sdk).region(region).build();
     let elb = aws_sdk_elasticloadbalancingv2::Client::from_conf(config);
@@ -196,7 +196,7 @@ async fn several_load_balancers_with_the_same_tags_are_named() {
     call.send().await.expect("create");
     let spec = json!({"region": "eu-central-1", "tags": {"akidb:role": "rest"}});
     let fault = case(&world, Kind::LoadBalancer, "eu", spec).read(None).await.expect_err("two fit");
-    assert_eq!(fault.class, Class::Refused);
+    assert_eq!(fault.class, FaultClass::Refused);
     assert!(fault.message.contains("another") && fault.message.contains("akidb-rest-eu-central-1"), "{fault}");
 }
 
@@ -279,7 +279,7 @@ async fn two_groups_of_one_zone_do_not_see_each_other() {
     assert_eq!(made.id, format!("{zone}/two"));
     let found = two.read(Some(&made.id)).await.expect("read").expect("found");
     assert_eq!((found.spec, found.attributes), (spec, made.attributes));
-    assert_eq!(two.delete(&made.id).await.expect("delete"), Gone::Gone);
+    assert_eq!(two.delete(&made.id).await.expect("delete"), DeleteOutcome::Deleted);
     assert_eq!(standing(&world, &zone).await.len(), 2, "those of the first group stay");
 }
 
@@ -302,7 +302,7 @@ async fn the_cutover_and_back_each_in_one_batch() {
 }
 
 /// Updates, then does it again as after a lost answer.
-async fn move_to(from: &Case<'_>, to: &Case<'_>, id: &str) {
+async fn move_to(from: &BatteryCase<'_>, to: &BatteryCase<'_>, id: &str) {
     let found = from.read(Some(id)).await.expect("read").expect("found");
     let fields = akidb_edge::change::compare(Kind::Records, &to.spec, Some(&from.spec), &found.spec);
     assert_eq!(fields.len(), 1);
@@ -324,21 +324,21 @@ async fn an_update_of_what_somebody_changed_meanwhile_is_stale() {
     let to = json!({"zone_id": zone, "sets": front(name)});
     let fields = akidb_edge::change::compare(Kind::Records, &to, Some(&before.spec), &found.spec);
     let fault = before.update(&to, &found, &fields).await.expect_err("not what was read");
-    assert_eq!(fault.class, Class::Stale, "{fault}");
+    assert_eq!(fault.class, FaultClass::Stale, "{fault}");
     assert_eq!(standing(&world, &zone).await.len(), 1, "nothing was changed");
 }
 
 /// One provider for many calls, as the engine uses it.
 struct Session<'w> {
     provider: Arc<dyn Provider>,
-    case: &'w Case<'w>,
+    case: &'w BatteryCase<'w>,
     token: String,
 }
 
 impl Session<'_> {
-    fn subject<'s>(&'s self, id: Option<&'s str>, attributes: &'s Attributes) -> Subject<'s> {
+    fn subject<'s>(&'s self, id: Option<&'s str>, attributes: &'s Attributes) -> ResourceContext<'s> {
         let (address, spec) = (&self.case.address, &self.case.spec);
-        Subject {
+        ResourceContext {
             stack: STACK,
             address,
             token: &self.token,
@@ -365,9 +365,9 @@ async fn a_change_is_propagated_when_it_is_in_sync_and_names_are_owned_until_the
     let made = session.provider.create(&session.subject(None, &none)).await.expect("create");
     let subject = session.subject(Some(&made.id), &made.attributes);
     let first = session.provider.settled(&subject, Level::Propagated).await.expect("settled");
-    assert!(matches!(first, Settled::NotYet(ref word, _) if word == "PENDING"), "{first:?}");
+    assert!(matches!(first, Progress::NotYet(ref word, _) if word == "PENDING"), "{first:?}");
     let second = session.provider.settled(&subject, Level::Propagated).await.expect("settled");
-    assert_eq!(second, Settled::Ready(Attributes::new()));
+    assert_eq!(second, Progress::Ready(Attributes::new()));
     // A read right after a change is never an old list.
     let found = session.provider.read(&subject).await.expect("read").expect("found");
     assert_eq!((&found.spec, &found.attributes), (&case.spec, &made.attributes));
@@ -385,13 +385,13 @@ async fn a_change_is_propagated_when_it_is_in_sync_and_names_are_owned_until_the
     assert_eq!(found.attributes["sets"], json!(sets));
     let beside: Vec<_> = found.extras.iter().map(|extra| (extra.path.as_str(), extra.theirs)).collect();
     assert_eq!(beside, [("sets.old.demo.example.com TXT", true)]);
-    assert_eq!(fresh.provider.delete(&subject).await.expect("delete"), Gone::Gone);
+    assert_eq!(fresh.provider.delete(&subject).await.expect("delete"), DeleteOutcome::Deleted);
     let left: Vec<String> = standing(&world, &zone).await.into_iter().map(|(name, kind, _)| name + &kind).collect();
     assert_eq!(left, ["old.demo.example.com.TXT", "other.demo.example.com.A"]);
 }
 
 /// A text that somebody else put at a name.
-async fn put_text(world: &World, zone: &str, name: &str) {
+async fn put_text(world: &TestAccountWorld, zone: &str, name: &str) {
     let record = r53::ResourceRecord::builder().value("\"theirs\"").build().expect("a record");
     let set = r53::ResourceRecordSet::builder().name(name).r#type(r53::RrType::Txt).ttl(60).resource_records(record);
     let change = r53::Change::builder().action(r53::ChangeAction::Create);
@@ -415,7 +415,7 @@ async fn what_an_older_journal_asked_for_is_owned_and_nothing_else() {
     let provider = world.provider(Kind::Records);
     let session = Session { provider: Arc::clone(&provider), case: &case, token: token(STACK, &case.address, 0) };
     let (names, id) = (Attributes::from([("names".into(), json!(["a.demo.example.com"]))]), format!("{zone}/api"));
-    let known = Subject { before: Some(&before), ..session.subject(Some(&id), &names) };
+    let known = ResourceContext { before: Some(&before), ..session.subject(Some(&id), &names) };
     assert_eq!(provider.read(&known).await.expect("read").expect("found").owner, Owner::Ours);
     // A group that no plan wants any more is read by what was asked for.
     let going = session.subject(Some(&id), &names);
@@ -439,7 +439,7 @@ async fn sets_of_others_that_make_ours_impossible_are_named() {
     assert!(why.contains("a.demo.example.com TXT (a CNAME stands alone at its name)"), "{why}");
     // Taken up on purpose: still nothing of others goes.
     let fields = akidb_edge::change::compare(Kind::Records, &alone.spec, None, &found.spec);
-    assert_eq!(alone.update(&alone.spec, &found, &fields).await.expect_err("refused").class, Class::Exists);
+    assert_eq!(alone.update(&alone.spec, &found, &fields).await.expect_err("refused").class, FaultClass::Exists);
     assert_eq!(standing(&world, &zone).await.len(), 1);
     put(&world, &zone, r53::ChangeAction::Create, "api.demo.example.com", "192.0.2.1").await;
     let spec = json!({"zone_id": zone, "sets": four("api.demo.example.com")});

@@ -6,20 +6,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use akidb_edge::change::compare;
-use akidb_edge::provider::Subject;
-use akidb_edge::provider::aws::{Access, Clients, providers};
-use akidb_edge::resource::{Address, Artefacts, Attributes, Class, Kind, Owner, sha256_hex};
+use akidb_edge::provider::ResourceContext;
+use akidb_edge::provider::aws::{AwsAccess, Clients, providers};
+use akidb_edge::resource::{Address, Artifacts, Attributes, FaultClass, Kind, Owner, sha256_hex};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use serde_json::{Value, json};
-use testkit::battery::{Case, STACK, World};
+use testkit::battery::{BatteryCase, STACK, TestAccountWorld};
 
-fn s3(world: &World) -> Client {
+fn s3(world: &TestAccountWorld) -> Client {
     Client::from_conf(aws_sdk_s3::config::Builder::from(&world.sdk).force_path_style(true).build())
 }
 
 /// Makes a bucket of this account; `versioned` turns versioning on.
-async fn bucket(world: &World, name: &str, versioned: bool) -> String {
+async fn bucket(world: &TestAccountWorld, name: &str, versioned: bool) -> String {
     let name = format!("{name}-{}", world.account);
     s3(world).create_bucket().bucket(&name).send().await.expect("create");
     if versioned {
@@ -29,24 +29,30 @@ async fn bucket(world: &World, name: &str, versioned: bool) -> String {
     name
 }
 
-fn object_case<'w>(world: &'w World, bucket: &str, key: &str, sha256: &str, bytes: usize) -> Case<'w> {
+fn object_case<'w>(
+    world: &'w TestAccountWorld,
+    bucket: &str,
+    key: &str,
+    sha256: &str,
+    bytes: usize,
+) -> BatteryCase<'w> {
     let spec = json!({
         "bucket": bucket, "region": "us-east-1", "key": key, "sha256": sha256, "bytes": bytes,
         "content_type": "application/json", "cache_control": "public, max-age=60", "metadata": {"model": "minilm"},
     });
-    Case { world, kind: Kind::Object, address: Address::new("models", Kind::Object, "thing"), spec }
+    BatteryCase { world, kind: Kind::Object, address: Address::new("models", Kind::Object, "thing"), spec }
 }
 
-async fn content(world: &World, bucket: &str, key: &str) -> Vec<u8> {
+async fn content(world: &TestAccountWorld, bucket: &str, key: &str) -> Vec<u8> {
     let answer = s3(world).get_object().bucket(bucket).key(key).send().await.expect("get");
     answer.body.collect().await.expect("the bytes").to_vec()
 }
 
 #[tokio::test]
 async fn object_battery() {
-    let mut artefacts = Artefacts::default();
-    let (one, two) = (artefacts.add_bytes(b"{\"a\":1}".to_vec()), artefacts.add_bytes(b"{\"a\":22}".to_vec()));
-    let world = World::new(artefacts).await;
+    let mut artifacts = Artifacts::default();
+    let (one, two) = (artifacts.add_bytes(b"{\"a\":1}".to_vec()), artifacts.add_bytes(b"{\"a\":22}".to_vec()));
+    let world = TestAccountWorld::new(artifacts).await;
     let bucket = bucket(&world, "objects", false).await;
     let case = object_case(&world, &bucket, "models/a b+c/config.json", &one, 7);
     let mut changed = case.spec.clone();
@@ -59,23 +65,23 @@ async fn object_battery() {
 
 #[tokio::test]
 async fn object_of_somebody_else_is_refused() {
-    let mut artefacts = Artefacts::default();
-    let sha256 = artefacts.add_bytes(b"ours".to_vec());
-    let world = World::new(artefacts).await;
+    let mut artifacts = Artifacts::default();
+    let sha256 = artifacts.add_bytes(b"ours".to_vec());
+    let world = TestAccountWorld::new(artifacts).await;
     let bucket = bucket(&world, "objects", true).await;
     s3(&world).put_object().bucket(&bucket).key("k").body(b"theirs".to_vec().into()).send().await.expect("put");
     object_case(&world, &bucket, "k", &sha256, 4).refuses_foreign().await;
     assert_eq!(content(&world, &bucket, "k").await, b"theirs");
     // The same without the bytes at hand.
     let fault = object_case(&world, &bucket, "k", &sha256_hex(b"else"), 4).create().await.expect_err("foreign");
-    assert_eq!(fault.class, Class::Exists, "{fault}");
+    assert_eq!(fault.class, FaultClass::Exists, "{fault}");
 }
 
 #[tokio::test]
 async fn object_comes_back_without_its_bytes() {
-    let mut artefacts = Artefacts::default();
-    let (one, two) = (artefacts.add_bytes(b"one".to_vec()), artefacts.add_bytes(b"three".to_vec()));
-    let world = World::new(artefacts).await;
+    let mut artifacts = Artifacts::default();
+    let (one, two) = (artifacts.add_bytes(b"one".to_vec()), artifacts.add_bytes(b"three".to_vec()));
+    let world = TestAccountWorld::new(artifacts).await;
     let bucket = bucket(&world, "objects", true).await;
     let key = "models/ä b/x.json";
     let first = object_case(&world, &bucket, key, &one, 3);
@@ -84,7 +90,7 @@ async fn object_comes_back_without_its_bytes() {
     assert_eq!(content(&world, &bucket, key).await, b"three");
     first.delete(&made.id).await.expect("delete");
     // A later run, without the file.
-    let later = World::in_account(world.account.clone(), Artefacts::default()).await;
+    let later = TestAccountWorld::in_account(world.account.clone(), Artifacts::default()).await;
     let case = object_case(&later, &bucket, key, &one, 3);
     assert_eq!(case.read(None).await.expect("read"), None);
     case.create().await.expect("restored");
@@ -103,15 +109,15 @@ async fn object_comes_back_without_its_bytes() {
     assert_eq!(content(&later, &bucket, key).await, b"one");
     // Content that no version holds.
     let unknown = object_case(&later, &bucket, "models/never", &one, 3).create().await.expect_err("not there");
-    assert_eq!(unknown.class, Class::Refused);
+    assert_eq!(unknown.class, FaultClass::Refused);
     assert!(unknown.message.contains("not at hand") && unknown.next_step.is_some(), "{unknown:?}");
 }
 
 #[tokio::test]
 async fn headers_that_are_given_up_go_and_those_of_others_stay() {
-    let mut artefacts = Artefacts::default();
-    let sha256 = artefacts.add_bytes(b"one".to_vec());
-    let world = World::new(artefacts).await;
+    let mut artifacts = Artifacts::default();
+    let sha256 = artifacts.add_bytes(b"one".to_vec());
+    let world = TestAccountWorld::new(artifacts).await;
     let bucket = bucket(&world, "objects", false).await;
     let case = object_case(&world, &bucket, "k", &sha256, 3);
     case.create().await.expect("create");
@@ -139,9 +145,9 @@ async fn headers_that_are_given_up_go_and_those_of_others_stay() {
     assert_eq!(content(&world, &bucket, "k").await, b"one");
 }
 
-fn policy_case<'w>(world: &'w World, bucket: &str, action: &str) -> Case<'w> {
+fn policy_case<'w>(world: &'w TestAccountWorld, bucket: &str, action: &str) -> BatteryCase<'w> {
     let spec = json!({"bucket": bucket, "region": "us-east-1", "policy": policy(bucket, action)});
-    Case { world, kind: Kind::BucketPolicy, address: Address::new("models", Kind::BucketPolicy, "cdn"), spec }
+    BatteryCase { world, kind: Kind::BucketPolicy, address: Address::new("models", Kind::BucketPolicy, "cdn"), spec }
 }
 
 fn policy(bucket: &str, action: &str) -> Value {
@@ -153,7 +159,7 @@ fn policy(bucket: &str, action: &str) -> Value {
 
 #[tokio::test]
 async fn bucket_policy_battery() {
-    let world = World::new(Artefacts::default()).await;
+    let world = TestAccountWorld::new(Artifacts::default()).await;
     let bucket = bucket(&world, "policy", false).await;
     let case = policy_case(&world, &bucket, "s3:GetObject");
     let mut changed = case.spec.clone();
@@ -163,7 +169,7 @@ async fn bucket_policy_battery() {
 
 #[tokio::test]
 async fn bucket_policy_of_somebody_else_is_refused() {
-    let world = World::new(Artefacts::default()).await;
+    let world = TestAccountWorld::new(Artifacts::default()).await;
     let bucket = bucket(&world, "policy", false).await;
     let theirs = policy(&bucket, "s3:GetObject").to_string();
     s3(&world).put_bucket_policy().bucket(&bucket).policy(theirs).send().await.expect("put");
@@ -172,7 +178,7 @@ async fn bucket_policy_of_somebody_else_is_refused() {
 
 #[tokio::test]
 async fn statements_of_others_stay_in_a_bucket_policy() {
-    let world = World::new(Artefacts::default()).await;
+    let world = TestAccountWorld::new(Artifacts::default()).await;
     let bucket = bucket(&world, "policy", false).await;
     let case = policy_case(&world, &bucket, "s3:GetObject");
     let made = case.create().await.expect("create");
@@ -208,7 +214,7 @@ async fn statements_of_others_stay_in_a_bucket_policy() {
     assert_eq!(policy["Statement"].as_array().map(Vec::len), Some(2));
 }
 
-fn replication_case<'w>(world: &'w World, source: &str, to: &[&str]) -> Case<'w> {
+fn replication_case<'w>(world: &'w TestAccountWorld, source: &str, to: &[&str]) -> BatteryCase<'w> {
     let rules: Vec<Value> = to
         .iter()
         .map(|to| {
@@ -219,12 +225,12 @@ fn replication_case<'w>(world: &'w World, source: &str, to: &[&str]) -> Case<'w>
         .collect();
     let role = format!("arn:aws:iam::{}:role/replication", world.account);
     let spec = json!({"source": source, "region": "us-east-1", "role_arn": role, "rules": rules});
-    Case { world, kind: Kind::Replication, address: Address::new("models", Kind::Replication, "out"), spec }
+    BatteryCase { world, kind: Kind::Replication, address: Address::new("models", Kind::Replication, "out"), spec }
 }
 
 #[tokio::test]
 async fn replication_battery() {
-    let world = World::new(Artefacts::default()).await;
+    let world = TestAccountWorld::new(Artifacts::default()).await;
     let source = bucket(&world, "source", true).await;
     let (one, two) = (bucket(&world, "one", true).await, bucket(&world, "two", true).await);
     let mut case = replication_case(&world, &source, &[&one, &two]);
@@ -241,7 +247,7 @@ async fn replication_battery() {
 
 #[tokio::test]
 async fn replication_needs_versioning_and_says_so() {
-    let world = World::new(Artefacts::default()).await;
+    let world = TestAccountWorld::new(Artifacts::default()).await;
     let source = bucket(&world, "source", true).await;
     let plain = bucket(&world, "plain", false).await;
     let fault = replication_case(&world, &source, &[&plain]).create().await.expect_err("no versioning");
@@ -250,7 +256,7 @@ async fn replication_needs_versioning_and_says_so() {
 
 #[tokio::test]
 async fn replication_of_somebody_else_is_refused() {
-    let world = World::new(Artefacts::default()).await;
+    let world = TestAccountWorld::new(Artifacts::default()).await;
     let source = bucket(&world, "source", true).await;
     let to = bucket(&world, "to", true).await;
     let mut theirs = replication_case(&world, &source, &[&to]);
@@ -281,9 +287,9 @@ async fn large_object_arrives_whole_and_in_its_replica() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("model.onnx");
     let (sha256, size) = large_file(&path);
-    let mut artefacts = Artefacts::default();
-    artefacts.add_file(&sha256, path, size as u64);
-    let world = World::new(artefacts).await;
+    let mut artifacts = Artifacts::default();
+    artifacts.add_file(&sha256, path, size as u64);
+    let world = TestAccountWorld::new(artifacts).await;
     let source = bucket(&world, "source", true).await;
     let to = bucket(&world, "to", true).await;
     replication_case(&world, &source, &[&to]).create().await.expect("replication");
@@ -301,7 +307,7 @@ async fn large_object_arrives_whole_and_in_its_replica() {
     assert_nothing_open(&world, &source).await;
 }
 
-async fn assert_nothing_open(world: &World, bucket: &str) {
+async fn assert_nothing_open(world: &TestAccountWorld, bucket: &str) {
     let open = s3(world).list_multipart_uploads().bucket(bucket).send().await.expect("list uploads");
     assert!(open.uploads().is_empty(), "{open:?}");
 }
@@ -341,9 +347,9 @@ async fn an_upload_that_is_cut_leaves_nothing_open() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("model.onnx");
     let (sha256, size) = large_file(&path);
-    let mut artefacts = Artefacts::default();
-    artefacts.add_file(&sha256, path, size as u64);
-    let world = World::new(Artefacts::default()).await;
+    let mut artifacts = Artifacts::default();
+    artifacts.add_file(&sha256, path, size as u64);
+    let world = TestAccountWorld::new(Artifacts::default()).await;
     let bucket = bucket(&world, "cut", true).await;
     let case = object_case(&world, &bucket, "model.onnx", &sha256, size);
     // A part has more than 8 MiB: each one is cut in its middle, the small calls get through.
@@ -351,11 +357,11 @@ async fn an_upload_that_is_cut_leaves_nothing_open() {
     let endpoint = cutting_proxy(host, 5 << 20);
     let sdk = world.sdk.to_builder().endpoint_url(&endpoint).build();
     let sdk = sdk.into_builder().retry_config(aws_config::retry::RetryConfig::disabled()).build();
-    let access = Access { region: Some("us-east-1".into()), endpoint: Some(endpoint), route53_per_second: None };
+    let access = AwsAccess { region: Some("us-east-1".into()), endpoint: Some(endpoint), route53_per_second: None };
     let clients = Arc::new(Clients::with_config(sdk, &access));
-    let provider = providers(&clients, &Arc::new(artefacts)).of(Kind::Object).expect("objects").clone();
+    let provider = providers(&clients, &Arc::new(artifacts)).of(Kind::Object).expect("objects").clone();
     let none = Attributes::new();
-    let subject = Subject {
+    let subject = ResourceContext {
         stack: STACK,
         address: &case.address,
         token: "t",
@@ -369,7 +375,7 @@ async fn an_upload_that_is_cut_leaves_nothing_open() {
     };
     let fault = provider.create(&subject).await.expect_err("cut");
     assert_eq!(fault.operation, "UploadPart", "{fault}");
-    assert!(matches!(fault.class, Class::Retry | Class::Unreachable), "{fault:?}");
+    assert!(matches!(fault.class, FaultClass::Retry | FaultClass::Unreachable), "{fault:?}");
     assert_nothing_open(&world, &bucket).await;
     assert_eq!(case.read(None).await.expect("read"), None);
 }
@@ -379,20 +385,20 @@ async fn a_file_that_changed_since_it_was_hashed_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("x");
     std::fs::write(&path, b"longer than before").expect("write");
-    let mut artefacts = Artefacts::default();
+    let mut artifacts = Artifacts::default();
     let sha256 = sha256_hex(b"before");
-    artefacts.add_file(&sha256, path, 6);
-    let world = World::new(artefacts).await;
+    artifacts.add_file(&sha256, path, 6);
+    let world = TestAccountWorld::new(artifacts).await;
     let bucket = bucket(&world, "changed", false).await;
     let fault = object_case(&world, &bucket, "x", &sha256, 6).create().await.expect_err("changed");
-    assert!(fault.class == Class::Refused && fault.code == "FileChanged", "{fault}");
+    assert!(fault.class == FaultClass::Refused && fault.code == "FileChanged", "{fault}");
 }
 
 #[tokio::test]
 async fn a_moved_object_and_policy_get_their_new_mark() {
-    let mut artefacts = Artefacts::default();
-    let sha256 = artefacts.add_bytes(b"one".to_vec());
-    let world = World::new(artefacts).await;
+    let mut artifacts = Artifacts::default();
+    let sha256 = artifacts.add_bytes(b"one".to_vec());
+    let world = TestAccountWorld::new(artifacts).await;
     let bucket = bucket(&world, "moved", false).await;
     testkit::moves::moved(object_case(&world, &bucket, "k", &sha256, 3), "metadata.akidb-stack").await;
     testkit::moves::moved(policy_case(&world, &bucket, "s3:GetObject"), "Id").await;

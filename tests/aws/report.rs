@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use testkit::cli::Account;
+use testkit::cli::TestAccount;
 
 #[test]
 fn three_files_that_stand_alone() {
-    let account = Account::new();
+    let account = TestAccount::new();
     account.run("deploy edge --yes").exits(0);
     account.run("report --out week").exits(0);
     let read = |name: &str| std::fs::read_to_string(account.path("week").join(name)).expect(name);
@@ -26,14 +26,14 @@ fn three_files_that_stand_alone() {
 
 #[test]
 fn the_page_tells_what_the_text_tells() {
-    let account = Account::of(testkit::local_aws::account());
+    let account = TestAccount::of(testkit::local_aws::account());
     let html = account.run("report --format html").exits(0).stdout;
     assert!(html.contains("not measured") && html.contains("Day 5"), "{html}");
 }
 
 #[test]
 fn an_empty_journal_claims_nothing() {
-    let account = Account::of(testkit::local_aws::account());
+    let account = TestAccount::of(testkit::local_aws::account());
     let story = account.run("report --format json").exits(0).json();
     for one in story["criteria"].as_array().expect("a list") {
         assert!(one["verdict"] == "not measured" && one["measured"].is_null(), "{one}");
@@ -48,9 +48,9 @@ fn an_empty_journal_claims_nothing() {
 
 #[test]
 fn a_step_is_done_by_its_own_resources() {
-    let account = Account::new();
+    let account = TestAccount::new();
     account.run("deploy edge --yes").exits(0);
-    let states = |account: &Account| -> BTreeMap<String, String> {
+    let states = |account: &TestAccount| -> BTreeMap<String, String> {
         let story = account.run("report --format json").exits(0).json();
         let state = |step: &serde_json::Value| {
             (step["id"].as_str().expect("text").to_owned(), step["state"].as_str().expect("text").to_owned())

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use testkit::cli::{Account, Output, STACK, nothing};
+use testkit::cli::{CommandOutput, STACK, TestAccount, nothing};
 use testkit::local_aws;
-use testkit::proxy::{Proxy, wait};
+use testkit::proxy::{FaultProxy, wait};
 
 /// The addresses that a run worked on.
-fn addresses(output: &Output) -> BTreeSet<String> {
+fn addresses(output: &CommandOutput) -> BTreeSet<String> {
     let document = output.json();
     let changes = document["changes"].as_array().expect("a list");
     changes.iter().map(|change| change["address"].as_str().expect("text").to_owned()).collect()
@@ -15,7 +15,7 @@ fn addresses(output: &Output) -> BTreeSet<String> {
 
 #[test]
 fn back_and_forth_and_to_the_beginning() {
-    let account = Account::new();
+    let account = TestAccount::new();
     let none = account.run_bare(&format!("rollback --stack {STACK} --yes")).exits(3);
     assert!(none.stderr.contains("no state of the stack"), "{}", none.stderr);
     account.run_bare("rollback --yes").exits(3);
@@ -49,8 +49,8 @@ fn back_and_forth_and_to_the_beginning() {
 
 #[test]
 fn each_fallback_changes_only_its_addresses() {
-    let proxy = Proxy::start(&local_aws::endpoint());
-    let account = Account::new().through(proxy.url());
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    let account = TestAccount::new().through(proxy.url());
     account.run("rollback --fallback dns-to-origin --yes").exits(3);
     account.run("deploy --yes").exits(0);
     account.run("route cutover --yes").exits(0);
@@ -71,8 +71,8 @@ fn each_fallback_changes_only_its_addresses() {
 
     let went = account.run("rollback --fallback lambda-edge-off --yes --json").exits(0);
     assert_eq!(addresses(&went), only(&["cdn.distribution.main"]));
-    let behaviours = account.distribution().2.cache_behaviors.and_then(|all| all.items).unwrap_or_default();
-    let functions = behaviours.iter().filter_map(|one| one.lambda_function_associations());
+    let behaviors = account.distribution().2.cache_behaviors.and_then(|all| all.items).unwrap_or_default();
+    let functions = behaviors.iter().filter_map(|one| one.lambda_function_associations());
     assert_eq!(functions.map(|all| all.quantity()).sum::<i32>(), 0);
 
     let went = account.run("rollback --fallback replication-paused --yes --json").exits(0);

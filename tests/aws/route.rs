@@ -1,8 +1,8 @@
 //! `route` against the local AWS, and its explanations without it.
 
-use testkit::cli::{Account, bare, finish};
+use testkit::cli::{TestAccount, bare, finish};
 use testkit::local_aws;
-use testkit::proxy::{Act, Proxy, Which};
+use testkit::proxy::{CallSelector, FaultProxy, ProxyAction};
 
 #[test]
 fn explains_without_any_call() {
@@ -27,8 +27,8 @@ fn explains_without_any_call() {
 
 #[test]
 fn latency_then_geo_then_cutover_in_one_batch() {
-    let proxy = Proxy::start(&local_aws::endpoint());
-    let account = Account::new().through(proxy.url());
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    let account = TestAccount::new().through(proxy.url());
     account.run("route latency --yes").exits(0);
     assert_eq!(account.records("origin").len(), 3, "{:?}", account.records("origin"));
     assert!(account.records("api").is_empty());
@@ -64,11 +64,11 @@ fn latency_then_geo_then_cutover_in_one_batch() {
 
 #[test]
 fn a_cutover_whose_answer_is_lost_is_healed() {
-    let proxy = Proxy::start(&local_aws::endpoint());
-    let account = Account::new().through(proxy.url());
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    let account = TestAccount::new().through(proxy.url());
     account.run("deploy --yes").exits(0);
     proxy.reset();
-    proxy.on(|call| call.operation == "ChangeResourceRecordSets", Which::Nth(1), Act::DropAfter);
+    proxy.on(|call| call.operation == "ChangeResourceRecordSets", CallSelector::Nth(1), ProxyAction::DropAfter);
     account.run("route cutover --yes").exits(0);
     assert_eq!(account.records("api").len(), 2, "{:?}", account.records("api"));
     proxy.reset();

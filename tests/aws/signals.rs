@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use serde_json::Value;
-use testkit::cli::{Account, Output, finish, whole};
+use testkit::cli::{CommandOutput, TestAccount, finish, whole};
 use testkit::local_aws;
-use testkit::proxy::{Act, Call, Proxy, Which};
+use testkit::proxy::{CallSelector, FaultProxy, ProxyAction, ProxyCall};
 
 /// More than enough for anything that is waited for here.
 const SOON: Duration = Duration::from_secs(60);
 
-fn proxy() -> Proxy {
-    Proxy::start(&local_aws::endpoint())
+fn proxy() -> FaultProxy {
+    FaultProxy::start(&local_aws::endpoint())
 }
 
 fn signal(process: u32, name: &str) {
@@ -26,8 +26,8 @@ fn signal(process: u32, name: &str) {
 }
 
 /// A deploy that is held before its n-th change.
-fn held(account: &Account, proxy: &Proxy, number: usize) -> Child {
-    proxy.on(Call::mutates, Which::Nth(number), Act::Pause);
+fn held(account: &TestAccount, proxy: &FaultProxy, number: usize) -> Child {
+    proxy.on(ProxyCall::mutates, CallSelector::Nth(number), ProxyAction::Pause);
     let mut command = account.planned("deploy --yes");
     command.env("AWS_ENDPOINT_URL", proxy.url()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().expect("the binary starts");
@@ -36,8 +36,8 @@ fn held(account: &Account, proxy: &Proxy, number: usize) -> Child {
 }
 
 /// A deploy that is held while it still looks at the world.
-fn looking(account: &Account, proxy: &Proxy) -> Child {
-    proxy.on(|call| !call.mutates() && call.service == "s3", Which::Nth(1), Act::Pause);
+fn looking(account: &TestAccount, proxy: &FaultProxy) -> Child {
+    proxy.on(|call| !call.mutates() && call.service == "s3", CallSelector::Nth(1), ProxyAction::Pause);
     let mut command = account.planned("deploy --yes");
     command.env("AWS_ENDPOINT_URL", proxy.url()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().expect("the binary starts");
@@ -45,9 +45,9 @@ fn looking(account: &Account, proxy: &Proxy) -> Child {
     child
 }
 
-fn ended(child: Child) -> Output {
+fn ended(child: Child) -> CommandOutput {
     let output = child.wait_with_output().expect("it ends");
-    Output {
+    CommandOutput {
         stdout: String::from_utf8(output.stdout).expect("text"),
         stderr: String::from_utf8(output.stderr).expect("text"),
         code: output.status.code().unwrap_or(-output.status.signal().unwrap_or(1)),
@@ -55,14 +55,14 @@ fn ended(child: Child) -> Output {
 }
 
 /// How the last run ended, by the journal; and nobody holds the lease.
-fn last_ending(account: &Account) -> Value {
+fn last_ending(account: &TestAccount) -> Value {
     let output = account.run("status --json");
     let status = output.json();
     assert_eq!(status["lease"], Value::Null, "the lease was given back: {status}");
     status["state"]["runs"].as_array().and_then(|runs| runs.last()).map_or(Value::Null, |run| run["ending"].clone())
 }
 
-fn goes_on(account: &Account) {
+fn goes_on(account: &TestAccount) {
     account.run("deploy --yes").exits(0);
     assert_eq!(account.inventory(), whole());
     assert_eq!(last_ending(account), "done");
@@ -70,7 +70,7 @@ fn goes_on(account: &Account) {
 
 #[test]
 fn a_reader_that_went_away_ends_the_talk_and_not_the_run() {
-    let account = Account::new();
+    let account = TestAccount::new();
     // Both streams in one pipe: `deploy --yes 2>&1 | head -1`.
     let (reader, writer) = std::io::pipe().expect("a pipe");
     let mut command = account.planned("deploy --yes");
@@ -87,7 +87,7 @@ fn a_reader_that_went_away_ends_the_talk_and_not_the_run() {
 
 #[test]
 fn streams_that_are_closed_from_the_beginning_do_not_matter() {
-    let account = Account::new();
+    let account = TestAccount::new();
     let plain = account.planned("deploy --yes");
     let mut command = Command::new("sh");
     command.args(["-c", "exec \"$@\" <&- >&- 2>&-", "sh"]).arg(plain.get_program()).args(plain.get_args());
@@ -100,7 +100,7 @@ fn streams_that_are_closed_from_the_beginning_do_not_matter() {
 
 #[test]
 fn output_that_did_not_arrive_is_an_error_and_the_run_is_done_all_the_same() {
-    let account = Account::new();
+    let account = TestAccount::new();
     let full = || File::options().write(true).open("/dev/full").expect("a device that is always full");
     let mut command = account.planned("deploy --yes");
     command.stdout(full()).stderr(Stdio::piped());
@@ -122,7 +122,7 @@ fn output_that_did_not_arrive_is_an_error_and_the_run_is_done_all_the_same() {
 #[test]
 fn each_signal_ends_a_run_after_what_is_under_way() {
     for name in ["-INT", "-TERM", "-HUP"] {
-        let (account, proxy) = (Account::new(), proxy());
+        let (account, proxy) = (TestAccount::new(), proxy());
         let child = held(&account, &proxy, 6);
         signal(child.id(), name);
         // What the process does with it is to be seen in its own words; only then may the held call go on.
@@ -150,7 +150,7 @@ fn after(mut child: Child, words: &str) -> Child {
 #[test]
 fn a_signal_before_anything_was_done_gives_the_lease_back() {
     for name in ["-INT", "-TERM", "-HUP"] {
-        let (account, proxy) = (Account::new(), proxy());
+        let (account, proxy) = (TestAccount::new(), proxy());
         let child = looking(&account, &proxy);
         signal(child.id(), name);
         let output = ended(child).exits(3);
@@ -162,7 +162,7 @@ fn a_signal_before_anything_was_done_gives_the_lease_back() {
 #[test]
 fn a_terminal_that_goes_away_is_told_twice_and_a_wrapper_passes_signals_on() {
     for (first, again) in [("-HUP", "-HUP"), ("-INT", "-INT"), ("-TERM", "-TERM"), ("-HUP", "-TERM")] {
-        let (account, proxy) = (Account::new(), proxy());
+        let (account, proxy) = (TestAccount::new(), proxy());
         let child = held(&account, &proxy, 6);
         signal(child.id(), first);
         signal(child.id(), again);
@@ -175,7 +175,7 @@ fn a_terminal_that_goes_away_is_told_twice_and_a_wrapper_passes_signals_on() {
 
 #[test]
 fn who_asks_again_later_ends_it_at_once_and_the_next_run_goes_on() {
-    let (account, proxy) = (Account::new(), proxy());
+    let (account, proxy) = (TestAccount::new(), proxy());
     let child = held(&account, &proxy, 6);
     signal(child.id(), "-INT");
     let mut child = after(child, "stopping:");
@@ -195,8 +195,8 @@ fn who_asks_again_later_ends_it_at_once_and_the_next_run_goes_on() {
 
 #[test]
 fn what_was_started_to_ignore_hangups_goes_on() {
-    let (account, proxy) = (Account::new(), proxy());
-    proxy.on(Call::mutates, Which::Nth(6), Act::Pause);
+    let (account, proxy) = (TestAccount::new(), proxy());
+    proxy.on(ProxyCall::mutates, CallSelector::Nth(6), ProxyAction::Pause);
     let plain = account.planned("deploy --yes");
     let mut command = Command::new("sh");
     // What nohup does.
@@ -213,7 +213,7 @@ fn what_was_started_to_ignore_hangups_goes_on() {
 
 #[test]
 fn a_run_that_was_suspended_for_a_moment_goes_on() {
-    let (account, proxy) = (Account::new(), proxy());
+    let (account, proxy) = (TestAccount::new(), proxy());
     let child = held(&account, &proxy, 6);
     // As Ctrl-Z does, which a process without a job control shell would not obey.
     signal(child.id(), "-STOP");
@@ -293,7 +293,7 @@ impl OnTerminal {
 
 #[test]
 fn ctrl_c_at_the_question_gives_the_lease_back() {
-    let account = Account::new();
+    let account = TestAccount::new();
     let mut at_terminal = OnTerminal::start(&account.planned("deploy"));
     at_terminal.until("Do this? [y/N]");
     assert_ne!(account.run("status --json").json()["lease"], Value::Null, "it holds the lease while it asks");
@@ -304,7 +304,7 @@ fn ctrl_c_at_the_question_gives_the_lease_back() {
 
 #[test]
 fn a_window_that_is_closed_at_the_question_gives_the_lease_back() {
-    let account = Account::new();
+    let account = TestAccount::new();
     let mut at_terminal = OnTerminal::start(&account.planned("deploy"));
     at_terminal.until("Do this? [y/N]");
     at_terminal.hang_up();
@@ -314,8 +314,8 @@ fn a_window_that_is_closed_at_the_question_gives_the_lease_back() {
 
 #[test]
 fn a_window_that_is_closed_in_the_middle_of_a_run_stops_it_in_order() {
-    let (account, proxy) = (Account::new(), proxy());
-    proxy.on(Call::mutates, Which::Nth(6), Act::Pause);
+    let (account, proxy) = (TestAccount::new(), proxy());
+    proxy.on(ProxyCall::mutates, CallSelector::Nth(6), ProxyAction::Pause);
     let mut command = account.planned("deploy --yes");
     command.env("AWS_ENDPOINT_URL", proxy.url());
     let mut at_terminal = OnTerminal::start(&command);
@@ -329,7 +329,7 @@ fn a_window_that_is_closed_in_the_middle_of_a_run_stops_it_in_order() {
 
 #[test]
 fn yes_on_a_terminal_is_yes() {
-    let account = Account::new();
+    let account = TestAccount::new();
     let mut at_terminal = OnTerminal::start(&account.planned("deploy"));
     at_terminal.until("Do this? [y/N]");
     at_terminal.types(b"y\n");

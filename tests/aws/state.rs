@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use testkit::cli::{Account, STACK};
+use testkit::cli::{STACK, TestAccount};
 use testkit::local_aws;
-use testkit::proxy::{Act, Call, Proxy, Which};
+use testkit::proxy::{CallSelector, FaultProxy, ProxyAction, ProxyCall};
 
 #[test]
 fn shows_and_exports() {
-    let account = Account::new();
+    let account = TestAccount::new();
     account.run("deploy edge --yes").exits(0);
     let document = account.run_bare(&format!("state show --stack {STACK} --json")).exits(0).json();
     assert_eq!(document["schema"], "akidb-edge/state/v1");
@@ -33,9 +33,9 @@ fn shows_and_exports() {
 
 #[test]
 fn one_writer_at_a_time() {
-    let proxy = Proxy::start(&local_aws::endpoint());
-    let account = Account::new().through(proxy.url());
-    proxy.on(Call::mutates, Which::Nth(1), Act::HoldBefore);
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    let account = TestAccount::new().through(proxy.url());
+    proxy.on(ProxyCall::mutates, CallSelector::Nth(1), ProxyAction::HoldBefore);
     let mut child = account.start("deploy --yes");
     assert!(proxy.held_within(Duration::from_secs(30)), "the first one is at work");
     let second = account.run("deploy --yes").exits(1);
@@ -57,7 +57,7 @@ fn one_writer_at_a_time() {
 /// A device or a pipe is written to as it is: it is not read to see what is there, and not replaced.
 #[test]
 fn devices_behind_out_are_written_to() {
-    let account = Account::new();
+    let account = TestAccount::new();
     account.run("deploy --yes").exits(0);
     for verb in ["state export", "state pull"] {
         let printed = account.run(&format!("{verb} --out /dev/stdout")).exits(0).stdout;

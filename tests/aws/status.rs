@@ -1,13 +1,13 @@
 //! `status`: what is there, without a call; with `--drift`, what differs.
 
-use testkit::cli::{Account, STACK, finish};
+use testkit::cli::{STACK, TestAccount, finish};
 use testkit::local_aws;
-use testkit::proxy::Proxy;
+use testkit::proxy::FaultProxy;
 
 #[test]
 fn tells_what_is_there_without_a_call() {
-    let proxy = Proxy::start(&local_aws::endpoint());
-    let account = Account::new().through(proxy.url());
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    let account = TestAccount::new().through(proxy.url());
     let before = account.run("status").exits(0);
     assert!(before.stdout.contains("nothing was deployed yet"), "{}", before.stdout);
     assert!(proxy.take_calls().is_empty(), "no call");

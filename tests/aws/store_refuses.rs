@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use akidb_edge::ledger::Store;
 use akidb_edge::provider::aws::journal_store;
 use serde_json::Value;
-use testkit::cli::{Account, bare, finish, whole};
+use testkit::cli::{TestAccount, bare, finish, whole};
 use testkit::local_aws;
-use testkit::proxy::{Act, Call, Proxy, Which, wait};
+use testkit::proxy::{CallSelector, FaultProxy, ProxyAction, ProxyCall, wait};
 
 /// A small file system that only processes in its own mount namespace see; it is gone with its holder.
 struct Disk {
@@ -88,7 +88,7 @@ const MAKES: [(&str, &str); 7] = [
 
 /// Every thing that was made had been announced in the journal as it lies there.
 #[track_caller]
-fn all_announced(how: &str, journal: &str, calls: &[Call]) {
+fn all_announced(how: &str, journal: &str, calls: &[ProxyCall]) {
     let mut announced: BTreeMap<String, usize> = BTreeMap::new();
     for line in journal.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
         let entry: Value = serde_json::from_str(line).unwrap_or_else(|bad| panic!("{how}: {bad}: {line}"));
@@ -102,7 +102,7 @@ fn all_announced(how: &str, journal: &str, calls: &[Call]) {
         assert!(made <= announced, "{how}: {made} calls of {operation}, {announced} announced");
     }
     if announced.is_empty() {
-        let changed: Vec<&Call> = calls.iter().filter(|call| call.mutates()).collect();
+        let changed: Vec<&ProxyCall> = calls.iter().filter(|call| call.mutates()).collect();
         assert!(changed.is_empty(), "{how}: nothing was announced: {changed:?}");
     }
 }
@@ -116,8 +116,8 @@ fn a_full_disk_ends_the_run_and_the_next_one_goes_on() {
     }
     let mut ended_within_the_journal = 0;
     for kilobytes in [4, 24, 40] {
-        let proxy = Proxy::start(&local_aws::endpoint());
-        let account = Account::new().through(proxy.url());
+        let proxy = FaultProxy::start(&local_aws::endpoint());
+        let account = TestAccount::new().through(proxy.url());
         let disk = Disk::of(kilobytes, &account.path("state")).expect("as before");
         let how = format!("{kilobytes} KB");
         let output = finish(&mut disk.enter(&account.planned("deploy --yes"))).exits(1);
@@ -138,7 +138,7 @@ fn a_full_disk_ends_the_run_and_the_next_one_goes_on() {
 }
 
 /// The binary with its state in a bucket.
-fn in_bucket(account: &Account, bucket: &str) -> Command {
+fn in_bucket(account: &TestAccount, bucket: &str) -> Command {
     let mut command = bare();
     let place = format!("s3://{bucket}/edge");
     let (prefix, models) =
@@ -152,7 +152,7 @@ fn in_bucket(account: &Account, bucket: &str) -> Command {
     command
 }
 
-fn journal_in(account: &Account, bucket: &str) -> String {
+fn journal_in(account: &TestAccount, bucket: &str) -> String {
     let store = journal_store(&account.s3(), bucket, "edge", testkit::cli::STACK, "here");
     wait(store.text()).expect("readable")
 }
@@ -164,15 +164,15 @@ fn a_bucket_that_refuses_ends_the_run_and_the_next_one_goes_on() {
         (12, 500, "InternalError", "We encountered an internal error. Please try again."),
     ];
     for (from, status, code, words) in refusals {
-        let proxy = Proxy::start(&local_aws::endpoint());
-        let account = Account::new().through(proxy.url());
+        let proxy = FaultProxy::start(&local_aws::endpoint());
+        let account = TestAccount::new().through(proxy.url());
         let bucket = format!("state-{}", account.number);
         wait(account.s3().create_bucket().bucket(&bucket).send()).expect("a bucket");
         let puts = AtomicUsize::new(0);
-        let journal = |call: &Call| call.method == "PUT" && call.path.contains("/head.jsonl");
-        let refused = move |call: &Call| journal(call) && puts.fetch_add(1, Ordering::Relaxed) + 1 >= from;
+        let journal = |call: &ProxyCall| call.method == "PUT" && call.path.contains("/head.jsonl");
+        let refused = move |call: &ProxyCall| journal(call) && puts.fetch_add(1, Ordering::Relaxed) + 1 >= from;
         let body = format!("<Error><Code>{code}</Code><Message>{words}</Message></Error>");
-        proxy.on(refused, Which::Each, Act::Answer(status, body));
+        proxy.on(refused, CallSelector::Each, ProxyAction::Answer(status, body));
         let how = format!("{code} from write {from} on");
         let output = finish(&mut in_bucket(&account, &bucket)).exits(1);
         let calls = proxy.take_calls().into_iter().filter(|call| !call.path.starts_with(&format!("/{bucket}/")));

@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 
 use akidb_edge_cluster::{Clusters, providers};
 use akidb_edge_engine::change::compare;
-use akidb_edge_engine::provider::cluster::{ByteStream, ClusterAccess, ClusterApi, Credentials, Drain, Drained, Login};
-use akidb_edge_engine::provider::{Gone, Made, Provider, Settled, Subject};
-use akidb_edge_engine::resource::{Address, Attributes, Class, Fault, Found, Kind, Level, Owner};
+use akidb_edge_engine::provider::cluster::{
+    ByteStream, ClusterAccess, ClusterApi, Credentials, DrainOptions, DrainOutcome, Login,
+};
+use akidb_edge_engine::provider::{Applied, DeleteOutcome, Progress, Provider, ResourceContext};
+use akidb_edge_engine::resource::{Address, Attributes, Fault, FaultClass, Kind, Level, ObservedResource, Owner};
 use async_trait::async_trait;
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -90,8 +92,8 @@ impl Stack {
         object
     }
 
-    fn subject<'s>(&'s self, object: &'s Object, attributes: &'s Attributes, seen_absent: bool) -> Subject<'s> {
-        Subject {
+    fn subject<'s>(&'s self, object: &'s Object, attributes: &'s Attributes, seen_absent: bool) -> ResourceContext<'s> {
+        ResourceContext {
             stack: self.name,
             address: &object.address,
             token: "",
@@ -105,13 +107,13 @@ impl Stack {
         }
     }
 
-    async fn read(&self, object: &Object) -> Result<Option<Found>, Fault> {
+    async fn read(&self, object: &Object) -> Result<Option<ObservedResource>, Fault> {
         let attributes = Attributes::new();
         self.objects.read(&self.subject(object, &attributes, false)).await
     }
 
     /// Makes it or makes it right, as a run does; `adopt` takes over what is not ours. None when nothing is to be done.
-    async fn put_or_adopt(&self, object: &Object, adopt: bool) -> Result<Option<Made>, Fault> {
+    async fn put_or_adopt(&self, object: &Object, adopt: bool) -> Result<Option<Applied>, Fault> {
         let attributes = Attributes::new();
         let Some(found) = self.read(object).await? else {
             return self.objects.create(&self.subject(object, &attributes, true)).await.map(Some);
@@ -126,7 +128,7 @@ impl Stack {
         self.objects.update(&self.subject(object, &attributes, false), &found, &fields).await.map(Some)
     }
 
-    async fn put(&self, object: &Object) -> Result<Option<Made>, Fault> {
+    async fn put(&self, object: &Object) -> Result<Option<Applied>, Fault> {
         self.put_or_adopt(object, false).await
     }
 
@@ -137,8 +139,8 @@ impl Stack {
         loop {
             let subject = self.subject(object, &attributes, false);
             match self.objects.settled(&subject, Level::Usable).await? {
-                Settled::Ready(_) => return Ok(()),
-                Settled::NotYet(state, _) => {
+                Progress::Ready(_) => return Ok(()),
+                Progress::NotYet(state, _) => {
                     assert!(begun.elapsed() < Duration::from_secs(60), "{}: still {state:?}", object.address);
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
@@ -152,8 +154,8 @@ impl Stack {
         let begun = Instant::now();
         loop {
             match self.objects.delete(&self.subject(object, &attributes, false)).await {
-                Ok(Gone::Gone) => return,
-                Err(fault) if fault.class == Class::Retry && begun.elapsed() < Duration::from_secs(60) => {}
+                Ok(DeleteOutcome::Deleted) => return,
+                Err(fault) if fault.class == FaultClass::Retry && begun.elapsed() < Duration::from_secs(60) => {}
                 other => panic!("{}: {other:?}", object.address),
             }
         }
@@ -246,7 +248,7 @@ async fn a_field_of_another_manager_is_a_typed_conflict_and_objects_of_others_st
     stack.put(&web).await.expect("made");
     stack.plane.kubectl("scale deployment web --replicas 3 --namespace conflict");
     let fault = stack.put(&web).await.expect_err("a conflict");
-    assert_eq!((fault.class, fault.code.line().as_str()), (Class::Refused, "Conflict"), "{fault}");
+    assert_eq!((fault.class, fault.code.line().as_str()), (FaultClass::Refused, "Conflict"), "{fault}");
     let said = fault.message.text();
     assert!(said.contains("conflict with \"kubectl\"") && said.contains(".spec.replicas"), "{said}");
     assert_eq!(stack.live("deployment web")["spec"]["replicas"], 3, "it is not taken over");
@@ -254,14 +256,14 @@ async fn a_field_of_another_manager_is_a_typed_conflict_and_objects_of_others_st
     stack.plane.kubectl("create configmap theirs --from-literal a=1 --namespace conflict");
     let theirs = stack.config("theirs", json!({"a": "2"}));
     let fault = stack.put(&theirs).await.expect_err("somebody else's");
-    assert_eq!((fault.class, fault.code.line().as_str()), (Class::Exists, "Foreign"), "{fault}");
+    assert_eq!((fault.class, fault.code.line().as_str()), (FaultClass::Exists, "Foreign"), "{fault}");
     assert_eq!(stack.live("configmap theirs")["data"]["a"], "1");
 
     // A field that the schema does not know is refused, not dropped.
     let mut typo = stack.config("typo", json!({}));
     typo.spec["object"]["datta"] = json!({"a": "1"});
     let fault = stack.put(&typo).await.expect_err("a typo");
-    assert_eq!(fault.class, Class::Refused, "{fault}");
+    assert_eq!(fault.class, FaultClass::Refused, "{fault}");
     assert!(fault.message.text().contains("datta"), "{fault}");
 }
 
@@ -330,7 +332,7 @@ async fn a_kind_and_its_object_are_made_in_one_run() {
     let gadget = stack.object("lab.example.com/v1", "Gadget", "one", json!({"spec": {"size": 3}}));
     assert_eq!(stack.read(&gadget).await, Ok(None), "a kind that is not served has no objects");
     let unknown = stack.put(&gadget).await.expect_err("not served yet");
-    assert_eq!((unknown.class, unknown.code.line().as_str()), (Class::Refused, "UnknownKind"), "{unknown}");
+    assert_eq!((unknown.class, unknown.code.line().as_str()), (FaultClass::Refused, "UnknownKind"), "{unknown}");
     stack.put(&definition).await.expect("made");
     stack.settle(&definition).await.expect("served");
     stack.put(&gadget).await.expect("made at once");
@@ -353,8 +355,9 @@ async fn a_drain_is_held_by_a_budget_and_done_without_it() {
     stack.put(&web).await.expect("made");
     stack.put(&budget(2)).await.expect("made");
     stack.settle(&web).await.expect("usable");
-    let how = |seconds: u64| Drain { evict: true, within: Duration::from_secs(seconds) };
-    let Drained::Left { pods, held } = stack.clusters.drain("lab", "node-3", how(2)).await.expect("a drain") else {
+    let how = |seconds: u64| DrainOptions { evict: true, within: Duration::from_secs(seconds) };
+    let DrainOutcome::Left { pods, held } = stack.clusters.drain("lab", "node-3", how(2)).await.expect("a drain")
+    else {
         panic!("the budget does not hold");
     };
     let ours = |all: &[akidb_edge_engine::resource::Untrusted]| {
@@ -363,13 +366,13 @@ async fn a_drain_is_held_by_a_budget_and_done_without_it() {
     assert_eq!((ours(&pods), ours(&held)), (2, 2), "{pods:?} {held:?}");
     assert_eq!(stack.plane.object("node node-3")["spec"]["unschedulable"], true);
     stack.put(&budget(0)).await.expect("changed");
-    assert_eq!(stack.clusters.drain("lab", "node-3", how(30)).await, Ok(Drained::Empty));
+    assert_eq!(stack.clusters.drain("lab", "node-3", how(30)).await, Ok(DrainOutcome::Empty));
     let left = stack.plane.kubectl("get pods --namespace drained --field-selector spec.nodeName=node-3 -o name");
     assert_eq!(left, "");
     stack.clusters.patch_node("lab", "node-3", json!({"spec": {"unschedulable": null}})).await.expect("uncordoned");
-    assert_eq!(stack.clusters.drain("lab", "no-such-node", how(1)).await, Ok(Drained::Empty));
+    assert_eq!(stack.clusters.drain("lab", "no-such-node", how(1)).await, Ok(DrainOutcome::Empty));
     let missing = stack.clusters.patch_node("lab", "no-such-node", json!({})).await.expect_err("no node");
-    assert_eq!(missing.class, Class::Missing);
+    assert_eq!(missing.class, FaultClass::Missing);
     assert_eq!(stack.clusters.delete_node("lab", "no-such-node").await, Ok(()));
     assert_eq!(stack.clusters.nodes("lab").await.expect("nodes").map(|nodes| nodes.len()), Some(3));
 }
@@ -380,17 +383,17 @@ async fn nothing_is_made_in_a_namespace_that_goes_or_is_not_there() {
     let Some(stack) = Stack::bare("leaving") else { return };
     let config = stack.config("late", json!({"a": "1"}));
     let missing = stack.put(&config).await.expect_err("no namespace");
-    assert_eq!((missing.class, missing.code.line().as_str()), (Class::Missing, "NamespaceNotFound"), "{missing}");
+    assert_eq!((missing.class, missing.code.line().as_str()), (FaultClass::Missing, "NamespaceNotFound"), "{missing}");
     stack.put(&stack.namespace()).await.expect("made");
     stack.plane.person_applies(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "held",
         "namespace": "leaving", "finalizers": ["lab.example.com/hold"]}}));
     stack.plane.kubectl("delete namespace leaving --wait=false");
     let going = stack.put(&config).await.expect_err("it goes");
-    assert_eq!((going.class, going.code.line().as_str()), (Class::Retry, "NamespaceTerminating"), "{going}");
+    assert_eq!((going.class, going.code.line().as_str()), (FaultClass::Retry, "NamespaceTerminating"), "{going}");
     let seen = stack.read(&stack.namespace()).await.expect("read").expect("still there");
     assert_eq!(seen.spec["ready"], "being deleted");
     let again = stack.put(&stack.namespace()).await.expect_err("it cannot be mended");
-    assert_eq!((again.class, again.code.line().as_str()), (Class::Retry, "Terminating"), "{again}");
+    assert_eq!((again.class, again.code.line().as_str()), (FaultClass::Retry, "Terminating"), "{again}");
     let release = r#"{"metadata": {"finalizers": null}}"#;
     let (well, said) =
         stack.plane.kubectl_with(&["patch", "configmap", "held", "-n", "leaving", "--type=merge", "-p", release], "");
@@ -412,7 +415,7 @@ async fn a_job_that_differs_is_renewed_and_a_broken_one_is_not_deleted_for_it() 
     let first = uid();
     assert_eq!(stack.put(&job("busybox:1", "Never")).await.expect("read"), None);
     let broken = stack.put(&job("busybox:2", "Always")).await.expect_err("no policy of a job");
-    assert_eq!((broken.class, broken.code.line().as_str()), (Class::Refused, "Invalid"), "{broken}");
+    assert_eq!((broken.class, broken.code.line().as_str()), (FaultClass::Refused, "Invalid"), "{broken}");
     assert_eq!(uid(), first);
     stack.put(&job("busybox:2", "Never")).await.expect("renewed");
     assert_ne!(uid(), first);
@@ -438,7 +441,7 @@ async fn another_cluster_under_the_same_name_is_refused() {
     assert_eq!(found.attributes["uid"], json!(identity.uid));
     let other = Attributes::from([("uid".to_owned(), json!("00000000-0000-0000-0000-000000000000"))]);
     let refused = lookups.read(&stack.subject(&cluster, &other, false)).await.expect_err("another one");
-    assert_eq!((refused.class, refused.code.line().as_str()), (Class::Refused, "AnotherCluster"));
+    assert_eq!((refused.class, refused.code.line().as_str()), (FaultClass::Refused, "AnotherCluster"));
 }
 
 /// A way through streams that it opens itself, as SSH does.
@@ -502,7 +505,7 @@ async fn any_number_of_requests_goes_through_one_tunnel() {
             let begun = Instant::now();
             loop {
                 match stack.read(object).await {
-                    Err(fault) if fault.class == Class::Retry && begun.elapsed() < Duration::from_secs(20) => {}
+                    Err(fault) if fault.class == FaultClass::Retry && begun.elapsed() < Duration::from_secs(20) => {}
                     answer => return answer,
                 }
             }
@@ -521,7 +524,7 @@ async fn nothing_that_changes_is_sent_once_the_lease_is_lost() {
     stack.clusters.ask_first(Box::new(|| Err("it was taken away".to_owned())));
     assert_eq!(stack.read(&stack.namespace()).await, Ok(None), "reading does no harm");
     let refused = stack.put(&stack.namespace()).await.expect_err("nothing is sent");
-    assert_eq!((refused.class, refused.code.line().as_str()), (Class::Refused, "LeaseLost"));
+    assert_eq!((refused.class, refused.code.line().as_str()), (FaultClass::Refused, "LeaseLost"));
     assert_eq!(stack.plane.changes("lease"), Vec::<String>::new());
 }
 
@@ -555,7 +558,7 @@ async fn destroy(stack: &Stack) -> Result<(), Fault> {
     for object in &there {
         let begun = Instant::now();
         while let Err(fault) = stack.objects.delete(&stack.subject(object, &nothing, false)).await {
-            if fault.class != Class::Retry || begun.elapsed() > Duration::from_secs(60) {
+            if fault.class != FaultClass::Retry || begun.elapsed() > Duration::from_secs(60) {
                 return Err(fault);
             }
         }

@@ -8,18 +8,18 @@ mod holds;
 use std::sync::Arc;
 use std::time::Duration;
 
-use akidb_edge::provider::aws::{Access, Clients, eks_access};
+use akidb_edge::provider::aws::{AwsAccess, Clients, eks_access};
 use akidb_edge::provider::{ClusterAccess, Credentials, Login};
-use akidb_edge::resource::{Class, Fault};
+use akidb_edge::resource::{Fault, FaultClass};
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use testkit::cli::{Account, Output, finish};
+use testkit::cli::{CommandOutput, TestAccount, finish};
 use testkit::control_plane::ControlPlane;
 use testkit::eks::{Authenticator, EksEndpoint, get};
 use testkit::local_aws;
-use testkit::proxy::{Act, Proxy, Refusal, Which, wait};
+use testkit::proxy::{CallSelector, FaultProxy, ProxyAction, ServiceRefusal, wait};
 
 const CLUSTER: &str = "akidb-eu";
 const REGION: &str = "eu-central-1";
@@ -27,14 +27,14 @@ const PREFIX: &str = "k8s-aws-v1.";
 
 /// An account and a proxy in front of the local AWS.
 struct Aws {
-    account: Account,
-    proxy: Proxy,
+    account: TestAccount,
+    proxy: FaultProxy,
 }
 
 impl Aws {
     fn new() -> Self {
-        let proxy = Proxy::start(&local_aws::endpoint());
-        let account = Account::of(local_aws::account()).through(proxy.url());
+        let proxy = FaultProxy::start(&local_aws::endpoint());
+        let account = TestAccount::of(local_aws::account()).through(proxy.url());
         Self { account, proxy }
     }
 
@@ -44,20 +44,21 @@ impl Aws {
     }
 
     fn described(&self, answer: &Value) {
-        let is = |call: &testkit::proxy::Call| call.is("eks", "DescribeCluster");
-        self.proxy.on(is, Which::Each, Act::Answer(200, answer.to_string()));
+        let is = |call: &testkit::proxy::ProxyCall| call.is("eks", "DescribeCluster");
+        self.proxy.on(is, CallSelector::Each, ProxyAction::Answer(200, answer.to_string()));
     }
 
     fn refuse(&self, status: u16, code: &'static str, message: &'static str) {
-        let refusal = Refusal { operation: "DescribeCluster", ..Refusal::of("eks", status, code, message) };
-        self.proxy.refuse(refusal, Which::Each);
+        let refusal =
+            ServiceRefusal { operation: "DescribeCluster", ..ServiceRefusal::of("eks", status, code, message) };
+        self.proxy.refuse(refusal, CallSelector::Each);
     }
 
     fn access(&self, cluster: &str) -> Arc<dyn ClusterAccess> {
         let keys = aws_credential_types::Credentials::new(&self.account.number, "test", None, None, "test");
         let keys = aws_credential_types::provider::SharedCredentialsProvider::new(keys);
         let sdk = self.account.sdk.to_builder().endpoint_url(self.proxy.url()).credentials_provider(keys).build();
-        let clients = Clients::with_config(sdk, &Access::default());
+        let clients = Clients::with_config(sdk, &AwsAccess::default());
         eks_access(&clients, cluster, REGION)
     }
 
@@ -206,19 +207,19 @@ fn a_cluster_without_an_api_server_is_a_typed_fault() {
     let aws = Aws::new();
     // The local AWS has no such cluster.
     let missing = aws.fault("akidb-nowhere");
-    assert!(missing.class == Class::Missing && missing.code == "ResourceNotFoundException", "{missing}");
+    assert!(missing.class == FaultClass::Missing && missing.code == "ResourceNotFoundException", "{missing}");
     assert!(missing.message.contains("no EKS cluster akidb-nowhere in eu-central-1"), "{missing}");
     aws.described(&description("CREATING", "", ""));
     let creating = aws.fault(CLUSTER);
-    assert!(creating.class == Class::Unreachable && creating.code == "CREATING", "{creating}");
+    assert!(creating.class == FaultClass::Unreachable && creating.code == "CREATING", "{creating}");
     aws.proxy.reset();
     aws.described(&description("FAILED", "", ""));
-    assert_eq!(aws.fault(CLUSTER).class, Class::Refused);
+    assert_eq!(aws.fault(CLUSTER).class, FaultClass::Refused);
     aws.proxy.reset();
     let words = "User: arn:aws:iam::1:user/a is not authorized to perform: eks:DescribeCluster";
     aws.refuse(403, "AccessDeniedException", words);
     let denied = aws.fault(CLUSTER);
-    assert!(denied.class == Class::Denied && denied.code == "AccessDeniedException", "{denied}");
+    assert!(denied.class == FaultClass::Denied && denied.code == "AccessDeniedException", "{denied}");
     assert!(denied.message.contains("not authorized") && denied.next_step.is_some(), "{denied}");
 }
 
@@ -244,11 +245,11 @@ days:
 ";
 
 /// The binary with the plan; `AWS_ENDPOINT_URL_EKS` and `AWS_ENDPOINT_URL_STS` lead to the proxy, everything else nowhere.
-fn run(world: &World, words: &str) -> Output {
+fn run(world: &World, words: &str) -> CommandOutput {
     run_plan(world, PLAN, words)
 }
 
-fn run_plan(world: &World, plan: &str, words: &str) -> Output {
+fn run_plan(world: &World, plan: &str, words: &str) -> CommandOutput {
     std::fs::write(world.aws.account.path("plan.yaml"), plan).expect("a file");
     let mut command = world.aws.account.command(&format!("{words} --plan plan.yaml"));
     command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9");

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use testkit::cli::{Output, bare, finish};
+use testkit::cli::{CommandOutput, bare, finish};
 use testkit::lab::Lab;
 
 /// A plan, the inventory, and nothing to fetch.
@@ -123,7 +123,7 @@ fn power_by_name_by_load_and_back() {
 }
 
 /// A verb that knows nothing of devices.
-fn of_the_cloud(lab: &Lab, words: &str) -> Output {
+fn of_the_cloud(lab: &Lab, words: &str) -> CommandOutput {
     let state = format!("file:{}", lab.path("state").display());
     finish(bare().args(words.split_whitespace()).args(["--state", &state]))
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use testkit::cli::{Output, finish};
+use testkit::cli::{CommandOutput, finish};
 use testkit::control_plane::ControlPlane;
 use testkit::lab::Lab;
 use testkit::local_aws;
@@ -72,7 +72,7 @@ fn one_graph_over_an_account_devices_and_two_clusters() {
     fs::write(lab.path("objects.yaml"), OBJECTS).expect("objects");
     lab.artifacts(&[]);
     let command = |words: &str| in_worlds(lab.command(words), &account, &plane);
-    let run = |words: &str| -> Output { finish(&mut command(words)) };
+    let run = |words: &str| -> CommandOutput { finish(&mut command(words)) };
     let deploy = "deploy --devices --plan whole.yaml --inventory hosts.yaml --artifacts artifacts --yes";
 
     // Killed while the server of the devices' cluster is installed, the same command goes on.

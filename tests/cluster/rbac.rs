@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
-use testkit::cli::{Account, Output, finish};
+use testkit::cli::{CommandOutput, TestAccount, finish};
 use testkit::control_plane::ControlPlane;
 use testkit::local_aws;
 
@@ -28,7 +28,7 @@ fn documented() -> String {
 /// A service account with the documented role, and the binary as it.
 struct Deployer {
     plane: Arc<ControlPlane>,
-    account: Account,
+    account: TestAccount,
     /// What the kubeconfig has: the token of the service account.
     token: String,
 }
@@ -37,7 +37,7 @@ impl Deployer {
     /// None without a control plane. `without` is a line of the documented rules that is left out.
     fn new(without: &str) -> Option<Self> {
         let plane = ControlPlane::shared()?;
-        let account = Account::of(local_aws::account());
+        let account = TestAccount::of(local_aws::account());
         plane.person_applies(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}));
         let objects = documented();
         let kept: Vec<&str> = objects.lines().filter(|line| without.is_empty() || !line.contains(without)).collect();
@@ -59,7 +59,7 @@ impl Deployer {
         Some(Self { plane, account, token })
     }
 
-    fn run(&self, words: &str, color: &str) -> Output {
+    fn run(&self, words: &str, color: &str) -> CommandOutput {
         std::fs::write(self.account.path("plan.yaml"), plan(color)).expect("a file");
         let mut command = self.account.command(&format!("{words} --plan plan.yaml"));
         let output = finish(command.env("KUBECONFIG", self.account.path("kubeconfig")));

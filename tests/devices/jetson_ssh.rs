@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use testkit::cli::{Output, bare, finish};
+use testkit::cli::{CommandOutput, bare, finish};
 use testkit::lab::Lab;
 use testkit::local_aws;
 
@@ -50,7 +50,7 @@ fn write_plan(lab: &Lab, more: &str) {
     fs::write(lab.path("ten.yaml"), TEN.replace("JETPACK\n          ", more)).expect("a plan");
 }
 
-fn provision(lab: &Lab, more: &str) -> Output {
+fn provision(lab: &Lab, more: &str) -> CommandOutput {
     lab.run(&format!("jetson provision --plan ten.yaml --inventory hosts.yaml --yes {more}"))
 }
 
@@ -191,7 +191,7 @@ fn somebody_in_the_middle_gets_nothing() {
 }
 
 /// The binary against the laboratory without the password for sudo.
-fn without_password(lab: &Lab, words: &str) -> Output {
+fn without_password(lab: &Lab, words: &str) -> CommandOutput {
     let with = lab.command(words);
     let words: Vec<_> = with.get_args().map(ToOwned::to_owned).collect();
     let at = words.iter().position(|word| word == "--sudo-password-fd").expect("it is said");
@@ -447,7 +447,7 @@ days:
 "#;
 
 /// What the binary is told of the local AWS.
-fn in_account(mut command: Command, account: &str) -> Output {
+fn in_account(mut command: Command, account: &str) -> CommandOutput {
     command.env("AWS_ENDPOINT_URL", local_aws::endpoint()).env("AWS_REGION", "us-east-1");
     command.env("AWS_ACCESS_KEY_ID", account).env("AWS_SECRET_ACCESS_KEY", "test");
     finish(&mut command)

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use testkit::cli::{self, Account};
+use testkit::cli::{self, TestAccount};
 use testkit::local_aws;
 use testkit::proxy::wait;
 use testkit::serve::{Server, fixtures, onnxruntime};
@@ -126,13 +126,13 @@ fn two_hundred_versions_under_load_and_no_request_fails() {
 }
 
 struct Bucket {
-    account: Account,
+    account: TestAccount,
     store: tempfile::TempDir,
 }
 
 impl Bucket {
     fn new() -> Self {
-        let bucket = Self { account: Account::of(local_aws::account()), store: tempfile::tempdir().unwrap() };
+        let bucket = Self { account: TestAccount::of(local_aws::account()), store: tempfile::tempdir().unwrap() };
         wait(bucket.account.s3().create_bucket().bucket(bucket.name()).send()).unwrap();
         bucket
     }
@@ -224,7 +224,7 @@ fn a_bucket_brings_versions_and_a_bad_one_never_replaces_a_good_one() {
 #[test]
 fn what_deploy_puts_into_a_bucket_is_served_version_by_version() {
     let _turn = crate::turn();
-    let account = Account::of(local_aws::account());
+    let account = TestAccount::of(local_aws::account());
     let (name, store) = (format!("deployed-{}", account.number), tempfile::tempdir().unwrap());
     let paths: Vec<String> =
         files("tiny").into_iter().map(|(path, _)| path).filter(|path| path != "expected.json").collect();

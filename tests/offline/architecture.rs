@@ -74,7 +74,11 @@ const TABLE: &[Room] = &[
 /// What one file may do besides, and why.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("execute/schedule.rs", "change", "the order of a run is pure and is made where the difference is made"),
-    ("execute/waits.rs", "change", "what is waited for is the order that is made where the difference is made"),
+    (
+        "execute/dependency_tracker.rs",
+        "change",
+        "what is waited for is the order that is made where the difference is made",
+    ),
     ("execute/step/remove.rs", "change", "what leans on what is pure and is told where the order is made"),
     ("execute/step/mod.rs", "change", "a step is a node of the order that is made where the difference is made"),
     (
@@ -87,11 +91,11 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("provider/aws/model_bucket.rs", "delivery", "the bucket that models are published to, by the trait of delivery"),
     ("provider/aws/journal.rs", "ledger", "the calls that a journal in a bucket is made of"),
     ("provider/device/k3s_access.rs", "plan", "k3s's kubeconfig is YAML, and the reader of plans is the one there is"),
-    ("report/story.rs", "template", "a page is a template"),
+    ("report/plan_report.rs", "template", "a page is a template"),
     ("report/terminal.rs", "indicatif", "the one place that draws progress"),
-    ("report/voice.rs", "cli", "the voice is chosen by the global flags"),
-    ("report/voice.rs", "interrupts", "a question is given up at a signal"),
-    ("report/voice.rs", "session", "and by what the streams are"),
+    ("report/printer.rs", "cli", "the voice is chosen by the global flags"),
+    ("report/printer.rs", "interrupts", "a question is given up at a signal"),
+    ("report/printer.rs", "session", "and by what the streams are"),
     ("serve/admission/keys.rs", "resource", "a count in words is made in one place"),
     ("serve/model_sync/origin.rs", "provider", "a bucket of models is read by the one crate that knows the SDK"),
     ("serve/shown.rs", "resource", "what is shown is written out by the one rule of untrusted text"),
@@ -106,21 +110,21 @@ const PROVEN: &[(&str, &str, &str)] = &[
 
 /// The ways around the rule that only literals and written-out values are printed: who takes one, and why.
 const PRINTED_OTHERWISE: &[(&str, &str, &str)] = &[
-    ("commands/completions.rs", "Shown::document(", "a script that clap makes of literals of this program"),
-    ("commands/jetson/kubeconfig/mod.rs", "Shown::document(", "a kubeconfig: each value in it is JSON"),
+    ("commands/completions.rs", "SafeText::document(", "a script that clap makes of literals of this program"),
+    ("commands/jetson/kubeconfig/mod.rs", "SafeText::document(", "a kubeconfig: each value in it is JSON"),
     (
         "commands/jetson/sudoers.rs",
-        "Shown::document(",
+        "SafeText::document(",
         "a sudoers file: literals, and names of accounts that the plan checked",
     ),
-    ("commands/report.rs", "Shown::document(", "a report: each value in it was escaped for Markdown or HTML"),
-    ("commands/serve.rs", "Shown::document(", "the description of REST, which is a part of the program"),
-    ("commands/state/export.rs", "Shown::document(", "HCL: each value in it was quoted"),
+    ("commands/report.rs", "SafeText::document(", "a report: each value in it was escaped for Markdown or HTML"),
+    ("commands/serve.rs", "SafeText::document(", "the description of REST, which is a part of the program"),
+    ("commands/state/export.rs", "SafeText::document(", "HCL: each value in it was quoted"),
     ("commands/state/pull.rs", "report::put_exactly(", "a journal keeps its bytes, or its checksums do not hold"),
-    ("commands/usage.rs", "Shown::laid_out(", "clap's own words in its styles: arguments in them were written out"),
-    ("report/outcome.rs", "Shown::laid_out(", "tables: each cell was written out"),
-    ("report/output.rs", "Shown::document(", "a journal that is shown on a terminal"),
-    ("report/output.rs", "Shown::laid_out(", "the styles of this program around a text that was written out"),
+    ("commands/usage.rs", "SafeText::laid_out(", "clap's own words in its styles: arguments in them were written out"),
+    ("report/outcome.rs", "SafeText::laid_out(", "tables: each cell was written out"),
+    ("report/output.rs", "SafeText::document(", "a journal that is shown on a terminal"),
+    ("report/output.rs", "SafeText::laid_out(", "the styles of this program around a text that was written out"),
 ];
 
 /// The files that write to the streams of the process, and why.
@@ -131,18 +135,18 @@ const WRITERS: &[(&str, &str)] = &[
 ];
 
 /// Joins of a path and something else than a literal, and why it cannot lead elsewhere. What a manifest, a hub, a bucket, a model
-/// or a replica names is a `files::Below`, which cannot be joined; one part of a path passes `Untrusted::file_name`.
+/// or a replica names is a `files::RelativePath`, which cannot be joined; one part of a path passes `Untrusted::file_name`.
 const JOINED: &[(&str, &str, &str)] = &[
-    ("commands/kept.rs", "join(sha256)", "the hash of bytes that this program has"),
+    ("commands/retained.rs", "join(sha256)", "the hash of bytes that this program has"),
     ("commands/report.rs", "join(name)", "one of three literals"),
     ("commands/state/export.rs", "join(name)", "Untrusted::file_name gave it"),
     ("commands/models/hub.rs", "join(below)", "HF_HOME and the like, of the operator's environment"),
     (
-        "commands/walk/journal.rs",
+        "commands/workflow/journal.rs",
         "join(rest.trim_start_matches('/'))",
         "--state of the operator, below the home directory",
     ),
-    ("commands/walk/journal.rs", "join(stack)", "a name of a stack, which a plan or stack_name checked"),
+    ("commands/workflow/journal.rs", "join(stack)", "a name of a stack, which a plan or stack_name checked"),
     ("delivery/folder_store.rs", "join(below)", "a name that the folder itself has"),
     (
         "delivery/stage.rs",
@@ -162,7 +166,7 @@ const JOINED: &[(&str, &str, &str)] = &[
     ("edge/package.rs", "join(&folder.path)", "a folder of package-files.json, a part of the program"),
     ("edge/package.rs", "join(&name)", "a file of package-files.json, or one that a folder of it has"),
     ("edge/package.rs", "join(name)", "one of four literals"),
-    ("files/below.rs", "join(&self.0)", "the one way from a checked path to a place"),
+    ("files/relative_path.rs", "join(&self.0)", "the one way from a checked path to a place"),
     ("inference/engine/cached.rs", "join(&key)", "not a path: a wait for an entry of the cache"),
     ("inference/engine/cached.rs", "join(cache,", "not a path: texts that are computed together"),
     ("inference/folder/graph.rs", "join(name)", "one of the known names of graphs"),
@@ -181,12 +185,12 @@ const JOINED: &[(&str, &str, &str)] = &[
     ("ledger/sweep.rs", "join(format!(\"{GOING}{name}\"))", "a name that the folder itself has, behind a prefix"),
     ("ledger/sweep.rs", "join(name)", "a name that the folder itself has"),
     ("models/hub/fetch.rs", "join(ask.remote.expected.hex())", "hexadecimal digits, checked when the listing is read"),
-    ("models/inside.rs", "join(path)", "it is resolved, and has to be within the folder then"),
+    ("models/containment.rs", "join(path)", "it is resolved, and has to be within the folder then"),
     ("models/list.rs", "join(file)", "a name that the folder itself has"),
     ("models/list.rs", "join(name.as_str())", "a ModelName"),
     ("models/lock.rs", "join(format!(\"{name}.lock\"))", "a ModelName"),
-    ("models/place.rs", "join(left)", "one of three literals"),
-    ("models/place.rs", "join(name.as_str())", "a ModelName"),
+    ("models/install.rs", "join(left)", "one of three literals"),
+    ("models/install.rs", "join(name.as_str())", "a ModelName"),
     ("models/remove.rs", "join(file)", "a name that the folder itself has"),
     ("models/remove.rs", "join(name.as_str())", "a ModelName"),
     ("models/store.rs", "join(name.as_str())", "a ModelName"),
@@ -196,9 +200,9 @@ const JOINED: &[(&str, &str, &str)] = &[
     ("provider/aws/account/profiles.rs", "join(below)", "a path of the operator's own profile"),
     ("provider/aws/credentials/cache.rs", "join(format!(\"{}.json\", hex::encode(", "a hash"),
     ("provider/aws/credentials/cache.rs", "join(format!(\"{}.json\", key(role)", "a hash"),
-    ("provider/aws/credentials/means.rs", "join(below)", "a literal of its two callers"),
-    ("resource/printed.rs", "join(between)", "not a path: texts"),
-    ("serve/catalogue.rs", "join(file)", "one of two literals"),
+    ("provider/aws/credentials/context.rs", "join(below)", "a literal of its two callers"),
+    ("resource/safe_text.rs", "join(between)", "not a path: texts"),
+    ("serve/catalog.rs", "join(file)", "one of two literals"),
     ("serve/config/check.rs", "join(&config.model)", "a setting of the operator"),
     ("serve/health/checks.rs", "join(node)", "one of three literals"),
     ("serve/metrics/gpu.rs", "join(file)", "one of three literals"),
@@ -216,7 +220,7 @@ const MANY_KINDS: &[(&str, &str)] = &[
     ("desired/cdn.rs", "a step of the plan asks for a distribution with everything around it"),
     ("desired/routing.rs", "a step of the plan asks for a zone with everything in it"),
     (
-        "export/words.rs",
+        "export/names.rs",
         "the one table of how each kind is said in Terraform and CloudFormation, which only this room knows",
     ),
     ("provider/aws/mod.rs", "the one table of the providers of AWS"),
@@ -692,10 +696,10 @@ fn nothing_is_decided_by_the_words_of_an_error() {
 /// What is printed has the type `Shown`. These functions make one of a text without a look at its parts.
 #[test]
 fn few_files_print_what_the_type_does_not_write_out() {
-    let ways = ["Shown::of(", "Shown::document(", "Shown::laid_out(", "report::put_exactly("];
+    let ways = ["SafeText::of(", "SafeText::document(", "SafeText::laid_out(", "report::put_exactly("];
     let mut wrong = Vec::new();
     let mut needed = BTreeSet::new();
-    for source in sources().iter().filter(|source| source.path != "resource/printed.rs") {
+    for source in sources().iter().filter(|source| source.path != "resource/safe_text.rs") {
         for way in ways.iter().filter(|way| source.text.contains(**way)) {
             match PRINTED_OTHERWISE.iter().position(|(path, what, _)| *path == source.path && what == way) {
                 Some(at) => drop(needed.insert(at)),
@@ -730,7 +734,7 @@ fn what_is_joined_to_a_path_was_looked_at() {
             }
         }
     }
-    assert!(wrong.is_empty(), "use files::Below or Untrusted::file_name, or say why not:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "use files::RelativePath or Untrusted::file_name, or say why not:\n{}", wrong.join("\n"));
     let idle = JOINED.iter().enumerate().filter(|(at, _)| !needed.contains(at)).map(|(_, entry)| entry);
     assert_eq!(idle.collect::<Vec<_>>(), Vec::<&(&str, &str, &str)>::new(), "entries that are not needed any more");
 }

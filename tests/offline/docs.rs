@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use akidb_edge::cli::{self, Cli};
-use akidb_edge::serve::config::setting::{Kind, SETTINGS};
+use akidb_edge::serve::config::setting::{SETTINGS, SettingKind};
 use clap::error::ErrorKind;
 use clap::{Command, CommandFactory};
 use testkit::cli::{bare, finish};
@@ -271,8 +271,8 @@ fn the_table_of_settings_has_each_setting_of_the_server() {
     assert_eq!(rows.len(), SETTINGS.len(), "docs/reference/settings.md: its rows are not those of SETTINGS");
     for (setting, row) in SETTINGS.iter().zip(rows) {
         let value = match setting.kind {
-            Kind::One(word) | Kind::Many(word) => format!("`{word}`"),
-            Kind::Switch => "yes or no".to_owned(),
+            SettingKind::One(word) | SettingKind::Many(word) => format!("`{word}`"),
+            SettingKind::Switch => "yes or no".to_owned(),
         };
         let default = if setting.default.is_empty() { String::new() } else { format!("`{}`", setting.default) };
         let cells: Vec<&str> = row.split(" | ").take(4).map(|cell| cell.trim_matches(['|', ' '])).collect();

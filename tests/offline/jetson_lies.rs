@@ -7,7 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use testkit::cli::{Output, bare, finish};
+use testkit::cli::{CommandOutput, bare, finish};
 
 /// Plays ssh, its login and the loop behind it. ANSWER and GREETING are shell lines; so is the file `tunnel`, for `ssh -W`.
 const SSH: &str = r#"#!/bin/sh
@@ -78,7 +78,7 @@ impl Liar {
     }
 
     /// Runs the binary to its end.
-    pub fn run(&self, words: &str) -> Output {
+    pub fn run(&self, words: &str) -> CommandOutput {
         finish(&mut self.command(words))
     }
 
@@ -533,8 +533,8 @@ fn what_the_cloud_has_not_made_is_named_before_anything_is_done() {
 /// A file that names a bucket which is gone does not stop the rest of a rollback: it is left as it is.
 #[test]
 fn a_rollback_goes_on_without_what_names_a_bucket_that_is_gone() {
-    use akidb_edge::ledger::{Fact, FileStore, Lease, Ledger, Subject};
-    use akidb_edge::resource::{Action, Attributes, Ending, Kind, Level, references};
+    use akidb_edge::ledger::{Fact, FileStore, Lease, Ledger, ResourceSnapshot};
+    use akidb_edge::resource::{Action, Attributes, Kind, Level, RunStatus, references};
     let liar = Liar::new("");
     liar.plan(NAMES_A_BUCKET);
     let began = |revision: u64| Fact::RunBegan {
@@ -547,10 +547,10 @@ fn a_rollback_goes_on_without_what_names_a_bucket_that_is_gone() {
         requested: Default::default(),
         fallback: None,
         purpose: None,
-        worlds: Vec::new(),
+        platforms: Vec::new(),
     };
     let made = |address: &str, kind: Kind, spec: serde_json::Value| {
-        let subject = Subject {
+        let subject = ResourceSnapshot {
             address: address.parse().expect("an address"),
             kind,
             generation: 0,
@@ -574,11 +574,11 @@ fn a_rollback_goes_on_without_what_names_a_bucket_that_is_gone() {
         made("jetson.host.one", Kind::Host, serde_json::json!({"name": "one", "address": "192.0.2.1"})),
         made("jetson.file.one-opt-x", Kind::File, file("/opt/x", "bucket=${models.bucket.data#name}")),
         made("jetson.file.one-opt-y", Kind::File, file("/opt/y", "plain")),
-        Fact::RunEnded { ending: Ending::Done, changes: 3 },
+        Fact::RunEnded { ending: RunStatus::Done, changes: 3 },
         began(2),
         removed("jetson.file.one-opt-x"),
         removed("jetson.file.one-opt-y"),
-        Fact::RunEnded { ending: Ending::Done, changes: 2 },
+        Fact::RunEnded { ending: RunStatus::Done, changes: 2 },
     ];
     testkit::proxy::wait(async {
         let store = std::sync::Arc::new(FileStore::new(&liar.path("state"), "lie-devices", "here"));

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use testkit::cli;
-use testkit::hub::Hub;
+use testkit::hub::TestHub;
 use testkit::model_user::User;
 
 /// A model's folder that nobody manages.
-fn folder(parent: &Path, name: &str, hub: &Hub) -> PathBuf {
+fn folder(parent: &Path, name: &str, hub: &TestHub) -> PathBuf {
     let folder = parent.join(name);
     let files = ["config.json", "tokenizer.json", "sentence_bert_config.json", "modules.json", "1_Pooling/config.json"];
     for path in files.into_iter().chain(["onnx/model.onnx"]) {

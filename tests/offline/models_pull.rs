@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use testkit::cli::{self, finish};
-use testkit::hub::{Once, Request};
+use testkit::hub::{HubRequest, Once};
 use testkit::model_user::{User, of};
 
 const GRAPH: &str = "onnx/model.onnx";
@@ -90,7 +90,7 @@ fn a_redirect_does_not_carry_the_token() {
         "{there:#?}"
     );
     let token =
-        |request: &&Request| request.headers.get("authorization").is_some_and(|value| value == "Bearer hf_secret");
+        |request: &&HubRequest| request.headers.get("authorization").is_some_and(|value| value == "Bearer hf_secret");
     assert!(here.len() == 8 && here.iter().all(token), "{here:#?}");
 }
 

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
 use akidb_edge::change::{compare, differing};
-use akidb_edge::provider::aws::{Access, Clients, providers};
-use akidb_edge::provider::{Gone, Provider, Settled, Subject};
-use akidb_edge::resource::{ADDRESS_TAG, Address, Artefacts, Attributes, Class, Kind, Level, Owner, STACK_TAG, token};
+use akidb_edge::provider::aws::{AwsAccess, Clients, providers};
+use akidb_edge::provider::{DeleteOutcome, Progress, Provider, ResourceContext};
+use akidb_edge::resource::{
+    ADDRESS_TAG, Address, Artifacts, Attributes, FaultClass, Kind, Level, Owner, STACK_TAG, token,
+};
 use aws_config::BehaviorVersion;
 use serde_json::{Value, json};
 
@@ -59,9 +61,9 @@ async fn provider(kind: Kind, replies: Vec<Reply>) -> (Arc<dyn Provider>, Receiv
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .load()
         .await;
-    let access = Access { region: None, endpoint: Some(url), route53_per_second: None };
+    let access = AwsAccess { region: None, endpoint: Some(url), route53_per_second: None };
     let clients = Arc::new(Clients::with_config(sdk, &access));
-    let provider = providers(&clients, &Arc::new(Artefacts::default())).of(kind).expect("a provider").clone();
+    let provider = providers(&clients, &Arc::new(Artifacts::default())).of(kind).expect("a provider").clone();
     (provider, told)
 }
 
@@ -120,7 +122,7 @@ macro_rules! subject {
     ($name:ident, $spec:expr, $id:expr, $attributes:expr) => {
         let (address, spec, attributes) = (address(), $spec, Attributes::from($attributes));
         let token = token("prod", &address, 0);
-        let $name = Subject {
+        let $name = ResourceContext {
             stack: "prod",
             address: &address,
             token: &token,
@@ -152,11 +154,11 @@ async fn a_distribution_is_switched_off_first_and_deleted_by_a_later_call() {
     .await;
     for calls in [2, 1] {
         let gone = provider.delete(&subject).await.expect("delete");
-        assert!(matches!(gone, Gone::Deferred(_)), "{gone:?}");
+        assert!(matches!(gone, DeleteOutcome::Deferred(_)), "{gone:?}");
         assert_eq!(told.try_iter().count(), calls);
     }
-    assert_eq!(provider.delete(&subject).await.expect("delete"), Gone::Gone);
-    assert_eq!(provider.delete(&subject).await.expect("delete"), Gone::Gone);
+    assert_eq!(provider.delete(&subject).await.expect("delete"), DeleteOutcome::Deleted);
+    assert_eq!(provider.delete(&subject).await.expect("delete"), DeleteOutcome::Deleted);
 }
 
 #[tokio::test]
@@ -164,10 +166,10 @@ async fn a_distribution_that_is_rolled_out_is_usable_but_not_propagated() {
     subject!(subject, spec(), Some("E1"), []);
     let replies = vec![(ONE, 200, distribution("InProgress", true, "x"))];
     let (provider, told) = provider(Kind::Distribution, replies).await;
-    assert!(matches!(provider.settled(&subject, Level::Usable).await, Ok(Settled::Ready(_))));
+    assert!(matches!(provider.settled(&subject, Level::Usable).await, Ok(Progress::Ready(_))));
     assert_eq!(told.try_iter().count(), 0);
     assert!(
-        matches!(provider.settled(&subject, Level::Propagated).await, Ok(Settled::NotYet(word, _)) if word == "InProgress")
+        matches!(provider.settled(&subject, Level::Propagated).await, Ok(Progress::NotYet(word, _)) if word == "InProgress")
     );
 }
 
@@ -191,7 +193,7 @@ async fn an_alias_that_is_taken_by_another_is_refused_with_a_next_step() {
     let replies = vec![(CREATE, 409, refusal("CNAMEAlreadyExists")), (LIST, 200, list(&[]))];
     let (provider, _told) = provider(Kind::Distribution, replies).await;
     let fault = provider.create(&subject).await.expect_err("taken");
-    assert_eq!(fault.class, Class::Exists);
+    assert_eq!(fault.class, FaultClass::Exists);
     assert!(fault.next_step.is_some_and(|step| step.contains("--adopt cdn.distribution.one")));
 }
 
@@ -230,7 +232,7 @@ async fn a_policy_in_use_is_left_for_later() {
         ("DELETE /2020-05-31/origin-request-policy/P1", 409, refusal("OriginRequestPolicyInUse")),
     ];
     let (provider, _told) = provider(Kind::OriginRequestPolicy, replies).await;
-    assert_eq!(provider.delete(&subject).await.expect("delete"), Gone::Deferred("because".into()));
+    assert_eq!(provider.delete(&subject).await.expect("delete"), DeleteOutcome::Deferred("because".into()));
 }
 
 /// A distribution as CloudFront answers it: every default filled in, lists in an order of its own.
@@ -292,7 +294,7 @@ fn tags_of(stack: &str, address: &str) -> String {
 async fn a_move_writes_the_mark_and_nothing_else() {
     subject!(subject, spec(), Some("E1"), [("arn".to_owned(), json!("arn:E1"))]);
     let former = Address::new("cdn", Kind::Distribution, "old");
-    let subject = Subject { former: Some(&former), before: Some(subject.spec), ..subject };
+    let subject = ResourceContext { former: Some(&former), before: Some(subject.spec), ..subject };
     let answer = distribution("Deployed", true, "x").replace(
         "<DefaultCacheBehavior>",
         "<Origins><Quantity>1</Quantity><Items><Origin><Id>o</Id><DomainName>o.example.com</DomainName>\
@@ -319,7 +321,7 @@ async fn a_move_writes_the_mark_and_nothing_else() {
 async fn what_a_lost_call_made_under_a_former_address_is_taken_up() {
     subject!(subject, spec(), None, []);
     let former = Address::new("cdn", Kind::Distribution, "old");
-    let subject = Subject { former: Some(&former), ..subject };
+    let subject = ResourceContext { former: Some(&former), ..subject };
     let replies = vec![
         (LIST, 200, list(&["E1"])),
         (ONE, 200, distribution("InProgress", true, "made for the former address")),

@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::path::Path;
 
-use testkit::cli::{Output, bare, finish, write_model};
+use testkit::cli::{CommandOutput, bare, finish, write_model};
 
 /// `validate plan` of one step, in a folder.
-fn validate(folder: &Path, kind: &str, with: &str) -> Output {
+fn validate(folder: &Path, kind: &str, with: &str) -> CommandOutput {
     let head =
         "version: 1\nstack: small\nmetadata: {name: small, title: Small}\ndays:\n- day: 1\n  title: d\n  steps:\n";
     let plan = format!("{head}  - {{id: one, title: one, kind: {kind}, with: {with}}}\n");
@@ -120,8 +120,8 @@ fn small_plans_that_aws_refuses() {
     let bucket = |more: &str| ("models", format!("{{buckets: {{b: {{name: demo-b, region: us-east-1{more}}}}}}}"));
     let origin = "{o: {domain: origin.example.org, custom: {http_port: 80, https_port: 443, protocol: https-only}}}";
     let cdn = |origins: &str, more: &str| {
-        let behaviour = "default_behaviour: {target: o, cache_policy: CachingOptimized, origin_request_policy: AllViewerExceptHostHeader}";
-        let rest = format!("price_class: PriceClass_100, origins: {origins}, {behaviour}{more}");
+        let behavior = "default_behaviour: {target: o, cache_policy: CachingOptimized, origin_request_policy: AllViewerExceptHostHeader}";
+        let rest = format!("price_class: PriceClass_100, origins: {origins}, {behavior}{more}");
         ("cdn", format!("{{prefix: demo, comment: x, {rest}}}"))
     };
     let many: Vec<String> = (0..101)

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use akidb_edge::serve::metrics::names::{self, Kind, Name};
+use akidb_edge::serve::metrics::names::{self, MetricKind, MetricName};
 use saphyr::{LoadableYamlNode, Yaml};
 use serde_json::{Value, json};
 use testkit::serve::{Server, tiny};
@@ -242,9 +242,9 @@ fn wrong_expressions_are_found() {
 }
 
 /// The series of a metric.
-fn series(name: &Name) -> Vec<String> {
+fn series(name: &MetricName) -> Vec<String> {
     match name.kind {
-        Kind::Histogram => ["_bucket", "_sum", "_count"].map(|end| format!("{}{end}", name.name)).to_vec(),
+        MetricKind::Histogram => ["_bucket", "_sum", "_count"].map(|end| format!("{}{end}", name.name)).to_vec(),
         _ => vec![name.name.to_owned()],
     }
 }

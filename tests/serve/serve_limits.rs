@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use testkit::serve::{Answer, Server, tiny};
+use testkit::serve::{HttpAnswer, Server, tiny};
 
 fn connect(server: &Server) -> TcpStream {
     let stream = TcpStream::connect(server.address()).unwrap();
@@ -30,7 +30,7 @@ fn admitted(stream: &mut TcpStream, header: &str) {
     assert!(one_answer(stream).unwrap().starts_with("HTTP/1.1 100"));
 }
 
-fn embed(server: &Server, body: &[u8]) -> Answer {
+fn embed(server: &Server, body: &[u8]) -> HttpAnswer {
     server.request("POST", "/api/v1/embed", &[("content-type", "application/json")], body)
 }
 

@@ -6,13 +6,13 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use testkit::serve::{Answer, Server, fixtures, tiny};
+use testkit::serve::{HttpAnswer, Server, fixtures, tiny};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
 /// Status, code and message of a refusal.
 #[track_caller]
-fn refused(answer: &Answer) -> (u16, String) {
+fn refused(answer: &HttpAnswer) -> (u16, String) {
     let body = answer.json();
     assert!(!body["request_id"].as_str().unwrap().is_empty(), "{body}");
     assert_eq!(body["request_id"].as_str(), answer.header("x-request-id"));

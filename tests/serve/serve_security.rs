@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use testkit::cli::{bare, finish};
-use testkit::serve::{Answer, Server, tiny};
+use testkit::serve::{HttpAnswer, Server, tiny};
 
 /// A new key, and its line.
 fn new_key(name: &str) -> (String, String) {
@@ -16,7 +16,7 @@ fn new_key(name: &str) -> (String, String) {
     (key.to_owned(), line.to_owned())
 }
 
-fn models(server: &Server, key: &str) -> Answer {
+fn models(server: &Server, key: &str) -> HttpAnswer {
     server.request("GET", "/models", &[("authorization", &format!("Bearer {key}"))], b"")
 }
 

@@ -70,7 +70,7 @@ fn traced(collector: &Collector, share: &str) -> Server {
     Server::start(tiny().args(["--otlp", &collector.url, "--trace-sample", share, "--region", "eu-central-1"]))
 }
 
-fn embed(server: &Server, headers: &[(&str, &str)]) -> testkit::serve::Answer {
+fn embed(server: &Server, headers: &[(&str, &str)]) -> testkit::serve::HttpAnswer {
     server.request("POST", "/api/v1/embed", headers, json!({"inputs": ["one", "two words"]}).to_string().as_bytes())
 }
 

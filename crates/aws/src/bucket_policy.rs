@@ -10,15 +10,15 @@ use super::bucket::home;
 use super::fault::{optional, taken};
 use super::statements::{is_among, is_same, merged, spell, statements};
 use super::{Clients, fault_of};
-use crate::permissions::{Grant, on};
-use crate::provider::{Gone, Made, Provider, Subject};
+use crate::permissions::{Grant, context};
+use crate::provider::{Applied, DeleteOutcome, Provider, ResourceContext};
 use crate::resource::bucket_policy::BucketPolicySpec;
-use crate::resource::{Attributes, Extra, Fault, FieldChange, Found, Owner, comment};
+use crate::resource::{Attributes, Fault, FieldChange, ObservedResource, Owner, UnmanagedField, comment};
 
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[Grant {
     sid: "BucketPolicies",
-    on: on::bucket_of,
+    on: context::bucket_of,
     actions: &["s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"],
 }];
 
@@ -36,7 +36,7 @@ impl BucketPolicies {
 
 #[async_trait]
 impl Provider for BucketPolicies {
-    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+    async fn read(&self, subject: &ResourceContext<'_>) -> Result<Option<ObservedResource>, Fault> {
         let wanted: BucketPolicySpec = subject.typed()?;
         let region = home(subject, "bucket", wanted.region.clone());
         let Some(held) = self.held(&BucketPolicySpec { region, ..wanted.clone() }).await? else { return Ok(None) };
@@ -46,14 +46,14 @@ impl Provider for BucketPolicies {
         found(subject, &wanted, held).map(Some)
     }
 
-    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
+    async fn create(&self, subject: &ResourceContext<'_>) -> Result<Applied, Fault> {
         let spec: BucketPolicySpec = subject.typed()?;
         // S3 replaces a policy without a word, so it is looked at first: statements of others stay beside ours.
         let held = self.held(&spec).await?;
         let occupied = held.as_ref().filter(|held| !has_room(&spec, held));
         if let Some(Owner::Foreign(whose)) = occupied.map(|held| owner(subject, held)) {
             let moved = subject.former.is_some_and(|address| {
-                held.as_ref().is_some_and(|held| owner(&Subject { address, ..*subject }, held) == Owner::Ours)
+                held.as_ref().is_some_and(|held| owner(&ResourceContext { address, ..*subject }, held) == Owner::Ours)
             });
             if !moved {
                 let what = format!("a policy of bucket {}", spec.bucket);
@@ -63,28 +63,33 @@ impl Provider for BucketPolicies {
         self.put(subject, spec, held).await
     }
 
-    async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
+    async fn update(
+        &self,
+        subject: &ResourceContext<'_>,
+        found: &ObservedResource,
+        fields: &[FieldChange],
+    ) -> Result<Applied, Fault> {
         if fields.is_empty() && found.owner == Owner::Ours {
-            return Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() });
+            return Ok(Applied { id: found.id.clone(), attributes: found.attributes.clone() });
         }
         let spec: BucketPolicySpec = subject.typed()?;
         let held = self.held(&spec).await?;
         self.put(subject, spec, held).await
     }
 
-    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
+    async fn delete(&self, subject: &ResourceContext<'_>) -> Result<DeleteOutcome, Fault> {
         let spec: BucketPolicySpec = subject.typed()?;
-        let Some(mut held) = self.held(&spec).await? else { return Ok(Gone::Gone) };
+        let Some(mut held) = self.held(&spec).await? else { return Ok(DeleteOutcome::Deleted) };
         let ours = known(&spec, None);
         let others: Vec<Value> = statements(&held).into_iter().filter(|one| !is_among(&ours, one)).collect();
         if others.is_empty() {
             let answer = self.clients.s3(&spec.region)?.delete_bucket_policy().bucket(&spec.bucket).send().await;
             optional(answer.map_err(|bad| fault_of("s3", "DeleteBucketPolicy", bad)))?;
-            return Ok(Gone::Gone);
+            return Ok(DeleteOutcome::Deleted);
         }
         let marked = owner(subject, &held) == Owner::Ours;
         if others.len() == statements(&held).len() && !marked {
-            return Ok(Gone::Gone);
+            return Ok(DeleteOutcome::Deleted);
         }
         if let Some(fields) = held.as_object_mut() {
             fields.insert("Statement".to_owned(), others.into());
@@ -93,7 +98,7 @@ impl Provider for BucketPolicies {
             }
         }
         optional(self.write(&spec, &held).await)?;
-        Ok(Gone::Gone)
+        Ok(DeleteOutcome::Deleted)
     }
 }
 
@@ -106,7 +111,12 @@ impl BucketPolicies {
         Ok(answer.and_then(|answer| answer.policy).map(parsed))
     }
 
-    async fn put(&self, subject: &Subject<'_>, spec: BucketPolicySpec, held: Option<Value>) -> Result<Made, Fault> {
+    async fn put(
+        &self,
+        subject: &ResourceContext<'_>,
+        spec: BucketPolicySpec,
+        held: Option<Value>,
+    ) -> Result<Applied, Fault> {
         let mut policy = spec.policy.clone();
         let merged = merged(&statements(&policy), &known(&spec, before(subject).as_ref()), held.as_ref());
         if let Some(fields) = policy.as_object_mut() {
@@ -114,7 +124,7 @@ impl BucketPolicies {
             fields.insert("Statement".to_owned(), merged.into());
         }
         self.write(&spec, &policy).await?;
-        Ok(Made { id: spec.bucket, attributes: Attributes::new() })
+        Ok(Applied { id: spec.bucket, attributes: Attributes::new() })
     }
 
     async fn write(&self, spec: &BucketPolicySpec, policy: &Value) -> Result<(), Fault> {
@@ -124,7 +134,7 @@ impl BucketPolicies {
 }
 
 /// What an earlier run asked for, as far as this version can read it.
-fn before(subject: &Subject<'_>) -> Option<BucketPolicySpec> {
+fn before(subject: &ResourceContext<'_>) -> Option<BucketPolicySpec> {
     subject.before.and_then(|before| serde_json::from_value(before.clone()).ok())
 }
 
@@ -140,7 +150,7 @@ fn known(spec: &BucketPolicySpec, before: Option<&BucketPolicySpec>) -> Vec<Valu
     statements(&spec.policy).into_iter().chain(then).collect()
 }
 
-fn owner(subject: &Subject<'_>, policy: &Value) -> Owner {
+fn owner(subject: &ResourceContext<'_>, policy: &Value) -> Owner {
     let mark = comment(subject.stack, subject.address);
     match policy.get("Id").and_then(Value::as_str) {
         Some(id) if id == mark => Owner::Ours,
@@ -150,7 +160,11 @@ fn owner(subject: &Subject<'_>, policy: &Value) -> Owner {
 }
 
 /// Our part of the policy, in the plan's order and without the mark; statements of others are extras.
-fn found(subject: &Subject<'_>, wanted: &BucketPolicySpec, mut policy: Value) -> Result<Found, Fault> {
+fn found(
+    subject: &ResourceContext<'_>,
+    wanted: &BucketPolicySpec,
+    mut policy: Value,
+) -> Result<ObservedResource, Fault> {
     let owner = owner(subject, &policy);
     let known = known(wanted, before(subject).as_ref());
     let (mut ours, others): (Vec<Value>, Vec<Value>) =
@@ -159,7 +173,7 @@ fn found(subject: &Subject<'_>, wanted: &BucketPolicySpec, mut policy: Value) ->
     spell(&mut ours, &statements(&wanted.policy));
     let extras = others.into_iter().enumerate().map(|(at, value)| {
         let name = value.get("Sid").and_then(Value::as_str).map_or_else(|| at.to_string(), str::to_owned);
-        Extra { path: format!("policy.Statement.{name}"), value, theirs: true }
+        UnmanagedField { path: format!("policy.Statement.{name}"), value, theirs: true }
     });
     let extras = extras.collect();
     if let Some(fields) = policy.as_object_mut() {
@@ -172,5 +186,5 @@ fn found(subject: &Subject<'_>, wanted: &BucketPolicySpec, mut policy: Value) ->
     }
     let spec = BucketPolicySpec { bucket: wanted.bucket.clone(), region: wanted.region.clone(), policy };
     let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("s3", "GetBucketPolicy", bad.to_string()))?;
-    Ok(Found { id: wanted.bucket.clone(), spec, attributes: Attributes::new(), owner, extras })
+    Ok(ObservedResource { id: wanted.bucket.clone(), spec, attributes: Attributes::new(), owner, extras })
 }

@@ -12,8 +12,8 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_smithy_http_client::tls;
 use bytes::Bytes;
 
-use super::answer_limit::{AnswerTooLong, Bounded, Download, MarkDownloads, too_long};
-use crate::resource::words;
+use super::response_limit::{Download, LimitedClient, MarkDownloads, ResponseTooLong, too_long};
+use crate::resource::syntax_check;
 
 /// Letters of a missing answer that are shown.
 const SHOWN: usize = 300;
@@ -44,7 +44,7 @@ pub enum BucketFault {
     #[error("{limit}, which no list and no message of S3 is: check AWS_ENDPOINT_URL and proxies before it")]
     TooLong {
         /// The bound.
-        limit: AnswerTooLong,
+        limit: ResponseTooLong,
     },
     /// An object is not the one that was listed any more.
     #[error("a file has changed since it was listed; the next look takes the new one")]
@@ -187,7 +187,7 @@ async fn client() -> Result<Client, BucketFault> {
     };
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(READ).build();
     let loader =
-        aws_config::defaults(BehaviorVersion::latest()).http_client(Bounded::over(http)).timeout_config(timeouts);
+        aws_config::defaults(BehaviorVersion::latest()).http_client(LimitedClient::over(http)).timeout_config(timeouts);
     let config = loader.load().await;
     need_region(config.region().map(AsRef::as_ref))?;
     let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(!endpoint.is_empty());
@@ -196,7 +196,7 @@ async fn client() -> Result<Client, BucketFault> {
 
 /// Refuses what is not the name of a region, on which a client of the SDK panics.
 fn need_region(region: Option<&str>) -> Result<(), BucketFault> {
-    match region.filter(|region| !words::region(region)) {
+    match region.filter(|region| !syntax_check::region(region)) {
         Some(other) => Err(BucketFault::Region { found: other.to_owned() }),
         None => Ok(()),
     }

@@ -6,18 +6,18 @@ use aws_sdk_cloudfront::types as cf;
 
 use super::edit::{lacking, quantity, unbuilt};
 use super::fault_of;
-use super::named::{Api, Page};
-use crate::permissions::{Grant, LOOK, MAKE, on};
+use super::named::{ListPage, NamedApi};
+use crate::permissions::{Grant, LOOK, MAKE, context};
 use crate::resource::cache_policy::{CachePolicySpec, Choice};
 use crate::resource::{Fault, Kind};
 
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[
-    Grant { sid: MAKE, on: on::everything, actions: &["cloudfront:CreateCachePolicy"] },
-    Grant { sid: LOOK, on: on::everything, actions: &["cloudfront:ListCachePolicies"] },
+    Grant { sid: MAKE, on: context::everything, actions: &["cloudfront:CreateCachePolicy"] },
+    Grant { sid: LOOK, on: context::everything, actions: &["cloudfront:ListCachePolicies"] },
     Grant {
         sid: "CachePolicies",
-        on: |facts| on::cloudfront(facts, "cache-policy"),
+        on: |facts| context::cloudfront(facts, "cache-policy"),
         actions: &["cloudfront:DeleteCachePolicy", "cloudfront:GetCachePolicy", "cloudfront:UpdateCachePolicy"],
     },
 ];
@@ -26,7 +26,7 @@ pub const GRANTS: &[Grant] = &[
 pub struct CachePolicies;
 
 /// CloudFront's word for a choice.
-pub fn behaviour(choice: &Choice) -> &'static str {
+pub fn behavior(choice: &Choice) -> &'static str {
     match choice {
         Choice::None => "none",
         Choice::All => "all",
@@ -36,9 +36,9 @@ pub fn behaviour(choice: &Choice) -> &'static str {
 }
 
 /// The choice that CloudFront's word and its names stand for.
-pub fn choice(behaviour: &str, names: Option<Vec<String>>) -> Choice {
+pub fn choice(behavior: &str, names: Option<Vec<String>>) -> Choice {
     let names = sorted(names);
-    match behaviour {
+    match behavior {
         "all" => Choice::All,
         "whitelist" => Choice::Only(names),
         "allExcept" => Choice::AllExcept(names),
@@ -74,9 +74,9 @@ pub fn query_strings(names: &[String]) -> Result<Option<cf::QueryStringNames>, F
 fn parameters(spec: &CachePolicySpec) -> Result<cf::ParametersInCacheKeyAndForwardedToOrigin, Fault> {
     let by = if spec.headers.is_empty() { "none" } else { "whitelist" };
     let in_headers = cf::CachePolicyHeadersConfig::builder().header_behavior(by.into());
-    let in_cookies = cf::CachePolicyCookiesConfig::builder().cookie_behavior(behaviour(&spec.cookies).into());
+    let in_cookies = cf::CachePolicyCookiesConfig::builder().cookie_behavior(behavior(&spec.cookies).into());
     let in_query = cf::CachePolicyQueryStringsConfig::builder();
-    let in_query = in_query.query_string_behavior(behaviour(&spec.query_strings).into());
+    let in_query = in_query.query_string_behavior(behavior(&spec.query_strings).into());
     cf::ParametersInCacheKeyAndForwardedToOrigin::builder()
         .enable_accept_encoding_gzip(spec.gzip)
         .enable_accept_encoding_brotli(spec.brotli)
@@ -90,7 +90,7 @@ fn parameters(spec: &CachePolicySpec) -> Result<cf::ParametersInCacheKeyAndForwa
 }
 
 #[async_trait]
-impl Api for CachePolicies {
+impl NamedApi for CachePolicies {
     type Spec = CachePolicySpec;
     type Config = cf::CachePolicyConfig;
     const KIND: Kind = Kind::CachePolicy;
@@ -103,7 +103,7 @@ impl Api for CachePolicies {
         Ok((config.ok_or_else(lacking(CALL, "configuration"))?, answer.e_tag.ok_or_else(lacking(CALL, "ETag"))?))
     }
 
-    async fn page(client: &Client, marker: Option<String>) -> Result<Page<Self::Config>, Fault> {
+    async fn page(client: &Client, marker: Option<String>) -> Result<ListPage<Self::Config>, Fault> {
         const CALL: &str = "ListCachePolicies";
         let call = client.list_cache_policies().r#type(cf::CachePolicyType::Custom).set_marker(marker);
         let list = call.send().await.map_err(|bad| fault_of("cloudfront", CALL, bad))?.cache_policy_list;

@@ -15,33 +15,35 @@ use aws_sdk_acm::types::{
 use futures::FutureExt;
 use serde_json::{Value, json};
 
+use super::error_rules::{ErrorRule, rule};
 use super::owned::marked;
 use super::route53::{domain, tag_change};
-use super::rules::{Rule, rule};
-use super::validation::{Waits, overdue};
+use super::validation::{ValidationWaits, overdue};
 use super::{Clients, fault_of, tags};
-use crate::permissions::{Grant, LOOK, on};
-use crate::provider::{Gone, Made, Provider, Search, Settled, Subject};
+use crate::permissions::{Grant, LOOK, context};
+use crate::provider::{Applied, DeleteOutcome, OwnedQuery, Progress, Provider, ResourceContext};
 use crate::resource::certificate::CertificateSpec;
-use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Kind, Level, Owned, Owner};
+use crate::resource::{
+    Attributes, Fault, FaultClass, FieldChange, Kind, Level, ObservedResource, OwnedResource, Owner,
+};
 
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[
-    Grant { sid: LOOK, on: on::everything, actions: &["acm:ListCertificates"] },
+    Grant { sid: LOOK, on: context::everything, actions: &["acm:ListCertificates"] },
     Grant {
         sid: "Certificates",
-        on: on::certificates,
+        on: context::certificates,
         actions: &["acm:DescribeCertificate", "acm:ListTagsForCertificate"],
     },
 ];
 
 /// What the errors of ACM mean.
-pub const CODES: &[Rule] = &[
+pub const CODES: &[ErrorRule] = &[
     // Busy with something else, or not known everywhere yet.
-    rule("acm", "RequestInProgressException", Class::Retry),
-    rule("acm", "ConflictException", Class::Retry),
+    rule("acm", "RequestInProgressException", FaultClass::Retry),
+    rule("acm", "ConflictException", FaultClass::Retry),
     // Not there.
-    rule("acm", "ResourceNotFoundException", Class::Missing),
+    rule("acm", "ResourceNotFoundException", FaultClass::Missing),
 ];
 
 /// The list leaves out key types that are not named.
@@ -58,7 +60,7 @@ const KEY_TYPES: [KeyAlgorithm; 7] = [
 /// Certificates of the account, in any region.
 pub struct Certificates {
     clients: Arc<Clients>,
-    waits: Waits,
+    waits: ValidationWaits,
 }
 
 fn dotless(name: &str) -> &str {
@@ -122,7 +124,7 @@ async fn describe(client: &Client, arn: &str) -> Result<Option<CertificateDetail
     let answer = client.describe_certificate().certificate_arn(arn).send().await;
     match answer.map_err(|bad| fault_of("acm", "DescribeCertificate", bad)) {
         Ok(answer) => Ok(answer.certificate),
-        Err(fault) if fault.class == Class::Missing => Ok(None),
+        Err(fault) if fault.class == FaultClass::Missing => Ok(None),
         Err(fault) => Err(fault),
     }
 }
@@ -136,7 +138,7 @@ pub async fn tags_of(client: &Client, arn: &str) -> Result<BTreeMap<String, Stri
     match answer.map_err(|bad| fault_of("acm", "ListTagsForCertificate", bad)) {
         Ok(answer) => Ok(answer.tags.into_iter().flatten().map(|t| (t.key, t.value.unwrap_or_default())).collect()),
         // Deleted since it was listed: nobody's.
-        Err(fault) if fault.class == Class::Missing => Ok(BTreeMap::new()),
+        Err(fault) if fault.class == FaultClass::Missing => Ok(BTreeMap::new()),
         Err(fault) => Err(fault),
     }
 }
@@ -176,7 +178,7 @@ async fn list(client: &Client) -> Result<Vec<CertificateSummary>, Fault> {
 /// the one it replaces. `exact`: no other one will do.
 async fn find(
     client: &Client,
-    subject: &Subject<'_>,
+    subject: &ResourceContext<'_>,
     spec: &CertificateSpec,
     exact: bool,
 ) -> Result<Option<(String, CertificateDetail)>, Fault> {
@@ -199,7 +201,7 @@ fn sdk_tags(all: BTreeMap<String, String>) -> Result<Vec<Tag>, Fault> {
     built.collect::<Result<_, _>>().map_err(|bad| Fault::unexpected("acm", "AddTagsToCertificate", bad.to_string()))
 }
 
-async fn request(client: &Client, subject: &Subject<'_>, spec: &CertificateSpec) -> Result<String, Fault> {
+async fn request(client: &Client, subject: &ResourceContext<'_>, spec: &CertificateSpec) -> Result<String, Fault> {
     let token: String = subject.token.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
     let names = Some(without_main(&spec.domain, &spec.alternative_names)).filter(|names| !names.is_empty());
     let call = client.request_certificate().domain_name(domain(&spec.domain)).set_subject_alternative_names(names);
@@ -214,7 +216,7 @@ fn never(arn: &str, detail: &CertificateDetail) -> Option<Fault> {
     let status = detail.status.as_ref().filter(|status| is_dead(Some(status)))?;
     let why = detail.failure_reason.as_ref().map_or("the service gives no reason", |reason| reason.as_str());
     let words = format!("the certificate {arn} is {}: {why}", status.as_str());
-    Some(Fault::new(Class::Refused, "acm", "DescribeCertificate", status.as_str(), words).next(
+    Some(Fault::new(FaultClass::Refused, "acm", "DescribeCertificate", status.as_str(), words).next(
         "check that the domain is delegated to the zone that holds the validation records (and its CAA records), \
          delete this certificate, then run this again",
     ))
@@ -223,7 +225,7 @@ fn never(arn: &str, detail: &CertificateDetail) -> Option<Fault> {
 impl Certificates {
     /// Certificates reached by `clients`.
     pub fn new(clients: &Arc<Clients>) -> Self {
-        Self { clients: Arc::clone(clients), waits: Waits::default() }
+        Self { clients: Arc::clone(clients), waits: ValidationWaits::default() }
     }
 
     /// The client of the region that an ARN names, else of the plan's: after a change of region the old one is meant.
@@ -234,7 +236,7 @@ impl Certificates {
 }
 
 /// Those of the stack's regions that carry its mark.
-async fn listing(clients: &Clients, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+async fn listing(clients: &Clients, search: &OwnedQuery<'_>) -> Result<Vec<OwnedResource>, Fault> {
     let mut all = Vec::new();
     for region in search.regions {
         let client = clients.acm(region)?;
@@ -250,7 +252,7 @@ async fn listing(clients: &Clients, search: &Search<'_>) -> Result<Vec<Owned>, F
 
 #[async_trait]
 impl Provider for Certificates {
-    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+    async fn read(&self, subject: &ResourceContext<'_>) -> Result<Option<ObservedResource>, Fault> {
         let wanted: CertificateSpec = subject.typed()?;
         let client = self.at(&wanted, subject.id)?;
         let got = match subject.id {
@@ -267,16 +269,16 @@ impl Provider for Certificates {
         let domain = if main == domain(&wanted.domain) { wanted.domain } else { main };
         let spec = CertificateSpec { region, domain, alternative_names, tags };
         let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("acm", "read", bad.to_string()))?;
-        Ok(Some(Found { attributes: attributes(&arn, &detail), id: arn, spec, owner, extras: Vec::new() }))
+        Ok(Some(ObservedResource { attributes: attributes(&arn, &detail), id: arn, spec, owner, extras: Vec::new() }))
     }
 
-    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
+    async fn create(&self, subject: &ResourceContext<'_>) -> Result<Applied, Fault> {
         let spec: CertificateSpec = subject.typed()?;
         let client = self.clients.acm(&spec.region)?;
         // The service's idempotency ends after an hour; the tags do not. No look when this run just had one.
         let standing = if subject.seen_absent { None } else { find(&client, subject, &spec, true).await? };
         if let Some((arn, detail)) = standing {
-            return Ok(Made { attributes: attributes(&arn, &detail), id: arn });
+            return Ok(Applied { attributes: attributes(&arn, &detail), id: arn });
         }
         let arn = request(&client, subject, &spec).await?;
         let attributes = match describe(&client, &arn).await {
@@ -284,10 +286,15 @@ impl Provider for Certificates {
             // It is made; what is not known yet comes when it is looked at again.
             Ok(None) | Err(_) => Attributes::from([("arn".into(), arn.clone().into())]),
         };
-        Ok(Made { id: arn, attributes })
+        Ok(Applied { id: arn, attributes })
     }
 
-    async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
+    async fn update(
+        &self,
+        subject: &ResourceContext<'_>,
+        found: &ObservedResource,
+        fields: &[FieldChange],
+    ) -> Result<Applied, Fault> {
         let spec: CertificateSpec = subject.typed()?;
         if let Some((add, remove)) = tag_change(subject, &spec.tags, fields) {
             let client = self.at(&spec, Some(&found.id))?;
@@ -301,38 +308,38 @@ impl Provider for Certificates {
                 call.send().await.map_err(|bad| fault_of("acm", "RemoveTagsFromCertificate", bad))?;
             }
         }
-        Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() })
+        Ok(Applied { id: found.id.clone(), attributes: found.attributes.clone() })
     }
 
-    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
+    async fn delete(&self, subject: &ResourceContext<'_>) -> Result<DeleteOutcome, Fault> {
         let spec: CertificateSpec = subject.typed()?;
         let client = self.at(&spec, subject.id)?;
         let arn = match subject.id {
             Some(arn) => Some(arn.to_owned()),
             None => find(&client, subject, &spec, true).await?.map(|(arn, _)| arn),
         };
-        let Some(arn) = arn else { return Ok(Gone::Gone) };
+        let Some(arn) = arn else { return Ok(DeleteOutcome::Deleted) };
         let answer = client.delete_certificate().certificate_arn(&arn).send().await;
         match answer.map_err(|bad| fault_of("acm", "DeleteCertificate", bad)) {
-            Ok(_) => Ok(Gone::Gone),
-            Err(fault) if fault.class == Class::Missing => Ok(Gone::Gone),
+            Ok(_) => Ok(DeleteOutcome::Deleted),
+            Err(fault) if fault.class == FaultClass::Missing => Ok(DeleteOutcome::Deleted),
             // A distribution that was just changed or deleted holds it for some minutes more.
-            Err(fault) if fault.code == "ResourceInUseException" => Ok(Gone::Deferred(fault.message)),
+            Err(fault) if fault.code == "ResourceInUseException" => Ok(DeleteOutcome::Deferred(fault.message)),
             Err(fault) => Err(fault),
         }
     }
 
-    async fn list_owned(&self, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+    async fn list_owned(&self, search: &OwnedQuery<'_>) -> Result<Vec<OwnedResource>, Fault> {
         listing(&self.clients, search).await
     }
 
-    async fn settled(&self, subject: &Subject<'_>, level: Level) -> Result<Settled, Fault> {
+    async fn settled(&self, subject: &ResourceContext<'_>, level: Level) -> Result<Progress, Fault> {
         let spec: CertificateSpec = subject.typed()?;
         let Some(arn) = subject.id.filter(|_| level != Level::Accepted) else {
-            return Ok(Settled::Ready(Attributes::new()));
+            return Ok(Progress::Ready(Attributes::new()));
         };
         let begun = self.waits.since(arn);
-        let not_yet = |word: &str, pause| Settled::NotYet(word.into(), Duration::from_millis(pause));
+        let not_yet = |word: &str, pause| Progress::NotYet(word.into(), Duration::from_millis(pause));
         let Some(detail) = describe(&self.at(&spec, subject.id)?, arn).await? else {
             return Ok(not_yet("not shown yet", 500));
         };
@@ -342,7 +349,7 @@ impl Provider for Certificates {
             _ => known.contains_key("validation"),
         };
         if ready {
-            return Ok(Settled::Ready(known));
+            return Ok(Progress::Ready(known));
         }
         if let Some(fault) = never(arn, &detail) {
             return Err(fault);

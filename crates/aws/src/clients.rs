@@ -9,22 +9,22 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::sdk_config::RequestChecksumCalculation;
 
 use super::account::{ConnectionDescription, Endpoints, Service};
-use super::answer_limit::{Download, MarkDownloads};
-use super::connect::Reached;
+use super::connect::ResolvedSettings;
 use super::eks::TokenSigner;
-use super::gate::Gate;
-use super::pace::Pace;
-use super::repeats;
+use super::gate::SendGate;
+use super::rate_limiter::RateLimiter;
+use super::response_limit::{Download, MarkDownloads};
+use super::sdk_retry;
 use super::validation::CERTIFICATE_WAIT;
-use crate::provider::Permission;
-use crate::resource::{Class, Fault, words};
+use crate::provider::SendPermission;
+use crate::resource::{Fault, FaultClass, syntax_check};
 
 /// CloudFront, Route 53, IAM and Lambda@Edge have their control plane here.
 pub const GLOBAL: &str = "us-east-1";
 
 /// How the account is reached, beside what the environment and the configuration files say.
 #[derive(Clone, Debug, Default)]
-pub struct Access {
+pub struct AwsAccess {
     /// Region for calls that name none; else the configured one.
     pub region: Option<String>,
     /// One endpoint for all services; else the configured ones.
@@ -35,7 +35,7 @@ pub struct Access {
 
 /// The account that answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub struct CallerIdentity {
     /// Twelve digits.
     pub account: String,
     /// ARN of the caller.
@@ -56,13 +56,13 @@ pub struct Clients {
     /// CloudFront.
     pub cloudfront: aws_sdk_cloudfront::Client,
     route53: aws_sdk_route53::Client,
-    pace: Pace,
+    rate_limiter: RateLimiter,
     endpoints: Endpoints,
-    gate: Gate,
+    gate: SendGate,
     /// The way past the gate, for the state itself.
     ungated: Option<SharedHttpClient>,
     /// What was read of the surroundings.
-    reached: Option<Reached>,
+    reached: Option<ResolvedSettings>,
     certificate_wait: OnceLock<Duration>,
     /// Tries of a single call that may be repeated.
     tries: u32,
@@ -75,9 +75,9 @@ macro_rules! patient {
     };
     (@config $sdk:ident, $config:expr, $tries:expr, $endpoints:expr, $service:expr) => {{
         let mut builder = $sdk::config::Builder::from($config)
-            .retry_config(repeats::config($tries))
-            .retry_partition(repeats::rate(stringify!($sdk)))
-            .interceptor(repeats::OnceUnlessHarmless);
+            .retry_config(sdk_retry::config($tries))
+            .retry_partition(sdk_retry::rate(stringify!($sdk)))
+            .interceptor(sdk_retry::OnceUnlessHarmless);
         builder.set_endpoint_url($endpoints.url($service));
         builder
     }};
@@ -93,21 +93,21 @@ macro_rules! regional {
 
 impl Clients {
     /// Takes a configuration that was read already.
-    pub fn with_config(shared: SdkConfig, access: &Access) -> Self {
+    pub fn with_config(shared: SdkConfig, access: &AwsAccess) -> Self {
         let endpoint = access.endpoint.as_deref().or_else(|| shared.endpoint_url());
         let endpoints = endpoint.map(Endpoints::one).unwrap_or_default();
-        Self::of(shared, endpoints, access.route53_per_second, repeats::TRIES)
+        Self::of(shared, endpoints, access.route53_per_second, sdk_retry::TRIES)
     }
 
     /// The clients behind a gate, with a way past it.
     pub(super) fn behind(
-        gate: Gate,
+        gate: SendGate,
         ungated: SharedHttpClient,
         shared: SdkConfig,
-        reached: Reached,
-        access: &Access,
+        reached: ResolvedSettings,
+        access: &AwsAccess,
     ) -> Self {
-        let tries = reached.account.tries.unwrap_or(repeats::TRIES);
+        let tries = reached.account.tries.unwrap_or(sdk_retry::TRIES);
         let clients = Self::of(shared, reached.account.endpoints.clone(), access.route53_per_second, tries);
         Self { gate, ungated: Some(ungated), reached: Some(reached), ..clients }
     }
@@ -125,9 +125,9 @@ impl Clients {
             eks: Mutex::default(),
             elb: Mutex::default(),
             sqs: Mutex::default(),
-            pace: Pace::new(route53_per_second),
+            rate_limiter: RateLimiter::new(route53_per_second),
             endpoints,
-            gate: Gate::default(),
+            gate: SendGate::default(),
             ungated: None,
             reached: None,
             certificate_wait: OnceLock::new(),
@@ -153,7 +153,7 @@ impl Clients {
     }
 
     /// From now on every request is asked about first, but those about the state.
-    pub fn ask_first(&self, permission: Permission) {
+    pub fn ask_first(&self, permission: SendPermission) {
         self.gate.ask(permission);
     }
 
@@ -271,7 +271,7 @@ impl Clients {
 
     /// Route 53, after waiting for a place under the account's request rate (5 a second, R53 "Limits").
     pub async fn route53(&self) -> &aws_sdk_route53::Client {
-        self.pace.wait().await;
+        self.rate_limiter.wait().await;
         &self.route53
     }
 
@@ -279,10 +279,10 @@ impl Clients {
     ///
     /// # Errors
     /// Credentials missing, wrong or expired; region missing; endpoint unreachable.
-    pub async fn identity(&self) -> Result<Identity, Fault> {
+    pub async fn identity(&self) -> Result<CallerIdentity, Fault> {
         let region = self.shared.region().map_or(GLOBAL, |region| region.as_ref());
         // One try: whoever asks has little time and tries again itself.
-        let once = self.at(region).to_builder().retry_config(repeats::config(1)).build();
+        let once = self.at(region).to_builder().retry_config(sdk_retry::config(1)).build();
         let (region, url) = match &self.reached {
             Some(reached) => reached.account.sts(region),
             None => (region.to_owned(), self.endpoints.url(Service::Sts)),
@@ -293,9 +293,9 @@ impl Clients {
         let answer = sts.get_caller_identity().send().await;
         let answer = answer.map_err(|bad| super::fault::of("sts", "GetCallerIdentity", bad))?;
         match (answer.account, answer.arn) {
-            (Some(account), Some(arn)) => Ok(Identity { account, arn }),
+            (Some(account), Some(arn)) => Ok(CallerIdentity { account, arn }),
             _ => Err(Fault::new(
-                Class::Internal,
+                FaultClass::Internal,
                 "sts",
                 "GetCallerIdentity",
                 "UnexpectedAnswer",
@@ -313,14 +313,14 @@ impl Clients {
 /// Refuses what is not the name of a region, on which a client of the SDK panics. Settings, plans and specs were checked before
 /// (`Subject::typed`), so this one stands in an ARN of the journal, is one of those that are searched, or is an answer of AWS.
 fn need_region(service: &str, region: &str) -> Result<(), Fault> {
-    if words::region(region) {
+    if syntax_check::region(region) {
         return Ok(());
     }
     let shown: String = region.chars().take(64).collect();
     let problem = format!(
         "the journal or an answer of the service names the region {shown:?}, which is not the name of an AWS region"
     );
-    Err(Fault::new(Class::Refused, service, "connect", "InvalidRegion", problem).next(
+    Err(Fault::new(FaultClass::Refused, service, "connect", "InvalidRegion", problem).next(
         "look for it with akidb-edge state show; if the journal was edited, restore an undamaged copy: akidb-edge state \
          push FILE --stack STACK --force",
     ))
@@ -349,7 +349,7 @@ mod tests {
     #[test]
     fn what_is_not_a_region_gets_no_client() {
         let shared = SdkConfig::builder().behavior_version(BehaviorVersion::latest());
-        let clients = Clients::with_config(shared.time_source(SystemTimeSource::new()).build(), &Access::default());
+        let clients = Clients::with_config(shared.time_source(SystemTimeSource::new()).build(), &AwsAccess::default());
         for bad in
             ["us-east-1\u{1}", "us east 1", "", "eu-central-1\n", "a/b", "a\u{202e}b", "x.example.com#", "EU-WEST-1"]
         {
@@ -364,7 +364,7 @@ mod tests {
             ];
             for fault in faults {
                 let fault = fault.expect(bad);
-                assert!(fault.class == Class::Refused && fault.code == "InvalidRegion", "{fault}");
+                assert!(fault.class == FaultClass::Refused && fault.code == "InvalidRegion", "{fault}");
                 assert!(fault.message.contains("not the name of an AWS region"), "{fault}");
             }
         }

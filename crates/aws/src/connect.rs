@@ -7,12 +7,12 @@ use aws_config::identity::IdentityCache;
 use aws_config::{BehaviorVersion, Region};
 use aws_smithy_types::timeout::TimeoutConfig;
 
-use super::account::{Account, Endpoints, Place, Service, checked_region};
-use super::clients::{Access, Clients};
-use super::credentials::{Keyring, Means, Person, region_of_instance};
-use super::gate::Gate;
-use super::wire::Wire;
-use super::{fault, repeats};
+use super::account::{AccountSettings, Endpoints, RegionChoice, Service, checked_region};
+use super::clients::{AwsAccess, Clients};
+use super::credentials::{CredentialCache, CredentialContext, UserPrompt, region_of_instance};
+use super::gate::SendGate;
+use super::transport::HttpTransport;
+use super::{fault, sdk_retry};
 use crate::resource::Fault;
 use akidb_edge_network::{Environment, wrong};
 
@@ -23,11 +23,11 @@ const CREDENTIALS_WITHIN: Duration = Duration::from_hours(1);
 const LOCAL: &str = "; with the local AWS: eval \"$(localstack/up)\"";
 
 /// What was read, and the region that came of it.
-pub struct Reached {
+pub struct ResolvedSettings {
     /// The configuration.
-    pub account: Account,
+    pub account: AccountSettings,
     /// The region for calls that name none.
-    pub region: Place,
+    pub region: RegionChoice,
 }
 
 impl Clients {
@@ -36,22 +36,22 @@ impl Clients {
     ///
     /// # Errors
     /// The first setting that cannot be used, or no region.
-    pub async fn connect(access: &Access, person: Person) -> Result<Self, Fault> {
-        let mut account = Account::read(Environment::of_process()).await?;
+    pub async fn connect(access: &AwsAccess, person: UserPrompt) -> Result<Self, Fault> {
+        let mut account = AccountSettings::read(Environment::of_process()).await?;
         if let Some(url) = &access.endpoint {
             account.endpoints = Endpoints::one(url);
         }
-        let wire = Wire::new(account.proxies.clone(), account.bundle.clone());
+        let wire = HttpTransport::new(account.proxies.clone(), account.bundle.clone());
         let region = region(&account, access, &wire).await?;
         let local = if account.endpoints.foreign(Service::Sts) { LOCAL } else { "" };
         fault::renew_with(format!("{}{local}", account.source.renewal(&account.environment)));
-        let means = Means {
+        let means = CredentialContext {
             account: account.clone(),
             region: region.name.clone(),
             wire: wire.clone(),
             person: Arc::new(person),
         };
-        let gate = Gate::default();
+        let gate = SendGate::default();
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_millis(2_500))
             .operation_attempt_timeout(Duration::from_mins(5))
@@ -60,19 +60,19 @@ impl Clients {
         let loader = aws_config::defaults(BehaviorVersion::latest())
             .profile_name(&account.profiles.name)
             .http_client(gate.before(wire.shared()))
-            .credentials_provider(Keyring::new(account.source.clone(), means))
+            .credentials_provider(CredentialCache::new(account.source.clone(), means))
             .identity_cache(IdentityCache::lazy().load_timeout(CREDENTIALS_WITHIN).build())
             .timeout_config(timeouts)
-            .retry_config(repeats::config(account.tries.unwrap_or(repeats::TRIES)))
+            .retry_config(sdk_retry::config(account.tries.unwrap_or(sdk_retry::TRIES)))
             .use_fips(account.fips)
             .use_dual_stack(account.dual_stack)
             .region(Region::new(region.name.clone()));
         let shared = loader.load().await;
-        Ok(Self::behind(gate, wire.shared(), shared, Reached { account, region }, access))
+        Ok(Self::behind(gate, wire.shared(), shared, ResolvedSettings { account, region }, access))
     }
 }
 
-async fn region(account: &Account, access: &Access, wire: &Wire) -> Result<Place, Fault> {
+async fn region(account: &AccountSettings, access: &AwsAccess, wire: &HttpTransport) -> Result<RegionChoice, Fault> {
     if let Some(name) = &access.region {
         return checked_region(name, "the region that the caller names".to_owned());
     }

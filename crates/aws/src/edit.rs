@@ -2,7 +2,7 @@
 
 use aws_smithy_types::error::operation::BuildError;
 
-use crate::provider::Subject;
+use crate::provider::ResourceContext;
 use crate::resource::Fault;
 
 /// A CloudFront structure that lacks a required field: a program error.
@@ -16,7 +16,7 @@ pub fn lacking(operation: &'static str, part: &'static str) -> impl Fn() -> Faul
 }
 
 /// The fault for something that exists and is not ours, with the way out.
-pub fn taken(subject: &Subject<'_>, fault: Fault) -> Fault {
+pub fn taken(subject: &ResourceContext<'_>, fault: Fault) -> Fault {
     fault.next(format!("take it up with --adopt {}, or choose another name", subject.address))
 }
 

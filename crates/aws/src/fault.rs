@@ -1,4 +1,4 @@
-//! From an SDK error to a [`Fault`]. What may be done about it is said by the table of [`rules`](super::rules).
+//! From an SDK error to a [`Fault`]. What may be done about it is said by the table of [`rules`](super::error_rules).
 
 use std::error::Error;
 use std::sync::OnceLock;
@@ -9,12 +9,12 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use jiff::Timestamp;
 
-use super::answer_limit::{self, AnswerTooLong};
 use super::clock;
-use super::rules::class_of;
-use super::wire::ThroughProxy;
-use crate::provider::patience::NO_ANSWER;
-use crate::resource::{Address, Class, Fault, Untrusted};
+use super::error_rules::class_of;
+use super::response_limit::{self, ResponseTooLong};
+use super::transport::ProxyError;
+use crate::provider::retry::NO_ANSWER;
+use crate::resource::{Address, Fault, FaultClass, Untrusted};
 
 /// The fault that an SDK error stands for.
 pub fn of<E>(service: &str, operation: &str, error: SdkError<E, HttpResponse>) -> Fault
@@ -32,12 +32,12 @@ where
             let class = class_of(service, &code, &message, Some(status));
             if clock::is_blamed(&code, &message) {
                 let advice = clock::advice(answer.raw().headers().get("date"), Timestamp::now());
-                return Fault::new(Class::Credentials, service, operation, code, message).next(advice);
+                return Fault::new(FaultClass::Credentials, service, operation, code, message).next(advice);
             }
             advise(Fault::new(class, service, operation, code, message))
         }
         SdkError::ResponseError(answer) => {
-            if let Some(limit) = answer_limit::too_long(&error) {
+            if let Some(limit) = response_limit::too_long(&error) {
                 return too_long(service, operation, limit);
             }
             let status = answer.raw().status().as_u16();
@@ -49,7 +49,7 @@ where
                 "the answer cannot be read",
             )
         }
-        SdkError::TimeoutError(_) => unreachable_fault(service, operation, &error, Class::Retry),
+        SdkError::TimeoutError(_) => unreachable_fault(service, operation, &error, FaultClass::Retry),
         _ => of_connection(service, operation, &error)
             .unwrap_or_else(|| Fault::unexpected(service, operation, chain(&error))),
     }
@@ -72,7 +72,7 @@ fn refused_batch(body: &[u8]) -> Option<(String, String)> {
 pub fn optional<T>(answer: Result<T, Fault>) -> Result<Option<T>, Fault> {
     match answer {
         Ok(value) => Ok(Some(value)),
-        Err(fault) if fault.class == Class::Missing => Ok(None),
+        Err(fault) if fault.class == FaultClass::Missing => Ok(None),
         Err(fault) => Err(fault),
     }
 }
@@ -88,7 +88,7 @@ pub fn unbuilt(
 /// The fault for bytes that the run does not carry. `what` names the thing that they are for.
 pub fn not_at_hand(service: &str, operation: &str, what: &str, sha256: &str) -> Fault {
     let words = format!("the bytes of {what} (SHA-256 {sha256}) are not at hand");
-    Fault::new(Class::Refused, service, operation, "BytesNotAtHand", words)
+    Fault::new(FaultClass::Refused, service, operation, "BytesNotAtHand", words)
         .next("deploy from the plan and the files that made this content, or restore the file it was made of")
 }
 
@@ -101,7 +101,7 @@ pub fn taken(
     whose: &str,
     address: &Address,
 ) -> Fault {
-    Fault::new(Class::Exists, service, operation, code, format!("{what} exists and is not this stack's: {whose}"))
+    Fault::new(FaultClass::Exists, service, operation, code, format!("{what} exists and is not this stack's: {whose}"))
         .next(format!("take it up with --adopt {address}, or choose another name"))
 }
 
@@ -112,7 +112,7 @@ pub fn of_connection(service: &str, operation: &str, error: &(dyn Error + 'stati
         return Some(fault.clone());
     }
     if find::<CredentialsError>(error).is_some() {
-        return Some(advise(Fault::new(Class::Credentials, service, operation, "NoCredentials", chain(error))));
+        return Some(advise(Fault::new(FaultClass::Credentials, service, operation, "NoCredentials", chain(error))));
     }
     of_network(service, operation, error)
 }
@@ -122,7 +122,7 @@ pub fn of_network(service: &str, operation: &str, error: &(dyn Error + 'static))
     if let Some(fault) = find::<Fault>(error) {
         return Some(fault.clone());
     }
-    if let Some(limit) = find::<AnswerTooLong>(error) {
+    if let Some(limit) = find::<ResponseTooLong>(error) {
         return Some(too_long(service, operation, *limit));
     }
     if let Some(bad) = find::<rustls::Error>(error) {
@@ -133,13 +133,13 @@ pub fn of_network(service: &str, operation: &str, error: &(dyn Error + 'static))
     // completed"), so the world is looked at before the call is repeated.
     let never =
         find::<hyper_util::client::legacy::Error>(error).is_some_and(hyper_util::client::legacy::Error::is_connect);
-    let class = if never || innermost_is_user(connector) { Class::Unreachable } else { Class::Retry };
+    let class = if never || innermost_is_user(connector) { FaultClass::Unreachable } else { FaultClass::Retry };
     Some(unreachable_fault(service, operation, error, class))
 }
 
 /// The fault of an answer that was longer than it may be: no service of AWS gives such a one, so trying again cannot help.
-fn too_long(service: &str, operation: &str, limit: AnswerTooLong) -> Fault {
-    Fault::new(Class::Refused, service, operation, "AnswerTooLong", limit.to_string()).next(
+fn too_long(service: &str, operation: &str, limit: ResponseTooLong) -> Fault {
+    Fault::new(FaultClass::Refused, service, operation, "AnswerTooLong", limit.to_string()).next(
         "check what answers here: AWS_ENDPOINT_URL (a service or a gateway that stands in for AWS) and the proxies of HTTPS_PROXY",
     )
 }
@@ -157,14 +157,14 @@ fn untrusted(service: &str, operation: &str, error: &(dyn Error + 'static), bad:
     } else {
         ("TlsFailed", format!("TLS failed: {bad}"))
     };
-    let proxy = find::<ThroughProxy>(error).map_or_else(String::new, |through| format!("{through}: "));
-    Fault::new(Class::Unreachable, service, operation, code, format!("{proxy}{why}")).next(
+    let proxy = find::<ProxyError>(error).map_or_else(String::new, |through| format!("{through}: "));
+    Fault::new(FaultClass::Unreachable, service, operation, code, format!("{proxy}{why}")).next(
         "when a proxy of your network or an own endpoint answers here, name the file of its certificate authority (PEM) with AWS_CA_BUNDLE",
     )
 }
 
-fn unreachable_fault(service: &str, operation: &str, error: &(dyn Error + 'static), class: Class) -> Fault {
-    let next = match find::<ThroughProxy>(error) {
+fn unreachable_fault(service: &str, operation: &str, error: &(dyn Error + 'static), class: FaultClass) -> Fault {
+    let next = match find::<ProxyError>(error) {
         Some(through) => {
             format!("check {} and the proxy; hosts that need none go into NO_PROXY", through.proxy.variable)
         }
@@ -190,25 +190,25 @@ fn log_in() -> &'static str {
 
 fn advise(fault: Fault) -> Fault {
     match fault.class {
-        Class::Credentials if fault.code.word_of(&["OptInRequired", "RegionDisabledException"]).is_some() => {
+        FaultClass::Credentials if fault.code.word_of(&["OptInRequired", "RegionDisabledException"]).is_some() => {
             fault.next("enable this region for the account (console: Account, AWS Regions), or name another region in the plan")
         }
         // A region that the account has not enabled knows none of its keys and answers the same.
-        Class::Credentials if fault.code.word_of(&["InvalidClientTokenId", "UnrecognizedClientException"]).is_some() => {
+        FaultClass::Credentials if fault.code.word_of(&["InvalidClientTokenId", "UnrecognizedClientException"]).is_some() => {
             fault.next(format!("{}; if the same keys work in another region, enable this one for the account", log_in()))
         }
-        Class::Credentials => fault.next(log_in()),
-        Class::Denied if fault.service == "s3" => fault.next(
+        FaultClass::Credentials => fault.next(log_in()),
+        FaultClass::Denied if fault.service == "s3" => fault.next(
             "names of buckets are global: if this one belongs to another account, choose other names (--var prefix=…); else give the caller this permission",
         ),
-        Class::Retry => {
+        FaultClass::Retry => {
             let next = format!(
                 "run the same command again later to continue; if it fails again, see what health.aws.amazon.com reports about {}",
                 fault.service
             );
             fault.next(next)
         }
-        Class::Denied => fault.next("give the caller this permission; the tool asks for nothing that the plan does not need"),
+        FaultClass::Denied => fault.next("give the caller this permission; the tool asks for nothing that the plan does not need"),
         _ => fault,
     }
 }

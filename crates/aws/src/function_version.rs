@@ -9,10 +9,10 @@ use aws_sdk_lambda::Client;
 use super::fault::{optional, taken};
 use super::function::{base64_digest, gone, hex_digest, standing};
 use super::{Clients, fault_of};
-use crate::permissions::{Grant, on};
-use crate::provider::{Gone, Made, Provider, Settled, Subject};
+use crate::permissions::{Grant, context};
+use crate::provider::{Applied, DeleteOutcome, Progress, Provider, ResourceContext};
 use crate::resource::function_version::FunctionVersionSpec;
-use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owner};
+use crate::resource::{Attributes, Fault, FaultClass, FieldChange, Level, ObservedResource, Owner};
 
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[
@@ -20,7 +20,7 @@ pub const GRANTS: &[Grant] = &[
     // letters of these names (CloudFront Developer Guide, "Set up IAM permissions and roles for Lambda@Edge").
     Grant {
         sid: "EdgeCopies",
-        on: on::versions,
+        on: context::versions,
         actions: &["lambda:DisableReplication*", "lambda:EnableReplication*"],
     },
 ];
@@ -46,7 +46,7 @@ impl FunctionVersions {
 
 #[async_trait]
 impl Provider for FunctionVersions {
-    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+    async fn read(&self, subject: &ResourceContext<'_>) -> Result<Option<ObservedResource>, Fault> {
         let wanted: FunctionVersionSpec = subject.typed()?;
         let client = self.clients.lambda(&wanted.region)?;
         let seen = match subject.id.and_then(number) {
@@ -58,13 +58,13 @@ impl Provider for FunctionVersions {
 
     /// A version with this code and these settings may stand from before (a rollback): then it is that one, and the
     /// distribution goes back to an ARN whose code is at the edge already. Nothing is listed when this run just looked.
-    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
+    async fn create(&self, subject: &ResourceContext<'_>) -> Result<Applied, Fault> {
         let spec: FunctionVersionSpec = subject.typed()?;
         let client = self.clients.lambda(&spec.region)?;
         if !subject.seen_absent
             && let Some(seen) = newest(&client, &spec).await?
         {
-            return Ok(Made { attributes: seen.attributes(&spec.function), id: seen.arn });
+            return Ok(Applied { attributes: seen.attributes(&spec.function), id: seen.arn });
         }
         let call = client
             .publish_version()
@@ -76,10 +76,10 @@ impl Provider for FunctionVersions {
         let arn = numbered(answer.function_arn(), answer.version());
         // What is pending or failed is told by the look that comes after.
         let reason = answer.state_reason().unwrap_or_default();
-        if let Ok(Settled::Ready(_)) = standing(&arn, answer.state(), None, reason) {
+        if let Ok(Progress::Ready(_)) = standing(&arn, answer.state(), None, reason) {
             self.ready.lock().unwrap_or_else(PoisonError::into_inner).insert(arn.clone());
         }
-        let seen = Seen {
+        let seen = LambdaVersion {
             arn,
             version: answer.version.unwrap_or_default(),
             description: answer.description.unwrap_or_default(),
@@ -88,10 +88,10 @@ impl Provider for FunctionVersions {
         // AWS keeps the guard itself; this is for endpoints that do not.
         if seen.code_sha256 != spec.code_sha256 {
             let words = format!("version {} of {} froze other code than was asked for", seen.version, spec.function);
-            return Err(function_changed(Fault::new(Class::Stale, "lambda", "PublishVersion", CHANGED, words)));
+            return Err(function_changed(Fault::new(FaultClass::Stale, "lambda", "PublishVersion", CHANGED, words)));
         }
         if seen.description == description(&spec) {
-            return Ok(Made { attributes: seen.attributes(&spec.function), id: seen.arn });
+            return Ok(Applied { attributes: seen.attributes(&spec.function), id: seen.arn });
         }
         // The version that is there was published by somebody else, or with other settings than its code now has.
         let whose = format!("its description is {:?}", seen.description);
@@ -102,29 +102,34 @@ impl Provider for FunctionVersions {
     }
 
     /// A version is frozen: every change is another version.
-    async fn update(&self, _: &Subject<'_>, found: &Found, _: &[FieldChange]) -> Result<Made, Fault> {
-        Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() })
+    async fn update(
+        &self,
+        _: &ResourceContext<'_>,
+        found: &ObservedResource,
+        _: &[FieldChange],
+    ) -> Result<Applied, Fault> {
+        Ok(Applied { id: found.id.clone(), attributes: found.attributes.clone() })
     }
 
-    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
+    async fn delete(&self, subject: &ResourceContext<'_>) -> Result<DeleteOutcome, Fault> {
         let spec: FunctionVersionSpec = subject.typed()?;
         let client = self.clients.lambda(&spec.region)?;
         let version = match subject.id.and_then(number) {
             Some(version) => version.to_owned(),
             None => match newest(&client, &spec).await? {
                 Some(seen) => seen.version,
-                None => return Ok(Gone::Gone),
+                None => return Ok(DeleteOutcome::Deleted),
             },
         };
         let call = client.delete_function().function_name(&spec.function).qualifier(version);
         gone(call.send().await.map(drop).map_err(|bad| fault_of("lambda", "DeleteFunction", bad)))
     }
 
-    async fn settled(&self, subject: &Subject<'_>, level: Level) -> Result<Settled, Fault> {
+    async fn settled(&self, subject: &ResourceContext<'_>, level: Level) -> Result<Progress, Fault> {
         let spec: FunctionVersionSpec = subject.typed()?;
         let known = subject.id.is_some_and(|id| self.is_ready(id)) || level == Level::Accepted;
         let Some(version) = subject.id.and_then(number).filter(|_| !known) else {
-            return Ok(Settled::Ready(Attributes::new()));
+            return Ok(Progress::Ready(Attributes::new()));
         };
         let client = self.clients.lambda(&spec.region)?;
         let call = client.get_function_configuration().function_name(&spec.function).qualifier(version);
@@ -142,14 +147,14 @@ impl FunctionVersions {
 }
 
 /// A version as Lambda tells it.
-struct Seen {
+struct LambdaVersion {
     arn: String,
     version: String,
     description: String,
     code_sha256: String,
 }
 
-impl Seen {
+impl LambdaVersion {
     fn attributes(&self, function: &str) -> Attributes {
         Attributes::from([
             ("arn".into(), self.arn.clone().into()),
@@ -158,7 +163,7 @@ impl Seen {
         ])
     }
 
-    fn found(self, wanted: &FunctionVersionSpec) -> Result<Found, Fault> {
+    fn found(self, wanted: &FunctionVersionSpec) -> Result<ObservedResource, Fault> {
         let settings = self.description.strip_prefix(MARK);
         let owner = match settings {
             Some(_) => Owner::Ours,
@@ -172,7 +177,13 @@ impl Seen {
         };
         let spec = serde_json::to_value(spec)
             .map_err(|bad| Fault::unexpected("lambda", "GetFunctionConfiguration", bad.to_string()))?;
-        Ok(Found { attributes: self.attributes(&wanted.function), id: self.arn, spec, owner, extras: Vec::new() })
+        Ok(ObservedResource {
+            attributes: self.attributes(&wanted.function),
+            id: self.arn,
+            spec,
+            owner,
+            extras: Vec::new(),
+        })
     }
 }
 
@@ -196,16 +207,16 @@ fn numbered(arn: Option<&str>, version: Option<&str>) -> String {
 /// The hash guard tells that the function's code is not the one to freeze.
 fn function_changed(fault: Fault) -> Fault {
     if fault.code == CHANGED || fault.message.contains("CodeSHA256") || fault.message.contains("CodeSha256") {
-        return Fault { class: Class::Stale, ..fault }
+        return Fault { class: FaultClass::Stale, ..fault }
             .next("somebody changed the function's code meanwhile: plan and deploy again");
     }
     fault
 }
 
-async fn by_number(client: &Client, function: &str, version: &str) -> Result<Option<Seen>, Fault> {
+async fn by_number(client: &Client, function: &str, version: &str) -> Result<Option<LambdaVersion>, Fault> {
     let call = client.get_function_configuration().function_name(function).qualifier(version);
     let answer = call.send().await.map_err(|bad| fault_of("lambda", "GetFunctionConfiguration", bad));
-    Ok(optional(answer)?.map(|answer| Seen {
+    Ok(optional(answer)?.map(|answer| LambdaVersion {
         arn: numbered(answer.function_arn(), Some(version)),
         version: version.to_owned(),
         description: answer.description.unwrap_or_default(),
@@ -214,17 +225,17 @@ async fn by_number(client: &Client, function: &str, version: &str) -> Result<Opt
 }
 
 /// The newest version with the wanted code and settings.
-async fn newest(client: &Client, wanted: &FunctionVersionSpec) -> Result<Option<Seen>, Fault> {
+async fn newest(client: &Client, wanted: &FunctionVersionSpec) -> Result<Option<LambdaVersion>, Fault> {
     let pages = client.list_versions_by_function().function_name(&wanted.function).into_paginator().items().send();
     let listed = pages.collect::<Result<Vec<_>, _>>().await;
     let listed = optional(listed.map_err(|bad| fault_of("lambda", "ListVersionsByFunction", bad)))?;
-    let all = listed.into_iter().flatten().map(|held| Seen {
+    let all = listed.into_iter().flatten().map(|held| LambdaVersion {
         arn: numbered(held.function_arn(), held.version()),
         version: held.version.unwrap_or_default(),
         description: held.description.unwrap_or_default(),
         code_sha256: hex_digest(held.code_sha256.as_deref()),
     });
-    let same = |seen: &Seen| seen.description == description(wanted) && seen.code_sha256 == wanted.code_sha256;
+    let same = |seen: &LambdaVersion| seen.description == description(wanted) && seen.code_sha256 == wanted.code_sha256;
     Ok(all.filter(|seen| number(&seen.arn).is_some() && same(seen)).max_by_key(|seen| seen.version.parse::<u64>().ok()))
 }
 

@@ -10,50 +10,50 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
-use crate::provider::Permission;
+use crate::provider::SendPermission;
 
 /// Asked before every request; open until it is told whom to ask.
 #[derive(Clone, Default)]
-pub struct Gate(Arc<Door>);
+pub struct SendGate(Arc<GateState>);
 
 #[derive(Default)]
-struct Door {
-    permission: OnceLock<Permission>,
+struct GateState {
+    permission: OnceLock<SendPermission>,
 }
 
-impl Gate {
+impl SendGate {
     /// From now on, this is asked. The first one stays.
-    pub fn ask(&self, permission: Permission) {
+    pub fn ask(&self, permission: SendPermission) {
         // A run has one lease: there is never a second one to ask.
         drop(self.0.permission.set(permission));
     }
 
     /// The same client behind this gate.
     pub fn before(&self, client: SharedHttpClient) -> SharedHttpClient {
-        SharedHttpClient::new(Gated { gate: self.clone(), inner: client })
+        SharedHttpClient::new(GatedClient { gate: self.clone(), inner: client })
     }
 }
 
-impl fmt::Debug for Gate {
+impl fmt::Debug for SendGate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Gate")
     }
 }
 
 #[derive(Debug)]
-struct Gated<T> {
-    gate: Gate,
+struct GatedClient<T> {
+    gate: SendGate,
     inner: T,
 }
 
-impl HttpClient for Gated<SharedHttpClient> {
+impl HttpClient for GatedClient<SharedHttpClient> {
     fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
         let inner = self.inner.http_connector(settings, components);
-        SharedHttpConnector::new(Gated { gate: self.gate.clone(), inner })
+        SharedHttpConnector::new(GatedClient { gate: self.gate.clone(), inner })
     }
 }
 
-impl HttpConnector for Gated<SharedHttpConnector> {
+impl HttpConnector for GatedClient<SharedHttpConnector> {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         match self.gate.0.permission.get().map_or(Ok(()), |permission| permission()) {
             Ok(()) => self.inner.call(request),

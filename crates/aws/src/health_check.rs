@@ -8,17 +8,19 @@ use aws_sdk_route53::types::{HealthCheck, HealthCheckConfig, HealthCheckRegion, 
 use serde_json::Value;
 
 use super::route53::{read_tags, tag_change, tagged, write_tags};
-use super::shared::Shared;
+use super::shared::SharedAnswer;
 use super::{Clients, fault_of, tags};
-use crate::permissions::{Grant, LOOK, MAKE, on};
-use crate::provider::{Gone, Made, Provider, Search, Subject};
+use crate::permissions::{Grant, LOOK, MAKE, context};
+use crate::provider::{Applied, DeleteOutcome, OwnedQuery, Provider, ResourceContext};
 use crate::resource::health_check::{CHECKER_REGIONS, HealthCheckSpec};
-use crate::resource::{Attributes, Class, Extra, Fault, FieldChange, Found, Kind, Owned, Owner};
+use crate::resource::{
+    Attributes, Fault, FaultClass, FieldChange, Kind, ObservedResource, OwnedResource, Owner, UnmanagedField,
+};
 
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[
-    Grant { sid: MAKE, on: on::everything, actions: &["route53:CreateHealthCheck"] },
-    Grant { sid: LOOK, on: on::everything, actions: &["route53:ListHealthChecks"] },
+    Grant { sid: MAKE, on: context::everything, actions: &["route53:CreateHealthCheck"] },
+    Grant { sid: LOOK, on: context::everything, actions: &["route53:ListHealthChecks"] },
     Grant {
         sid: "HealthChecks",
         on: |_| vec!["arn:aws:route53:::healthcheck/*".to_owned()],
@@ -46,11 +48,11 @@ const PAGE: i32 = 1_000;
 pub struct HealthChecks {
     clients: Arc<Clients>,
     /// All checks of the account: what is not known yet is looked for by its reference, and that needs the whole list.
-    list: Shared<Arc<Vec<HealthCheck>>>,
+    list: SharedAnswer<Arc<Vec<HealthCheck>>>,
 }
 
-fn made(id: String) -> Made {
-    Made { attributes: Attributes::from([("id".into(), id.clone().into())]), id }
+fn made(id: String) -> Applied {
+    Applied { attributes: Attributes::from([("id".into(), id.clone().into())]), id }
 }
 
 fn config_of(spec: &HealthCheckSpec) -> Result<HealthCheckConfig, Fault> {
@@ -83,7 +85,7 @@ fn spec_of(
     name: String,
     tags: BTreeMap<String, String>,
     asked: &Asked<'_>,
-) -> (HealthCheckSpec, Vec<Extra>) {
+) -> (HealthCheckSpec, Vec<UnmanagedField>) {
     let mut regions: Vec<String> =
         config.regions.unwrap_or_default().iter().map(|region| region.as_str().to_owned()).collect();
     regions.sort_unstable();
@@ -93,7 +95,7 @@ fn spec_of(
     let mut kept = |path: &str, value: Value, usual: bool| {
         let shown = asked.by_plan(path) || (asked.before(path) && !usual);
         if !shown && !usual {
-            extras.push(Extra { path: path.to_owned(), value, theirs: false });
+            extras.push(UnmanagedField { path: path.to_owned(), value, theirs: false });
         }
         shown
     };
@@ -115,7 +117,7 @@ fn spec_of(
 }
 
 /// Who asks for which optional setting.
-struct Asked<'s>(&'s Subject<'s>);
+struct Asked<'s>(&'s ResourceContext<'s>);
 
 impl Asked<'_> {
     fn by_plan(&self, path: &str) -> bool {
@@ -127,7 +129,7 @@ impl Asked<'_> {
     }
 }
 
-fn all_tags(subject: &Subject<'_>, spec: &HealthCheckSpec) -> BTreeMap<String, String> {
+fn all_tags(subject: &ResourceContext<'_>, spec: &HealthCheckSpec) -> BTreeMap<String, String> {
     let mut all = tags::wanted(subject, &spec.tags);
     all.insert(NAME_TAG.to_owned(), spec.name.clone());
     all
@@ -136,14 +138,14 @@ fn all_tags(subject: &Subject<'_>, spec: &HealthCheckSpec) -> BTreeMap<String, S
 impl HealthChecks {
     /// Health checks reached by `clients`.
     pub fn new(clients: &Arc<Clients>) -> Self {
-        Self { clients: Arc::clone(clients), list: Shared::default() }
+        Self { clients: Arc::clone(clients), list: SharedAnswer::default() }
     }
 
     async fn get(&self, id: &str) -> Result<Option<HealthCheck>, Fault> {
         let answer = self.clients.route53().await.get_health_check().health_check_id(id).send().await;
         match answer.map_err(|bad| fault_of("route53", "GetHealthCheck", bad)) {
             Ok(answer) => Ok(answer.health_check),
-            Err(fault) if fault.class == Class::Missing => Ok(None),
+            Err(fault) if fault.class == FaultClass::Missing => Ok(None),
             Err(fault) => Err(fault),
         }
     }
@@ -185,7 +187,12 @@ impl HealthChecks {
     }
 
     /// The reference was used before with other settings: the check is brought up to date, when it is still there.
-    async fn take_up(&self, subject: &Subject<'_>, spec: &HealthCheckSpec, fault: Fault) -> Result<String, Fault> {
+    async fn take_up(
+        &self,
+        subject: &ResourceContext<'_>,
+        spec: &HealthCheckSpec,
+        fault: Fault,
+    ) -> Result<String, Fault> {
         let Some(held) = self.by_reference(subject.token).await? else {
             return Err(fault.next("a deleted health check keeps its reference for good: replace it under a new name"));
         };
@@ -200,7 +207,7 @@ impl HealthChecks {
 }
 
 /// Those that carry a stack's mark.
-async fn listing(clients: &Clients, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+async fn listing(clients: &Clients, search: &OwnedQuery<'_>) -> Result<Vec<OwnedResource>, Fault> {
     let (mut all, mut marker) = (Vec::new(), None);
     loop {
         let page = clients.route53().await.list_health_checks().set_marker(marker).send().await;
@@ -215,7 +222,7 @@ async fn listing(clients: &Clients, search: &Search<'_>) -> Result<Vec<Owned>, F
 
 #[async_trait]
 impl Provider for HealthChecks {
-    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+    async fn read(&self, subject: &ResourceContext<'_>) -> Result<Option<ObservedResource>, Fault> {
         let check = match subject.id {
             Some(id) => self.get(id).await?,
             None => self.by_reference(subject.token).await?,
@@ -223,7 +230,7 @@ impl Provider for HealthChecks {
         let Some(check) = check else { return Ok(None) };
         let held = match read_tags(&self.clients, TagResourceType::Healthcheck, &check.id).await {
             // Deleted between the two calls.
-            Err(fault) if fault.class == Class::Missing => return Ok(None),
+            Err(fault) if fault.class == FaultClass::Missing => return Ok(None),
             other => other?,
         };
         let (owner, mut tags) = tags::read(subject, held);
@@ -237,11 +244,11 @@ impl Provider for HealthChecks {
         let (spec, extras) = spec_of(config, name, tags, &Asked(subject));
         let spec = serde_json::to_value(spec);
         let spec = spec.map_err(|bad| Fault::unexpected("route53", "read", bad.to_string()))?;
-        let Made { id, attributes } = made(check.id);
-        Ok(Some(Found { id, spec, attributes, owner, extras }))
+        let Applied { id, attributes } = made(check.id);
+        Ok(Some(ObservedResource { id, spec, attributes, owner, extras }))
     }
 
-    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
+    async fn create(&self, subject: &ResourceContext<'_>) -> Result<Applied, Fault> {
         let spec: HealthCheckSpec = subject.typed()?;
         let call = self.clients.route53().await.create_health_check().caller_reference(subject.token);
         let answer = call.health_check_config(config_of(&spec)?).send().await;
@@ -249,7 +256,7 @@ impl Provider for HealthChecks {
         self.list.forget();
         let id = match answer.map_err(|bad| fault_of("route53", "CreateHealthCheck", bad)) {
             Ok(answer) => answer.health_check.map(|check| check.id),
-            Err(fault) if fault.class == Class::Exists => Some(self.take_up(subject, &spec, fault).await?),
+            Err(fault) if fault.class == FaultClass::Exists => Some(self.take_up(subject, &spec, fault).await?),
             Err(fault) => return Err(fault),
         };
         let id = id.ok_or_else(|| Fault::unexpected("route53", "CreateHealthCheck", "the answer has no id"))?;
@@ -257,7 +264,12 @@ impl Provider for HealthChecks {
         Ok(made(id))
     }
 
-    async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
+    async fn update(
+        &self,
+        subject: &ResourceContext<'_>,
+        found: &ObservedResource,
+        fields: &[FieldChange],
+    ) -> Result<Applied, Fault> {
         let spec: HealthCheckSpec = subject.typed()?;
         if fields.iter().any(|field| field.path != "name" && !field.path.starts_with("tags")) {
             let dropped = fields.iter().filter(|field| field.new.is_none()).map(|field| field.path.as_str());
@@ -272,11 +284,11 @@ impl Provider for HealthChecks {
         Ok(made(found.id.clone()))
     }
 
-    async fn list_owned(&self, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+    async fn list_owned(&self, search: &OwnedQuery<'_>) -> Result<Vec<OwnedResource>, Fault> {
         listing(&self.clients, search).await
     }
 
-    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
+    async fn delete(&self, subject: &ResourceContext<'_>) -> Result<DeleteOutcome, Fault> {
         let id = match subject.id {
             Some(id) => Some(id.to_owned()),
             None => {
@@ -284,12 +296,12 @@ impl Provider for HealthChecks {
                 self.by_reference(subject.token).await?.map(|check| check.id)
             }
         };
-        let Some(id) = id else { return Ok(Gone::Gone) };
+        let Some(id) = id else { return Ok(DeleteOutcome::Deleted) };
         let answer = self.clients.route53().await.delete_health_check().health_check_id(id).send().await;
         self.list.forget();
         match answer.map_err(|bad| fault_of("route53", "DeleteHealthCheck", bad)) {
-            Ok(_) => Ok(Gone::Gone),
-            Err(fault) if fault.class == Class::Missing => Ok(Gone::Gone),
+            Ok(_) => Ok(DeleteOutcome::Deleted),
+            Err(fault) if fault.class == FaultClass::Missing => Ok(DeleteOutcome::Deleted),
             Err(fault) => Err(fault),
         }
     }
@@ -315,7 +327,7 @@ mod tests {
         config: HealthCheckConfig,
     ) -> (Option<Vec<String>>, Option<bool>, Vec<String>) {
         let (address, none) = (Address::new("routing", Kind::HealthCheck, "web"), Attributes::new());
-        let subject = Subject {
+        let subject = ResourceContext {
             stack: "s",
             address: &address,
             token: "t",

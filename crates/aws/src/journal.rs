@@ -5,8 +5,10 @@ use std::error::Error;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use akidb_edge_engine::ledger::{Cause, If, LedgerError, Listed, Object, Objects, Put, S3Store};
-use akidb_edge_engine::resource::words;
+use akidb_edge_engine::ledger::{
+    BucketRefusal, LedgerError, ObjectApi, ObjectListing, S3Store, StoredObject, WriteCondition, WriteOutcome,
+};
+use akidb_edge_engine::resource::syntax_check;
 use async_trait::async_trait;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::Client;
@@ -17,7 +19,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use jiff::Timestamp;
 
-use super::answer_limit::too_long;
+use super::response_limit::too_long;
 
 /// Tries of one call. Each write is on a condition or names its content, so that a second one after a lost answer does no
 /// harm: here the SDK tries again by itself, nobody else does.
@@ -83,7 +85,7 @@ impl Bucket {
         let elsewhere = matches!(raw.status().as_u16(), 301 | 302 | 307)
             || matches!(bad.code(), Some("AuthorizationHeaderMalformed" | "IllegalLocationConstraintException"));
         let now = client.config().region().map(ToString::to_string);
-        let other = |region: &String| Some(region) != now.as_ref() && words::region(region);
+        let other = |region: &String| Some(region) != now.as_ref() && syntax_check::region(region);
         let header = raw.headers().get(REGION).map(str::to_owned);
         if !elsewhere {
             return None;
@@ -108,11 +110,11 @@ impl Bucket {
         E: ProvideErrorMetadata + Error + 'static,
     {
         let (problem, cause) = match (too_long(bad), bad.raw_response()) {
-            (Some(limit), _) => (limit.to_string(), Cause::Other),
+            (Some(limit), _) => (limit.to_string(), BucketRefusal::Other),
             (None, Some(raw)) => {
                 let status = raw.status().as_u16();
                 let code = bad.code().map_or_else(|| format!("HTTP {status}"), str::to_owned);
-                let cause = Cause::of(&code, status);
+                let cause = BucketRefusal::of(&code, status);
                 (format!("{code}: {}", bad.message().unwrap_or("the service gave no reason")), cause)
             }
             (None, None) => no_answer(bad),
@@ -122,12 +124,12 @@ impl Bucket {
 }
 
 #[async_trait]
-impl Objects for Bucket {
+impl ObjectApi for Bucket {
     fn place(&self, key: &str) -> String {
         format!("s3://{}/{key}", self.name)
     }
 
-    async fn get(&self, key: &str) -> Result<Option<Object>, LedgerError> {
+    async fn get(&self, key: &str) -> Result<Option<StoredObject>, LedgerError> {
         let answer = anywhere!(self, |client| client.get_object().bucket(&self.name).key(key));
         let answer = match answer {
             Err(bad) if matches!(bad.code(), Some("NoSuchKey")) => return Ok(None),
@@ -137,35 +139,35 @@ impl Objects for Bucket {
         let etag = answer.e_tag.clone().unwrap_or_default();
         let body = answer.body.collect().await.map_err(|bad| {
             let (problem, cause) = match too_long(&bad) {
-                Some(limit) => (limit.to_string(), Cause::Other),
-                None => (bad.to_string(), Cause::Unreachable),
+                Some(limit) => (limit.to_string(), BucketRefusal::Other),
+                None => (bad.to_string(), BucketRefusal::Unreachable),
             };
             LedgerError::Bucket { operation: "GetObject", place: self.place(key), problem, cause }
         })?;
-        Ok(Some(Object { bytes: body.into_bytes().to_vec(), etag }))
+        Ok(Some(StoredObject { bytes: body.into_bytes().to_vec(), etag }))
     }
 
-    async fn put(&self, key: &str, bytes: &[u8], condition: &If) -> Result<Put, LedgerError> {
+    async fn put(&self, key: &str, bytes: &[u8], condition: &WriteCondition) -> Result<WriteOutcome, LedgerError> {
         let answer = anywhere!(self, |client| {
             let call = client.put_object().bucket(&self.name).key(key).body(ByteStream::from(bytes.to_vec()));
             match condition {
-                If::Always => call,
-                If::New => call.if_none_match("*"),
-                If::Same(etag) => call.if_match(etag),
+                WriteCondition::Always => call,
+                WriteCondition::New => call.if_none_match("*"),
+                WriteCondition::Same(etag) => call.if_match(etag),
             }
         });
         match answer {
-            Ok(answer) => Ok(Put::Done(answer.e_tag.unwrap_or_default())),
-            Err(bad) if *condition != If::Always && lost_race(bad.code()) => Ok(Put::Refused),
-            Err(bad) if *condition != If::Always && bad.code() == Some("NotImplemented") => {
-                let header = if *condition == If::New { "If-None-Match" } else { "If-Match" };
+            Ok(answer) => Ok(WriteOutcome::Done(answer.e_tag.unwrap_or_default())),
+            Err(bad) if *condition != WriteCondition::Always && lost_race(bad.code()) => Ok(WriteOutcome::Refused),
+            Err(bad) if *condition != WriteCondition::Always && bad.code() == Some("NotImplemented") => {
+                let header = if *condition == WriteCondition::New { "If-None-Match" } else { "If-Match" };
                 Err(LedgerError::Unconditional { place: self.place(""), header })
             }
             Err(bad) => Err(self.fault("PutObject", key, &bad)),
         }
     }
 
-    async fn list(&self, prefix: &str) -> Result<Vec<Listed>, LedgerError> {
+    async fn list(&self, prefix: &str) -> Result<Vec<ObjectListing>, LedgerError> {
         let (mut all, mut token) = (Vec::new(), None);
         loop {
             let page = anywhere!(self, |client| {
@@ -175,15 +177,20 @@ impl Objects for Bucket {
             token = page.next_continuation_token;
             all.extend(page.contents.into_iter().flatten().filter_map(|item| {
                 let modified = item.last_modified.and_then(|at| Timestamp::from_second(at.secs()).ok());
-                Some(Listed { key: item.key?, modified })
+                Some(ObjectListing { key: item.key?, modified })
             }));
             if all.len() > MOST_KEYS {
                 let problem = format!("the list has more than {MOST_KEYS} keys");
                 let place = self.place(prefix);
-                return Err(LedgerError::Bucket { operation: "ListObjectsV2", place, problem, cause: Cause::Other });
+                return Err(LedgerError::Bucket {
+                    operation: "ListObjectsV2",
+                    place,
+                    problem,
+                    cause: BucketRefusal::Other,
+                });
             }
             if token.is_none() {
-                all.sort_by(|one: &Listed, other| one.key.cmp(&other.key));
+                all.sort_by(|one: &ObjectListing, other| one.key.cmp(&other.key));
                 return Ok(all);
             }
         }
@@ -196,16 +203,16 @@ impl Objects for Bucket {
 }
 
 /// Why no answer came: no credentials to ask with, or nobody to ask.
-fn no_answer<E: Error + 'static>(bad: &SdkError<E, HttpResponse>) -> (String, Cause) {
-    let (mut cause, mut at, mut last) = (Cause::Unreachable, bad.source(), bad.to_string());
+fn no_answer<E: Error + 'static>(bad: &SdkError<E, HttpResponse>) -> (String, BucketRefusal) {
+    let (mut cause, mut at, mut last) = (BucketRefusal::Unreachable, bad.source(), bad.to_string());
     while let Some(error) = at {
         if error.is::<CredentialsError>() {
-            cause = Cause::Credentials;
+            cause = BucketRefusal::Credentials;
         }
         last = error.to_string();
         at = error.source();
     }
-    let what = if cause == Cause::Credentials { "no credentials" } else { "no answer" };
+    let what = if cause == BucketRefusal::Credentials { "no credentials" } else { "no answer" };
     (format!("{what}: {last}"), cause)
 }
 

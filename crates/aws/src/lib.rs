@@ -4,7 +4,6 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod account;
-mod answer_limit;
 mod bucket;
 mod bucket_policy;
 mod bucket_reader;
@@ -17,6 +16,7 @@ mod credentials;
 mod distribution;
 mod edit;
 mod eks;
+mod error_rules;
 mod fault;
 mod function;
 mod function_version;
@@ -31,70 +31,70 @@ mod object;
 mod origin_access;
 mod origin_request_policy;
 mod owned;
-mod pace;
 mod permissions;
 mod queue;
+mod rate_limiter;
 mod records;
-mod repeats;
 mod replication;
 mod response_headers_policy;
+mod response_limit;
 mod role;
 mod route53;
-mod rules;
+mod sdk_retry;
 mod security_headers;
 mod shared;
 mod stated;
 mod statements;
 mod tag_changes;
 mod tags;
+mod transport;
 mod validation;
-mod wire;
 mod zone;
 
 use std::sync::Arc;
 
-pub use account::{ConnectionDescription, Described};
+pub use account::{ConnectionDescription, SourceDescription};
 pub use bucket_reader::{BucketFault, BucketReader, ListedObject, ObjectBody};
-pub use clients::{Access, Clients, GLOBAL, Identity};
-pub use credentials::{Person, SERVICE as CREDENTIALS};
+pub use clients::{AwsAccess, CallerIdentity, Clients, GLOBAL};
+pub use credentials::{SERVICE as CREDENTIALS, UserPrompt};
 pub use eks::eks_access;
+pub use error_rules::{ErrorRule, every_rule};
 pub use fault::of as fault_of;
 pub use journal::store as journal_store;
 pub use model_bucket::ModelBucket;
 pub use permissions::{
-    MOST as MOST_OF_A_POLICY, Missing, Simulation, boundaries, parts as parts_of_policy, policy as least_privilege,
-    simulate, size as size_of_policy,
+    MOST as MOST_OF_A_POLICY, MissingAction, Simulation, boundaries, parts as parts_of_policy,
+    policy as least_privilege, simulate, size as size_of_policy,
 };
-pub use rules::{Rule, every_rule};
 pub use validation::CERTIFICATE_WAIT;
 
-use named::Named;
+use named::NamedProvider;
 use permissions::Grant;
 
 use provider::{Provider, Providers};
-use resource::{Artefacts, Kind};
+use resource::{Artifacts, Kind};
 
 pub(crate) use akidb_edge_engine::{provider, resource};
 
 /// What providers are made with.
-struct Means<'m> {
+struct ProviderContext<'m> {
     clients: &'m Arc<Clients>,
-    artefacts: &'m Arc<Artefacts>,
+    artifacts: &'m Arc<Artifacts>,
 }
 
 /// One kind: what its calls need, what the errors of its service mean (said once for each service), and its provider.
 struct Row {
     kind: Kind,
     grants: &'static [Grant],
-    codes: &'static [Rule],
-    make: fn(&Means<'_>) -> Arc<dyn Provider>,
+    codes: &'static [ErrorRule],
+    make: fn(&ProviderContext<'_>) -> Arc<dyn Provider>,
 }
 
 const fn row(
     kind: Kind,
     grants: &'static [Grant],
-    codes: &'static [Rule],
-    make: fn(&Means<'_>) -> Arc<dyn Provider>,
+    codes: &'static [ErrorRule],
+    make: fn(&ProviderContext<'_>) -> Arc<dyn Provider>,
 ) -> Row {
     Row { kind, grants, codes, make }
 }
@@ -108,24 +108,24 @@ const TABLE: &[Row] = &[
     row(Kind::Bucket, bucket::GRANTS, bucket::CODES, |by| Arc::new(bucket::Buckets::new(by.clients))),
     row(Kind::BucketPolicy, bucket_policy::GRANTS, &[], |by| Arc::new(bucket_policy::BucketPolicies::new(by.clients))),
     row(Kind::Replication, replication::GRANTS, &[], |by| Arc::new(replication::Replications::new(by.clients))),
-    row(Kind::Object, object::GRANTS, &[], |by| Arc::new(object::Objects::new(by.clients, by.artefacts))),
+    row(Kind::Object, object::GRANTS, &[], |by| Arc::new(object::Objects::new(by.clients, by.artifacts))),
     row(Kind::Function, function::GRANTS, function::CODES, |by| {
-        Arc::new(function::Functions::new(by.clients, by.artefacts))
+        Arc::new(function::Functions::new(by.clients, by.artifacts))
     }),
     row(Kind::FunctionVersion, function_version::GRANTS, &[], |by| {
         Arc::new(function_version::FunctionVersions::new(by.clients))
     }),
     row(Kind::OriginAccess, origin_access::GRANTS, &[], |by| {
-        Arc::new(Named::<origin_access::OriginAccess>::new(by.clients))
+        Arc::new(NamedProvider::<origin_access::OriginAccess>::new(by.clients))
     }),
     row(Kind::CachePolicy, cache_policy::GRANTS, &[], |by| {
-        Arc::new(Named::<cache_policy::CachePolicies>::new(by.clients))
+        Arc::new(NamedProvider::<cache_policy::CachePolicies>::new(by.clients))
     }),
     row(Kind::OriginRequestPolicy, origin_request_policy::GRANTS, &[], |by| {
-        Arc::new(Named::<origin_request_policy::OriginRequestPolicies>::new(by.clients))
+        Arc::new(NamedProvider::<origin_request_policy::OriginRequestPolicies>::new(by.clients))
     }),
     row(Kind::ResponseHeadersPolicy, response_headers_policy::GRANTS, &[], |by| {
-        Arc::new(Named::<response_headers_policy::ResponseHeadersPolicies>::new(by.clients))
+        Arc::new(NamedProvider::<response_headers_policy::ResponseHeadersPolicies>::new(by.clients))
     }),
     row(Kind::Distribution, distribution::GRANTS, distribution::CODES, |by| {
         Arc::new(distribution::Distributions::new(by.clients))
@@ -141,8 +141,8 @@ const TABLE: &[Row] = &[
 ];
 
 /// The provider of every AWS kind.
-pub fn providers(clients: &Arc<Clients>, artefacts: &Arc<Artefacts>) -> Providers {
-    let by = Means { clients, artefacts };
+pub fn providers(clients: &Arc<Clients>, artifacts: &Arc<Artifacts>) -> Providers {
+    let by = ProviderContext { clients, artifacts };
     TABLE.iter().fold(Providers::default(), |all, row| all.with(row.kind, (row.make)(&by)))
 }
 

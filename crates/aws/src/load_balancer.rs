@@ -7,24 +7,24 @@ use async_trait::async_trait;
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::types::LoadBalancer;
 
-use super::rules::{Rule, rule};
+use super::error_rules::{ErrorRule, rule};
 use super::{Clients, fault_of};
-use crate::permissions::{Grant, LOOK, on};
-use crate::provider::{Gone, Made, Provider, Subject};
+use crate::permissions::{Grant, LOOK, context};
+use crate::provider::{Applied, DeleteOutcome, Provider, ResourceContext};
 use crate::resource::load_balancer::LoadBalancerSpec;
-use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Owner};
+use crate::resource::{Attributes, Fault, FaultClass, FieldChange, ObservedResource, Owner};
 
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[Grant {
     sid: LOOK,
-    on: on::everything,
+    on: context::everything,
     actions: &["elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeTags"],
 }];
 
 /// What the errors of Elastic Load Balancing mean.
-pub const CODES: &[Rule] = &[
+pub const CODES: &[ErrorRule] = &[
     // Not there.
-    rule("elbv2", "LoadBalancerNotFound", Class::Missing),
+    rule("elbv2", "LoadBalancerNotFound", FaultClass::Missing),
 ];
 
 /// Most load balancers that one `DescribeTags` takes.
@@ -44,7 +44,7 @@ impl LoadBalancers {
 
 fn never_made(operation: &str) -> Fault {
     let words = "a load balancer is looked up, never made";
-    Fault::new(Class::Refused, "elbv2", operation, "LookupOnly", words)
+    Fault::new(FaultClass::Refused, "elbv2", operation, "LookupOnly", words)
         .next("make, change or delete it where it is managed (Kubernetes ingress, CloudFormation, console)")
 }
 
@@ -52,7 +52,7 @@ async fn by_name(client: &Client, name: &str) -> Result<Option<LoadBalancer>, Fa
     let answer = client.describe_load_balancers().names(name).send().await;
     match answer.map_err(|bad| fault_of("elbv2", "DescribeLoadBalancers", bad)) {
         Ok(answer) => Ok(answer.load_balancers.unwrap_or_default().into_iter().next()),
-        Err(fault) if fault.class == Class::Missing => Ok(None),
+        Err(fault) if fault.class == FaultClass::Missing => Ok(None),
         Err(fault) => Err(fault),
     }
 }
@@ -100,7 +100,7 @@ async fn by_tags(client: &Client, spec: &LoadBalancerSpec) -> Result<Option<Load
     if hits.len() > 1 {
         let names: Vec<&str> = hits.iter().filter_map(LoadBalancer::load_balancer_name).collect();
         let words = format!("{} load balancers in {} carry these tags: {}", hits.len(), spec.region, names.join(", "));
-        return Err(Fault::new(Class::Refused, "elbv2", "DescribeTags", "NotUnique", words)
+        return Err(Fault::new(FaultClass::Refused, "elbv2", "DescribeTags", "NotUnique", words)
             .next("name one of them in the plan, or add a tag that just one carries"));
     }
     Ok(hits.into_iter().next())
@@ -108,14 +108,14 @@ async fn by_tags(client: &Client, spec: &LoadBalancerSpec) -> Result<Option<Load
 
 #[async_trait]
 impl Provider for LoadBalancers {
-    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+    async fn read(&self, subject: &ResourceContext<'_>) -> Result<Option<ObservedResource>, Fault> {
         let spec: LoadBalancerSpec = subject.typed()?;
         let client = self.clients.elb(&spec.region)?;
         let balancer = match spec.name.as_deref() {
             Some(name) => by_name(&client, name).await?,
             None if spec.tags.is_empty() => {
                 let words = "neither a name nor tags say which load balancer is meant";
-                return Err(Fault::new(Class::Refused, "elbv2", "DescribeLoadBalancers", "NotNamed", words)
+                return Err(Fault::new(FaultClass::Refused, "elbv2", "DescribeLoadBalancers", "NotNamed", words)
                     .next("give its name, or tags that just one carries"));
             }
             None => by_tags(&client, &spec).await?,
@@ -130,18 +130,29 @@ impl Provider for LoadBalancers {
             ("name".into(), balancer.load_balancer_name.unwrap_or_default().into()),
         ]);
         // A lookup is nobody's: it is as it was asked for, or it is not there.
-        Ok(Some(Found { id: arn, spec: subject.spec.clone(), attributes, owner: Owner::Ours, extras: Vec::new() }))
+        Ok(Some(ObservedResource {
+            id: arn,
+            spec: subject.spec.clone(),
+            attributes,
+            owner: Owner::Ours,
+            extras: Vec::new(),
+        }))
     }
 
-    async fn create(&self, _subject: &Subject<'_>) -> Result<Made, Fault> {
+    async fn create(&self, _subject: &ResourceContext<'_>) -> Result<Applied, Fault> {
         Err(never_made("CreateLoadBalancer"))
     }
 
-    async fn update(&self, _subject: &Subject<'_>, _found: &Found, _fields: &[FieldChange]) -> Result<Made, Fault> {
+    async fn update(
+        &self,
+        _subject: &ResourceContext<'_>,
+        _found: &ObservedResource,
+        _fields: &[FieldChange],
+    ) -> Result<Applied, Fault> {
         Err(never_made("ModifyLoadBalancerAttributes"))
     }
 
-    async fn delete(&self, _subject: &Subject<'_>) -> Result<Gone, Fault> {
+    async fn delete(&self, _subject: &ResourceContext<'_>) -> Result<DeleteOutcome, Fault> {
         Err(never_made("DeleteLoadBalancer"))
     }
 }

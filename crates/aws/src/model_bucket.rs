@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use akidb_edge_delivery::publish::{Content, Held, ObjectStore, PublishFault, Upload};
+use akidb_edge_delivery::publish::{ExistingObject, ObjectStore, PublishFault, Upload, UploadContent};
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 
 use super::fault::optional;
-use super::object::{SHA256, STACK, Taken, Target};
+use super::object::{ExistingKeyPolicy, SHA256, STACK, UploadTarget};
 use super::{Clients, fault_of};
 use crate::resource::object::ObjectSpec;
-use crate::resource::{Class, Fault, Source};
+use crate::resource::{ArtifactSource, Fault, FaultClass};
 
 /// Objects of a list: what a server that syncs from the bucket takes, too.
 const MOST_OBJECTS: usize = 100_000;
@@ -42,7 +42,7 @@ impl ModelBucket {
 
 #[async_trait]
 impl ObjectStore for ModelBucket {
-    async fn list(&self, begin: &str) -> Result<Vec<Held>, PublishFault> {
+    async fn list(&self, begin: &str) -> Result<Vec<ExistingObject>, PublishFault> {
         let list = self.client.list_objects_v2().bucket(&self.bucket).prefix(self.key(begin));
         let (mut pages, mut found) = (list.into_paginator().send(), Vec::new());
         while let Some(page) = pages.next().await {
@@ -51,11 +51,11 @@ impl ObjectStore for ModelBucket {
                 let Some(key) = object.key().and_then(|key| key.strip_prefix(&self.prefix)) else { continue };
                 let size = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
                 let written = object.last_modified().map(|at| at.secs()).unwrap_or_default();
-                found.push(Held { key: key.to_owned(), size, written });
+                found.push(ExistingObject { key: key.to_owned(), size, written });
             }
             if found.len() > MOST_OBJECTS {
                 let words = format!("there are more than {MOST_OBJECTS} objects below {}", self.key(begin));
-                let fault = Fault::new(Class::Refused, "s3", "ListObjectsV2", "TooManyObjects", words);
+                let fault = Fault::new(FaultClass::Refused, "s3", "ListObjectsV2", "TooManyObjects", words);
                 return Err(PublishFault::store(fault.next("publish to a prefix that holds models alone")));
             }
         }
@@ -89,12 +89,12 @@ impl ObjectStore for ModelBucket {
             metadata: BTreeMap::new(),
         };
         let source = match &upload.content {
-            Content::File(path) => Source::File(path.clone()),
-            Content::Bytes(bytes) => Source::Memory(bytes.clone().into()),
+            UploadContent::File(path) => ArtifactSource::File(path.clone()),
+            UploadContent::Bytes(bytes) => ArtifactSource::Memory(bytes.clone().into()),
         };
         let metadata = HashMap::from([(SHA256.to_owned(), upload.sha256.clone())]);
-        let target = Target { client: &self.client, spec: &spec, metadata };
-        target.put(&source, Taken::Replace).await.map_err(PublishFault::store)
+        let target = UploadTarget { client: &self.client, spec: &spec, metadata };
+        target.put(&source, ExistingKeyPolicy::Replace).await.map_err(PublishFault::store)
     }
 
     async fn delete(&self, key: &str) -> Result<(), PublishFault> {

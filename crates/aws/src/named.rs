@@ -12,18 +12,18 @@ use serde_json::Value;
 use super::Clients;
 use super::edit::taken;
 use super::stated;
-use crate::provider::{Gone, Made, Provider, Search, Subject};
+use crate::provider::{Applied, DeleteOutcome, OwnedQuery, Provider, ResourceContext};
 use crate::resource::{
-    Address, Attributes, Class, Extra, Fault, FieldChange, Found, IMPORTED, Kind, ORIGIN_TAG, Owned, Owner, TAKEN_IN,
-    comment,
+    Address, Attributes, Fault, FaultClass, FieldChange, IMPORTED, Kind, ORIGIN_TAG, ObservedResource, OwnedResource,
+    Owner, TAKEN_IN, UnmanagedField, comment,
 };
 
 /// One page of a listing: ids with their configurations, and the marker of the next page.
-pub type Page<C> = (Vec<(String, C)>, Option<String>);
+pub type ListPage<C> = (Vec<(String, C)>, Option<String>);
 
 /// What is special about one kind: its calls, and how its spec is written in the SDK's words.
 #[async_trait]
-pub trait Api: Send + Sync + 'static {
+pub trait NamedApi: Send + Sync + 'static {
     /// The typed spec.
     type Spec: Serialize + DeserializeOwned + Send + Sync;
     /// The SDK's configuration.
@@ -36,7 +36,7 @@ pub trait Api: Send + Sync + 'static {
     /// The configuration and its ETag.
     async fn get(client: &Client, id: &str) -> Result<(Self::Config, String), Fault>;
     /// One page of those that the account made.
-    async fn page(client: &Client, marker: Option<String>) -> Result<Page<Self::Config>, Fault>;
+    async fn page(client: &Client, marker: Option<String>) -> Result<ListPage<Self::Config>, Fault>;
     /// Makes one and gives its id.
     async fn create(client: &Client, config: Self::Config) -> Result<String, Fault>;
     /// Writes the whole configuration over the version with this ETag.
@@ -73,12 +73,12 @@ pub trait Api: Send + Sync + 'static {
 }
 
 /// Provider of one such kind.
-pub struct Named<A> {
+pub struct NamedProvider<A> {
     clients: Arc<Clients>,
     api: PhantomData<A>,
 }
 
-impl<A: Api> Named<A> {
+impl<A: NamedApi> NamedProvider<A> {
     /// Things of this kind reached by `clients`.
     pub fn new(clients: &Arc<Clients>) -> Self {
         Self { clients: Arc::clone(clients), api: PhantomData }
@@ -104,9 +104,9 @@ impl<A: Api> Named<A> {
     }
 
     /// Whether the one with this name carries the mark of the address that the plan has moved it from: a lost call made it.
-    async fn is_of_former(&self, subject: &Subject<'_>) -> Result<bool, Fault> {
+    async fn is_of_former(&self, subject: &ResourceContext<'_>) -> Result<bool, Fault> {
         let Some(former) = subject.former else { return Ok(false) };
-        let there = Subject { address: former, former: None, id: None, ..*subject };
+        let there = ResourceContext { address: former, former: None, id: None, ..*subject };
         Ok(self.read(&there).await?.is_some_and(|found| found.owner == Owner::Ours))
     }
 
@@ -117,7 +117,7 @@ impl<A: Api> Named<A> {
 }
 
 /// The text with the mark behind it.
-fn marked(subject: &Subject<'_>, text: &str, limit: usize) -> Result<String, Fault> {
+fn marked(subject: &ResourceContext<'_>, text: &str, limit: usize) -> Result<String, Fault> {
     if subject.is_imported() {
         let room = limit.saturating_sub(IMPORTED.len() + 1);
         let plain = crate::resource::marked(subject.stack, subject.address, text, room);
@@ -129,12 +129,12 @@ fn marked(subject: &Subject<'_>, text: &str, limit: usize) -> Result<String, Fau
     crate::resource::marked(subject.stack, subject.address, text, limit).ok_or_else(|| {
         let mark = comment(subject.stack, subject.address);
         let words = format!("stack name and address ({mark}) do not fit into a comment of {limit} characters");
-        Fault::new(Class::Refused, "cloudfront", "comment", "TooLong", words).next("use shorter names")
+        Fault::new(FaultClass::Refused, "cloudfront", "comment", "TooLong", words).next("use shorter names")
     })
 }
 
 /// Whose it is, and what stands before the mark.
-fn unmarked(subject: &Subject<'_>, held: &str, wanted: &str, limit: usize) -> (Owner, String) {
+fn unmarked(subject: &ResourceContext<'_>, held: &str, wanted: &str, limit: usize) -> (Owner, String) {
     let Some((stack, address)) = read_mark(held) else {
         return (Owner::Foreign(format!("its comment is {held:?}")), held.to_owned());
     };
@@ -147,7 +147,7 @@ fn unmarked(subject: &Subject<'_>, held: &str, wanted: &str, limit: usize) -> (O
     let parsed = address.parse::<Address>().ok();
     let known = Attributes::from([(TAKEN_IN.to_owned(), says_imported(held).into())]);
     let cut = parsed.and_then(|address| {
-        marked(&Subject { stack, address: &address, attributes: &known, ..*subject }, wanted, limit).ok()
+        marked(&ResourceContext { stack, address: &address, attributes: &known, ..*subject }, wanted, limit).ok()
     });
     let text = held.rsplit_once("(akidb-edge ").map_or(held, |(text, _)| text);
     let text = if cut.as_deref() == Some(held) { wanted } else { text.strip_suffix(' ').unwrap_or(text) };
@@ -166,8 +166,8 @@ fn says_imported(held: &str) -> bool {
     read_mark(held).is_some() && held.ends_with(&format!(" {IMPORTED})"))
 }
 
-fn made(id: String) -> Made {
-    Made { attributes: attributes(&id), id }
+fn made(id: String) -> Applied {
+    Applied { attributes: attributes(&id), id }
 }
 
 fn attributes(id: &str) -> Attributes {
@@ -175,13 +175,13 @@ fn attributes(id: &str) -> Attributes {
 }
 
 #[async_trait]
-impl<A: Api> Provider for Named<A> {
-    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+impl<A: NamedApi> Provider for NamedProvider<A> {
+    async fn read(&self, subject: &ResourceContext<'_>) -> Result<Option<ObservedResource>, Fault> {
         let wanted: A::Spec = subject.typed()?;
         let hit = match subject.id {
             Some(id) => match A::get(self.client(), id).await {
                 Ok((config, _)) => Some((id.to_owned(), config)),
-                Err(fault) if fault.class == Class::Missing => None,
+                Err(fault) if fault.class == FaultClass::Missing => None,
                 Err(fault) => return Err(fault),
             },
             None => self.by_name(A::wanted_name(&wanted)).await?,
@@ -191,26 +191,37 @@ impl<A: Api> Provider for Named<A> {
         let imported = says_imported(A::text(&config));
         let others = A::others(&config);
         let (spec, mut extras) = stated::parted(subject, &A::spec(config, text), &A::usual())?;
-        extras.extend(others.into_iter().map(|(path, value)| Extra { path, value, theirs: false }));
-        extras.extend(imported.then(|| Extra { path: ORIGIN_TAG.to_owned(), value: IMPORTED.into(), theirs: true }));
-        Ok(Some(Found { attributes: attributes(&id), id, spec, owner, extras }))
+        extras.extend(others.into_iter().map(|(path, value)| UnmanagedField { path, value, theirs: false }));
+        extras.extend(imported.then(|| UnmanagedField {
+            path: ORIGIN_TAG.to_owned(),
+            value: IMPORTED.into(),
+            theirs: true,
+        }));
+        Ok(Some(ObservedResource { attributes: attributes(&id), id, spec, owner, extras }))
     }
 
-    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
+    async fn create(&self, subject: &ResourceContext<'_>) -> Result<Applied, Fault> {
         let spec: A::Spec = subject.typed()?;
         let text = marked(subject, A::wanted_text(&spec), A::LIMIT)?;
         match A::create(self.client(), A::config(&spec, text, None, None)?).await {
             Ok(id) => Ok(made(id)),
-            Err(fault) if fault.class == Class::Exists => match self.read(&Subject { id: None, ..*subject }).await? {
-                Some(found) if found.owner == Owner::Ours => Ok(made(found.id)),
-                Some(found) if self.is_of_former(subject).await? => self.update(subject, &found, &[]).await,
-                _ => Err(taken(subject, fault)),
-            },
+            Err(fault) if fault.class == FaultClass::Exists => {
+                match self.read(&ResourceContext { id: None, ..*subject }).await? {
+                    Some(found) if found.owner == Owner::Ours => Ok(made(found.id)),
+                    Some(found) if self.is_of_former(subject).await? => self.update(subject, &found, &[]).await,
+                    _ => Err(taken(subject, fault)),
+                }
+            }
             Err(fault) => Err(fault),
         }
     }
 
-    async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
+    async fn update(
+        &self,
+        subject: &ResourceContext<'_>,
+        found: &ObservedResource,
+        fields: &[FieldChange],
+    ) -> Result<Applied, Fault> {
         // What is taken over from somebody else needs our mark even when nothing else differs.
         if fields.is_empty() && found.owner == Owner::Ours {
             return Ok(made(found.id.clone()));
@@ -224,14 +235,14 @@ impl<A: Api> Provider for Named<A> {
         Ok(made(found.id.clone()))
     }
 
-    async fn list_owned(&self, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+    async fn list_owned(&self, search: &OwnedQuery<'_>) -> Result<Vec<OwnedResource>, Fault> {
         let (mut owned, mut marker) = (Vec::new(), None);
         loop {
             let (items, next) = A::page(self.client(), marker).await?;
             for (id, config) in items.into_iter().filter(|(id, _)| !search.known.contains(id)) {
                 let mark = read_mark(A::text(&config)).filter(|(stack, _)| *stack == search.stack);
                 if let Some(address) = mark.and_then(|(_, address)| address.parse::<Address>().ok()) {
-                    owned.push(Owned { kind: A::KIND, id, address: Some(address) });
+                    owned.push(OwnedResource { kind: A::KIND, id, address: Some(address) });
                 }
             }
             if next.is_none() {
@@ -241,18 +252,18 @@ impl<A: Api> Provider for Named<A> {
         }
     }
 
-    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
+    async fn delete(&self, subject: &ResourceContext<'_>) -> Result<DeleteOutcome, Fault> {
         let id = match subject.id {
             Some(id) => id.to_owned(),
             None => match self.read(subject).await? {
                 Some(found) if found.owner == Owner::Ours => found.id,
-                _ => return Ok(Gone::Gone),
+                _ => return Ok(DeleteOutcome::Deleted),
             },
         };
         match self.remove(&id).await {
-            Ok(()) => Ok(Gone::Gone),
-            Err(fault) if fault.class == Class::Missing => Ok(Gone::Gone),
-            Err(fault) if fault.code.ends_with("InUse") => Ok(Gone::Deferred(fault.message)),
+            Ok(()) => Ok(DeleteOutcome::Deleted),
+            Err(fault) if fault.class == FaultClass::Missing => Ok(DeleteOutcome::Deleted),
+            Err(fault) if fault.code.ends_with("InUse") => Ok(DeleteOutcome::Deferred(fault.message)),
             Err(fault) => Err(fault),
         }
     }
@@ -267,7 +278,7 @@ mod tests {
         let address = Address::new("cdn", Kind::CachePolicy, "embed");
         let none = Attributes::new();
         let spec = serde_json::Value::Null;
-        let subject = Subject {
+        let subject = ResourceContext {
             stack: "prod",
             address: &address,
             token: "",

@@ -6,19 +6,19 @@ use aws_sdk_cloudfront::types as cf;
 
 use super::edit::{lacking, unbuilt};
 use super::fault_of;
-use super::named::{Api, Page};
-use crate::permissions::{Grant, LOOK, MAKE, on};
+use super::named::{ListPage, NamedApi};
+use crate::permissions::{Grant, LOOK, MAKE, context};
 use crate::resource::origin_access::OriginAccessSpec;
 use crate::resource::{Fault, Kind};
 
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[
     // What CloudFront makes gets its ID from CloudFront, and its policies carry no tags: AWS knows no resource for making one.
-    Grant { sid: MAKE, on: on::everything, actions: &["cloudfront:CreateOriginAccessControl"] },
-    Grant { sid: LOOK, on: on::everything, actions: &["cloudfront:ListOriginAccessControls"] },
+    Grant { sid: MAKE, on: context::everything, actions: &["cloudfront:CreateOriginAccessControl"] },
+    Grant { sid: LOOK, on: context::everything, actions: &["cloudfront:ListOriginAccessControls"] },
     Grant {
         sid: "OriginAccess",
-        on: |facts| on::cloudfront(facts, "origin-access-control"),
+        on: |facts| context::cloudfront(facts, "origin-access-control"),
         actions: &[
             "cloudfront:DeleteOriginAccessControl",
             "cloudfront:GetOriginAccessControl",
@@ -49,7 +49,7 @@ fn config(name: &str, text: &str, words: Words) -> Result<cf::OriginAccessContro
 }
 
 #[async_trait]
-impl Api for OriginAccess {
+impl NamedApi for OriginAccess {
     type Spec = OriginAccessSpec;
     type Config = cf::OriginAccessControlConfig;
     const KIND: Kind = Kind::OriginAccess;
@@ -63,7 +63,7 @@ impl Api for OriginAccess {
         Ok((config.ok_or_else(lacking(CALL, "configuration"))?, answer.e_tag.ok_or_else(lacking(CALL, "ETag"))?))
     }
 
-    async fn page(client: &Client, marker: Option<String>) -> Result<Page<Self::Config>, Fault> {
+    async fn page(client: &Client, marker: Option<String>) -> Result<ListPage<Self::Config>, Fault> {
         const CALL: &str = "ListOriginAccessControls";
         let answer = client.list_origin_access_controls().set_marker(marker).send().await;
         let list = answer.map_err(|bad| fault_of("cloudfront", CALL, bad))?.origin_access_control_list;

@@ -4,22 +4,22 @@ use async_trait::async_trait;
 use aws_sdk_cloudfront::Client;
 use aws_sdk_cloudfront::types as cf;
 
-use super::cache_policy::{behaviour, choice, cookies, headers, query_strings, sorted};
+use super::cache_policy::{behavior, choice, cookies, headers, query_strings, sorted};
 use super::edit::{lacking, unbuilt};
 use super::fault_of;
-use super::named::{Api, Page};
-use crate::permissions::{Grant, LOOK, MAKE, on};
+use super::named::{ListPage, NamedApi};
+use crate::permissions::{Grant, LOOK, MAKE, context};
 use crate::resource::cache_policy::Choice;
 use crate::resource::origin_request_policy::{HeaderChoice, OriginRequestPolicySpec};
 use crate::resource::{Fault, Kind};
 
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[
-    Grant { sid: MAKE, on: on::everything, actions: &["cloudfront:CreateOriginRequestPolicy"] },
-    Grant { sid: LOOK, on: on::everything, actions: &["cloudfront:ListOriginRequestPolicies"] },
+    Grant { sid: MAKE, on: context::everything, actions: &["cloudfront:CreateOriginRequestPolicy"] },
+    Grant { sid: LOOK, on: context::everything, actions: &["cloudfront:ListOriginRequestPolicies"] },
     Grant {
         sid: "OriginRequestPolicies",
-        on: |facts| on::cloudfront(facts, "origin-request-policy"),
+        on: |facts| context::cloudfront(facts, "origin-request-policy"),
         actions: &[
             "cloudfront:DeleteOriginRequestPolicy",
             "cloudfront:GetOriginRequestPolicy",
@@ -32,7 +32,7 @@ pub const GRANTS: &[Grant] = &[
 pub struct OriginRequestPolicies;
 
 /// CloudFront's word for a choice of headers, and the names that go with it.
-fn header_behaviour(choice: &HeaderChoice) -> (&'static str, &[String]) {
+fn header_behavior(choice: &HeaderChoice) -> (&'static str, &[String]) {
     match choice {
         HeaderChoice::None => ("none", &[]),
         HeaderChoice::AllViewer => ("allViewer", &[]),
@@ -55,7 +55,7 @@ fn header_choice(config: cf::OriginRequestPolicyHeadersConfig) -> HeaderChoice {
 }
 
 #[async_trait]
-impl Api for OriginRequestPolicies {
+impl NamedApi for OriginRequestPolicies {
     type Spec = OriginRequestPolicySpec;
     type Config = cf::OriginRequestPolicyConfig;
     const KIND: Kind = Kind::OriginRequestPolicy;
@@ -69,7 +69,7 @@ impl Api for OriginRequestPolicies {
         Ok((config.ok_or_else(lacking(CALL, "configuration"))?, answer.e_tag.ok_or_else(lacking(CALL, "ETag"))?))
     }
 
-    async fn page(client: &Client, marker: Option<String>) -> Result<Page<Self::Config>, Fault> {
+    async fn page(client: &Client, marker: Option<String>) -> Result<ListPage<Self::Config>, Fault> {
         const CALL: &str = "ListOriginRequestPolicies";
         let call = client.list_origin_request_policies().r#type(cf::OriginRequestPolicyType::Custom).set_marker(marker);
         let list = call.send().await.map_err(|bad| fault_of("cloudfront", CALL, bad))?.origin_request_policy_list;
@@ -118,12 +118,12 @@ impl Api for OriginRequestPolicies {
         _: Option<Self::Config>,
         _: Option<&Self::Spec>,
     ) -> Result<Self::Config, Fault> {
-        let (by, names) = header_behaviour(&spec.headers);
+        let (by, names) = header_behavior(&spec.headers);
         let in_headers = cf::OriginRequestPolicyHeadersConfig::builder().header_behavior(by.into());
         let in_cookies = cf::OriginRequestPolicyCookiesConfig::builder();
-        let in_cookies = in_cookies.cookie_behavior(behaviour(&spec.cookies).into());
+        let in_cookies = in_cookies.cookie_behavior(behavior(&spec.cookies).into());
         let in_query = cf::OriginRequestPolicyQueryStringsConfig::builder();
-        let in_query = in_query.query_string_behavior(behaviour(&spec.query_strings).into());
+        let in_query = in_query.query_string_behavior(behavior(&spec.query_strings).into());
         cf::OriginRequestPolicyConfig::builder()
             .name(&spec.name)
             .comment(text)

@@ -9,20 +9,20 @@ use serde_json::{Value, json};
 
 use super::edit::{lacking, quantity, unbuilt};
 use super::fault_of;
-use super::named::{Api, Page};
+use super::named::{ListPage, NamedApi};
 use super::security_headers as security;
 use super::stated::put;
-use crate::permissions::{Grant, LOOK, MAKE, on};
+use crate::permissions::{Grant, LOOK, MAKE, context};
 use crate::resource::response_headers_policy::{CorsHeaders, ResponseHeadersPolicySpec};
 use crate::resource::{Fault, Kind};
 
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[
-    Grant { sid: MAKE, on: on::everything, actions: &["cloudfront:CreateResponseHeadersPolicy"] },
-    Grant { sid: LOOK, on: on::everything, actions: &["cloudfront:ListResponseHeadersPolicies"] },
+    Grant { sid: MAKE, on: context::everything, actions: &["cloudfront:CreateResponseHeadersPolicy"] },
+    Grant { sid: LOOK, on: context::everything, actions: &["cloudfront:ListResponseHeadersPolicies"] },
     Grant {
         sid: "ResponseHeadersPolicies",
-        on: |facts| on::cloudfront(facts, "response-headers-policy"),
+        on: |facts| context::cloudfront(facts, "response-headers-policy"),
         actions: &[
             "cloudfront:DeleteResponseHeadersPolicy",
             "cloudfront:GetResponseHeadersPolicy",
@@ -158,7 +158,7 @@ fn cors_spec(held: cf::ResponseHeadersPolicyCorsConfig) -> CorsHeaders {
 }
 
 #[async_trait]
-impl Api for ResponseHeadersPolicies {
+impl NamedApi for ResponseHeadersPolicies {
     type Spec = ResponseHeadersPolicySpec;
     type Config = cf::ResponseHeadersPolicyConfig;
     const KIND: Kind = Kind::ResponseHeadersPolicy;
@@ -176,7 +176,7 @@ impl Api for ResponseHeadersPolicies {
         Ok((config.ok_or_else(lacking(CALL, "configuration"))?, answer.e_tag.ok_or_else(lacking(CALL, "ETag"))?))
     }
 
-    async fn page(client: &Client, marker: Option<String>) -> Result<Page<Self::Config>, Fault> {
+    async fn page(client: &Client, marker: Option<String>) -> Result<ListPage<Self::Config>, Fault> {
         const CALL: &str = "ListResponseHeadersPolicies";
         let call =
             client.list_response_headers_policies().r#type(cf::ResponseHeadersPolicyType::Custom).set_marker(marker);

@@ -16,9 +16,11 @@ use serde_json::Value;
 pub use self::calls::{CODES, GRANTS};
 use super::fault::{optional, taken, unbuilt};
 use super::{Clients, fault_of, tag_changes, tags};
-use crate::provider::{Gone, Made, Provider, Search, Subject};
+use crate::provider::{Applied, DeleteOutcome, OwnedQuery, Provider, ResourceContext};
 use crate::resource::role::RoleSpec;
-use crate::resource::{Attributes, Class, Extra, Fault, FieldChange, Found, Owned, Owner};
+use crate::resource::{
+    Attributes, Fault, FaultClass, FieldChange, ObservedResource, OwnedResource, Owner, UnmanagedField,
+};
 
 /// Path of the longest session, which no plan states, and IAM's default of it in seconds.
 const MAX_SESSION: &str = "max_session_seconds";
@@ -38,11 +40,11 @@ impl Roles {
 
 #[async_trait]
 impl Provider for Roles {
-    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+    async fn read(&self, subject: &ResourceContext<'_>) -> Result<Option<ObservedResource>, Fault> {
         look(&self.clients.iam, subject, &subject.typed()?).await
     }
 
-    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
+    async fn create(&self, subject: &ResourceContext<'_>) -> Result<Applied, Fault> {
         let spec: RoleSpec = subject.typed()?;
         let client = &self.clients.iam;
         let call = client
@@ -55,7 +57,7 @@ impl Provider for Roles {
             .set_tags(Some(iam_tags(tags::wanted(subject, &spec.tags))?));
         let attributes = match call.send().await.map_err(|bad| fault_of("iam", "CreateRole", bad)) {
             Ok(answer) => attributes(&spec.name, answer.role.map(|role| role.arn).unwrap_or_default()),
-            Err(fault) if fault.class == Class::Exists => self.ours(subject, &spec, &fault).await?,
+            Err(fault) if fault.class == FaultClass::Exists => self.ours(subject, &spec, &fault).await?,
             Err(fault) => return Err(fault),
         };
         // The policies again even when the role was there: the answer may have been lost before they were written.
@@ -63,13 +65,18 @@ impl Provider for Roles {
         calls.extend(spec.inline.iter().map(|(name, document)| put_inline(client, &spec.name, name, document).boxed()));
         calls.extend(spec.managed.iter().map(|arn| attach(client, &spec.name, arn).boxed()));
         future::try_join_all(calls).await.map_err(not_everywhere_yet)?;
-        Ok(Made { id: spec.name.clone(), attributes })
+        Ok(Applied { id: spec.name.clone(), attributes })
     }
 
-    async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
+    async fn update(
+        &self,
+        subject: &ResourceContext<'_>,
+        found: &ObservedResource,
+        fields: &[FieldChange],
+    ) -> Result<Applied, Fault> {
         let spec: RoleSpec = subject.typed()?;
         let client = &self.clients.iam;
-        let held: RoleSpec = Subject { spec: &found.spec, ..*subject }.typed()?;
+        let held: RoleSpec = ResourceContext { spec: &found.spec, ..*subject }.typed()?;
         let named = |top: &str| fields.iter().any(|field| field.path.split('.').next() == Some(top));
         // Whoever may write policies only within a boundary has to have it first.
         if named("boundary") {
@@ -96,18 +103,18 @@ impl Provider for Roles {
             calls.push(untag(client, &spec.name, changes.drop).boxed());
         }
         future::try_join_all(calls).await?;
-        Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() })
+        Ok(Applied { id: found.id.clone(), attributes: found.attributes.clone() })
     }
 
-    async fn list_owned(&self, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+    async fn list_owned(&self, search: &OwnedQuery<'_>) -> Result<Vec<OwnedResource>, Fault> {
         listing::listing(&self.clients, search).await
     }
 
-    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
+    async fn delete(&self, subject: &ResourceContext<'_>) -> Result<DeleteOutcome, Fault> {
         let spec: RoleSpec = subject.typed()?;
         let client = &self.clients.iam;
         let listed = future::try_join(inline_names(client, &spec.name), managed_arns(client, &spec.name)).await;
-        let Some((inline, managed)) = optional(listed)? else { return Ok(Gone::Gone) };
+        let Some((inline, managed)) = optional(listed)? else { return Ok(DeleteOutcome::Deleted) };
         // AWS deletes a role only when nothing hangs on it: what others put there is theirs to take away.
         let strangers = inline.iter().filter(|name| !spec.inline.contains_key(*name));
         let strangers = strangers.chain(managed.iter().filter(|arn| !spec.managed.contains(arn)));
@@ -121,25 +128,25 @@ impl Provider for Roles {
         future::try_join_all(calls).await?;
         let answer = client.delete_role().role_name(&spec.name).send().await;
         optional(answer.map_err(|bad| fault_of("iam", "DeleteRole", bad)))?;
-        Ok(Gone::Gone)
+        Ok(DeleteOutcome::Deleted)
     }
 }
 
 impl Roles {
     /// The attributes of a role that is there already, when it is ours.
-    async fn ours(&self, subject: &Subject<'_>, spec: &RoleSpec, fault: &Fault) -> Result<Attributes, Fault> {
+    async fn ours(&self, subject: &ResourceContext<'_>, spec: &RoleSpec, fault: &Fault) -> Result<Attributes, Fault> {
         let mut found = look(&self.clients.iam, subject, spec).await?;
         if let (Some(address), Some(Owner::Foreign(_))) = (subject.former, found.as_ref().map(|found| &found.owner)) {
-            found = look(&self.clients.iam, &Subject { address, former: None, ..*subject }, spec).await?;
+            found = look(&self.clients.iam, &ResourceContext { address, former: None, ..*subject }, spec).await?;
         }
         match found {
-            Some(Found { owner: Owner::Ours, attributes, .. }) => Ok(attributes),
-            Some(Found { owner: Owner::Foreign(whose) | Owner::Contested(whose), .. }) => {
+            Some(ObservedResource { owner: Owner::Ours, attributes, .. }) => Ok(attributes),
+            Some(ObservedResource { owner: Owner::Foreign(whose) | Owner::Contested(whose), .. }) => {
                 let what = format!("role {}", spec.name);
                 Err(taken("iam", "CreateRole", fault.code.clone(), &what, &whose, subject.address))
             }
             // Gone between two calls: the next try makes it.
-            None => Err(Fault { class: Class::Retry, ..fault.clone() }),
+            None => Err(Fault { class: FaultClass::Retry, ..fault.clone() }),
         }
     }
 }
@@ -147,14 +154,14 @@ impl Roles {
 /// Policies of others keep a role from going.
 fn held_by_others(role: &str, policies: &[&str]) -> Fault {
     let words = format!("others attached policies to role {role}: {}", policies.join(", "));
-    Fault::new(Class::Refused, "iam", "DeleteRole", "DeleteConflict", words)
+    Fault::new(FaultClass::Refused, "iam", "DeleteRole", "DeleteConflict", words)
         .next("ask whose they are; detach or delete them (aws iam detach-role-policy, delete-role-policy), then run the same command again")
 }
 
 /// IAM spreads a new role slowly: one that was just made and "cannot be found" is only on its way.
 fn not_everywhere_yet(fault: Fault) -> Fault {
-    if fault.class == Class::Missing && fault.message.contains("role with name") {
-        return Fault { class: Class::Retry, ..fault };
+    if fault.class == FaultClass::Missing && fault.message.contains("role with name") {
+        return Fault { class: FaultClass::Retry, ..fault };
     }
     fault
 }
@@ -172,7 +179,11 @@ fn iam_tags(all: BTreeMap<String, String>) -> Result<Vec<Tag>, Fault> {
 
 /// Reads the role and, in the same wave, the policies that the plan names; only strangers cost a second wave. One that
 /// is not known yet is mostly not there: then the role is asked for alone first.
-async fn look(client: &Client, subject: &Subject<'_>, wanted: &RoleSpec) -> Result<Option<Found>, Fault> {
+async fn look(
+    client: &Client,
+    subject: &ResourceContext<'_>,
+    wanted: &RoleSpec,
+) -> Result<Option<ObservedResource>, Fault> {
     let name = &wanted.name;
     let role = async {
         let answer = client.get_role().role_name(name).send().await;
@@ -200,8 +211,8 @@ async fn look(client: &Client, subject: &Subject<'_>, wanted: &RoleSpec) -> Resu
         .partition(|(policy, _)| asked(&|spec| spec.inline.contains_key(policy)));
     let (managed, other_managed): (Vec<String>, Vec<String>) =
         managed.into_iter().partition(|arn| asked(&|spec| spec.managed.contains(arn)));
-    let extra = |path: String, value: Value| Extra { path, value, theirs: false };
-    let mut extras: Vec<Extra> =
+    let extra = |path: String, value: Value| UnmanagedField { path, value, theirs: false };
+    let mut extras: Vec<UnmanagedField> =
         other_inline.into_iter().map(|(policy, document)| extra(format!("inline.{policy}"), document)).collect();
     extras.extend(other_managed.into_iter().map(|arn| extra(format!("managed.{arn}"), true.into())));
     let boundary = role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn);
@@ -219,7 +230,7 @@ async fn look(client: &Client, subject: &Subject<'_>, wanted: &RoleSpec) -> Resu
         tags,
     };
     let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("iam", "GetRole", bad.to_string()))?;
-    Ok(Some(Found { id: role.role_name, spec, attributes: attributes(name, role.arn), owner, extras }))
+    Ok(Some(ObservedResource { id: role.role_name, spec, attributes: attributes(name, role.arn), owner, extras }))
 }
 
 /// The names of the inline policies. One page holds 100; a role's inline policies share 10,240 characters.
@@ -274,7 +285,7 @@ async fn trust(client: &Client, spec: &RoleSpec) -> Result<(), Fault> {
 }
 
 /// How long a session may last, when others have changed it.
-fn max_session(found: &Found) -> Option<i32> {
+fn max_session(found: &ObservedResource) -> Option<i32> {
     let extra = found.extras.iter().find(|extra| extra.path == MAX_SESSION);
     extra.and_then(|extra| extra.value.as_i64()).and_then(|seconds| seconds.try_into().ok())
 }

@@ -5,27 +5,27 @@ use std::collections::BTreeMap;
 use aws_sdk_route53::types::{Tag, TagResourceType};
 use futures::FutureExt;
 
+use super::error_rules::{ErrorRule, rule};
 use super::owned::marked;
-use super::rules::{Rule, rule};
 use super::{Clients, fault_of, tags};
-use crate::provider::{Search, Subject};
-use crate::resource::records::spelling;
-use crate::resource::{Class, Fault, FieldChange, Kind, Owned};
+use crate::provider::{OwnedQuery, ResourceContext};
+use crate::resource::records::canonical;
+use crate::resource::{Fault, FaultClass, FieldChange, Kind, OwnedResource};
 
 /// What the errors of Route 53 mean.
-pub const CODES: &[Rule] = &[
+pub const CODES: &[ErrorRule] = &[
     // Busy with something else, or not known everywhere yet.
-    rule("route53", "PriorRequestNotComplete", Class::Retry),
-    rule("route53", "ConcurrentModification", Class::Retry),
+    rule("route53", "PriorRequestNotComplete", FaultClass::Retry),
+    rule("route53", "ConcurrentModification", FaultClass::Retry),
     // Changed since it was read.
-    rule("route53", "HealthCheckVersionMismatch", Class::Stale),
+    rule("route53", "HealthCheckVersionMismatch", FaultClass::Stale),
     // Not there.
-    rule("route53", "NoSuchHostedZone", Class::Missing),
-    rule("route53", "NoSuchHealthCheck", Class::Missing),
-    rule("route53", "NoSuchChange", Class::Missing),
+    rule("route53", "NoSuchHostedZone", FaultClass::Missing),
+    rule("route53", "NoSuchHealthCheck", FaultClass::Missing),
+    rule("route53", "NoSuchChange", FaultClass::Missing),
     // There already.
-    rule("route53", "HostedZoneAlreadyExists", Class::Exists),
-    rule("route53", "HealthCheckAlreadyExists", Class::Exists),
+    rule("route53", "HostedZoneAlreadyExists", FaultClass::Exists),
+    rule("route53", "HealthCheckAlreadyExists", FaultClass::Exists),
 ];
 
 /// Most tags that one `ChangeTagsForResource` takes (R53 "ChangeTagsForResource": 10 to add, 10 to remove).
@@ -38,7 +38,7 @@ pub fn bare(id: &str) -> &str {
 
 /// A domain name in its one spelling, whatever escapes and case the service or the plan chose.
 pub fn domain(name: &str) -> String {
-    spelling::name(name)
+    canonical::name(name)
 }
 
 /// The tags of a zone or health check.
@@ -58,11 +58,11 @@ pub async fn read_tags(clients: &Clients, of: TagResourceType, id: &str) -> Resu
 /// What the service answered.
 pub async fn tagged(
     clients: &Clients,
-    search: &Search<'_>,
+    search: &OwnedQuery<'_>,
     kind: Kind,
     of: TagResourceType,
     ids: Vec<String>,
-) -> Result<Vec<Owned>, Fault> {
+) -> Result<Vec<OwnedResource>, Fault> {
     let asked = ids.into_iter().map(|id| {
         let (by, of) = (id.clone(), of.clone());
         (id, async move { read_tags(clients, of, &by).await }.boxed())
@@ -98,7 +98,7 @@ pub async fn write_tags(
 
 /// The tags to set and the keys to take away for these fields; none when no field is about tags.
 pub fn tag_change(
-    subject: &Subject<'_>,
+    subject: &ResourceContext<'_>,
     wanted: &BTreeMap<String, String>,
     fields: &[FieldChange],
 ) -> Option<(BTreeMap<String, String>, Vec<String>)> {

@@ -12,23 +12,23 @@ use crate::resource::Fault;
 const FRESH: Duration = Duration::from_secs(5);
 
 /// One request, under way or done.
-struct Asked<T> {
+struct SharedRequest<T> {
     begun: Instant,
     answer: OnceCell<T>,
 }
 
 /// The last answer to one question.
-pub struct Shared<T> {
-    last: Mutex<Option<Arc<Asked<T>>>>,
+pub struct SharedAnswer<T> {
+    last: Mutex<Option<Arc<SharedRequest<T>>>>,
 }
 
-impl<T> Default for Shared<T> {
+impl<T> Default for SharedAnswer<T> {
     fn default() -> Self {
         Self { last: Mutex::new(None) }
     }
 }
 
-impl<T: Clone> Shared<T> {
+impl<T: Clone> SharedAnswer<T> {
     /// Whoever asks from now on gets a new answer.
     pub fn forget(&self) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -42,7 +42,8 @@ impl<T: Clone> Shared<T> {
         let asked = {
             let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
             let usable = last.take().filter(|a| !a.answer.initialized() || a.begun.elapsed() < FRESH);
-            let asked = usable.unwrap_or_else(|| Arc::new(Asked { begun: Instant::now(), answer: OnceCell::new() }));
+            let asked =
+                usable.unwrap_or_else(|| Arc::new(SharedRequest { begun: Instant::now(), answer: OnceCell::new() }));
             *last = Some(Arc::clone(&asked));
             asked
         };

@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::provider::Subject;
-use crate::resource::{Extra, Fault};
+use crate::provider::ResourceContext;
+use crate::resource::{Fault, UnmanagedField};
 
 /// Lists of things with a name of their own, and the field that names them.
 const KEYED: [(&str, &str); 4] =
@@ -21,34 +21,35 @@ const CHOICES: [&str; 5] = ["only", "all-except", "all-viewer-and", "allow", "de
 static NOTHING: Value = Value::Null;
 
 /// A spec as this version writes it: a journal may hold one of an older version, without the settings that came since.
-fn as_written<S: Serialize + DeserializeOwned>(subject: &Subject<'_>) -> Result<Value, Fault> {
+fn as_written<S: Serialize + DeserializeOwned>(subject: &ResourceContext<'_>) -> Result<Value, Fault> {
     let spec: S = subject.typed()?;
     serde_json::to_value(spec).map_err(|bad| Fault::unexpected("akidb-edge", "spec", bad.to_string()))
 }
 
 /// Parts what is held, as a spec with every setting, by what this subject asks for and asked for before.
 pub fn parted<S: Serialize + DeserializeOwned>(
-    subject: &Subject<'_>,
+    subject: &ResourceContext<'_>,
     held: &S,
     usual: &Value,
-) -> Result<(Value, Vec<Extra>), Fault> {
+) -> Result<(Value, Vec<UnmanagedField>), Fault> {
     let held = serde_json::to_value(held);
     let held = held.map_err(|bad| Fault::unexpected("akidb-edge", "read", bad.to_string()))?;
-    let before = subject.before.map(|before| as_written::<S>(&Subject { spec: before, ..*subject })).transpose()?;
+    let before =
+        subject.before.map(|before| as_written::<S>(&ResourceContext { spec: before, ..*subject })).transpose()?;
     Ok(part(held, &as_written::<S>(subject)?, before.as_ref(), usual))
 }
 
 /// Parts what is held into the settings that the plan or an earlier run asked for, and all others that differ from `usual`,
 /// the service's defaults. `held` has every setting; nulls are settings that are not there.
-fn part(held: Value, wanted: &Value, before: Option<&Value>, usual: &Value) -> (Value, Vec<Extra>) {
+fn part(held: Value, wanted: &Value, before: Option<&Value>, usual: &Value) -> (Value, Vec<UnmanagedField>) {
     let mut walk = Walk { extras: Vec::new() };
     let spec = walk.value("", "", held, Three { wanted, before: before.unwrap_or(&NOTHING), usual });
     (spec, walk.extras)
 }
 
 /// The settings of an earlier run in the kind's own type.
-pub fn before<S: DeserializeOwned>(subject: &Subject<'_>) -> Result<Option<S>, Fault> {
-    subject.before.map(|before| Subject { spec: before, ..*subject }.typed()).transpose()
+pub fn before<S: DeserializeOwned>(subject: &ResourceContext<'_>) -> Result<Option<S>, Fault> {
+    subject.before.map(|before| ResourceContext { spec: before, ..*subject }.typed()).transpose()
 }
 
 /// Writes an optional setting: what is wanted; else the default, where an earlier run stated it; else what is held stays.
@@ -97,7 +98,7 @@ impl<'a> Three<'a> {
 }
 
 struct Walk {
-    extras: Vec<Extra>,
+    extras: Vec<UnmanagedField>,
 }
 
 impl Walk {
@@ -170,7 +171,7 @@ impl Walk {
     }
 
     fn extra(&mut self, path: String, value: Value, usual: &Value) {
-        self.extras.push(Extra { path, value: trimmed(value, usual), theirs: false });
+        self.extras.push(UnmanagedField { path, value: trimmed(value, usual), theirs: false });
     }
 }
 
@@ -219,7 +220,7 @@ mod tests {
 
     use super::*;
 
-    fn told(extras: &[Extra]) -> Vec<(&str, &Value)> {
+    fn told(extras: &[UnmanagedField]) -> Vec<(&str, &Value)> {
         extras.iter().map(|extra| (extra.path.as_str(), &extra.value)).collect()
     }
 

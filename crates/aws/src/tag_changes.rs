@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::provider::Subject;
+use crate::provider::ResourceContext;
 use crate::resource::FieldChange;
 
 /// What is to be done with the tags of one thing.
@@ -16,7 +16,7 @@ pub struct TagChanges {
 
 /// The tags among `fields`; `tags` are all that the plan states. When tags change at all, the stack's marks are written
 /// again with them, so that a thing that was taken up carries them.
-pub fn of(subject: &Subject<'_>, tags: &BTreeMap<String, String>, fields: &[FieldChange]) -> TagChanges {
+pub fn of(subject: &ResourceContext<'_>, tags: &BTreeMap<String, String>, fields: &[FieldChange]) -> TagChanges {
     let mut changes = TagChanges::default();
     for field in fields {
         match (field.path.strip_prefix("tags"), &field.new) {

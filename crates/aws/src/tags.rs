@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::provider::Subject;
-use crate::resource::{ADDRESS_TAG, FieldChange, Found, IMPORTED, ORIGIN_TAG, Owner, STACK_TAG};
+use crate::provider::ResourceContext;
+use crate::resource::{ADDRESS_TAG, FieldChange, IMPORTED, ORIGIN_TAG, ObservedResource, Owner, STACK_TAG};
 
 /// The plan's tags with the tool's own.
-pub fn wanted(subject: &Subject<'_>, tags: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+pub fn wanted(subject: &ResourceContext<'_>, tags: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut all = tags.clone();
     all.insert(STACK_TAG.to_owned(), subject.stack.to_owned());
     all.insert(ADDRESS_TAG.to_owned(), subject.address.to_string());
@@ -18,9 +18,9 @@ pub fn wanted(subject: &Subject<'_>, tags: &BTreeMap<String, String>) -> BTreeMa
 
 /// The tags to write when the service takes them as a whole: what others put there stays, what the plan dropped goes.
 pub fn merged(
-    subject: &Subject<'_>,
+    subject: &ResourceContext<'_>,
     tags: &BTreeMap<String, String>,
-    found: &Found,
+    found: &ObservedResource,
     fields: &[FieldChange],
 ) -> BTreeMap<String, String> {
     let held = found.spec.get("tags").and_then(serde_json::Value::as_object).into_iter().flatten();
@@ -34,7 +34,7 @@ pub fn merged(
 }
 
 /// Whose a resource with these tags is, and the tags that are not the tool's own.
-pub fn read(subject: &Subject<'_>, mut tags: BTreeMap<String, String>) -> (Owner, BTreeMap<String, String>) {
+pub fn read(subject: &ResourceContext<'_>, mut tags: BTreeMap<String, String>) -> (Owner, BTreeMap<String, String>) {
     let stack = tags.remove(STACK_TAG);
     let address = tags.remove(ADDRESS_TAG);
     let owner = match (stack, address) {

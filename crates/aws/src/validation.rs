@@ -9,16 +9,16 @@ use tokio::time::Instant;
 
 use super::route53::{bare, domain};
 use super::{Clients, fault_of};
-use crate::resource::{Class, Fault};
+use crate::resource::{Fault, FaultClass};
 
 /// A certificate that is not validated is waited for so long, unless another time is asked for.
 pub const CERTIFICATE_WAIT: Duration = Duration::from_mins(15);
 
 /// Since when certificates are waited for in this run, by ARN.
 #[derive(Default)]
-pub struct Waits(Mutex<BTreeMap<String, Instant>>);
+pub struct ValidationWaits(Mutex<BTreeMap<String, Instant>>);
 
-impl Waits {
+impl ValidationWaits {
     /// How long a certificate is waited for by now.
     pub fn since(&self, arn: &str) -> Duration {
         let mut begun = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -45,7 +45,7 @@ pub async fn overdue(clients: &Clients, arn: &str, detail: &CertificateDetail, w
         ),
         None => format!("no public zone of this account holds {main}: put those records where its names are answered"),
     };
-    Fault::new(Class::Refused, "acm", "DescribeCertificate", "NotValidated", words).next(format!(
+    Fault::new(FaultClass::Refused, "acm", "DescribeCertificate", "NotValidated", words).next(format!(
         "{delegated}; then run the same command again to continue (AKIDB_EDGE_CERTIFICATE_WAIT or \
          --certificate-wait SECONDS waits longer)"
     ))

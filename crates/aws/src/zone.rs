@@ -11,15 +11,19 @@ use aws_sdk_route53::types::{DelegationSet, HostedZone, HostedZoneConfig, TagRes
 
 use super::route53::{bare, domain, read_tags, tag_change, tagged, write_tags};
 use super::{Clients, fault_of, tags};
-use crate::permissions::{Grant, LOOK, MAKE, on};
-use crate::provider::{Gone, Made, Provider, Search, Subject};
+use crate::permissions::{Grant, LOOK, MAKE, context};
+use crate::provider::{Applied, DeleteOutcome, OwnedQuery, Provider, ResourceContext};
 use crate::resource::zone::ZoneSpec;
-use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Kind, Owned, Owner};
+use crate::resource::{Attributes, Fault, FaultClass, FieldChange, Kind, ObservedResource, OwnedResource, Owner};
 
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[
-    Grant { sid: MAKE, on: on::everything, actions: &["route53:CreateHostedZone"] },
-    Grant { sid: LOOK, on: on::everything, actions: &["route53:ListHostedZones", "route53:ListHostedZonesByName"] },
+    Grant { sid: MAKE, on: context::everything, actions: &["route53:CreateHostedZone"] },
+    Grant {
+        sid: LOOK,
+        on: context::everything,
+        actions: &["route53:ListHostedZones", "route53:ListHostedZonesByName"],
+    },
     Grant {
         sid: "Zones",
         on: |_| vec!["arn:aws:route53:::hostedzone/*".to_owned()],
@@ -64,7 +68,7 @@ impl Zones {
         Ok(listed.filter(|zone| domain(&zone.name) == domain(name) && !private(zone)).collect())
     }
 
-    async fn marked(&self, subject: &Subject<'_>, zone: &HostedZone) -> Result<Marked, Fault> {
+    async fn marked(&self, subject: &ResourceContext<'_>, zone: &HostedZone) -> Result<Marked, Fault> {
         let id = bare(&zone.id).to_owned();
         let held = read_tags(&self.clients, TagResourceType::Hostedzone, &id).await?;
         let (owner, tags) = tags::read(subject, held);
@@ -75,7 +79,7 @@ impl Zones {
     }
 
     /// Our zone of this name, else one of somebody else's.
-    async fn find(&self, subject: &Subject<'_>, name: &str) -> Result<Option<Marked>, Fault> {
+    async fn find(&self, subject: &ResourceContext<'_>, name: &str) -> Result<Option<Marked>, Fault> {
         let mut zones = self.of_name(name).await?;
         zones.sort_by_key(|zone| zone.caller_reference != subject.token);
         let mut foreign: Option<Marked> = None;
@@ -97,23 +101,29 @@ impl Zones {
         let answer = self.clients.route53().await.get_hosted_zone().id(id).send().await;
         match answer.map_err(|bad| fault_of("route53", "GetHostedZone", bad)) {
             Ok(answer) => Ok(answer.hosted_zone.map(|zone| (zone, answer.delegation_set))),
-            Err(fault) if fault.class == Class::Missing => Ok(None),
+            Err(fault) if fault.class == FaultClass::Missing => Ok(None),
             Err(fault) => Err(fault),
         }
     }
 
     /// Completes a zone that is there: sets its tags (they may be missing after a lost answer).
-    async fn complete(&self, subject: &Subject<'_>, spec: &ZoneSpec, id: &str) -> Result<Made, Fault> {
+    async fn complete(&self, subject: &ResourceContext<'_>, spec: &ZoneSpec, id: &str) -> Result<Applied, Fault> {
         let all = tags::wanted(subject, &spec.tags);
         write_tags(&self.clients, TagResourceType::Hostedzone, id, all, &[]).await?;
         let (_, servers) = self.get(id).await?.ok_or_else(|| not_yet("GetHostedZone", &spec.name))?;
-        Ok(Made { id: id.to_owned(), attributes: attributes(id, &spec.name, servers.as_ref()) })
+        Ok(Applied { id: id.to_owned(), attributes: attributes(id, &spec.name, servers.as_ref()) })
     }
 }
 
 /// The service says that a zone is there and does not show it: it will in a moment.
 fn not_yet(operation: &str, name: &str) -> Fault {
-    Fault::new(Class::Retry, "route53", operation, "NotVisible", format!("the zone {name} is made but not shown yet"))
+    Fault::new(
+        FaultClass::Retry,
+        "route53",
+        operation,
+        "NotVisible",
+        format!("the zone {name} is made but not shown yet"),
+    )
 }
 
 fn attributes(id: &str, name: &str, set: Option<&DelegationSet>) -> Attributes {
@@ -128,7 +138,7 @@ fn attributes(id: &str, name: &str, set: Option<&DelegationSet>) -> Attributes {
 }
 
 /// Those that carry a stack's mark.
-async fn listing(clients: &Clients, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+async fn listing(clients: &Clients, search: &OwnedQuery<'_>) -> Result<Vec<OwnedResource>, Fault> {
     let (mut all, mut marker) = (Vec::new(), None);
     loop {
         let page = clients.route53().await.list_hosted_zones().set_marker(marker).send().await;
@@ -144,7 +154,7 @@ async fn listing(clients: &Clients, search: &Search<'_>) -> Result<Vec<Owned>, F
 
 #[async_trait]
 impl Provider for Zones {
-    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+    async fn read(&self, subject: &ResourceContext<'_>) -> Result<Option<ObservedResource>, Fault> {
         let wanted: ZoneSpec = subject.typed()?;
         let (marked, got) = if let Some(id) = subject.id {
             let Some(got) = self.get(bare(id)).await? else { return Ok(None) };
@@ -163,10 +173,10 @@ impl Provider for Zones {
         let name = if domain(&zone.name) == domain(&wanted.name) { wanted.name } else { domain(&zone.name) };
         let spec = ZoneSpec { name, comment, tags: marked.tags };
         let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("route53", "read", bad.to_string()))?;
-        Ok(Some(Found { id: marked.id, spec, attributes, owner: marked.owner, extras: Vec::new() }))
+        Ok(Some(ObservedResource { id: marked.id, spec, attributes, owner: marked.owner, extras: Vec::new() }))
     }
 
-    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
+    async fn create(&self, subject: &ResourceContext<'_>) -> Result<Applied, Fault> {
         let spec: ZoneSpec = subject.typed()?;
         // Looked for first, unless this run just did: the service would make a second zone of the same name.
         let standing = if subject.seen_absent { None } else { self.find(subject, &spec.name).await? };
@@ -174,8 +184,14 @@ impl Provider for Zones {
             Some(Marked { id, owner: Owner::Ours, .. }) => return self.complete(subject, &spec, &id).await,
             Some(Marked { id, owner: Owner::Foreign(why) | Owner::Contested(why), .. }) => {
                 let words = format!("the public zone {} ({id}) is there already: {why}", spec.name);
-                return Err(Fault::new(Class::Exists, "route53", "CreateHostedZone", "HostedZoneAlreadyExists", words)
-                    .next("use that zone in the plan (its id instead of a new zone), or delete it first"));
+                return Err(Fault::new(
+                    FaultClass::Exists,
+                    "route53",
+                    "CreateHostedZone",
+                    "HostedZoneAlreadyExists",
+                    words,
+                )
+                .next("use that zone in the plan (its id instead of a new zone), or delete it first"));
             }
             None => {}
         }
@@ -186,7 +202,7 @@ impl Provider for Zones {
         let zone = match answer.map_err(|bad| fault_of("route53", "CreateHostedZone", bad)) {
             Ok(answer) => answer.hosted_zone.map(|zone| (bare(&zone.id).to_owned(), zone.name, answer.delegation_set)),
             // Our reference, made by an earlier try, and the list does not show it yet.
-            Err(fault) if fault.class == Class::Exists => return Err(not_yet("CreateHostedZone", &spec.name)),
+            Err(fault) if fault.class == FaultClass::Exists => return Err(not_yet("CreateHostedZone", &spec.name)),
             Err(fault) => return Err(fault),
         };
         let (id, name, servers) =
@@ -194,15 +210,20 @@ impl Provider for Zones {
         if domain(&name) != domain(&spec.name) {
             let words =
                 format!("the answer is the zone {name} ({id}), which an earlier run made with the same reference");
-            return Err(Fault::new(Class::Refused, "route53", "CreateHostedZone", "CallerReferenceInUse", words)
+            return Err(Fault::new(FaultClass::Refused, "route53", "CreateHostedZone", "CallerReferenceInUse", words)
                 .next("the journal is older than that run: put its latest copy back (akidb-edge state push --help)"));
         }
         let all = tags::wanted(subject, &spec.tags);
         write_tags(&self.clients, TagResourceType::Hostedzone, &id, all, &[]).await?;
-        Ok(Made { attributes: attributes(&id, &spec.name, servers.as_ref()), id })
+        Ok(Applied { attributes: attributes(&id, &spec.name, servers.as_ref()), id })
     }
 
-    async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
+    async fn update(
+        &self,
+        subject: &ResourceContext<'_>,
+        found: &ObservedResource,
+        fields: &[FieldChange],
+    ) -> Result<Applied, Fault> {
         let spec: ZoneSpec = subject.typed()?;
         if fields.iter().any(|field| field.path == "comment") {
             let call = self.clients.route53().await.update_hosted_zone_comment().id(&found.id);
@@ -213,17 +234,17 @@ impl Provider for Zones {
         if let Some((add, remove)) = tag_change(subject, &spec.tags, fields) {
             write_tags(&self.clients, TagResourceType::Hostedzone, &found.id, add, &remove).await?;
         }
-        Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() })
+        Ok(Applied { id: found.id.clone(), attributes: found.attributes.clone() })
     }
 
-    async fn list_owned(&self, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+    async fn list_owned(&self, search: &OwnedQuery<'_>) -> Result<Vec<OwnedResource>, Fault> {
         listing(&self.clients, search).await
     }
 
-    async fn data(&self, subject: &Subject<'_>, going: &BTreeSet<String>) -> Result<Option<String>, Fault> {
+    async fn data(&self, subject: &ResourceContext<'_>, going: &BTreeSet<String>) -> Result<Option<String>, Fault> {
         let Some(id) = subject.id else { return Ok(None) };
         let staying = match super::records::read::staying(&self.clients, bare(id), going).await {
-            Err(fault) if fault.class == Class::Missing => Vec::new(),
+            Err(fault) if fault.class == FaultClass::Missing => Vec::new(),
             other => other?,
         };
         let named: Vec<&str> = staying.iter().take(5).map(String::as_str).collect();
@@ -232,18 +253,18 @@ impl Provider for Zones {
         Ok((!staying.is_empty()).then(|| format!("{}{more}", named.join(", "))))
     }
 
-    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
+    async fn delete(&self, subject: &ResourceContext<'_>) -> Result<DeleteOutcome, Fault> {
         let id = match subject.id {
             Some(id) => bare(id).to_owned(),
             None => match self.read(subject).await? {
-                Some(Found { id, owner: Owner::Ours, .. }) => id,
-                _ => return Ok(Gone::Gone),
+                Some(ObservedResource { id, owner: Owner::Ours, .. }) => id,
+                _ => return Ok(DeleteOutcome::Deleted),
             },
         };
         let answer = self.clients.route53().await.delete_hosted_zone().id(&id).send().await;
         match answer.map_err(|bad| fault_of("route53", "DeleteHostedZone", bad)) {
-            Ok(_) => Ok(Gone::Gone),
-            Err(fault) if fault.class == Class::Missing => Ok(Gone::Gone),
+            Ok(_) => Ok(DeleteOutcome::Deleted),
+            Err(fault) if fault.class == FaultClass::Missing => Ok(DeleteOutcome::Deleted),
             Err(fault) if fault.code == "HostedZoneNotEmpty" => Err(fault.next(format!(
                 "record sets that this stack did not make are left in it; see them with `aws route53 \
                  list-resource-record-sets --hosted-zone-id {id}`, delete them, then run this again"

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use akidb_edge_cluster::{Clusters, providers};
-use akidb_edge_engine::provider::{Provider, Settled, Subject};
+use akidb_edge_engine::provider::{Progress, Provider, ResourceContext};
 use akidb_edge_engine::resource::{Address, Attributes, Fault, Kind, Level};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
@@ -92,11 +92,11 @@ fn manifests() -> Value {
 async fn each<T>(
     objects: &[Object],
     seen_absent: bool,
-    work: impl AsyncFn(Subject<'_>) -> Result<T, Fault>,
+    work: impl AsyncFn(ResourceContext<'_>) -> Result<T, Fault>,
 ) -> Result<Vec<T>, Fault> {
     let nothing = Attributes::new();
     let call = async |object: &Object| {
-        work(Subject {
+        work(ResourceContext {
             stack: "forty",
             address: &object.address,
             token: "",
@@ -114,13 +114,13 @@ async fn each<T>(
 }
 
 async fn ready(provider: &dyn Provider, objects: &[Object]) -> Result<(), Fault> {
-    let settle = async |subject: Subject<'_>| {
+    let settle = async |subject: ResourceContext<'_>| {
         let begun = Instant::now();
         loop {
             match provider.settled(&subject, Level::Usable).await? {
-                Settled::Ready(_) => return Ok(()),
+                Progress::Ready(_) => return Ok(()),
                 // As the engine does: quick at first.
-                Settled::NotYet(_, pause) => {
+                Progress::NotYet(_, pause) => {
                     tokio::time::sleep(pause.min(Duration::from_millis(100).max(begun.elapsed() / 2))).await;
                 }
             }
@@ -131,7 +131,7 @@ async fn ready(provider: &dyn Provider, objects: &[Object]) -> Result<(), Fault>
 
 /// Objects whose settings differ from those of the plan.
 async fn differences(provider: &dyn Provider, objects: &[Object]) -> Result<usize, Fault> {
-    let read = async |subject: Subject<'_>| {
+    let read = async |subject: ResourceContext<'_>| {
         let found = provider.read(&subject).await?;
         let parts = |spec: &Value| (spec["object"].clone(), spec["ready"].clone());
         let same = found.as_ref().is_some_and(|found| parts(&found.spec) == parts(subject.spec));
@@ -153,15 +153,15 @@ async fn run(kubeconfig: &str, context: &str, keep: bool) -> Result<Value, Fault
     clusters.identity("bench").await?;
     let connect = seconds(connecting);
     let namespace = [Object::new("v1", "Namespace", "forty", json!({}), "taken")];
-    each(&namespace, true, async |subject: Subject<'_>| provider.create(&subject).await).await?;
+    each(&namespace, true, async |subject: ResourceContext<'_>| provider.create(&subject).await).await?;
     // What a plan asks before it makes anything.
     let objects = objects();
     let asking = Instant::now();
-    each(&objects, false, async |subject: Subject<'_>| provider.read(&subject).await).await?;
+    each(&objects, false, async |subject: ResourceContext<'_>| provider.read(&subject).await).await?;
     let ask = seconds(asking);
 
     let begun = Instant::now();
-    each(&objects, true, async |subject: Subject<'_>| provider.create(&subject).await).await?;
+    each(&objects, true, async |subject: ResourceContext<'_>| provider.create(&subject).await).await?;
     let applied = seconds(begun);
     ready(provider.as_ref(), &objects).await?;
     let usable = seconds(begun);
@@ -176,8 +176,11 @@ async fn run(kubeconfig: &str, context: &str, keep: bool) -> Result<Value, Fault
     let again = looks[LOOKS / 2];
 
     if !keep {
-        each(&objects, false, async |subject: Subject<'_>| provider.delete(&subject).await).await?;
-        while each(&namespace, false, async |subject: Subject<'_>| provider.delete(&subject).await).await.is_err() {
+        each(&objects, false, async |subject: ResourceContext<'_>| provider.delete(&subject).await).await?;
+        while each(&namespace, false, async |subject: ResourceContext<'_>| provider.delete(&subject).await)
+            .await
+            .is_err()
+        {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }

@@ -5,15 +5,15 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::call::MANAGER;
-use super::connection::Refusal;
+use super::connection::RequestFailure;
 use super::inventory::set_id;
 use super::manifest::Manifests;
 use super::object::{id, wanted};
-use super::objects::{Target, is_terminating, text};
-use super::readiness::{self, Verdict};
+use super::objects::{ClusterObject, is_terminating, text};
+use super::readiness::{self, ReadinessState};
 use super::status;
 use super::{autoscaler, client_side, job};
-use crate::provider::{Made, Subject};
+use crate::provider::{Applied, ResourceContext};
 use crate::resource::manifest::ManifestSpec;
 use crate::resource::{Attributes, Fault};
 
@@ -24,12 +24,12 @@ impl Manifests {
     /// Applies it; `live` is what is there, and `adopted` takes over fields that others hold.
     pub(crate) async fn apply(
         &self,
-        subject: &Subject<'_>,
+        subject: &ResourceContext<'_>,
         spec: &ManifestSpec,
-        at: &Target,
+        at: &ClusterObject,
         live: Option<Value>,
         adopted: bool,
-    ) -> Result<Made, Fault> {
+    ) -> Result<Applied, Fault> {
         if live.as_ref().is_some_and(is_terminating) {
             return Err(at.terminating("apply"));
         }
@@ -53,7 +53,7 @@ impl Manifests {
         match at.apply(&object, MANAGER, adopted).await {
             Ok(_) => {}
             Err(refused) if job::needs_renewal(spec, &refused) => return self.renew(subject, spec, at).await,
-            Err(Refusal::Status(said)) if !scaled && autoscaler::are_left_behind(&status::conflicts(&said)) => {
+            Err(RequestFailure::Status(said)) if !scaled && autoscaler::are_left_behind(&status::conflicts(&said)) => {
                 let again = at.apply(&object, MANAGER, true).await;
                 again.map_err(|refused| refused.fault("apply", &at.about))?;
             }
@@ -63,7 +63,12 @@ impl Manifests {
     }
 
     /// Most fields of a Job are immutable: it is deleted and created again.
-    pub(crate) async fn renew(&self, subject: &Subject<'_>, spec: &ManifestSpec, at: &Target) -> Result<Made, Fault> {
+    pub(crate) async fn renew(
+        &self,
+        subject: &ResourceContext<'_>,
+        spec: &ManifestSpec,
+        at: &ClusterObject,
+    ) -> Result<Applied, Fault> {
         self.inventories.of(subject.stack, spec).cover(&at.connection, subject.stack).await?;
         if !at.delete("Foreground", RENEWED_WITHIN).await? {
             return Err(at.terminating("delete"));
@@ -73,19 +78,19 @@ impl Manifests {
         Ok(self.applied(subject, spec, at).await)
     }
 
-    async fn applied(&self, subject: &Subject<'_>, spec: &ManifestSpec, at: &Target) -> Made {
+    async fn applied(&self, subject: &ResourceContext<'_>, spec: &ManifestSpec, at: &ClusterObject) -> Applied {
         self.inventories.of(subject.stack, spec).members.has(&id(spec));
         if spec.kind == "HorizontalPodAutoscaler" {
             at.connection.autoscalers.forget().await;
         }
         self.waits_from_now(&subject.address.to_string());
-        Made { id: id(spec), attributes: Attributes::new() }
+        Applied { id: id(spec), attributes: Attributes::new() }
     }
 
     /// Whether the kind of a CustomResourceDefinition can be used: it is established, and every version is served.
-    pub(crate) async fn defined(&self, at: &Target, object: &Value) -> Result<Verdict, Fault> {
+    pub(crate) async fn defined(&self, at: &ClusterObject, object: &Value) -> Result<ReadinessState, Fault> {
         let verdict = readiness::established(object);
-        if verdict != Verdict::Ready {
+        if verdict != ReadinessState::Ready {
             return Ok(verdict);
         }
         let (group, kind) = (text(object, "/spec/group"), text(object, "/spec/names/kind"));
@@ -93,9 +98,9 @@ impl Manifests {
         for version in versions.filter(|version| version.get("served") == Some(&Value::Bool(true))) {
             let api_version = format!("{group}/{}", text(version, "/name"));
             if at.connection.served(&api_version, kind).await?.is_none() {
-                return Ok(Verdict::NotYet("established, not served yet".to_owned()));
+                return Ok(ReadinessState::NotYet("established, not served yet".to_owned()));
             }
         }
-        Ok(Verdict::Ready)
+        Ok(ReadinessState::Ready)
     }
 }

@@ -9,9 +9,9 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::call::MANAGER;
-use super::connection::Connection;
-use super::objects::{Target, text};
-use super::status::Conflict;
+use super::connection::ApiConnection;
+use super::objects::{ClusterObject, text};
+use super::status::FieldConflict;
 use crate::resource::Fault;
 use crate::resource::manifest::ManifestSpec;
 
@@ -40,7 +40,7 @@ impl Autoscalers {
     }
 }
 
-impl Connection {
+impl ApiConnection {
     async fn autoscalers_in(&self, namespace: &str) -> Result<Arc<Vec<Value>>, Fault> {
         let mut lists = self.autoscalers.lists.lock().await;
         if let Some((_, list)) = lists.get(namespace).filter(|(at, _)| at.elapsed() < FRESH) {
@@ -61,7 +61,7 @@ impl Connection {
 }
 
 /// Whether an autoscaler sets the replicas that this object asks for.
-pub(crate) async fn is_scaled(at: &Target, spec: &ManifestSpec) -> Result<bool, Fault> {
+pub(crate) async fn is_scaled(at: &ClusterObject, spec: &ManifestSpec) -> Result<bool, Fault> {
     let scalable = matches!(spec.kind.as_str(), "Deployment" | "StatefulSet" | "ReplicaSet");
     let Some(namespace) = at.namespace.as_deref().filter(|_| scalable && asks(&spec.object)) else {
         return Ok(false);
@@ -99,7 +99,7 @@ pub(crate) fn without_replicas(mut object: Value) -> Value {
 
 /// Hands the replicas that we hold to a manager of their own, at their live value: dropped without that, they would go
 /// back to 1.
-pub(crate) async fn hand_over(at: &Target, live: &Value) -> Result<(), Fault> {
+pub(crate) async fn hand_over(at: &ClusterObject, live: &Value) -> Result<(), Fault> {
     let Some(there) = live.pointer("/spec/replicas").filter(|_| holds_replicas(live, MANAGER)) else { return Ok(()) };
     let mut metadata = json!({"name": text(live, "/metadata/name")});
     if let Some(namespace) = &at.namespace {
@@ -120,9 +120,9 @@ fn holds_replicas(object: &Value, manager: &str) -> bool {
 }
 
 /// Whether these are only replicas that an autoscaler left behind, which nobody sets any more: ours again.
-pub(crate) fn are_left_behind(conflicts: &[Conflict]) -> bool {
+pub(crate) fn are_left_behind(conflicts: &[FieldConflict]) -> bool {
     let scale =
-        |one: &Conflict| CONTROLLERS.contains(&one.name.as_str()) && one.manager.contains("subresource \"scale\"");
+        |one: &FieldConflict| CONTROLLERS.contains(&one.name.as_str()) && one.manager.contains("subresource \"scale\"");
     !conflicts.is_empty()
         && conflicts
             .iter()
@@ -139,8 +139,8 @@ mod tests {
         .expect("a spec")
     }
 
-    fn conflict(manager: &str, name: &str, field: &str) -> Conflict {
-        Conflict { manager: manager.into(), name: name.into(), fields: vec![field.into()] }
+    fn conflict(manager: &str, name: &str, field: &str) -> FieldConflict {
+        FieldConflict { manager: manager.into(), name: name.into(), fields: vec![field.into()] }
     }
 
     #[test]

@@ -9,18 +9,18 @@ use tokio::time::Instant;
 
 use super::status::SERVICE;
 use crate::provider::cluster::{ClusterAccess, Login};
-use crate::resource::{Class, Fault};
+use crate::resource::{Fault, FaultClass};
 
 /// A token is asked for again so long before it runs out, or in the last quarter of its life when that is shorter.
 const EARLY: Duration = Duration::from_secs(60);
 
 /// A token, and where the next one comes from.
-pub(crate) struct Bearer {
+pub(crate) struct BearerToken {
     access: Arc<dyn ClusterAccess>,
     current: Mutex<(HeaderValue, Instant)>,
 }
 
-impl Bearer {
+impl BearerToken {
     /// This token, of this way to the cluster.
     ///
     /// # Errors
@@ -39,7 +39,7 @@ impl Bearer {
             let credentials = self.access.credentials().await?;
             let Some(Login::Token { token, lasts }) = credentials.map(|credentials| credentials.login) else {
                 return Err(Fault::new(
-                    Class::Credentials,
+                    FaultClass::Credentials,
                     SERVICE,
                     "login",
                     "NoToken",
@@ -56,8 +56,14 @@ impl Bearer {
 /// The header of a token, and when the next one is asked for.
 fn ready(token: &str, lasts: Duration) -> Result<(HeaderValue, Instant), Fault> {
     let mut header = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| {
-        Fault::new(Class::Credentials, SERVICE, "login", "BadToken", "the token holds characters that cannot be sent")
-            .next("log in again")
+        Fault::new(
+            FaultClass::Credentials,
+            SERVICE,
+            "login",
+            "BadToken",
+            "the token holds characters that cannot be sent",
+        )
+        .next("log in again")
     })?;
     header.set_sensitive(true);
     Ok((header, Instant::now() + lasts.saturating_sub(EARLY.min(lasts / 4))))
@@ -87,7 +93,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_next_token_is_asked_for_before_the_last_minute() {
         let access: Arc<dyn ClusterAccess> = Arc::new(Counted::default());
-        let bearer = Bearer::new(&access, "t0", Duration::from_secs(900)).expect("a token");
+        let bearer = BearerToken::new(&access, "t0", Duration::from_secs(900)).expect("a token");
         let mut seen = Vec::new();
         for seconds in [0, 839, 2, 10, 840] {
             tokio::time::advance(Duration::from_secs(seconds)).await;

@@ -6,7 +6,7 @@ use http::{Method, Request};
 use serde_json::Value;
 
 use super::status::SERVICE;
-use crate::resource::{Class, Fault};
+use crate::resource::{Fault, FaultClass};
 
 /// Who we are among those that set fields of an object. Objects made by kubectl in older versions have the same manager.
 pub(crate) const MANAGER: &str = "akidb-edge";
@@ -17,7 +17,7 @@ pub(crate) const LONGEST: usize = 32 << 20;
 
 /// A request.
 #[derive(Clone, Debug)]
-pub(crate) struct Call {
+pub(crate) struct ApiCall {
     /// For faults.
     pub operation: &'static str,
     method: Method,
@@ -30,7 +30,7 @@ pub(crate) struct Call {
     pub most: usize,
 }
 
-impl Call {
+impl ApiCall {
     fn new(operation: &'static str, method: Method, path: &str) -> Self {
         Self {
             operation,
@@ -150,7 +150,7 @@ pub(crate) fn segment(name: &str) -> Option<String> {
 
 /// The fault of a name that cannot be part of a path.
 pub(crate) fn bad_name(operation: &str, name: &str) -> Fault {
-    Fault::new(Class::Refused, SERVICE, operation, "BadName", format!("{name:?} cannot be the name of an object"))
+    Fault::new(FaultClass::Refused, SERVICE, operation, "BadName", format!("{name:?} cannot be the name of an object"))
         .next("correct it in the plan")
 }
 
@@ -181,9 +181,9 @@ mod tests {
 
     #[test]
     fn a_dry_run_changes_nothing() {
-        let apply = Call::apply("/api/v1/namespaces/a", &json!({"a": 1}), MANAGER, true);
+        let apply = ApiCall::apply("/api/v1/namespaces/a", &json!({"a": 1}), MANAGER, true);
         assert!(apply.mutates() && !apply.clone().dry().mutates());
-        assert!(!Call::get("get", "/version").mutates());
+        assert!(!ApiCall::get("get", "/version").mutates());
         let request = apply.dry().request().expect("a request");
         let wanted = "/api/v1/namespaces/a?fieldManager=akidb-edge&force=true&fieldValidation=Strict&dryRun=All";
         assert_eq!(request.uri().to_string(), wanted);

@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::call::{Call, MANAGER};
-use super::objects::{Target, text};
+use super::call::{ApiCall, MANAGER};
+use super::objects::{ClusterObject, text};
 use crate::resource::Fault;
 
 /// The manager of `kubectl apply` without `--server-side`.
@@ -17,9 +17,9 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 ///
 /// # Errors
 /// When it was changed meanwhile (class `Stale`), or the server refuses.
-pub(crate) async fn migrate(at: &Target, live: &Value, adopted: bool) -> Result<(), Fault> {
+pub(crate) async fn migrate(at: &ClusterObject, live: &Value, adopted: bool) -> Result<(), Fault> {
     let Some(patch) = patch(live, adopted) else { return Ok(()) };
-    let call = Call::steps("migrate", &at.path, &patch);
+    let call = ApiCall::steps("migrate", &at.path, &patch);
     at.connection.ask(&call).await.map(drop).map_err(|refused| refused.fault("migrate", &at.about))
 }
 
@@ -34,8 +34,8 @@ fn patch(live: &Value, adopted: bool) -> Option<Value> {
     let is_ours = |one: &&Value| {
         text(one, "/manager") == MANAGER && text(one, "/operation") == "Apply" && text(one, "/subresource").is_empty()
     };
-    let remembered = live.pointer("/metadata/annotations").and_then(|all| all.get(LAST_APPLIED)).is_some();
-    if !remembered || !entries.iter().any(|one| is_client_side(&one)) {
+    let recorded = live.pointer("/metadata/annotations").and_then(|all| all.get(LAST_APPLIED)).is_some();
+    if !recorded || !entries.iter().any(|one| is_client_side(&one)) {
         return None;
     }
     let ours = entries.iter().find(is_ours);

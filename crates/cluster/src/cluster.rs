@@ -7,16 +7,16 @@ use serde_json::json;
 
 use super::clusters::Clusters;
 use super::status::SERVICE;
-use crate::provider::{Gone, Made, Provider, Subject};
+use crate::provider::{Applied, DeleteOutcome, Provider, ResourceContext};
 use crate::resource::cluster::ClusterSpec;
-use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Owner};
+use crate::resource::{Attributes, Fault, FaultClass, FieldChange, ObservedResource, Owner};
 
 /// The clusters of a run.
-pub(crate) struct Lookups {
+pub(crate) struct ClusterLookups {
     clusters: Arc<Clusters>,
 }
 
-impl Lookups {
+impl ClusterLookups {
     /// These clusters.
     pub(crate) fn new(clusters: &Arc<Clusters>) -> Self {
         Self { clusters: Arc::clone(clusters) }
@@ -24,36 +24,36 @@ impl Lookups {
 }
 
 fn never_made(operation: &str) -> Fault {
-    Fault::new(Class::Refused, SERVICE, operation, "LookupOnly", "a cluster is looked up, never made")
+    Fault::new(FaultClass::Refused, SERVICE, operation, "LookupOnly", "a cluster is looked up, never made")
         .next("make it first, then name it in the plan")
 }
 
 /// Refuses another cluster than the one that is remembered: its objects would be taken for gone, and made anew there.
-fn same(name: &str, remembered: Option<&str>, uid: Option<&str>) -> Result<(), Fault> {
-    let (Some(remembered), Some(uid)) = (remembered, uid) else { return Ok(()) };
-    if remembered == uid {
+fn same(name: &str, recorded: Option<&str>, uid: Option<&str>) -> Result<(), Fault> {
+    let (Some(recorded), Some(uid)) = (recorded, uid) else { return Ok(()) };
+    if recorded == uid {
         return Ok(());
     }
-    let words = format!("{name} is another cluster than before: its UID is {uid}, and this stack knows {remembered}");
-    Err(Fault::new(Class::Refused, SERVICE, "connect", "AnotherCluster", words).next(
+    let words = format!("{name} is another cluster than before: its UID is {uid}, and this stack knows {recorded}");
+    Err(Fault::new(FaultClass::Refused, SERVICE, "connect", "AnotherCluster", words).next(
         "check the context of the kubeconfig; for a cluster that was made anew, give the step another name, or forget the old \
          one: akidb-edge state forget",
     ))
 }
 
 #[async_trait]
-impl Provider for Lookups {
-    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+impl Provider for ClusterLookups {
+    async fn read(&self, subject: &ResourceContext<'_>) -> Result<Option<ObservedResource>, Fault> {
         let spec: ClusterSpec = subject.typed()?;
         let Some(identity) = self.clusters.identity(&spec.name).await? else { return Ok(None) };
-        let remembered = subject.attributes.get("uid").and_then(serde_json::Value::as_str);
-        same(&spec.name, remembered, identity.uid.as_deref())?;
+        let recorded = subject.attributes.get("uid").and_then(serde_json::Value::as_str);
+        same(&spec.name, recorded, identity.uid.as_deref())?;
         let mut attributes = Attributes::from([("version".to_owned(), json!(identity.version))]);
         // What may not be read now stays as it is known.
-        if let Some(uid) = identity.uid.as_deref().or(remembered) {
+        if let Some(uid) = identity.uid.as_deref().or(recorded) {
             attributes.insert("uid".to_owned(), json!(uid));
         }
-        Ok(Some(Found {
+        Ok(Some(ObservedResource {
             id: spec.name,
             spec: subject.spec.clone(),
             attributes,
@@ -62,16 +62,21 @@ impl Provider for Lookups {
         }))
     }
 
-    async fn create(&self, _subject: &Subject<'_>) -> Result<Made, Fault> {
+    async fn create(&self, _subject: &ResourceContext<'_>) -> Result<Applied, Fault> {
         Err(never_made("create"))
     }
 
-    async fn update(&self, _subject: &Subject<'_>, _found: &Found, _fields: &[FieldChange]) -> Result<Made, Fault> {
+    async fn update(
+        &self,
+        _subject: &ResourceContext<'_>,
+        _found: &ObservedResource,
+        _fields: &[FieldChange],
+    ) -> Result<Applied, Fault> {
         Err(never_made("update"))
     }
 
-    async fn delete(&self, _subject: &Subject<'_>) -> Result<Gone, Fault> {
-        Ok(Gone::Gone)
+    async fn delete(&self, _subject: &ResourceContext<'_>) -> Result<DeleteOutcome, Fault> {
+        Ok(DeleteOutcome::Deleted)
     }
 }
 

@@ -6,25 +6,25 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::connection::Connection;
+use super::connection::ApiConnection;
 use super::discovery::unknown_kind;
-use super::objects::{Target, text};
+use super::objects::{ClusterObject, text};
+use super::route::ClusterRoute;
 use super::status::SERVICE;
-use super::way::Way;
-use crate::provider::Permission;
+use crate::provider::SendPermission;
 use crate::provider::cluster::ClusterAccess;
 use crate::resource::manifest::ManifestSpec;
-use crate::resource::{Class, Fault};
+use crate::resource::{Fault, FaultClass};
 
 /// What was answered a moment ago is answered again: many resources ask at the same time.
 const MOMENT: Duration = Duration::from_millis(500);
 
 /// How far the connection to a cluster has come.
-enum State {
+enum ConnectionState {
     /// Nobody has asked yet.
     New,
     /// It is open.
-    Open(Arc<Connection>),
+    Open(Arc<ApiConnection>),
     /// No cluster was there then.
     Absent(Instant),
     /// It failed then.
@@ -32,9 +32,9 @@ enum State {
 }
 
 /// A cluster and the way to it.
-struct Member {
-    way: Way,
-    state: tokio::sync::Mutex<State>,
+struct ClusterEntry {
+    way: ClusterRoute,
+    state: tokio::sync::Mutex<ConnectionState>,
 }
 
 /// Who a cluster is.
@@ -49,31 +49,31 @@ pub struct ClusterIdentity {
 
 /// The clusters that a run may talk to, by name.
 pub struct Clusters {
-    members: Mutex<BTreeMap<String, Arc<Member>>>,
-    permission: Arc<OnceLock<Permission>>,
+    members: Mutex<BTreeMap<String, Arc<ClusterEntry>>>,
+    permission: Arc<OnceLock<SendPermission>>,
 }
 
 /// An object of a plan, where it would be.
-pub(crate) enum Place {
+pub(crate) enum ObjectPlace {
     /// No cluster runs there yet.
     NoCluster,
     /// The cluster does not serve its kind (yet).
     UnknownKind,
     /// Here.
-    At(Target),
+    At(ClusterObject),
 }
 
 impl Clusters {
     /// These clusters. Nothing is connected yet.
     pub fn new(ways: BTreeMap<String, Arc<dyn ClusterAccess>>) -> Arc<Self> {
-        let members = ways.into_iter().map(|(name, access)| (name, member(Way::Given(access)))).collect();
+        let members = ways.into_iter().map(|(name, access)| (name, member(ClusterRoute::Given(access)))).collect();
         Arc::new(Self { members: Mutex::new(members), permission: Arc::default() })
     }
 
     /// The same with a cluster that a context of a kubeconfig leads to. `file` none: `$KUBECONFIG`, else `~/.kube/config`.
     #[must_use]
     pub fn with_kubeconfig(self: Arc<Self>, name: &str, context: &str, file: Option<&str>) -> Arc<Self> {
-        let way = Way::Kubeconfig { context: context.to_owned(), file: file.map(str::to_owned) };
+        let way = ClusterRoute::Kubeconfig { context: context.to_owned(), file: file.map(str::to_owned) };
         self.members().insert(name.to_owned(), member(way));
         self
     }
@@ -81,12 +81,12 @@ impl Clusters {
     /// The same with a cluster that another world leads to.
     #[must_use]
     pub fn with(self: Arc<Self>, name: &str, access: Arc<dyn ClusterAccess>) -> Arc<Self> {
-        self.members().insert(name.to_owned(), member(Way::Given(access)));
+        self.members().insert(name.to_owned(), member(ClusterRoute::Given(access)));
         self
     }
 
     /// From now on this is asked before each request that changes something. The first one stays: a run has one lease.
-    pub fn ask_first(&self, permission: Permission) {
+    pub fn ask_first(&self, permission: SendPermission) {
         drop(self.permission.set(permission));
     }
 
@@ -105,65 +105,68 @@ impl Clusters {
         let Some(served) = connection.served("v1", "Namespace").await? else {
             return Err(unknown_kind("get", name, "v1", "Namespace"));
         };
-        let system = Target::new(&connection, &served, None, "kube-system", format!("{name}:Namespace/kube-system"))?;
+        let system =
+            ClusterObject::new(&connection, &served, None, "kube-system", format!("{name}:Namespace/kube-system"))?;
         let uid = match system.get().await {
             Ok(system) => system.map(|system| text(&system, "/metadata/uid").to_owned()),
-            Err(fault) if fault.class == Class::Denied => None,
+            Err(fault) if fault.class == FaultClass::Denied => None,
             Err(fault) => return Err(fault),
         };
         Ok(Some(ClusterIdentity { uid, version }))
     }
 
     /// The connection to a cluster; none when no cluster is there (yet).
-    pub(crate) async fn connection(&self, name: &str) -> Result<Option<Arc<Connection>>, Fault> {
+    pub(crate) async fn connection(&self, name: &str) -> Result<Option<Arc<ApiConnection>>, Fault> {
         let member = self.members().get(name).cloned();
         let Some(member) = member else {
             let words = format!("no way leads to a cluster {name:?}");
-            return Err(Fault::new(Class::Internal, SERVICE, "connect", "UnknownCluster", words)
+            return Err(Fault::new(FaultClass::Internal, SERVICE, "connect", "UnknownCluster", words)
                 .next("describe it in the plan with a step of kind kubernetes, or name the host of its server"));
         };
         let mut state = member.state.lock().await;
         match &*state {
-            State::Open(connection) if !connection.is_stale() => return Ok(Some(Arc::clone(connection))),
-            State::Absent(at) if at.elapsed() < MOMENT => return Ok(None),
-            State::Failed(at, fault) if !may_pass(fault) || at.elapsed() < MOMENT => return Err(fault.clone()),
+            ConnectionState::Open(connection) if !connection.is_stale() => return Ok(Some(Arc::clone(connection))),
+            ConnectionState::Absent(at) if at.elapsed() < MOMENT => return Ok(None),
+            ConnectionState::Failed(at, fault) if !may_pass(fault) || at.elapsed() < MOMENT => {
+                return Err(fault.clone());
+            }
             _ => {}
         }
         let connected = member.way.connect(&self.permission).await;
         let (next, answer) = match connected {
             Ok(Some(connection)) => {
                 let connection = Arc::new(connection);
-                (State::Open(Arc::clone(&connection)), Ok(Some(connection)))
+                (ConnectionState::Open(Arc::clone(&connection)), Ok(Some(connection)))
             }
-            Ok(None) => (State::Absent(Instant::now()), Ok(None)),
-            Err(fault) => (State::Failed(Instant::now(), fault.clone()), Err(fault)),
+            Ok(None) => (ConnectionState::Absent(Instant::now()), Ok(None)),
+            Err(fault) => (ConnectionState::Failed(Instant::now(), fault.clone()), Err(fault)),
         };
         *state = next;
         answer
     }
 
     /// Where an object of a plan is.
-    pub(crate) async fn place(&self, spec: &ManifestSpec, about: String) -> Result<Place, Fault> {
-        let Some(connection) = self.connection(&spec.cluster).await? else { return Ok(Place::NoCluster) };
+    pub(crate) async fn place(&self, spec: &ManifestSpec, about: String) -> Result<ObjectPlace, Fault> {
+        let Some(connection) = self.connection(&spec.cluster).await? else { return Ok(ObjectPlace::NoCluster) };
         let Some(served) = connection.served(&spec.api_version, &spec.kind).await? else {
-            return Ok(Place::UnknownKind);
+            return Ok(ObjectPlace::UnknownKind);
         };
-        Target::new(&connection, &served, spec.namespace.as_deref(), &spec.name, about).map(Place::At)
+        ClusterObject::new(&connection, &served, spec.namespace.as_deref(), &spec.name, about).map(ObjectPlace::At)
     }
 
-    fn members(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Arc<Member>>> {
+    fn members(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Arc<ClusterEntry>>> {
         // Nothing can fail while it is held: what a poisoned map holds is whole.
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn member(way: Way) -> Arc<Member> {
-    Arc::new(Member { way, state: tokio::sync::Mutex::new(State::New) })
+fn member(way: ClusterRoute) -> Arc<ClusterEntry> {
+    Arc::new(ClusterEntry { way, state: tokio::sync::Mutex::new(ConnectionState::New) })
 }
 
 /// Whether another try may help in this run: a machine that is away stays away, a login that fails fails again.
 fn may_pass(fault: &Fault) -> bool {
-    matches!(fault.class, Class::Retry | Class::Unreachable | Class::Internal)
+    matches!(fault.class, FaultClass::Retry | FaultClass::Unreachable | FaultClass::Internal)
 }
 
 #[cfg(test)]

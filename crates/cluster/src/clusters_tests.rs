@@ -27,7 +27,7 @@ fn one(answer: Result<(), Fault>) -> (Arc<Counted>, Arc<Clusters>) {
 
 #[tokio::test(start_paused = true)]
 async fn a_machine_that_is_away_is_asked_once() {
-    let away = Fault::new(Class::Away, "ssh", "connect", "Unreachable", "a cannot be reached");
+    let away = Fault::new(FaultClass::Away, "ssh", "connect", "Unreachable", "a cannot be reached");
     let (way, clusters) = one(Err(away.clone()));
     for _ in 0..3 {
         assert_eq!(clusters.connection("a").await.map(drop), Err(away.clone()));

@@ -17,14 +17,14 @@ use tokio::sync::Semaphore;
 use tower::{BoxError, ServiceBuilder};
 
 use super::autoscaler::Autoscalers;
-use super::bearer::Bearer;
-use super::call::Call;
+use super::bearer::BearerToken;
+use super::call::ApiCall;
 use super::discovery::Discovery;
 use super::status::{self, SERVICE};
 use super::transport::Transport;
 use super::unreachable;
-use crate::provider::Permission;
-use crate::resource::{Class, Fault};
+use crate::provider::SendPermission;
+use crate::resource::{Fault, FaultClass};
 
 /// Requests in flight: more at once make an API server slower, not faster (measured: 4 to 8).
 const AT_ONCE: usize = 8;
@@ -36,12 +36,12 @@ const PING: Duration = Duration::from_secs(15);
 const REFUSAL: usize = 1 << 20;
 
 /// An API server and the way to it.
-pub(crate) struct Connection {
+pub(crate) struct ApiConnection {
     client: Client,
     server: String,
     tunnelled: bool,
-    bearer: Option<Bearer>,
-    permission: Arc<OnceLock<Permission>>,
+    bearer: Option<BearerToken>,
+    permission: Arc<OnceLock<SendPermission>>,
     line: Semaphore,
     /// The server has accepted the caller.
     accepted: AtomicBool,
@@ -55,7 +55,7 @@ pub(crate) struct Connection {
 
 /// Why a request was not done: by what the server said, or because it said nothing.
 #[derive(Debug)]
-pub(crate) enum Refusal {
+pub(crate) enum RequestFailure {
     /// The server's status.
     Status(Box<Status>),
     /// The answer has more bytes than this, and was not read to its end.
@@ -64,14 +64,14 @@ pub(crate) enum Refusal {
     Fault(Fault),
 }
 
-impl Refusal {
+impl RequestFailure {
     /// As a fault; `about` says what was asked for.
     pub(crate) fn fault(self, operation: &str, about: &str) -> Fault {
         match self {
             Self::Status(said) => status::fault(operation, about, &said),
             Self::TooLong(most) => {
                 let words = format!("{about}: the API server's answer is longer than {} MiB", most >> 20);
-                Fault::new(Class::Refused, SERVICE, operation, "AnswerTooLong", words).next(
+                Fault::new(FaultClass::Refused, SERVICE, operation, "AnswerTooLong", words).next(
                     "no API server gives such an answer: check the server's address, and what stands between it and this machine",
                 )
             }
@@ -90,7 +90,7 @@ impl Refusal {
     }
 }
 
-impl Connection {
+impl ApiConnection {
     /// Connects, and looks whether the server answers: later requests then find the connection open.
     ///
     /// # Errors
@@ -98,8 +98,8 @@ impl Connection {
     pub(crate) async fn open(
         config: Config,
         transport: Transport,
-        bearer: Option<Bearer>,
-        permission: &Arc<OnceLock<Permission>>,
+        bearer: Option<BearerToken>,
+        permission: &Arc<OnceLock<SendPermission>>,
     ) -> Result<Self, Fault> {
         let (server, tunnelled) = (config.cluster_url.to_string(), transport.is_tunnel());
         // A login of a kubeconfig may run a program and wait for it.
@@ -136,47 +136,49 @@ impl Connection {
 
     /// The server's version, such as `v1.36.3+k3s1`.
     pub(crate) async fn version(&self) -> Result<String, Fault> {
-        let call = Call::get("version", "/version");
+        let call = ApiCall::get("version", "/version");
         let said = self.ask(&call).await.map_err(|refused| refused.fault("version", &self.server))?;
         Ok(said.get("gitVersion").and_then(Value::as_str).unwrap_or_default().to_owned())
     }
 
     /// Sends a request; its answer is JSON.
-    pub(crate) async fn ask(&self, call: &Call) -> Result<Value, Refusal> {
+    pub(crate) async fn ask(&self, call: &ApiCall) -> Result<Value, RequestFailure> {
         Ok(self.ask_counted(call).await?.0)
     }
 
     /// The same, with the bytes that the answer has.
-    pub(crate) async fn ask_counted(&self, call: &Call) -> Result<(Value, usize), Refusal> {
+    pub(crate) async fn ask_counted(&self, call: &ApiCall) -> Result<(Value, usize), RequestFailure> {
         let text = self.text(call).await?;
         let answer = serde_json::from_slice(&text).map_err(|bad| {
-            Refusal::Fault(Fault::unexpected(SERVICE, call.operation, format!("the answer is not JSON: {bad}")))
+            RequestFailure::Fault(Fault::unexpected(SERVICE, call.operation, format!("the answer is not JSON: {bad}")))
         })?;
         Ok((answer, text.len()))
     }
 
     /// Sends a request; its answer as it came.
-    pub(crate) async fn text(&self, call: &Call) -> Result<Vec<u8>, Refusal> {
+    pub(crate) async fn text(&self, call: &ApiCall) -> Result<Vec<u8>, RequestFailure> {
         if call.mutates() {
-            self.permitted().map_err(Refusal::Fault)?;
+            self.permitted().map_err(RequestFailure::Fault)?;
         }
         let Ok(_turn) = self.line.acquire().await else {
-            return Err(Refusal::Fault(Fault::unexpected(SERVICE, call.operation, "the connection is closed")));
+            return Err(RequestFailure::Fault(Fault::unexpected(SERVICE, call.operation, "the connection is closed")));
         };
         match tokio::time::timeout(ANSWER_WITHIN, self.answer(call)).await {
             Ok(answer) => answer.map_err(|refused| self.outdated(call, refused)),
             Err(_) => {
                 let words = format!("{}: no answer after {} s", self.server, ANSWER_WITHIN.as_secs());
-                Err(Refusal::Fault(unreachable::no_answer(call.operation, words)))
+                Err(RequestFailure::Fault(unreachable::no_answer(call.operation, words)))
             }
         }
     }
 
     /// A caller who was accepted before has other credentials by now (the server was installed anew): they are read again.
-    fn outdated(&self, call: &Call, refused: Refusal) -> Refusal {
+    fn outdated(&self, call: &ApiCall, refused: RequestFailure) -> RequestFailure {
         let fault = match &refused {
-            Refusal::Status(said) if said.code == 401 => status::fault(call.operation, &self.server, said),
-            Refusal::Fault(fault) if ["TlsRefused", "CertificateNotTrusted"].iter().any(|code| fault.code == *code) => {
+            RequestFailure::Status(said) if said.code == 401 => status::fault(call.operation, &self.server, said),
+            RequestFailure::Fault(fault)
+                if ["TlsRefused", "CertificateNotTrusted"].iter().any(|code| fault.code == *code) =>
+            {
                 fault.clone()
             }
             _ => return refused,
@@ -184,29 +186,33 @@ impl Connection {
         if !self.accepted.load(Ordering::Relaxed) || self.stale.swap(true, Ordering::Relaxed) {
             return refused;
         }
-        Refusal::Fault(Fault { class: Class::Retry, ..fault })
+        RequestFailure::Fault(Fault { class: FaultClass::Retry, ..fault })
     }
 
     fn permitted(&self) -> Result<(), Fault> {
         let Some(Err(why)) = self.permission.get().map(|permission| permission()) else { return Ok(()) };
-        Err(Fault::new(Class::Refused, "akidb-edge", "send", "LeaseLost", why)
+        Err(Fault::new(FaultClass::Refused, "akidb-edge", "send", "LeaseLost", why)
             .next("akidb-edge status --stack STACK shows what was done"))
     }
 
-    async fn answer(&self, call: &Call) -> Result<Vec<u8>, Refusal> {
-        let mut request = call.request().map_err(Refusal::Fault)?;
+    async fn answer(&self, call: &ApiCall) -> Result<Vec<u8>, RequestFailure> {
+        let mut request = call.request().map_err(RequestFailure::Fault)?;
         if let Some(bearer) = &self.bearer {
-            request.headers_mut().insert(AUTHORIZATION, bearer.header().await.map_err(Refusal::Fault)?);
+            request.headers_mut().insert(AUTHORIZATION, bearer.header().await.map_err(RequestFailure::Fault)?);
         }
         let lost = |error: &kube::Error| {
-            Refusal::Fault(unreachable::fault(call.operation, &self.server, self.tunnelled, error))
+            RequestFailure::Fault(unreachable::fault(call.operation, &self.server, self.tunnelled, error))
         };
         let answer = self.client.send(request).await.map_err(|error| lost(&error))?;
         let code = answer.status();
         let most = if code.is_success() { call.most } else { REFUSAL };
         let body = Limited::new(answer.into_body(), most).collect().await;
         let body = body.map_err(|error| {
-            if error.is::<LengthLimitError>() { Refusal::TooLong(most) } else { lost(&kube::Error::Service(error)) }
+            if error.is::<LengthLimitError>() {
+                RequestFailure::TooLong(most)
+            } else {
+                lost(&kube::Error::Service(error))
+            }
         })?;
         let body = body.to_bytes().to_vec();
         if code.is_success() {
@@ -218,7 +224,7 @@ impl Connection {
         };
         let mut said = serde_json::from_slice::<Status>(&body).unwrap_or_else(|_| plain());
         said.code = code.as_u16();
-        Err(Refusal::Status(said.boxed()))
+        Err(RequestFailure::Status(said.boxed()))
     }
 }
 
@@ -255,7 +261,7 @@ fn setup(server: &str, error: &kube::Error) -> Fault {
     match error {
         kube::Error::Auth(_) => unreachable::fault("connect", server, false, error),
         _ => Fault::new(
-            Class::Refused,
+            FaultClass::Refused,
             SERVICE,
             "connect",
             "BadConfiguration",

@@ -20,7 +20,7 @@ type Answers = dyn Fn(&str) -> Answer + Send + Sync;
 
 /// A server, and the targets (path and query) that it was asked for.
 struct Liar {
-    connection: Connection,
+    connection: ApiConnection,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
@@ -41,7 +41,7 @@ impl Liar {
         // There is no TLS; so the certificates of this system are not read.
         config.accept_invalid_certs = true;
         let transport = Transport::tcp(None).expect("no proxy");
-        let connection = Connection::open(config, transport, None, &Arc::default()).await.expect("a connection");
+        let connection = ApiConnection::open(config, transport, None, &Arc::default()).await.expect("a connection");
         Self { connection, asked }
     }
 
@@ -96,9 +96,9 @@ fn pods(count: usize, next: &str) -> Answer {
 #[tokio::test]
 async fn an_answer_without_end_is_cut_off_and_named() {
     let liar = Liar::new(|_| Answer::Endless("200 OK")).await;
-    let refused = liar.connection.ask(&Call::get("get", "/api/v1/nodes/a")).await.expect_err("no end");
+    let refused = liar.connection.ask(&ApiCall::get("get", "/api/v1/nodes/a")).await.expect_err("no end");
     let fault = refused.fault("get", "Node/a");
-    assert_eq!((fault.class, fault.code.line().as_str()), (Class::Refused, "AnswerTooLong"), "{fault}");
+    assert_eq!((fault.class, fault.code.line().as_str()), (FaultClass::Refused, "AnswerTooLong"), "{fault}");
     assert!(fault.message.text().contains("Node/a") && fault.message.text().contains("32 MiB"), "{fault}");
     assert!(fault.next_step.is_some_and(|next| next.contains("server's address")));
 }
@@ -106,10 +106,10 @@ async fn an_answer_without_end_is_cut_off_and_named() {
 #[tokio::test]
 async fn a_log_and_a_refusal_without_end_are_cut_off_sooner() {
     let liar = Liar::new(|target| Answer::Endless(if target.ends_with("/log") { "200 OK" } else { "403 No" })).await;
-    let log = Call::get("logs", "/api/v1/namespaces/a/pods/a/log").at_most(1 << 10);
-    assert!(matches!(liar.connection.text(&log).await, Err(Refusal::TooLong(1_024))));
-    let refused = liar.connection.text(&Call::get("get", "/api/v1/nodes/a")).await;
-    assert!(matches!(refused, Err(Refusal::TooLong(REFUSAL))));
+    let log = ApiCall::get("logs", "/api/v1/namespaces/a/pods/a/log").at_most(1 << 10);
+    assert!(matches!(liar.connection.text(&log).await, Err(RequestFailure::TooLong(1_024))));
+    let refused = liar.connection.text(&ApiCall::get("get", "/api/v1/nodes/a")).await;
+    assert!(matches!(refused, Err(RequestFailure::TooLong(REFUSAL))));
 }
 
 #[tokio::test]
@@ -135,7 +135,7 @@ async fn a_page_that_is_too_long_is_asked_for_in_small_ones() {
 async fn a_list_whose_small_pages_are_too_long_is_given_up() {
     let liar = Liar::new(|_| Answer::Endless("200 OK")).await;
     let refused = liar.connection.list("/api/v1/pods", &[]).await;
-    assert!(matches!(refused, Err(Refusal::TooLong(super::super::call::LONGEST))));
+    assert!(matches!(refused, Err(RequestFailure::TooLong(super::super::call::LONGEST))));
     assert_eq!(liar.asked(), ["/version", "/api/v1/pods?limit=500", "/api/v1/pods?limit=16"]);
 }
 

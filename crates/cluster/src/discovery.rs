@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::call::{Call, bad_name, segment};
-use super::connection::{Connection, Refusal};
+use super::call::{ApiCall, bad_name, segment};
+use super::connection::{ApiConnection, RequestFailure};
 use super::status::SERVICE;
-use crate::resource::{Class, Fault};
+use crate::resource::{Fault, FaultClass};
 
 /// Where the objects of a kind are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Served {
+pub(crate) struct ServedKind {
     /// `/api/v1` or `/apis/apps/v1`.
     prefix: String,
     /// `deployments`.
@@ -22,7 +22,7 @@ pub(crate) struct Served {
     pub namespaced: bool,
 }
 
-impl Served {
+impl ServedKind {
     /// The objects of a resource (`deployments`) in a version of an API; none when these are no segments of a path.
     pub(crate) fn of(api_version: &str, plural: &str, namespaced: bool) -> Option<Self> {
         Some(Self { prefix: prefix(api_version)?, plural: segment(plural)?, namespaced })
@@ -50,7 +50,7 @@ impl Served {
 }
 
 /// The kinds of one group and version; none when it was not asked yet.
-type Kinds = Arc<tokio::sync::Mutex<Option<BTreeMap<String, Served>>>>;
+type Kinds = Arc<tokio::sync::Mutex<Option<BTreeMap<String, ServedKind>>>>;
 
 /// What is known of an API server's kinds.
 #[derive(Default)]
@@ -65,9 +65,9 @@ impl Discovery {
     }
 }
 
-impl Connection {
+impl ApiConnection {
     /// Where the objects of a kind are; none when the server does not serve it.
-    pub(crate) async fn served(&self, api_version: &str, kind: &str) -> Result<Option<Served>, Fault> {
+    pub(crate) async fn served(&self, api_version: &str, kind: &str) -> Result<Option<ServedKind>, Fault> {
         let kinds = self.discovery.kinds(api_version);
         let mut kinds = kinds.lock().await;
         if let Some(served) = kinds.as_ref().and_then(|kinds| kinds.get(kind)) {
@@ -80,12 +80,12 @@ impl Connection {
     }
 
     /// The same of the preferred version of a group.
-    pub(crate) async fn served_by_group(&self, group: &str, kind: &str) -> Result<Option<Served>, Fault> {
+    pub(crate) async fn served_by_group(&self, group: &str, kind: &str) -> Result<Option<ServedKind>, Fault> {
         if group.is_empty() {
             return self.served("v1", kind).await;
         }
         let path = format!("/apis/{}", segment(group).ok_or_else(|| bad_name("discovery", group))?);
-        let said = match self.ask(&Call::get("discovery", &path)).await {
+        let said = match self.ask(&ApiCall::get("discovery", &path)).await {
             Err(refused) if refused.is_missing() => return Ok(None),
             said => said.map_err(|refused| refused.fault("discovery", group))?,
         };
@@ -95,12 +95,12 @@ impl Connection {
         }
     }
 
-    async fn kinds_of(&self, api_version: &str) -> Result<BTreeMap<String, Served>, Fault> {
+    async fn kinds_of(&self, api_version: &str) -> Result<BTreeMap<String, ServedKind>, Fault> {
         let prefix = prefix(api_version).ok_or_else(|| bad_name("discovery", api_version))?;
-        match self.ask(&Call::get("discovery", &prefix)).await {
+        match self.ask(&ApiCall::get("discovery", &prefix)).await {
             Ok(list) => Ok(kinds_in(&prefix, &list)),
             Err(refused) if refused.is_missing() => Ok(BTreeMap::new()),
-            Err(Refusal::Fault(fault)) => Err(fault),
+            Err(RequestFailure::Fault(fault)) => Err(fault),
             Err(refused) => Err(refused.fault("discovery", api_version)),
         }
     }
@@ -115,12 +115,12 @@ pub(crate) fn prefix(api_version: &str) -> Option<String> {
 }
 
 /// The kinds in a `metav1.APIResourceList`, without subresources.
-fn kinds_in(prefix: &str, list: &Value) -> BTreeMap<String, Served> {
+fn kinds_in(prefix: &str, list: &Value) -> BTreeMap<String, ServedKind> {
     let all = list.get("resources").and_then(Value::as_array).into_iter().flatten();
     let served = |one: &Value| {
         let plural = one.get("name")?.as_str().filter(|name| !name.contains('/'))?;
         let namespaced = one.get("namespaced").and_then(Value::as_bool).unwrap_or(false);
-        let served = Served { prefix: prefix.to_owned(), plural: segment(plural)?, namespaced };
+        let served = ServedKind { prefix: prefix.to_owned(), plural: segment(plural)?, namespaced };
         Some((one.get("kind")?.as_str()?.to_owned(), served))
     };
     all.filter_map(served).collect()
@@ -129,7 +129,7 @@ fn kinds_in(prefix: &str, list: &Value) -> BTreeMap<String, Served> {
 /// The fault of a kind that the server does not serve.
 pub(crate) fn unknown_kind(operation: &str, about: &str, api_version: &str, kind: &str) -> Fault {
     let words = format!("{about}: the cluster does not serve {kind} of {api_version}");
-    Fault::new(Class::Refused, SERVICE, operation, "UnknownKind", words)
+    Fault::new(FaultClass::Refused, SERVICE, operation, "UnknownKind", words)
         .next("add its CustomResourceDefinition to the plan, or compare apiVersion and kind with kubectl api-resources")
 }
 

@@ -7,12 +7,12 @@ use futures::stream;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::call::{Call, bad_name, segment};
-use super::connection::Refusal;
-use super::objects::{Target, is_terminating, text};
+use super::call::{ApiCall, bad_name, segment};
+use super::connection::RequestFailure;
+use super::objects::{ClusterObject, is_terminating, text};
 use super::status::has_cause;
-use crate::provider::cluster::{Drain, Drained};
-use crate::resource::{Class, Fault, Untrusted};
+use crate::provider::cluster::{DrainOptions, DrainOutcome};
+use crate::resource::{Fault, FaultClass, Untrusted};
 
 /// The first pause between two looks; each one after is longer by half, up to [`LONGEST`].
 const FIRST: Duration = Duration::from_millis(200);
@@ -22,7 +22,7 @@ const AT_ONCE: usize = 4;
 
 /// What became of a pod that was asked to go.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Asked {
+enum EvictionResult {
     /// It goes, or is gone; or the next look tells.
     Goes,
     /// A disruption budget holds it.
@@ -33,9 +33,9 @@ enum Asked {
 ///
 /// # Errors
 /// When the API server cannot be reached or refuses.
-pub(crate) async fn drain(at: &Target, node: &str, how: Drain) -> Result<Drained, Fault> {
+pub(crate) async fn drain(at: &ClusterObject, node: &str, how: DrainOptions) -> Result<DrainOutcome, Fault> {
     match at.merge("cordon", &json!({"spec": {"unschedulable": true}})).await {
-        Err(fault) if fault.class == Class::Missing => return Ok(Drained::Empty),
+        Err(fault) if fault.class == FaultClass::Missing => return Ok(DrainOutcome::Empty),
         cordoned => cordoned?,
     }
     let begun = Instant::now();
@@ -43,12 +43,12 @@ pub(crate) async fn drain(at: &Target, node: &str, how: Drain) -> Result<Drained
     loop {
         let pods = pods_on(at, node).await?;
         if pods.is_empty() {
-            return Ok(Drained::Empty);
+            return Ok(DrainOutcome::Empty);
         }
         let held = ask_to_go(at, &pods, how.evict).await?;
         let left = how.within.saturating_sub(begun.elapsed());
         if left.is_zero() {
-            return Ok(Drained::Left { pods: pods.iter().map(name).collect(), held });
+            return Ok(DrainOutcome::Left { pods: pods.iter().map(name).collect(), held });
         }
         tokio::time::sleep(pause.min(left)).await;
         pause = (pause + pause / 2).min(LONGEST);
@@ -56,7 +56,7 @@ pub(crate) async fn drain(at: &Target, node: &str, how: Drain) -> Result<Drained
 }
 
 /// The pods that have to go, by name.
-async fn pods_on(at: &Target, node: &str) -> Result<Vec<Value>, Fault> {
+async fn pods_on(at: &ClusterObject, node: &str) -> Result<Vec<Value>, Fault> {
     let selector = format!("spec.nodeName={node}");
     let listed = at.connection.list("/api/v1/pods", &[("fieldSelector", &selector)]).await;
     let mut pods = listed.map_err(|refused| refused.fault("list", &format!("pods on {}", at.about)))?;
@@ -79,16 +79,16 @@ fn name(pod: &Value) -> Untrusted {
 }
 
 /// Asks those that are not going yet; which of them a budget holds.
-async fn ask_to_go(at: &Target, pods: &[Value], evict: bool) -> Result<Vec<Untrusted>, Fault> {
+async fn ask_to_go(at: &ClusterObject, pods: &[Value], evict: bool) -> Result<Vec<Untrusted>, Fault> {
     let open: Vec<Value> = pods.iter().filter(|pod| !is_terminating(pod)).cloned().collect();
     let one = |pod: Value| async move { Ok::<_, Fault>((name(&pod), ask(at, &pod, evict).await?)) };
     // In order where none is evicted: the next one goes once the one before was told to.
     let asked: Vec<_> = stream::iter(open).map(one).buffered(if evict { AT_ONCE } else { 1 }).collect().await;
-    let asked: Vec<(Untrusted, Asked)> = asked.into_iter().collect::<Result<_, _>>()?;
-    Ok(asked.into_iter().filter(|(_, asked)| *asked == Asked::Held).map(|(name, _)| name).collect())
+    let asked: Vec<(Untrusted, EvictionResult)> = asked.into_iter().collect::<Result<_, _>>()?;
+    Ok(asked.into_iter().filter(|(_, asked)| *asked == EvictionResult::Held).map(|(name, _)| name).collect())
 }
 
-async fn ask(at: &Target, pod: &Value, evict: bool) -> Result<Asked, Fault> {
+async fn ask(at: &ClusterObject, pod: &Value, evict: bool) -> Result<EvictionResult, Fault> {
     let (namespace, pod_name) = (text(pod, "/metadata/namespace"), text(pod, "/metadata/name"));
     let part = |name: &str| segment(name).ok_or_else(|| bad_name("drain", name));
     let path = format!("/api/v1/namespaces/{}/pods/{}", part(namespace)?, part(pod_name)?);
@@ -99,16 +99,18 @@ async fn ask(at: &Target, pod: &Value, evict: bool) -> Result<Asked, Fault> {
             "apiVersion": "policy/v1", "kind": "Eviction", "deleteOptions": options,
             "metadata": {"name": pod_name, "namespace": namespace},
         });
-        Call::post("evict", &format!("{path}/eviction"), &eviction)
+        ApiCall::post("evict", &format!("{path}/eviction"), &eviction)
     } else {
-        Call::delete(&path, &options)
+        ApiCall::delete(&path, &options)
     };
     match at.connection.text(&call).await {
-        Ok(_) => Ok(Asked::Goes),
-        Err(Refusal::Status(said)) if said.code == 429 && has_cause(&said, "DisruptionBudget") => Ok(Asked::Held),
+        Ok(_) => Ok(EvictionResult::Goes),
+        Err(RequestFailure::Status(said)) if said.code == 429 && has_cause(&said, "DisruptionBudget") => {
+            Ok(EvictionResult::Held)
+        }
         // Busy; gone or replaced meanwhile; going with its namespace: the next look tells.
-        Err(Refusal::Status(said)) if matches!(said.code, 404 | 409 | 429) => Ok(Asked::Goes),
-        Err(Refusal::Status(said)) if has_cause(&said, "NamespaceTerminating") => Ok(Asked::Goes),
+        Err(RequestFailure::Status(said)) if matches!(said.code, 404 | 409 | 429) => Ok(EvictionResult::Goes),
+        Err(RequestFailure::Status(said)) if has_cause(&said, "NamespaceTerminating") => Ok(EvictionResult::Goes),
         Err(refused) => Err(refused.fault(call.operation, &name(pod).line())),
     }
 }

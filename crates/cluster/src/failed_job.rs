@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::readiness::shown;
 use crate::resource::manifest::ManifestSpec;
-use crate::resource::{Class, Fault};
+use crate::resource::{Fault, FaultClass};
 
 /// More pods than this end in the same way.
 const MOST_PODS: usize = 3;
@@ -24,7 +24,7 @@ pub fn failed(spec: &ManifestSpec, why: &str, pods: &[Value], log: &str) -> Faul
     let tail = last_words(&told.join("\n"), 3);
     let said = if tail.is_empty() { String::new() } else { format!("; log: {tail}") };
     let words = format!("{} failed: {why}{ends}{said}", spec.name);
-    Fault::new(Class::Refused, "kubernetes", "job", "JobFailed", words).next(next_step(spec))
+    Fault::new(FaultClass::Refused, "kubernetes", "job", "JobFailed", words).next(next_step(spec))
 }
 
 /// The proof of a GPU has advice of its own; any other job is looked at.

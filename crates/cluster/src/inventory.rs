@@ -10,14 +10,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::call::{Call, MANAGER};
-use super::connection::{Connection, Refusal};
-use super::discovery::Served;
-use super::members::Members;
-use super::objects::{Target, text};
+use super::call::{ApiCall, MANAGER};
+use super::connection::{ApiConnection, RequestFailure};
+use super::discovery::ServedKind;
+use super::members::InventoryMembers;
+use super::objects::{ClusterObject, text};
 use super::status::SERVICE;
 use crate::resource::manifest::ManifestSpec;
-use crate::resource::{Class, Fault};
+use crate::resource::{Fault, FaultClass};
 
 /// Label of a member.
 pub(crate) const PART_OF: &str = "applyset.kubernetes.io/part-of";
@@ -60,24 +60,24 @@ impl Scope {
 
 /// The inventory of one stack in one cluster.
 #[derive(Default)]
-pub(crate) struct Set {
+pub(crate) struct StackInventory {
     /// What the parent will have to name: that of all objects that were asked for in this run, so that it is written once.
     expected: Mutex<Scope>,
     /// What the parent names; none when it was not looked at yet.
     written: tokio::sync::Mutex<Option<Scope>>,
     /// Which members are there.
-    pub(crate) members: Members,
+    pub(crate) members: InventoryMembers,
 }
 
 /// The inventories of all stacks in all clusters.
 #[derive(Default)]
 pub(crate) struct Inventories {
-    sets: Mutex<BTreeMap<(String, String), Arc<Set>>>,
+    sets: Mutex<BTreeMap<(String, String), Arc<StackInventory>>>,
 }
 
 impl Inventories {
     /// That of a stack in the cluster of this object, which is counted among its objects.
-    pub(crate) fn of(&self, stack: &str, spec: &ManifestSpec) -> Arc<Set> {
+    pub(crate) fn of(&self, stack: &str, spec: &ManifestSpec) -> Arc<StackInventory> {
         let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
         let set = sets.entry((spec.cluster.clone(), stack.to_owned())).or_default();
         let set = Arc::clone(set);
@@ -105,7 +105,7 @@ fn group_kind(spec: &ManifestSpec) -> String {
     }
 }
 
-impl Set {
+impl StackInventory {
     fn will_hold(&self, spec: &ManifestSpec) {
         let mut expected = self.expected();
         expected.kinds.insert(group_kind(spec));
@@ -121,7 +121,7 @@ impl Set {
     ///
     /// # Errors
     /// When the API server refuses, or somebody else's object has the parent's name.
-    pub(crate) async fn cover(&self, connection: &Arc<Connection>, stack: &str) -> Result<(), Fault> {
+    pub(crate) async fn cover(&self, connection: &Arc<ApiConnection>, stack: &str) -> Result<(), Fault> {
         let mut written = self.written.lock().await;
         let expected = self.expected().clone();
         if written.as_ref().is_some_and(|written| written.covers(&expected)) {
@@ -153,7 +153,7 @@ impl Set {
     /// When the API server cannot be reached or refuses.
     pub(crate) async fn end(
         &self,
-        connection: &Arc<Connection>,
+        connection: &Arc<ApiConnection>,
         stack: &str,
         last: &ManifestSpec,
     ) -> Result<(), Fault> {
@@ -164,7 +164,7 @@ impl Set {
             return Ok(());
         }
         *written = None;
-        let gone = connection.ask(&Call::delete(&parent.path, &json!({}))).await;
+        let gone = connection.ask(&ApiCall::delete(&parent.path, &json!({}))).await;
         match gone {
             Err(refused) if !refused.is_missing() => Err(refused.fault("delete", &parent.about)),
             _ => Ok(()),
@@ -172,13 +172,13 @@ impl Set {
     }
 }
 
-async fn parent(connection: &Arc<Connection>, stack: &str) -> Result<Target, Fault> {
+async fn parent(connection: &Arc<ApiConnection>, stack: &str) -> Result<ClusterObject, Fault> {
     let Some(served) = connection.served("v1", "ConfigMap").await? else {
         return Err(super::discovery::unknown_kind("apply", "the stack's inventory", "v1", "ConfigMap"));
     };
     let name = parent_name(stack);
     let about = format!("ConfigMap/{HOME}/{name}, the stack's inventory");
-    Target::new(connection, &served, Some(HOME), &name, about)
+    ClusterObject::new(connection, &served, Some(HOME), &name, about)
 }
 
 /// Refuses an object that has the parent's name and is not ours.
@@ -192,7 +192,7 @@ fn ours(parent: &Value, stack: &str) -> Result<(), Fault> {
         return Ok(());
     }
     let words = format!("ConfigMap {} in namespace {HOME} is not this tool's inventory", parent_name(stack));
-    Err(Fault::new(Class::Exists, SERVICE, "apply", "Foreign", words)
+    Err(Fault::new(FaultClass::Exists, SERVICE, "apply", "Foreign", words)
         .next("rename or delete that ConfigMap, or give the stack another name"))
 }
 
@@ -213,7 +213,7 @@ fn document(stack: &str, scope: &Scope) -> Value {
 
 /// Whether the set has members besides this one. Where that cannot be seen, there may be some.
 async fn has_others(
-    connection: &Arc<Connection>,
+    connection: &Arc<ApiConnection>,
     stack: &str,
     scope: &Scope,
     last: &ManifestSpec,
@@ -241,20 +241,20 @@ async fn has_others(
 /// The members of a kind: of all namespaces or, for a caller who may not list those, of the namespaces that the parent names.
 /// None for one who may not list these, either.
 async fn members_of(
-    connection: &Connection,
-    served: &Served,
+    connection: &ApiConnection,
+    served: &ServedKind,
     scope: &Scope,
     selector: &str,
-) -> Result<Option<Vec<Value>>, Refusal> {
+) -> Result<Option<Vec<Value>>, RequestFailure> {
     let selected = [("labelSelector", selector)];
-    match connection.list(&served.all(None).map_err(Refusal::Fault)?, &selected).await {
+    match connection.list(&served.all(None).map_err(RequestFailure::Fault)?, &selected).await {
         Err(refused) if refused.is_forbidden() && served.namespaced => {}
         Err(refused) if refused.is_forbidden() => return Ok(None),
         members => return members.map(Some),
     }
     let mut all = Vec::new();
     for namespace in scope.namespaces.iter().map(String::as_str).chain([HOME]) {
-        match connection.list(&served.all(Some(namespace)).map_err(Refusal::Fault)?, &selected).await {
+        match connection.list(&served.all(Some(namespace)).map_err(RequestFailure::Fault)?, &selected).await {
             Err(refused) if refused.is_forbidden() => return Ok(None),
             members => all.extend(members?),
         }
@@ -296,7 +296,7 @@ mod tests {
         assert_eq!(Scope::of_parent(&parent), scope);
         assert!(ours(&parent, "lab").is_ok());
         let foreign = json!({"metadata": {"annotations": {TOOLING: "kubectl/v1.36"}, "labels": {ID: set_id("lab")}}});
-        assert_eq!(ours(&foreign, "lab").expect_err("another tool's").class, Class::Exists);
+        assert_eq!(ours(&foreign, "lab").expect_err("another tool's").class, FaultClass::Exists);
         assert!(ours(&json!({"metadata": {}}), "lab").is_err());
     }
 }

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::call::Call;
-use super::connection::{Connection, Refusal};
-use super::objects::{Target, text};
+use super::call::ApiCall;
+use super::connection::{ApiConnection, RequestFailure};
+use super::objects::{ClusterObject, text};
 use super::readiness;
 use super::status::fields;
 use super::{call, failed_job};
@@ -30,8 +30,8 @@ const IMMUTABLE: [&str; 9] = [
 ];
 
 /// Whether an apply was refused only because a Job cannot be changed.
-pub(crate) fn needs_renewal(spec: &ManifestSpec, refused: &Refusal) -> bool {
-    let Refusal::Status(status) = refused else { return false };
+pub(crate) fn needs_renewal(spec: &ManifestSpec, refused: &RequestFailure) -> bool {
+    let RequestFailure::Status(status) = refused else { return false };
     let mut all = fields(status).peekable();
     spec.kind == "Job"
         && spec.api_version.starts_with("batch/")
@@ -41,7 +41,7 @@ pub(crate) fn needs_renewal(spec: &ManifestSpec, refused: &Refusal) -> bool {
 }
 
 /// The pods that an object's selector selects.
-pub(crate) async fn pods(at: &Target, object: &Value) -> Result<Vec<Value>, Fault> {
+pub(crate) async fn pods(at: &ClusterObject, object: &Value) -> Result<Vec<Value>, Fault> {
     let labels = object.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
     let pairs = labels.into_iter().flatten().filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)));
     let selector = pairs.collect::<Vec<_>>().join(",");
@@ -54,7 +54,7 @@ pub(crate) async fn pods(at: &Target, object: &Value) -> Result<Vec<Value>, Faul
     listed.map_err(|refused| refused.fault("list", &format!("pods of {}", at.about)))
 }
 
-fn pods_path(at: &Target, name: Option<&str>) -> Result<String, Fault> {
+fn pods_path(at: &ClusterObject, name: Option<&str>) -> Result<String, Fault> {
     let namespace = at.namespace.as_deref().unwrap_or("default");
     let segment = |name: &str| call::segment(name).ok_or_else(|| call::bad_name("get", name));
     let all = format!("/api/v1/namespaces/{}/pods", segment(namespace)?);
@@ -65,7 +65,7 @@ fn pods_path(at: &Target, name: Option<&str>) -> Result<String, Fault> {
 }
 
 /// The end of the log of a job: of a pod that succeeded, else of the newest one. Empty without a pod.
-pub(crate) async fn log(at: &Target, object: &Value) -> Result<String, Fault> {
+pub(crate) async fn log(at: &ClusterObject, object: &Value) -> Result<String, Fault> {
     let pods = pods(at, object).await?;
     let Some(pod) = pods.iter().max_by_key(|pod| {
         (text(pod, "/status/phase") == "Succeeded", text(pod, "/metadata/creationTimestamp").to_owned())
@@ -73,7 +73,7 @@ pub(crate) async fn log(at: &Target, object: &Value) -> Result<String, Fault> {
         return Ok(String::new());
     };
     let path = format!("{}/log", pods_path(at, Some(text(pod, "/metadata/name")))?);
-    let mut call = Call::get("logs", &path).query("tailLines", LINES).query("limitBytes", LOG.to_string());
+    let mut call = ApiCall::get("logs", &path).query("tailLines", LINES).query("limitBytes", LOG.to_string());
     // The kubelet keeps to its limit by and large ("may return slightly more"); one that does not is cut off.
     call = call.at_most(2 * LOG);
     // With several containers the API wants one of them named; kubectl takes the first.
@@ -85,20 +85,20 @@ pub(crate) async fn log(at: &Target, object: &Value) -> Result<String, Fault> {
 }
 
 /// The log of a complete job must say so; then the job itself remembers it.
-pub(crate) async fn prove(at: &Target, spec: &ManifestSpec, text: &str, object: &Value) -> Result<(), Fault> {
+pub(crate) async fn prove(at: &ClusterObject, spec: &ManifestSpec, text: &str, object: &Value) -> Result<(), Fault> {
     readiness::judge_log(spec, text, &log(at, object).await?)?;
     at.merge("annotate", &json!({"metadata": {"annotations": {readiness::PROVEN: text}}})).await
 }
 
 /// The fault of a job that failed, with how its pods ended. What the job itself says is told without them, too.
-pub(crate) async fn failed(at: &Target, spec: &ManifestSpec, why: &str, object: &Value) -> Fault {
+pub(crate) async fn failed(at: &ClusterObject, spec: &ManifestSpec, why: &str, object: &Value) -> Fault {
     let pods = pods(at, object).await.unwrap_or_default();
     let log = log(at, object).await.unwrap_or_else(|fault| format!("(no log: {})", fault.message.line()));
     failed_job::failed(spec, why, &pods, &log)
 }
 
 /// The nodes of a cluster that do not answer.
-pub(crate) async fn silent_nodes(connection: &Connection) -> Result<Vec<String>, Fault> {
+pub(crate) async fn silent_nodes(connection: &ApiConnection) -> Result<Vec<String>, Fault> {
     let nodes = connection.list("/api/v1/nodes", &[]).await.map_err(|refused| refused.fault("list", "nodes"))?;
     let silent = nodes.iter().filter(|node| !readiness::node_is_ready(node));
     Ok(silent.map(|node| text(node, "/metadata/name").to_owned()).collect())
@@ -107,13 +107,13 @@ pub(crate) async fn silent_nodes(connection: &Connection) -> Result<Vec<String>,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resource::Class;
+    use crate::resource::FaultClass;
 
-    fn refused(code: u16, reason: &str, fields: &[&str]) -> Refusal {
+    fn refused(code: u16, reason: &str, fields: &[&str]) -> RequestFailure {
         let causes: Vec<Value> =
             fields.iter().map(|field| json!({"reason": "FieldValueInvalid", "message": "m", "field": field})).collect();
         let status = json!({"code": code, "reason": reason, "details": {"causes": causes}});
-        Refusal::Status(serde_json::from_value(status).expect("a status"))
+        RequestFailure::Status(serde_json::from_value(status).expect("a status"))
     }
 
     #[test]
@@ -132,7 +132,7 @@ mod tests {
         assert!(!needs_renewal(&job, &refused(422, "Invalid", &[])));
         assert!(!needs_renewal(&job, &refused(409, "Conflict", &["spec.template"])));
         assert!(!needs_renewal(&spec("CronJob"), &refused(422, "Invalid", &["spec.template"])));
-        let away = Fault::new(Class::Away, "ssh", "connect", "Unreachable", "away");
-        assert!(!needs_renewal(&job, &Refusal::Fault(away)));
+        let away = Fault::new(FaultClass::Away, "ssh", "connect", "Unreachable", "away");
+        assert!(!needs_renewal(&job, &RequestFailure::Fault(away)));
     }
 }

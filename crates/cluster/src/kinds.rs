@@ -7,9 +7,9 @@ use futures::future::try_join_all;
 use futures::try_join;
 use serde_json::Value;
 
-use super::call::Call;
-use super::connection::{Connection, Refusal};
-use super::discovery::{Served, prefix};
+use super::call::ApiCall;
+use super::connection::{ApiConnection, RequestFailure};
+use super::discovery::{ServedKind, prefix};
 use super::objects::text;
 use crate::resource::Fault;
 use crate::resource::manifest::api_group;
@@ -26,61 +26,61 @@ const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGrou
 
 /// A kind and where its objects are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Listed {
+pub(crate) struct ListedKind {
     /// Empty for the core group.
     pub group: String,
     pub kind: String,
-    pub served: Served,
+    pub served: ServedKind,
 }
 
 /// The kinds that a namespace may hold.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Kinds {
-    pub all: Vec<Listed>,
+pub(crate) struct NamespacedKinds {
+    pub all: Vec<ListedKind>,
     /// Versions of APIs (`packages.operators.coreos.com/v1`) whose kinds are not known: the server behind them does not answer.
     pub unknown: BTreeSet<String>,
 }
 
-impl Kinds {
+impl NamespacedKinds {
     fn add(&mut self, other: Self) {
         self.all.extend(other.all);
         self.unknown.extend(other.unknown);
     }
 }
 
-impl Connection {
+impl ApiConnection {
     /// The kinds that a namespace may hold.
     ///
     /// # Errors
     /// When the API server cannot be reached or refuses the caller. A single API that does not answer is no error.
-    pub(crate) async fn namespaced_kinds(&self) -> Result<Kinds, Fault> {
+    pub(crate) async fn namespaced_kinds(&self) -> Result<NamespacedKinds, Fault> {
         let (mut kinds, groups) = try_join!(self.kinds_below("/api"), self.kinds_below("/apis"))?;
         kinds.add(groups);
         Ok(kinds)
     }
 
-    async fn kinds_below(&self, root: &'static str) -> Result<Kinds, Fault> {
-        let call = Call::get("discovery", root).accepting(AGGREGATED);
+    async fn kinds_below(&self, root: &'static str) -> Result<NamespacedKinds, Fault> {
+        let call = ApiCall::get("discovery", root).accepting(AGGREGATED);
         let said = self.ask(&call).await.map_err(|refused| refused.fault("discovery", root))?;
         if text(&said, "/kind") == "APIGroupDiscoveryList" {
             return Ok(aggregated(&said));
         }
         let lists = try_join_all(versions(&said).into_iter().map(|version| self.kinds_of_version(version))).await?;
-        let mut kinds = Kinds::default();
+        let mut kinds = NamespacedKinds::default();
         lists.into_iter().for_each(|list| kinds.add(list));
         Ok(kinds)
     }
 
-    async fn kinds_of_version(&self, version: String) -> Result<Kinds, Fault> {
+    async fn kinds_of_version(&self, version: String) -> Result<NamespacedKinds, Fault> {
         let path = prefix(&version).filter(|_| !has_measurements(api_group(&version)));
-        let Some(path) = path else { return Ok(Kinds::default()) };
-        match self.ask(&Call::get("discovery", &path)).await {
-            Ok(list) => Ok(Kinds { all: listed(&version, &list), ..Kinds::default() }),
-            Err(refused) if refused.is_missing() => Ok(Kinds::default()),
-            Err(Refusal::Status(_) | Refusal::TooLong(_)) => {
-                Ok(Kinds { unknown: BTreeSet::from([version]), ..Kinds::default() })
+        let Some(path) = path else { return Ok(NamespacedKinds::default()) };
+        match self.ask(&ApiCall::get("discovery", &path)).await {
+            Ok(list) => Ok(NamespacedKinds { all: listed(&version, &list), ..NamespacedKinds::default() }),
+            Err(refused) if refused.is_missing() => Ok(NamespacedKinds::default()),
+            Err(RequestFailure::Status(_) | RequestFailure::TooLong(_)) => {
+                Ok(NamespacedKinds { unknown: BTreeSet::from([version]), ..NamespacedKinds::default() })
             }
-            Err(Refusal::Fault(fault)) => Err(fault),
+            Err(RequestFailure::Fault(fault)) => Err(fault),
         }
     }
 }
@@ -100,8 +100,8 @@ fn goes_with_a_namespace(resource: &Value) -> bool {
 }
 
 /// The kinds of an `APIGroupDiscoveryList`; each in the first version that has it, which is the preferred one.
-fn aggregated(said: &Value) -> Kinds {
-    let mut kinds = Kinds::default();
+fn aggregated(said: &Value) -> NamespacedKinds {
+    let mut kinds = NamespacedKinds::default();
     for group in items(said, "items").filter(|group| !has_measurements(text(group, "/metadata/name"))) {
         let name = text(group, "/metadata/name");
         let mut known = BTreeSet::new();
@@ -117,11 +117,11 @@ fn aggregated(said: &Value) -> Kinds {
             }
             for resource in of_namespaces() {
                 let plural = text(resource, "/resource");
-                let Some(served) = Served::of(&version_name, plural, true).filter(|_| known.insert(plural)) else {
+                let Some(served) = ServedKind::of(&version_name, plural, true).filter(|_| known.insert(plural)) else {
                     continue;
                 };
                 let kind = text(resource, "/responseKind/kind").to_owned();
-                kinds.all.push(Listed { group: name.to_owned(), kind, served });
+                kinds.all.push(ListedKind { group: name.to_owned(), kind, served });
             }
         }
     }
@@ -137,12 +137,12 @@ fn versions(said: &Value) -> Vec<String> {
 }
 
 /// The kinds in an `APIResourceList`.
-fn listed(version: &str, list: &Value) -> Vec<Listed> {
+fn listed(version: &str, list: &Value) -> Vec<ListedKind> {
     let namespaced = items(list, "resources").filter(|one| one.get("namespaced") == Some(&Value::Bool(true)));
     let whole = namespaced.filter(|one| !text(one, "/name").contains('/') && can_be_found_and_deleted(one));
     let listed = |one: &Value| {
-        let served = Served::of(version, text(one, "/name"), true)?;
-        Some(Listed { group: api_group(version).to_owned(), kind: text(one, "/kind").to_owned(), served })
+        let served = ServedKind::of(version, text(one, "/name"), true)?;
+        Some(ListedKind { group: api_group(version).to_owned(), kind: text(one, "/kind").to_owned(), served })
     };
     whole.filter_map(listed).collect()
 }
@@ -153,8 +153,8 @@ mod tests {
 
     use super::*;
 
-    fn names(all: &[Listed]) -> Vec<String> {
-        let path = |one: &Listed| one.served.all(Some("n")).expect("a path");
+    fn names(all: &[ListedKind]) -> Vec<String> {
+        let path = |one: &ListedKind| one.served.all(Some("n")).expect("a path");
         all.iter().map(|one| format!("{}.{} {}", one.kind, one.group, path(one))).collect()
     }
 

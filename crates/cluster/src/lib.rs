@@ -13,24 +13,24 @@ mod client_side;
 mod cluster;
 mod clusters;
 mod connection;
+mod data_loss;
 mod discovery;
 mod drain;
 mod failed_job;
-mod holds;
 mod inventory;
 mod job;
 mod kinds;
-mod lost;
+mod lost_objects;
 mod manifest;
 mod members;
 mod nodes;
 mod object;
 mod objects;
 mod readiness;
+mod route;
 mod status;
 mod transport;
 mod unreachable;
-mod way;
 
 use std::sync::Arc;
 
@@ -45,6 +45,6 @@ pub(crate) use akidb_edge_engine::{provider, resource};
 /// The provider of every kind that lives in clusters.
 pub fn providers(clusters: &Arc<Clusters>) -> Providers {
     Providers::default()
-        .with(Kind::Cluster, Arc::new(cluster::Lookups::new(clusters)))
+        .with(Kind::Cluster, Arc::new(cluster::ClusterLookups::new(clusters)))
         .with(Kind::Manifest, Arc::new(manifest::Manifests::new(clusters)))
 }

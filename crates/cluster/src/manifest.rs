@@ -7,17 +7,19 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::clusters::{Clusters, Place};
+use super::clusters::{Clusters, ObjectPlace};
 use super::discovery::unknown_kind;
 use super::inventory::{Inventories, set_id};
-use super::object::{Seen, found, id, owner, wanted};
-use super::objects::{Target, text};
-use super::readiness::{self, Verdict};
+use super::object::{AppliedObject, found, id, owner, wanted};
+use super::objects::{ClusterObject, text};
+use super::readiness::{self, ReadinessState};
 use super::status::SERVICE;
-use super::{autoscaler, holds, job};
-use crate::provider::{Gone, Made, Provider, Settled, Subject};
+use super::{autoscaler, data_loss, job};
+use crate::provider::{Applied, DeleteOutcome, Progress, Provider, ResourceContext};
 use crate::resource::manifest::{ManifestSpec, Readiness};
-use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owner, Sound, words};
+use crate::resource::{
+    Attributes, CheckedSettings, Fault, FaultClass, FieldChange, Level, ObservedResource, Owner, syntax_check,
+};
 
 /// What takes longer than this is asked for its reasons.
 const LOOK_CLOSER: Duration = Duration::from_secs(3);
@@ -41,28 +43,28 @@ impl Manifests {
     }
 
     /// Where an object is; a fault when nothing can be there.
-    pub(crate) async fn target(&self, operation: &str, spec: &ManifestSpec) -> Result<Target, Fault> {
+    pub(crate) async fn target(&self, operation: &str, spec: &ManifestSpec) -> Result<ClusterObject, Fault> {
         match self.clusters.place(spec, id(spec)).await? {
-            Place::At(target) => Ok(target),
-            Place::UnknownKind => Err(unknown_kind(operation, &id(spec), &spec.api_version, &spec.kind)),
-            Place::NoCluster => {
+            ObjectPlace::At(target) => Ok(target),
+            ObjectPlace::UnknownKind => Err(unknown_kind(operation, &id(spec), &spec.api_version, &spec.kind)),
+            ObjectPlace::NoCluster => {
                 let words = format!("{}: no cluster runs there", id(spec));
-                Err(Fault::new(Class::Retry, SERVICE, operation, "NoCluster", words)
+                Err(Fault::new(FaultClass::Retry, SERVICE, operation, "NoCluster", words)
                     .next("look at the server: systemctl status k3s, journalctl -u k3s"))
             }
         }
     }
 
     /// An object as it is and as an apply would make it; none when it is not there.
-    async fn look(&self, subject: &Subject<'_>, spec: &ManifestSpec) -> Result<Option<Seen>, Fault> {
-        let Place::At(at) = self.clusters.place(spec, id(spec)).await? else { return Ok(None) };
+    async fn look(&self, subject: &ResourceContext<'_>, spec: &ManifestSpec) -> Result<Option<AppliedObject>, Fault> {
+        let ObjectPlace::At(at) = self.clusters.place(spec, id(spec)).await? else { return Ok(None) };
         let Some(now) = at.get().await? else { return Ok(None) };
         let mut object = wanted(subject, spec, &set_id(subject.stack));
         if autoscaler::is_scaled(&at, spec).await? {
             object = autoscaler::with_live_replicas(object, &now);
         }
         let then = at.dry_run(&object).await?;
-        Ok(Some(Seen { now, then }))
+        Ok(Some(AppliedObject { now, then }))
     }
 
     pub(crate) fn waits_from_now(&self, address: &str) {
@@ -78,7 +80,12 @@ impl Manifests {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn remove(&self, subject: &Subject<'_>, spec: &ManifestSpec, at: &Target) -> Result<Gone, Fault> {
+    async fn remove(
+        &self,
+        subject: &ResourceContext<'_>,
+        spec: &ManifestSpec,
+        at: &ClusterObject,
+    ) -> Result<DeleteOutcome, Fault> {
         let set = self.inventories.of(subject.stack, spec);
         let leaving = set.members.leaves(&id(spec));
         if leaving.is_last().await {
@@ -89,32 +96,32 @@ impl Manifests {
         }
         leaving.gone();
         at.connection.autoscalers.forget().await;
-        Ok(Gone::Gone)
+        Ok(DeleteOutcome::Deleted)
     }
 
     /// What it says when it does not become usable by itself: its pods, the nodes that do not answer, the time.
     async fn look_closer(
         &self,
-        subject: &Subject<'_>,
+        subject: &ResourceContext<'_>,
         spec: &ManifestSpec,
-        at: &Target,
+        at: &ClusterObject,
         not_yet: NotYet<'_>,
-    ) -> Result<Settled, Fault> {
+    ) -> Result<Progress, Fault> {
         let NotYet { object, state } = not_yet;
         let waited = self.waited(&subject.address.to_string());
         if waited < LOOK_CLOSER {
-            return Ok(Settled::NotYet(state.into(), QUICK));
+            return Ok(Progress::NotYet(state.into(), QUICK));
         }
         let pods = job::pods(at, object).await?;
         if readiness::only_on(object, &pods, &job::silent_nodes(&at.connection).await?) {
             // Nothing can roll out to a node that does not answer: it gets there when it comes back.
-            return Ok(Settled::Ready(Attributes::new()));
+            return Ok(Progress::Ready(Attributes::new()));
         }
         let state = readiness::told(&state, &pods);
         if waited > readiness::longest(&spec.ready, state.lack) {
             return Err(readiness::too_long(spec, &state));
         }
-        Ok(Settled::NotYet(state.words.into(), Duration::from_secs(2)))
+        Ok(Progress::NotYet(state.words.into(), Duration::from_secs(2)))
     }
 }
 
@@ -128,11 +135,11 @@ struct NotYet<'o> {
 ///
 /// # Errors
 /// What cannot be sent, and what may stand there.
-fn sound(subject: &Subject<'_>) -> Result<ManifestSpec, Fault> {
+fn sound(subject: &ResourceContext<'_>) -> Result<ManifestSpec, Fault> {
     let spec: ManifestSpec = subject.typed()?;
     let Some(wrong) = spec.wrong().into_iter().next() else { return Ok(spec) };
     let words = format!("{}: {}: {}", subject.address, wrong.field, wrong.problem);
-    Err(Fault::new(Class::Refused, SERVICE, "check", "Unsound", words).next(wrong.next_step))
+    Err(Fault::new(FaultClass::Refused, SERVICE, "check", "Unsound", words).next(wrong.next_step))
 }
 
 /// Whether other objects need more of it than that the server has taken it: its kind must be served.
@@ -142,7 +149,7 @@ fn is_definition(spec: &ManifestSpec) -> bool {
 
 #[async_trait]
 impl Provider for Manifests {
-    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+    async fn read(&self, subject: &ResourceContext<'_>) -> Result<Option<ObservedResource>, Fault> {
         let spec: ManifestSpec = subject.typed()?;
         let set = self.inventories.of(subject.stack, &spec);
         let Some(seen) = self.look(subject, &spec).await? else { return Ok(None) };
@@ -150,23 +157,28 @@ impl Provider for Manifests {
         if owner == Owner::Ours {
             set.members.has(&id(&spec));
         }
-        let uid = Some(text(&seen.now, "/metadata/uid")).filter(|uid| words::object_name(uid));
+        let uid = Some(text(&seen.now, "/metadata/uid")).filter(|uid| syntax_check::object_name(uid));
         let attributes = Attributes::from([("uid".to_owned(), json!(uid))]);
-        Ok(Some(Found { id: id(&spec), spec: found(&spec, &seen), attributes, owner, extras: Vec::new() }))
+        Ok(Some(ObservedResource { id: id(&spec), spec: found(&spec, &seen), attributes, owner, extras: Vec::new() }))
     }
 
-    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
+    async fn create(&self, subject: &ResourceContext<'_>) -> Result<Applied, Fault> {
         let spec = sound(subject)?;
         let at = self.target("apply", &spec).await?;
         let live = if subject.seen_absent { None } else { at.get().await? };
         if let Some(Owner::Foreign(why) | Owner::Contested(why)) = live.as_ref().map(|live| owner(subject, live)) {
-            return Err(Fault::new(Class::Exists, SERVICE, "apply", "Foreign", format!("{}: {why}", id(&spec)))
+            return Err(Fault::new(FaultClass::Exists, SERVICE, "apply", "Foreign", format!("{}: {why}", id(&spec)))
                 .next(format!("choose another name, or take it over on purpose with --adopt {}", subject.address)));
         }
         self.apply(subject, &spec, &at, live, false).await
     }
 
-    async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
+    async fn update(
+        &self,
+        subject: &ResourceContext<'_>,
+        found: &ObservedResource,
+        fields: &[FieldChange],
+    ) -> Result<Applied, Fault> {
         let spec = sound(subject)?;
         let at = self.target("apply", &spec).await?;
         if matches!(spec.ready, Readiness::Logged(_)) && fields.iter().any(|field| field.path.starts_with("ready")) {
@@ -179,28 +191,28 @@ impl Provider for Manifests {
         self.apply(subject, &spec, &at, live, adopted).await
     }
 
-    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
+    async fn delete(&self, subject: &ResourceContext<'_>) -> Result<DeleteOutcome, Fault> {
         let spec: ManifestSpec = subject.typed()?;
         match self.clusters.place(&spec, id(&spec)).await? {
-            Place::At(at) => self.remove(subject, &spec, &at).await,
+            ObjectPlace::At(at) => self.remove(subject, &spec, &at).await,
             // What cannot be there is gone.
-            Place::NoCluster | Place::UnknownKind => Ok(Gone::Gone),
+            ObjectPlace::NoCluster | ObjectPlace::UnknownKind => Ok(DeleteOutcome::Deleted),
         }
     }
 
     /// Nothing is asked to empty it: what is in it goes with it.
-    async fn data(&self, subject: &Subject<'_>, going: &BTreeSet<String>) -> Result<Option<String>, Fault> {
-        let spec = holds::spec_of(subject)?;
+    async fn data(&self, subject: &ResourceContext<'_>, going: &BTreeSet<String>) -> Result<Option<String>, Fault> {
+        let spec = data_loss::spec_of(subject)?;
         match self.clusters.place(&spec, id(&spec)).await? {
-            Place::At(at) => holds::lost_with(&at, &spec, going).await,
-            Place::NoCluster | Place::UnknownKind => Ok(None),
+            ObjectPlace::At(at) => data_loss::lost_with(&at, &spec, going).await,
+            ObjectPlace::NoCluster | ObjectPlace::UnknownKind => Ok(None),
         }
     }
 
-    async fn settled(&self, subject: &Subject<'_>, _level: Level) -> Result<Settled, Fault> {
+    async fn settled(&self, subject: &ResourceContext<'_>, _level: Level) -> Result<Progress, Fault> {
         let spec: ManifestSpec = subject.typed()?;
         if spec.ready == Readiness::Taken && !is_definition(&spec) {
-            return Ok(Settled::Ready(Attributes::new()));
+            return Ok(Progress::Ready(Attributes::new()));
         }
         let at = self.target("get", &spec).await?;
         let Some(object) = at.get().await? else {
@@ -213,18 +225,18 @@ impl Provider for Manifests {
             _ => readiness::rollout(&object),
         };
         let state = match (verdict, &spec.ready) {
-            (Verdict::Ready, Readiness::Logged(text)) => {
+            (ReadinessState::Ready, Readiness::Logged(text)) => {
                 job::prove(&at, &spec, text, &object).await?;
-                return Ok(Settled::Ready(Attributes::new()));
+                return Ok(Progress::Ready(Attributes::new()));
             }
-            (Verdict::Ready, _) => return Ok(Settled::Ready(Attributes::new())),
-            (Verdict::Failed(why), _) if is_definition(&spec) => {
+            (ReadinessState::Ready, _) => return Ok(Progress::Ready(Attributes::new())),
+            (ReadinessState::Failed(why), _) if is_definition(&spec) => {
                 let words = format!("{}: {why}", id(&spec));
-                return Err(Fault::new(Class::Refused, SERVICE, "apply", "NamesNotAccepted", words)
+                return Err(Fault::new(FaultClass::Refused, SERVICE, "apply", "NamesNotAccepted", words)
                     .next("another CustomResourceDefinition has these names: change them"));
             }
-            (Verdict::Failed(why), _) => return Err(job::failed(&at, &spec, &why, &object).await),
-            (Verdict::NotYet(state), _) => state,
+            (ReadinessState::Failed(why), _) => return Err(job::failed(&at, &spec, &why, &object).await),
+            (ReadinessState::NotYet(state), _) => state,
         };
         self.look_closer(subject, &spec, &at, NotYet { object: &object, state }).await
     }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 #[derive(Debug, Default)]
-struct Known {
+struct KnownMembers {
     /// There, and not about to go.
     there: BTreeSet<String>,
     /// About to go.
@@ -17,21 +17,21 @@ struct Known {
 
 /// The members.
 #[derive(Debug, Default)]
-pub(crate) struct Members {
-    known: Mutex<Known>,
+pub(crate) struct InventoryMembers {
+    known: Mutex<KnownMembers>,
     changed: Notify,
 }
 
 /// A member that is about to go. Dropped before it is [`gone`](Self::gone), it stays.
 #[derive(Debug)]
-pub(crate) struct Leaving<'m> {
-    members: &'m Members,
+pub(crate) struct DepartingMember<'m> {
+    members: &'m InventoryMembers,
     id: String,
     is_gone: bool,
 }
 
-impl Members {
-    fn known(&self) -> MutexGuard<'_, Known> {
+impl InventoryMembers {
+    fn known(&self) -> MutexGuard<'_, KnownMembers> {
         // Nothing can fail while it is held: what a poisoned value holds is whole.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -42,18 +42,18 @@ impl Members {
     }
 
     /// It is about to go.
-    pub(crate) fn leaves(&self, id: &str) -> Leaving<'_> {
+    pub(crate) fn leaves(&self, id: &str) -> DepartingMember<'_> {
         let mut known = self.known();
         known.there.remove(id);
         known.leaving.insert(id.to_owned());
         if known.there.is_empty() && known.last.is_none() {
             known.last = Some(id.to_owned());
         }
-        Leaving { members: self, id: id.to_owned(), is_gone: false }
+        DepartingMember { members: self, id: id.to_owned(), is_gone: false }
     }
 }
 
-impl Leaving<'_> {
+impl DepartingMember<'_> {
     /// Whether it is the last one: waits for those that began to go before it.
     pub(crate) async fn is_last(&self) -> bool {
         loop {
@@ -77,7 +77,7 @@ impl Leaving<'_> {
     }
 }
 
-impl Drop for Leaving<'_> {
+impl Drop for DepartingMember<'_> {
     fn drop(&mut self) {
         let mut known = self.members.known();
         known.leaving.remove(&self.id);
@@ -100,7 +100,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_last_one_waits_for_those_before_it() {
-        let members = Members::default();
+        let members = InventoryMembers::default();
         ["a", "b"].iter().for_each(|id| members.has(id));
         let (first, last) = (members.leaves("a"), members.leaves("b"));
         assert!(!first.is_last().await);
@@ -112,7 +112,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_that_stays_keeps_the_parent() {
-        let members = Members::default();
+        let members = InventoryMembers::default();
         ["a", "b"].iter().for_each(|id| members.has(id));
         let (first, last) = (members.leaves("a"), members.leaves("b"));
         drop(first);
@@ -125,7 +125,7 @@ mod tests {
 
     #[tokio::test]
     async fn two_that_nobody_knew_do_not_wait_for_each_other() {
-        let members = Members::default();
+        let members = InventoryMembers::default();
         let (one, two) = (members.leaves("a"), members.leaves("b"));
         assert!(!two.is_last().await);
         two.gone();

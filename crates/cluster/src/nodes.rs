@@ -6,29 +6,29 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::clusters::Clusters;
-use super::connection::Connection;
+use super::connection::ApiConnection;
 use super::discovery::unknown_kind;
 use super::drain;
-use super::objects::Target;
+use super::objects::ClusterObject;
 use super::status::SERVICE;
-use crate::provider::cluster::{ClusterApi, Drain, Drained};
-use crate::resource::{Class, Fault};
+use crate::provider::cluster::{ClusterApi, DrainOptions, DrainOutcome};
+use crate::resource::{Fault, FaultClass};
 
 impl Clusters {
     /// The connection to a cluster that must be there.
-    async fn there(&self, cluster: &str) -> Result<Arc<Connection>, Fault> {
+    async fn there(&self, cluster: &str) -> Result<Arc<ApiConnection>, Fault> {
         self.connection(cluster).await?.ok_or_else(|| {
-            Fault::new(Class::Retry, SERVICE, "connect", "NoCluster", format!("{cluster}: no cluster runs there"))
+            Fault::new(FaultClass::Retry, SERVICE, "connect", "NoCluster", format!("{cluster}: no cluster runs there"))
                 .next("look at the server: systemctl status k3s, journalctl -u k3s")
         })
     }
 
-    async fn node(&self, cluster: &str, name: &str) -> Result<Target, Fault> {
+    async fn node(&self, cluster: &str, name: &str) -> Result<ClusterObject, Fault> {
         let connection = self.there(cluster).await?;
         let Some(served) = connection.served("v1", "Node").await? else {
             return Err(unknown_kind("get", cluster, "v1", "Node"));
         };
-        Target::new(&connection, &served, None, name, format!("{cluster}:Node/{name}"))
+        ClusterObject::new(&connection, &served, None, name, format!("{cluster}:Node/{name}"))
     }
 }
 
@@ -50,7 +50,7 @@ impl ClusterApi for Clusters {
         node.delete("Background", std::time::Duration::ZERO).await.map(drop)
     }
 
-    async fn drain(&self, cluster: &str, node: &str, how: Drain) -> Result<Drained, Fault> {
+    async fn drain(&self, cluster: &str, node: &str, how: DrainOptions) -> Result<DrainOutcome, Fault> {
         drain::drain(&self.node(cluster, node).await?, node, how).await
     }
 }

@@ -6,7 +6,7 @@ use super::call::MANAGER;
 use super::inventory::PART_OF;
 use super::objects::is_terminating;
 use super::readiness;
-use crate::provider::Subject;
+use crate::provider::ResourceContext;
 use crate::resource::Owner;
 use crate::resource::manifest::ManifestSpec;
 
@@ -17,7 +17,7 @@ const ADDRESS: &str = "akidb.dev/address";
 
 /// An object as it is, and as it would be after an apply.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct AppliedObject {
     /// As it is.
     pub now: Value,
     /// As the server would make it; none when it would refuse.
@@ -31,12 +31,12 @@ pub(crate) fn id(spec: &ManifestSpec) -> String {
 }
 
 /// Which address an object stands for.
-fn mark(subject: &Subject<'_>) -> String {
+fn mark(subject: &ResourceContext<'_>) -> String {
     format!("{}/{}", subject.stack, subject.address)
 }
 
 /// The whole object with our marks; `set` is the ID of the stack's inventory.
-pub(crate) fn wanted(subject: &Subject<'_>, spec: &ManifestSpec, set: &str) -> Value {
+pub(crate) fn wanted(subject: &ResourceContext<'_>, spec: &ManifestSpec, set: &str) -> Value {
     let mut object = if spec.object.is_object() { spec.object.clone() } else { json!({}) };
     object["apiVersion"] = spec.api_version.clone().into();
     object["kind"] = spec.kind.clone().into();
@@ -65,7 +65,7 @@ fn map_of(value: Value) -> Map<String, Value> {
 }
 
 /// Whose an object is.
-pub(crate) fn owner(subject: &Subject<'_>, now: &Value) -> Owner {
+pub(crate) fn owner(subject: &ResourceContext<'_>, now: &Value) -> Owner {
     let says = now.pointer("/metadata/annotations").and_then(|all| all.get(ADDRESS)).and_then(Value::as_str);
     match says {
         Some(says) if says == mark(subject) => Owner::Ours,
@@ -110,7 +110,7 @@ fn as_wanted(wanted: &Value, now: &Value, then: &Value) -> Value {
 }
 
 /// The settings as they are.
-pub(crate) fn found(spec: &ManifestSpec, seen: &Seen) -> Value {
+pub(crate) fn found(spec: &ManifestSpec, seen: &AppliedObject) -> Value {
     let mut object = match &seen.then {
         Some(then) => as_wanted(&spec.object, &seen.now, then),
         None => seen.now.clone(),
@@ -162,7 +162,7 @@ mod tests {
                 "object": object});
             let typed: ManifestSpec = serde_json::from_value(spec.clone()).expect("a spec");
             let (address, attributes) = ("k.manifest.a".parse().expect("an address"), Attributes::new());
-            let subject = Subject {
+            let subject = ResourceContext {
                 stack: "s",
                 address: &address,
                 token: "",

@@ -7,11 +7,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::call::{Call, MANAGER};
-use super::connection::{Connection, Refusal};
-use super::discovery::Served;
+use super::call::{ApiCall, MANAGER};
+use super::connection::{ApiConnection, RequestFailure};
+use super::discovery::ServedKind;
 use super::status::SERVICE;
-use crate::resource::{Class, Fault};
+use crate::resource::{Fault, FaultClass};
 
 /// A list comes in pages of this size, as kubectl asks for them.
 const PAGE: usize = 500;
@@ -28,9 +28,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// One object of a cluster.
 #[derive(Clone)]
-pub(crate) struct Target {
+pub(crate) struct ClusterObject {
     /// Its cluster.
-    pub connection: Arc<Connection>,
+    pub connection: Arc<ApiConnection>,
     /// Where it is.
     pub path: String,
     /// Its namespace; none for what lies in none.
@@ -39,11 +39,11 @@ pub(crate) struct Target {
     pub about: String,
 }
 
-impl Target {
+impl ClusterObject {
     /// The object of this name and namespace among those of its kind.
     pub(crate) fn new(
-        connection: &Arc<Connection>,
-        served: &Served,
+        connection: &Arc<ApiConnection>,
+        served: &ServedKind,
         namespace: Option<&str>,
         name: &str,
         about: String,
@@ -55,7 +55,7 @@ impl Target {
 
     /// The object; none when it is not there.
     pub(crate) async fn get(&self) -> Result<Option<Value>, Fault> {
-        match self.connection.ask(&Call::get("get", &self.path)).await {
+        match self.connection.ask(&ApiCall::get("get", &self.path)).await {
             Ok(object) => Ok(Some(object)),
             Err(refused) if refused.is_missing() => Ok(None),
             Err(refused) => Err(refused.fault("get", &self.about)),
@@ -63,20 +63,25 @@ impl Target {
     }
 
     /// Applies it as this field manager; `force` takes over fields that others hold.
-    pub(crate) async fn apply(&self, object: &Value, manager: &'static str, force: bool) -> Result<Value, Refusal> {
-        let applied = self.connection.ask(&Call::apply(&self.path, object, manager, force)).await;
+    pub(crate) async fn apply(
+        &self,
+        object: &Value,
+        manager: &'static str,
+        force: bool,
+    ) -> Result<Value, RequestFailure> {
+        let applied = self.connection.ask(&ApiCall::apply(&self.path, object, manager, force)).await;
         self.explained(applied).await
     }
 
     /// A field that the schema does not know is answered by code 500 without a reason, as trouble in the API server is: by a
     /// server that says it is ready, it is the object.
-    async fn explained(&self, applied: Result<Value, Refusal>) -> Result<Value, Refusal> {
+    async fn explained(&self, applied: Result<Value, RequestFailure>) -> Result<Value, RequestFailure> {
         match applied {
-            Err(Refusal::Status(mut said)) if said.code == 500 && said.reason.is_empty() => {
-                if self.connection.text(&Call::get("readyz", "/readyz")).await.is_ok() {
+            Err(RequestFailure::Status(mut said)) if said.code == 500 && said.reason.is_empty() => {
+                if self.connection.text(&ApiCall::get("readyz", "/readyz")).await.is_ok() {
                     SCHEMA.clone_into(&mut said.reason);
                 }
-                Err(Refusal::Status(said))
+                Err(RequestFailure::Status(said))
             }
             applied => applied,
         }
@@ -84,28 +89,28 @@ impl Target {
 
     /// What the server would make of it; none when it would refuse it.
     pub(crate) async fn dry_run(&self, object: &Value) -> Result<Option<Value>, Fault> {
-        let applied = self.connection.ask(&Call::apply(&self.path, object, MANAGER, true).dry()).await;
+        let applied = self.connection.ask(&ApiCall::apply(&self.path, object, MANAGER, true).dry()).await;
         match self.explained(applied).await {
             Ok(object) => Ok(Some(object)),
-            Err(Refusal::Fault(fault)) => Err(fault),
+            Err(RequestFailure::Fault(fault)) => Err(fault),
             Err(refused) => {
                 let fault = refused.fault("dry run", &self.about);
                 // Busy, or it may not say: that is another thing than a refusal of the object.
-                if matches!(fault.class, Class::Retry | Class::Credentials) { Err(fault) } else { Ok(None) }
+                if matches!(fault.class, FaultClass::Retry | FaultClass::Credentials) { Err(fault) } else { Ok(None) }
             }
         }
     }
 
     /// Changes fields of it by a merge patch.
     pub(crate) async fn merge(&self, operation: &'static str, patch: &Value) -> Result<(), Fault> {
-        let call = Call::merge(operation, &self.path, patch);
+        let call = ApiCall::merge(operation, &self.path, patch);
         self.connection.ask(&call).await.map(drop).map_err(|refused| refused.fault(operation, &self.about))
     }
 
     /// Deletes it and looks until it is gone; `false` when it is still there after `within`. Absent already is success.
     pub(crate) async fn delete(&self, propagation: &str, within: Duration) -> Result<bool, Fault> {
         let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation});
-        match self.connection.ask(&Call::delete(&self.path, &options)).await {
+        match self.connection.ask(&ApiCall::delete(&self.path, &options)).await {
             Ok(_) => {}
             Err(refused) if refused.is_missing() => return Ok(true),
             Err(refused) => return Err(refused.fault("delete", &self.about)),
@@ -125,15 +130,15 @@ impl Target {
     /// The fault of an object that is still being deleted.
     pub(crate) fn terminating(&self, operation: &str) -> Fault {
         let words = format!("{} is still being deleted", self.about);
-        Fault::new(Class::Retry, SERVICE, operation, "Terminating", words)
+        Fault::new(FaultClass::Retry, SERVICE, operation, "Terminating", words)
             .next("look at its finalizers and at what is in it, then run the same command again")
     }
 }
 
-impl Connection {
+impl ApiConnection {
     /// All objects at a path, as these parameters select them.
-    pub(crate) async fn list(&self, path: &str, query: &[(&'static str, &str)]) -> Result<Vec<Value>, Refusal> {
-        let mut call = Call::get("list", path);
+    pub(crate) async fn list(&self, path: &str, query: &[(&'static str, &str)]) -> Result<Vec<Value>, RequestFailure> {
+        let mut call = ApiCall::get("list", path);
         for (key, value) in query {
             call = call.query(key, *value);
         }
@@ -149,9 +154,9 @@ impl Connection {
     /// The objects that a call lists, page by page, until there are no more or `each` breaks.
     pub(crate) async fn pages(
         &self,
-        call: &Call,
+        call: &ApiCall,
         mut each: impl FnMut(Vec<Value>) -> ControlFlow<()> + Send,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), RequestFailure> {
         let mut from = String::new();
         let (mut size, mut left) = (PAGE, LONGEST_LIST);
         loop {
@@ -160,13 +165,13 @@ impl Connection {
                 call = call.query("continue", from.as_str());
             }
             let (mut page, bytes) = match self.ask_counted(&call).await {
-                Err(Refusal::TooLong(_)) if size > SMALL_PAGE => {
+                Err(RequestFailure::TooLong(_)) if size > SMALL_PAGE => {
                     size = SMALL_PAGE;
                     continue;
                 }
                 page => page?,
             };
-            left = left.checked_sub(bytes.max(LEAST_OF_A_PAGE)).ok_or(Refusal::TooLong(LONGEST_LIST))?;
+            left = left.checked_sub(bytes.max(LEAST_OF_A_PAGE)).ok_or(RequestFailure::TooLong(LONGEST_LIST))?;
             let items = match page.get_mut("items").map(Value::take) {
                 Some(Value::Array(items)) => items,
                 _ => Vec::new(),

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::failed_job::failed;
 use crate::resource::manifest::{ManifestSpec, Readiness};
 use crate::resource::untrusted::line;
-use crate::resource::{Class, Fault};
+use crate::resource::{Fault, FaultClass};
 
 /// Images come over slow lines to small devices.
 const ROLLOUT: Duration = Duration::from_secs(10 * 60);
@@ -17,7 +17,7 @@ const PROOF: Duration = Duration::from_secs(6 * 60);
 
 /// How far something has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ReadinessState {
     /// Usable.
     Ready,
     /// On its way: how far it is.
@@ -34,7 +34,7 @@ const RUNTIME: Duration = Duration::from_secs(60);
 
 /// What pods lack, where waiting alone does not help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Lack {
+pub enum PodProblem {
     /// No node has a free GPU for them.
     Gpu,
     /// Their image cannot be fetched.
@@ -43,7 +43,7 @@ pub enum Lack {
     Runtime,
 }
 
-impl Lack {
+impl PodProblem {
     /// What the scheduler's message says. The API has it in words only.
     fn of_scheduler(message: &str) -> Option<Self> {
         message.contains("Insufficient nvidia.com/gpu").then_some(Self::Gpu)
@@ -68,19 +68,19 @@ impl Lack {
 
 /// How far something has come, with what holds its pods back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct State {
+pub struct ReadinessReport {
     /// For people.
     pub words: String,
     /// What its pods lack.
-    pub lack: Option<Lack>,
+    pub lack: Option<PodProblem>,
 }
 
 /// How long it is waited for at most, when its pods lack this.
-pub fn longest(ready: &Readiness, lack: Option<Lack>) -> Duration {
+pub fn longest(ready: &Readiness, lack: Option<PodProblem>) -> Duration {
     match (ready, lack) {
-        (_, Some(Lack::Runtime)) => RUNTIME,
+        (_, Some(PodProblem::Runtime)) => RUNTIME,
         (Readiness::Logged(_), _) => PROOF,
-        (_, Some(Lack::Gpu)) => GPU_FREE,
+        (_, Some(PodProblem::Gpu)) => GPU_FREE,
         _ => ROLLOUT,
     }
 }
@@ -92,15 +92,15 @@ pub fn lacks(ready: &Readiness, object: &Value) -> Option<String> {
         Readiness::Logged(text) => {
             let proven = object.pointer("/metadata/annotations").and_then(|all| all.get(PROVEN));
             (proven.and_then(Value::as_str) != Some(text)).then(|| match job(object) {
-                Verdict::Failed(why) => format!("failed: {why}"),
+                ReadinessState::Failed(why) => format!("failed: {why}"),
                 _ => "not proven".to_owned(),
             })
         }
         // What a daemon set lacks may be on a node that does not answer: that is told where it is waited for.
         Readiness::RolledOut if object.get("kind").and_then(Value::as_str) == Some("DaemonSet") => None,
         Readiness::RolledOut => match usable(object) {
-            Verdict::Ready => None,
-            Verdict::NotYet(state) | Verdict::Failed(state) => Some(state),
+            ReadinessState::Ready => None,
+            ReadinessState::NotYet(state) | ReadinessState::Failed(state) => Some(state),
         },
     }
 }
@@ -126,9 +126,9 @@ pub fn node_is_ready(node: &Value) -> bool {
 }
 
 /// Deployment, StatefulSet, DaemonSet: all pods of the newest revision are available.
-pub fn rollout(object: &Value) -> Verdict {
+pub fn rollout(object: &Value) -> ReadinessState {
     if number(object, "/status/observedGeneration") < number(object, "/metadata/generation") {
-        return Verdict::NotYet("not seen by its controller yet".to_owned());
+        return ReadinessState::NotYet("not seen by its controller yet".to_owned());
     }
     let daemons = object.get("kind").and_then(Value::as_str) == Some("DaemonSet");
     let (wanted, newest, usable) = if daemons {
@@ -140,9 +140,9 @@ pub fn rollout(object: &Value) -> Verdict {
     let stay = stay_old(object, wanted);
     let old = if daemons { 0 } else { number(object, "/status/replicas").saturating_sub(newest) };
     if newest >= wanted - stay && usable >= wanted && old <= stay && (!daemons || wanted > 0) {
-        return Verdict::Ready;
+        return ReadinessState::Ready;
     }
-    Verdict::NotYet(format!("{} of {wanted} available", usable.min(newest + stay)))
+    ReadinessState::NotYet(format!("{} of {wanted} available", usable.min(newest + stay)))
 }
 
 /// How many pods stay of an older revision because the object says so: below the partition of a StatefulSet, or until
@@ -169,7 +169,7 @@ pub fn only_on(object: &Value, pods: &[Value], silent: &[String]) -> bool {
 }
 
 /// How far an object has come that is waited for, by its kind.
-pub fn usable(object: &Value) -> Verdict {
+pub fn usable(object: &Value) -> ReadinessState {
     match object.get("kind").and_then(Value::as_str) {
         Some("CustomResourceDefinition") => established(object),
         _ => rollout(object),
@@ -177,35 +177,35 @@ pub fn usable(object: &Value) -> Verdict {
 }
 
 /// A CustomResourceDefinition: its kind can be used once its names are accepted and it is served.
-pub fn established(object: &Value) -> Verdict {
+pub fn established(object: &Value) -> ReadinessState {
     if let Some(conditions) = object.pointer("/status/conditions").and_then(Value::as_array) {
         let text = |one: &Value, field: &str| one.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
         let clash =
             conditions.iter().find(|one| text(one, "type") == "NamesAccepted" && text(one, "status") == "False");
         if let Some(clash) = clash {
-            return Verdict::Failed(shown(&format!("{}: {}", text(clash, "reason"), text(clash, "message"))));
+            return ReadinessState::Failed(shown(&format!("{}: {}", text(clash, "reason"), text(clash, "message"))));
         }
     }
     match condition(object, "Established") {
-        Some(_) => Verdict::Ready,
-        None => Verdict::NotYet("not established yet".to_owned()),
+        Some(_) => ReadinessState::Ready,
+        None => ReadinessState::NotYet("not established yet".to_owned()),
     }
 }
 
 /// A job: complete, failed, or running.
-pub fn job(object: &Value) -> Verdict {
+pub fn job(object: &Value) -> ReadinessState {
     if condition(object, "Complete").is_some() {
-        return Verdict::Ready;
+        return ReadinessState::Ready;
     }
     match condition(object, "Failed") {
-        Some((reason, message)) => Verdict::Failed(shown(&format!("{reason}: {message}"))),
-        None if number(object, "/status/active") > 0 => Verdict::NotYet("its pod has not ended".to_owned()),
-        None => Verdict::NotYet("no pod yet".to_owned()),
+        Some((reason, message)) => ReadinessState::Failed(shown(&format!("{reason}: {message}"))),
+        None if number(object, "/status/active") > 0 => ReadinessState::NotYet("its pod has not ended".to_owned()),
+        None => ReadinessState::NotYet("no pod yet".to_owned()),
     }
 }
 
 /// The state with what holds its pods back.
-pub fn told(state: &str, pods: &[Value]) -> State {
+pub fn told(state: &str, pods: &[Value]) -> ReadinessReport {
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     let mut lacks = Vec::new();
     for (reason, lack) in pods.iter().filter_map(holds_back) {
@@ -218,7 +218,7 @@ pub fn told(state: &str, pods: &[Value]) -> State {
         .map(|(reason, pods)| if pods == 1 { reason } else { format!("{pods} pods: {reason}") })
         .collect();
     let words = if reasons.is_empty() { state.to_owned() } else { format!("{state}; {}", reasons.join("; ")) };
-    State { words, lack: lacks.into_iter().min() }
+    ReadinessReport { words, lack: lacks.into_iter().min() }
 }
 
 /// More of them say nothing new.
@@ -232,25 +232,25 @@ pub(super) fn shown(words: &str) -> String {
 }
 
 /// Why a pod does not run, and what it lacks: it has no node, or a container waits.
-fn holds_back(pod: &Value) -> Option<(String, Option<Lack>)> {
+fn holds_back(pod: &Value) -> Option<(String, Option<PodProblem>)> {
     let phase = pod.pointer("/status/phase").and_then(Value::as_str);
     let conditions = pod.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
     let homeless = conditions.filter(|one| one.get("type").and_then(Value::as_str) == Some("PodScheduled"));
     let homeless = homeless.filter(|one| one.get("status").and_then(Value::as_str) == Some("False"));
     if let Some(message) = homeless.filter_map(|one| one.get("message")?.as_str()).next() {
         let words = format!("Pending: {}", message.split(". preemption").next().unwrap_or(message));
-        return Some((shown(&words), Lack::of_scheduler(message)));
+        return Some((shown(&words), PodProblem::of_scheduler(message)));
     }
     let containers = pod.pointer("/status/containerStatuses").and_then(Value::as_array).into_iter().flatten();
     let waits = containers.filter_map(|one| one.pointer("/state/waiting")).next();
     let waits = waits.and_then(|waits| Some((waits.get("reason")?.as_str()?, waits.get("message"))));
     match (waits, phase) {
         // What the runtime says is the only place where its error stands: the pod goes with its job.
-        (Some((reason, Some(message))), _) if Lack::of_container(reason) == Some(Lack::Runtime) => {
+        (Some((reason, Some(message))), _) if PodProblem::of_container(reason) == Some(PodProblem::Runtime) => {
             let words = format!("{reason}: {}", message.as_str().unwrap_or_default());
-            Some((shown(&words), Some(Lack::Runtime)))
+            Some((shown(&words), Some(PodProblem::Runtime)))
         }
-        (Some((reason, _)), _) => Some((shown(reason), Lack::of_container(reason))),
+        (Some((reason, _)), _) => Some((shown(reason), PodProblem::of_container(reason))),
         (None, Some("Pending")) => Some(("Pending: its containers are being made".to_owned(), None)),
         _ => None,
     }
@@ -268,20 +268,22 @@ pub fn judge_log(spec: &ManifestSpec, text: &str, log: &str) -> Result<(), Fault
 }
 
 /// The fault of something that does not come.
-pub fn too_long(spec: &ManifestSpec, state: &State) -> Fault {
+pub fn too_long(spec: &ManifestSpec, state: &ReadinessReport) -> Fault {
     let seconds = longest(&spec.ready, state.lack).as_secs();
     let words = format!("{} {} is not usable after {seconds} s: {}", spec.kind, spec.name, state.words);
     let next = match state.lack {
-        Some(Lack::Gpu) => {
+        Some(PodProblem::Gpu) => {
             "there are fewer free GPUs than replicas: are all nodes there, and does the device plugin run on them? Else take fewer replicas"
         }
-        Some(Lack::Image) => "the image cannot be fetched: is it in the registry, or among the images of the plan?",
-        Some(Lack::Runtime) => {
+        Some(PodProblem::Image) => {
+            "the image cannot be fetched: is it in the registry, or among the images of the plan?"
+        }
+        Some(PodProblem::Runtime) => {
             "the container runtime of its node refuses it for the reason named; there: journalctl -u k3s -u k3s-agent, and nvidia-ctk --version where it is about the GPU"
         }
         None => "look at its pods (kubectl describe pods), then run the same command again",
     };
-    Fault::new(Class::Refused, "kubernetes", "rollout", "NotUsable", words).next(next)
+    Fault::new(FaultClass::Refused, "kubernetes", "rollout", "NotUsable", words).next(next)
 }
 
 #[cfg(test)]

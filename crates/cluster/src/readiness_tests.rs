@@ -9,12 +9,12 @@ fn deployment(wanted: i64, newest: i64, usable: i64, all: i64) -> Value {
 
 #[test]
 fn a_rollout_needs_every_new_pod_and_no_old_one() {
-    assert_eq!(rollout(&deployment(3, 3, 3, 3)), Verdict::Ready);
-    assert_eq!(rollout(&deployment(3, 1, 3, 4)), Verdict::NotYet("1 of 3 available".to_owned()));
-    assert_eq!(rollout(&deployment(3, 3, 3, 4)), Verdict::NotYet("3 of 3 available".to_owned()));
+    assert_eq!(rollout(&deployment(3, 3, 3, 3)), ReadinessState::Ready);
+    assert_eq!(rollout(&deployment(3, 1, 3, 4)), ReadinessState::NotYet("1 of 3 available".to_owned()));
+    assert_eq!(rollout(&deployment(3, 3, 3, 4)), ReadinessState::NotYet("3 of 3 available".to_owned()));
     let mut unseen = deployment(3, 3, 3, 3);
     unseen["status"]["observedGeneration"] = 1.into();
-    assert!(matches!(rollout(&unseen), Verdict::NotYet(_)));
+    assert!(matches!(rollout(&unseen), ReadinessState::NotYet(_)));
 }
 
 #[test]
@@ -23,11 +23,11 @@ fn pods_that_stay_old_on_purpose_are_not_awaited() {
         json!({"kind": "StatefulSet", "metadata": {"generation": 1}, "spec": {"replicas": 3, "updateStrategy": strategy},
             "status": {"observedGeneration": 1, "replicas": 3, "updatedReplicas": newest, "availableReplicas": 3}})
     };
-    assert_eq!(rollout(&set(json!({"type": "OnDelete"}), 0)), Verdict::Ready);
+    assert_eq!(rollout(&set(json!({"type": "OnDelete"}), 0)), ReadinessState::Ready);
     let canary = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 2}});
-    assert_eq!(rollout(&set(canary.clone(), 1)), Verdict::Ready);
-    assert!(matches!(rollout(&set(canary, 0)), Verdict::NotYet(_)));
-    assert!(matches!(rollout(&set(json!({"type": "RollingUpdate"}), 2)), Verdict::NotYet(_)));
+    assert_eq!(rollout(&set(canary.clone(), 1)), ReadinessState::Ready);
+    assert!(matches!(rollout(&set(canary, 0)), ReadinessState::NotYet(_)));
+    assert!(matches!(rollout(&set(json!({"type": "RollingUpdate"}), 2)), ReadinessState::NotYet(_)));
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn what_a_cluster_says_is_shown_in_few_letters() {
     let said = told("1 of 2 available", &[pod]).words;
     assert!(said.len() < 1000 && !said.contains(['\u{1b}', '\u{7}']), "{} bytes", said.len());
     let failed = json!({"status": {"conditions": [{"type": "Failed", "status": "True", "message": reason}]}});
-    let Verdict::Failed(why) = job(&failed) else { panic!("it failed") };
+    let ReadinessState::Failed(why) = job(&failed) else { panic!("it failed") };
     assert!(why.len() < 1000 && !why.contains('\u{1b}'), "{} bytes", why.len());
 }
 
@@ -48,10 +48,10 @@ fn pending_pods_say_why() {
         "conditions": [{"type": "PodScheduled", "status": "False", "message": message}]}});
     let said = told("3 of 5 available", &[pod.clone(), pod.clone()]);
     assert_eq!(said.words, "3 of 5 available; 2 pods: Pending: 0/5 nodes are available: 5 Insufficient nvidia.com/gpu");
-    assert_eq!(said.lack, Some(Lack::Gpu));
+    assert_eq!(said.lack, Some(PodProblem::Gpu));
     let waiting = |reason: &str| json!({"status": {"containerStatuses": [{"state": {"waiting": {"reason": reason}}}]}});
-    assert_eq!(told("", &[waiting("ErrImagePull")]).lack, Some(Lack::Image));
-    assert_eq!(told("", &[waiting("ImagePullBackOff"), pod]).lack, Some(Lack::Gpu), "a GPU first");
+    assert_eq!(told("", &[waiting("ErrImagePull")]).lack, Some(PodProblem::Image));
+    assert_eq!(told("", &[waiting("ImagePullBackOff"), pod]).lack, Some(PodProblem::Gpu), "a GPU first");
     let refused = "failed to create containerd task: unsupported device id: tegra: unknown";
     let refuses = |message: Value| {
         let state = json!({"waiting": {"reason": "CreateContainerError", "message": message}});
@@ -60,8 +60,12 @@ fn pending_pods_say_why() {
     let said = told("its pod has not ended", &[refuses(refused.into())]);
     assert_eq!(said.words, format!("its pod has not ended; CreateContainerError: {refused}"));
     let proof = Readiness::Logged("PASSED".into());
-    assert_eq!((said.lack, longest(&proof, said.lack)), (Some(Lack::Runtime), RUNTIME), "not until its job is gone");
-    assert_eq!(told("", &[refuses(Value::Null)]).lack, Some(Lack::Runtime));
+    assert_eq!(
+        (said.lack, longest(&proof, said.lack)),
+        (Some(PodProblem::Runtime), RUNTIME),
+        "not until its job is gone"
+    );
+    assert_eq!(told("", &[refuses(Value::Null)]).lack, Some(PodProblem::Runtime));
     // A name is not a reason.
     assert_eq!(told("my-ImagePuller: 1 of 2", &[waiting("CrashLoopBackOff")]).lack, None);
 }
@@ -69,13 +73,13 @@ fn pending_pods_say_why() {
 #[test]
 fn a_definition_is_ready_once_it_is_established() {
     let with = |name: &str, status: &str| json!({"status": {"conditions": [{"type": name, "status": status, "reason": "R", "message": "m"}]}});
-    assert_eq!(established(&with("Established", "True")), Verdict::Ready);
-    assert!(matches!(established(&json!({})), Verdict::NotYet(_)));
+    assert_eq!(established(&with("Established", "True")), ReadinessState::Ready);
+    assert!(matches!(established(&json!({})), ReadinessState::NotYet(_)));
     let mut there = with("Established", "True");
     there["kind"] = "CustomResourceDefinition".into();
     there["metadata"] = json!({"generation": 1});
     assert_eq!(lacks(&Readiness::RolledOut, &there), None, "it has no generation that a controller saw");
-    assert_eq!(established(&with("NamesAccepted", "False")), Verdict::Failed("R: m".to_owned()));
+    assert_eq!(established(&with("NamesAccepted", "False")), ReadinessState::Failed("R: m".to_owned()));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use kube::core::Status;
 
-use crate::resource::{Class, Fault};
+use crate::resource::{Fault, FaultClass};
 
 /// The service that faults name.
 pub(crate) const SERVICE: &str = "kubernetes";
@@ -12,7 +12,7 @@ const FIELD_MANAGER: &str = "FieldManagerConflict";
 
 /// Fields that another field manager holds with other values.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Conflict {
+pub(crate) struct FieldConflict {
     /// The manager, as the API server writes it: its name in quotes, with its subresource if any.
     pub manager: String,
     /// Its name alone.
@@ -33,8 +33,8 @@ pub(crate) fn fields(status: &Status) -> impl Iterator<Item = &str> {
 
 /// The conflicts of a server-side apply, by manager. The reason and the fields of a cause are typed; the manager's name
 /// stands only in its message: `conflict with "NAME" with subresource "scale" using apps/v1`.
-pub(crate) fn conflicts(status: &Status) -> Vec<Conflict> {
-    let mut all: Vec<Conflict> = Vec::new();
+pub(crate) fn conflicts(status: &Status) -> Vec<FieldConflict> {
+    let mut all: Vec<FieldConflict> = Vec::new();
     let causes = status.details.iter().flat_map(|details| &details.causes);
     for cause in causes.filter(|cause| cause.reason == FIELD_MANAGER) {
         let words = cause.message.strip_prefix("conflict with ").unwrap_or(&cause.message);
@@ -42,7 +42,7 @@ pub(crate) fn conflicts(status: &Status) -> Vec<Conflict> {
         let name = manager.split('"').nth(1).unwrap_or(&manager).to_owned();
         match all.iter_mut().find(|known| known.manager == manager) {
             Some(known) => known.fields.push(cause.field.clone()),
-            None => all.push(Conflict { manager, name, fields: vec![cause.field.clone()] }),
+            None => all.push(FieldConflict { manager, name, fields: vec![cause.field.clone()] }),
         }
     }
     all
@@ -60,51 +60,51 @@ pub(crate) fn fault(operation: &str, about: &str, status: &Status) -> Fault {
     Fault::new(class, SERVICE, operation, code, words).next(next)
 }
 
-fn conflict(operation: &str, about: &str, conflicts: &[Conflict]) -> Fault {
+fn conflict(operation: &str, about: &str, conflicts: &[FieldConflict]) -> Fault {
     let all: Vec<String> =
         conflicts.iter().map(|one| format!("conflict with {}: {}", one.manager, one.fields.join(", "))).collect();
-    Fault::new(Class::Refused, SERVICE, operation, "Conflict", format!("{about}: {}", all.join("; "))).next(
+    Fault::new(FaultClass::Refused, SERVICE, operation, "Conflict", format!("{about}: {}", all.join("; "))).next(
         "another field manager set these fields: set the plan's values there (equal values are no conflict), or leave the \
          fields out of the plan",
     )
 }
 
 /// Class, code and next step of a status.
-fn judged(status: &Status) -> (Class, &str, &'static str) {
+fn judged(status: &Status) -> (FaultClass, &str, &'static str) {
     const AGAIN: &str = "run the same command again; the API server's log says more";
     const CORRECT: &str = "correct what is named above in the plan, then run the same command again";
     let missing_namespace = status.details.as_ref().is_some_and(|details| details.kind == "namespaces");
     match (status.reason.as_str(), status.code) {
         _ if has_cause(status, "NamespaceTerminating") => (
-            Class::Retry,
+            FaultClass::Retry,
             "NamespaceTerminating",
             "the namespace is being deleted: wait until it is gone, then run the same command again",
         ),
         ("Unauthorized", _) | ("", 401) => {
-            (Class::Credentials, "Unauthorized", "log in to the cluster again: kubectl get namespaces must work")
+            (FaultClass::Credentials, "Unauthorized", "log in to the cluster again: kubectl get namespaces must work")
         }
         ("Forbidden", _) | ("", 403) => (
-            Class::Denied,
+            FaultClass::Denied,
             "Forbidden",
             "it is refused by RBAC (kubectl auth can-i), by a quota, or by an admission policy of the namespace: ask \
              the cluster's administrator",
         ),
         ("NotFound", _) if missing_namespace => {
-            (Class::Missing, "NamespaceNotFound", "add a Namespace object to the plan, or create the namespace")
+            (FaultClass::Missing, "NamespaceNotFound", "add a Namespace object to the plan, or create the namespace")
         }
-        ("NotFound", _) | ("", 404) => (Class::Missing, "NotFound", "run the same command again"),
-        ("AlreadyExists", _) => (Class::Exists, "AlreadyExists", "run the same command again"),
-        ("Conflict", _) | ("", 409) => (Class::Stale, "ChangedMeanwhile", "run the same command again"),
-        ("Invalid", _) | ("", 422) => (Class::Refused, "Invalid", CORRECT),
+        ("NotFound", _) | ("", 404) => (FaultClass::Missing, "NotFound", "run the same command again"),
+        ("AlreadyExists", _) => (FaultClass::Exists, "AlreadyExists", "run the same command again"),
+        ("Conflict", _) | ("", 409) => (FaultClass::Stale, "ChangedMeanwhile", "run the same command again"),
+        ("Invalid", _) | ("", 422) => (FaultClass::Refused, "Invalid", CORRECT),
         ("TooManyRequests", _) | ("", 429) if has_cause(status, "DisruptionBudget") => (
-            Class::Retry,
+            FaultClass::Retry,
             "DisruptionBudget",
             "a PodDisruptionBudget holds the pod: take fewer replicas or allow one less, then run the same command again",
         ),
         ("TooManyRequests" | "ServerTimeout" | "Timeout" | "ServiceUnavailable" | "Expired" | "Gone", _)
-        | (_, 429 | 502..=504) => (Class::Retry, reason(status), AGAIN),
-        ("InternalError" | "Unknown" | "", 500..) => (Class::Retry, reason(status), AGAIN),
-        _ => (Class::Refused, reason(status), CORRECT),
+        | (_, 429 | 502..=504) => (FaultClass::Retry, reason(status), AGAIN),
+        ("InternalError" | "Unknown" | "", 500..) => (FaultClass::Retry, reason(status), AGAIN),
+        _ => (FaultClass::Refused, reason(status), CORRECT),
     }
 }
 

@@ -6,27 +6,27 @@ fn status(value: Value) -> Status {
     serde_json::from_value(value).expect("a status")
 }
 
-fn class_of(reason: &str, code: u16) -> Class {
+fn class_of(reason: &str, code: u16) -> FaultClass {
     fault("apply", "x", &status(json!({"reason": reason, "code": code, "message": "words"}))).class
 }
 
 #[test]
 fn the_reason_decides_and_not_the_text() {
     for (reason, code, class) in [
-        ("Unauthorized", 401, Class::Credentials),
-        ("Forbidden", 403, Class::Denied),
-        ("NotFound", 404, Class::Missing),
-        ("AlreadyExists", 409, Class::Exists),
-        ("Conflict", 409, Class::Stale),
-        ("Invalid", 422, Class::Refused),
-        ("BadRequest", 400, Class::Refused),
-        ("TooManyRequests", 429, Class::Retry),
-        ("ServerTimeout", 500, Class::Retry),
-        ("InternalError", 500, Class::Retry),
-        ("ServiceUnavailable", 503, Class::Retry),
-        ("", 503, Class::Retry),
-        ("", 404, Class::Missing),
-        ("MethodNotAllowed", 405, Class::Refused),
+        ("Unauthorized", 401, FaultClass::Credentials),
+        ("Forbidden", 403, FaultClass::Denied),
+        ("NotFound", 404, FaultClass::Missing),
+        ("AlreadyExists", 409, FaultClass::Exists),
+        ("Conflict", 409, FaultClass::Stale),
+        ("Invalid", 422, FaultClass::Refused),
+        ("BadRequest", 400, FaultClass::Refused),
+        ("TooManyRequests", 429, FaultClass::Retry),
+        ("ServerTimeout", 500, FaultClass::Retry),
+        ("InternalError", 500, FaultClass::Retry),
+        ("ServiceUnavailable", 503, FaultClass::Retry),
+        ("", 503, FaultClass::Retry),
+        ("", 404, FaultClass::Missing),
+        ("MethodNotAllowed", 405, FaultClass::Refused),
     ] {
         assert_eq!(class_of(reason, code), class, "{reason} {code}");
     }
@@ -44,7 +44,7 @@ fn a_conflict_names_the_managers_and_their_fields() {
     let all = conflicts(&said);
     assert_eq!(all.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["kubectl", "nimbus"]);
     let fault = fault("apply", "a:Deployment/b/c", &said);
-    assert_eq!((fault.class, fault.code.line().as_str()), (Class::Refused, "Conflict"));
+    assert_eq!((fault.class, fault.code.line().as_str()), (FaultClass::Refused, "Conflict"));
     let text = fault.message.text();
     let wanted = "a:Deployment/b/c: conflict with \"kubectl\" with subresource \"scale\": .spec.replicas; \
                   conflict with \"nimbus\": .spec.paused, .spec.minReadySeconds";
@@ -58,9 +58,9 @@ fn causes_tell_what_a_reason_does_not() {
         fault("x", "", &status(json!({"reason": reason, "code": code, "message": "words", "details": details})))
     };
     let held = with("TooManyRequests", 429, "DisruptionBudget");
-    assert_eq!((held.class, held.code.line().as_str()), (Class::Retry, "DisruptionBudget"));
+    assert_eq!((held.class, held.code.line().as_str()), (FaultClass::Retry, "DisruptionBudget"));
     let going = with("Forbidden", 403, "NamespaceTerminating");
-    assert_eq!((going.class, going.code.line().as_str()), (Class::Retry, "NamespaceTerminating"));
+    assert_eq!((going.class, going.code.line().as_str()), (FaultClass::Retry, "NamespaceTerminating"));
     let missing = status(json!({"reason": "NotFound", "code": 404, "details": {"kind": "namespaces", "name": "x"}}));
     assert_eq!(fault("apply", "", &missing).code.line(), "NamespaceNotFound");
 }

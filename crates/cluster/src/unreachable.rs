@@ -4,8 +4,8 @@ use std::error::Error;
 use std::io;
 
 use super::status::SERVICE;
-use crate::provider::patience::NO_ANSWER;
-use crate::resource::{Class, Fault};
+use crate::provider::retry::NO_ANSWER;
+use crate::resource::{Fault, FaultClass};
 
 /// The fault of a request that got no answer. `server` is where it went; `tunnelled` says that the way there is open.
 pub(crate) fn fault(operation: &str, server: &str, tunnelled: bool, error: &kube::Error) -> Fault {
@@ -13,7 +13,7 @@ pub(crate) fn fault(operation: &str, server: &str, tunnelled: bool, error: &kube
         return fault.clone();
     }
     if let kube::Error::Auth(error) = error {
-        return Fault::new(Class::Credentials, SERVICE, operation, "LoginFailed", chain(error))
+        return Fault::new(FaultClass::Credentials, SERVICE, operation, "LoginFailed", chain(error))
             .next("the login of the kubeconfig failed: kubectl get namespaces with the same context must work");
     }
     if let Some(error) = find(error, &|error| error.downcast_ref::<rustls::Error>()) {
@@ -22,7 +22,7 @@ pub(crate) fn fault(operation: &str, server: &str, tunnelled: bool, error: &kube
     let words = format!("{server}: {}", chain(error));
     let connect = find(error, &|error| error.downcast_ref::<hyper_util::client::legacy::Error>());
     if connect.is_some_and(hyper_util::client::legacy::Error::is_connect) && !tunnelled {
-        return Fault::new(Class::Unreachable, SERVICE, operation, "NotReachable", words).next(
+        return Fault::new(FaultClass::Unreachable, SERVICE, operation, "NotReachable", words).next(
             "check the server's address in the kubeconfig, and that it can be reached from here (VPN, proxy, firewall)",
         );
     }
@@ -31,7 +31,7 @@ pub(crate) fn fault(operation: &str, server: &str, tunnelled: bool, error: &kube
 
 /// The fault of a connection that ended, or of an answer that did not come in time.
 pub(crate) fn no_answer(operation: &str, words: String) -> Fault {
-    Fault::new(Class::Retry, SERVICE, operation, NO_ANSWER, words)
+    Fault::new(FaultClass::Retry, SERVICE, operation, NO_ANSWER, words)
         .next("look at the API server (k3s: systemctl status k3s, journalctl -u k3s), then run the same command again")
 }
 
@@ -39,12 +39,12 @@ fn tls(operation: &str, server: &str, error: &rustls::Error) -> Fault {
     let words = format!("{server}: TLS: {error}");
     let (class, code, next) = match error {
         rustls::Error::AlertReceived(_) => (
-            Class::Credentials,
+            FaultClass::Credentials,
             "TlsRefused",
             "the server refuses the client's certificate: log in to the cluster again",
         ),
         rustls::Error::InvalidCertificate(_) => (
-            Class::Refused,
+            FaultClass::Refused,
             "CertificateNotTrusted",
             "the server's certificate is not signed by the cluster's authority, or for another name: check the server's \
              address and certificate-authority",
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_fault_of_the_tunnel_comes_through() {
-        let away = Fault::new(Class::Away, "ssh", "connect", "Unreachable", "a cannot be reached");
+        let away = Fault::new(FaultClass::Away, "ssh", "connect", "Unreachable", "a cannot be reached");
         let error = service(io::Error::other(io::Error::new(io::ErrorKind::UnexpectedEof, away.clone())));
         assert_eq!(fault("get", "https://a", true, &error), away);
     }
@@ -108,8 +108,8 @@ mod tests {
     fn a_certificate_of_another_is_not_tried_again() {
         let wrong = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
         let refused = fault("get", "https://a", false, &service(io::Error::other(wrong)));
-        assert_eq!((refused.class, refused.code.line().as_str()), (Class::Refused, "CertificateNotTrusted"));
+        assert_eq!((refused.class, refused.code.line().as_str()), (FaultClass::Refused, "CertificateNotTrusted"));
         let ended = fault("get", "https://a", true, &service(io::Error::from(io::ErrorKind::UnexpectedEof)));
-        assert_eq!((ended.class, ended.code.line().as_str()), (Class::Retry, NO_ANSWER));
+        assert_eq!((ended.class, ended.code.line().as_str()), (FaultClass::Retry, NO_ANSWER));
     }
 }

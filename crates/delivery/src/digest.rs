@@ -19,14 +19,14 @@ pub struct Digest {
 
 /// What a file is to be.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Expected {
+pub enum ExpectedDigest {
     /// Its SHA-256: files of the large-file storage.
     Sha256(String),
     /// Git's hash of it as a blob: small files.
     GitBlob(String),
 }
 
-impl Expected {
+impl ExpectedDigest {
     /// In hex.
     pub fn hex(&self) -> &str {
         match self {
@@ -37,23 +37,23 @@ impl Expected {
 
 /// A file, read once.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Contents {
+pub struct FileBytes {
     /// Size and SHA-256.
     pub digest: Digest,
     git_blob: String,
 }
 
-impl Contents {
+impl FileBytes {
     /// Whether it is what was expected.
-    pub fn is(&self, expected: &Expected) -> bool {
+    pub fn is(&self, expected: &ExpectedDigest) -> bool {
         self.found(expected).eq_ignore_ascii_case(expected.hex())
     }
 
     /// The hash to compare with the expected one.
-    pub fn found(&self, expected: &Expected) -> &str {
+    pub fn found(&self, expected: &ExpectedDigest) -> &str {
         match expected {
-            Expected::Sha256(_) => &self.digest.sha256,
-            Expected::GitBlob(_) => &self.git_blob,
+            ExpectedDigest::Sha256(_) => &self.digest.sha256,
+            ExpectedDigest::GitBlob(_) => &self.git_blob,
         }
     }
 }
@@ -62,7 +62,7 @@ impl Contents {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn of_file(path: &Path) -> io::Result<Contents> {
+pub fn of_file(path: &Path) -> io::Result<FileBytes> {
     let mut file = files::open(path)?;
     let size = file.metadata()?.len();
     let (mut sha256, mut git) = (Sha256::new(), Sha1::new());
@@ -77,7 +77,7 @@ pub fn of_file(path: &Path) -> io::Result<Contents> {
         git.update(&piece[..read]);
     }
     let digest = Digest { size, sha256: hex::encode(sha256.finalize()) };
-    Ok(Contents { digest, git_blob: hex::encode(git.finalize()) })
+    Ok(FileBytes { digest, git_blob: hex::encode(git.finalize()) })
 }
 
 /// Size and SHA-256 of a file alone. The caller is not on the runtime's own threads.
@@ -93,7 +93,7 @@ pub fn sha256_of_file(path: &Path) -> io::Result<Digest> {
 ///
 /// # Errors
 /// When it cannot be read.
-pub async fn of(path: &Path) -> io::Result<Contents> {
+pub async fn of(path: &Path) -> io::Result<FileBytes> {
     let path = path.to_owned();
     tokio::task::spawn_blocking(move || of_file(&path)).await.map_err(io::Error::other)?
 }
@@ -109,10 +109,10 @@ mod tests {
         std::fs::write(&path, "hello\n").expect("a file");
         let read = of_file(&path).expect("it can be read");
         assert_eq!(read.digest.size, 6);
-        assert!(read.is(&Expected::GitBlob("ce013625030ba8dba906f756967f9e9ca394464a".to_owned())));
+        assert!(read.is(&ExpectedDigest::GitBlob("ce013625030ba8dba906f756967f9e9ca394464a".to_owned())));
         let sha256 = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
-        assert!(read.is(&Expected::Sha256(sha256.to_owned())));
-        assert!(!read.is(&Expected::GitBlob(sha256.to_owned())));
+        assert!(read.is(&ExpectedDigest::Sha256(sha256.to_owned())));
+        assert!(!read.is(&ExpectedDigest::GitBlob(sha256.to_owned())));
         assert_eq!(sha256_of_file(&path).expect("it can be read"), read.digest);
     }
 }

@@ -4,12 +4,12 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use akidb_edge_engine::files::{self, Below};
+use akidb_edge_engine::files::{self, RelativePath};
 use async_trait::async_trait;
 use tokio::fs;
 
 use crate::disk::FileFault;
-use crate::publish::{Content, Held, ObjectStore, PublishFault, Upload};
+use crate::publish::{ExistingObject, ObjectStore, PublishFault, Upload, UploadContent};
 
 /// Folders within each other below a model's name.
 const DEEPEST: usize = 8;
@@ -33,13 +33,13 @@ impl FolderStore {
             path: self.root.clone(),
             source: io::Error::new(io::ErrorKind::InvalidInput, format!("{key:?} leads out of the folder")),
         };
-        Ok(Below::parse(key).ok_or_else(leads_out)?.at(&self.root))
+        Ok(RelativePath::parse(key).ok_or_else(leads_out)?.at(&self.root))
     }
 }
 
 #[async_trait]
 impl ObjectStore for FolderStore {
-    async fn list(&self, begin: &str) -> Result<Vec<Held>, PublishFault> {
+    async fn list(&self, begin: &str) -> Result<Vec<ExistingObject>, PublishFault> {
         let mut found = Vec::new();
         walk(&self.root, begin.trim_end_matches('/'), 0, &mut found)?;
         Ok(found)
@@ -64,8 +64,8 @@ impl ObjectStore for FolderStore {
         fs::create_dir_all(&folder).await.map_err(FileFault::of(&folder))?;
         let partial = tempfile::NamedTempFile::new_in(&folder).map_err(FileFault::of(&folder))?;
         match &upload.content {
-            Content::File(from) => drop(fs::copy(from, partial.path()).await.map_err(FileFault::of(&place))?),
-            Content::Bytes(bytes) => fs::write(partial.path(), bytes).await.map_err(FileFault::of(&place))?,
+            UploadContent::File(from) => drop(fs::copy(from, partial.path()).await.map_err(FileFault::of(&place))?),
+            UploadContent::Bytes(bytes) => fs::write(partial.path(), bytes).await.map_err(FileFault::of(&place))?,
         }
         readable(partial.as_file()).map_err(FileFault::of(&place))?;
         partial.persist(&place).map_err(|bad| FileFault::of(&place)(bad.error))?;
@@ -94,7 +94,7 @@ fn readable(file: &std::fs::File) -> io::Result<()> {
     file.sync_all()
 }
 
-fn walk(root: &Path, below: &str, deep: usize, found: &mut Vec<Held>) -> Result<(), FileFault> {
+fn walk(root: &Path, below: &str, deep: usize, found: &mut Vec<ExistingObject>) -> Result<(), FileFault> {
     let folder = root.join(below);
     let entries = match std::fs::read_dir(&folder) {
         Err(none) if none.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -106,7 +106,7 @@ fn walk(root: &Path, below: &str, deep: usize, found: &mut Vec<Held>) -> Result<
         if facts.is_dir() && deep < DEEPEST {
             walk(root, &key, deep + 1, found)?;
         } else if facts.is_file() {
-            found.push(Held { key, size: facts.len(), written: facts.mtime() });
+            found.push(ExistingObject { key, size: facts.len(), written: facts.mtime() });
         }
     }
     Ok(())

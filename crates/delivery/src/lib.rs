@@ -14,17 +14,17 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod desired_version;
 pub mod digest;
 pub mod disk;
 pub mod folder_store;
 pub mod large_file;
 pub mod lock;
 pub mod manifest;
-pub mod part;
+pub mod partial_file;
 pub mod publish;
 pub mod source;
 pub mod stage;
 pub mod versions;
-pub mod wanted;
 
 pub use akidb_edge_engine::resource::model_layout as layout;

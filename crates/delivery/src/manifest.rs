@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use akidb_edge_engine::files::{self, Below};
+use akidb_edge_engine::files::{self, RelativePath};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ const LONGEST: u64 = 16 << 20;
 /// Where a model came from.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
-pub enum Source {
+pub enum ModelOrigin {
     /// A repository of a hub.
     Hub {
         /// `OWNER/NAME`.
@@ -56,9 +56,9 @@ pub struct Manifest {
     /// The model's name.
     pub name: String,
     /// Where it came from.
-    pub source: Source,
+    pub source: ModelOrigin,
     /// Its files.
-    pub files: BTreeMap<Below, Digest>,
+    pub files: BTreeMap<RelativePath, Digest>,
     /// When it was made.
     pub made: Timestamp,
     /// When every hash was right the last time.
@@ -104,7 +104,7 @@ impl fmt::Display for Damage {
 
 impl Manifest {
     /// A new one: its files were verified just now.
-    pub fn new(name: &str, source: Source, files: BTreeMap<Below, Digest>) -> Self {
+    pub fn new(name: &str, source: ModelOrigin, files: BTreeMap<RelativePath, Digest>) -> Self {
         let now = Timestamp::now();
         Self { format: FORMAT, name: name.to_owned(), source, files, made: now, verified: Some(now) }
     }
@@ -150,12 +150,12 @@ impl Manifest {
 
     /// Whether it is of this commit.
     pub fn is_commit(&self, commit: &str) -> bool {
-        matches!(&self.source, Source::Hub { commit: own, .. } if own == commit)
+        matches!(&self.source, ModelOrigin::Hub { commit: own, .. } if own == commit)
     }
 
     /// Whether model sync brought the folder.
     pub fn is_synced(&self) -> bool {
-        matches!(self.source, Source::Sync { .. })
+        matches!(self.source, ModelOrigin::Sync { .. })
     }
 
     /// Bytes of all its files.
@@ -164,16 +164,16 @@ impl Manifest {
     }
 
     /// The first file of the folder whose size is another one, without reading any.
-    pub fn misfit(&self, folder: &Path) -> Option<&Below> {
-        let differs = |(file, digest): &(&Below, &Digest)| {
+    pub fn mismatch(&self, folder: &Path) -> Option<&RelativePath> {
+        let differs = |(file, digest): &(&RelativePath, &Digest)| {
             fs::symlink_metadata(file.at(folder)).map_or(true, |facts| !facts.is_file() || facts.len() != digest.size)
         };
         self.files.iter().find(differs).map(|(file, _)| file)
     }
 
     /// The files of the folder that are not as it says. Reads all of them.
-    pub fn damaged(&self, folder: &Path) -> Vec<(Below, Damage)> {
-        let damage = |(file, digest): (&Below, &Digest)| {
+    pub fn damaged(&self, folder: &Path) -> Vec<(RelativePath, Damage)> {
+        let damage = |(file, digest): (&RelativePath, &Digest)| {
             Some((file.clone(), damage(&file.at(folder), &digest.sha256, Some(digest.size))?))
         };
         self.files.iter().filter_map(damage).collect()
@@ -209,23 +209,23 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("a");
         fs::write(&path, "hello").expect("a file");
-        let files = [(Below::parse("a").expect("a path"), digest::sha256_of_file(&path).expect("a digest"))];
+        let files = [(RelativePath::parse("a").expect("a path"), digest::sha256_of_file(&path).expect("a digest"))];
         let manifest = Manifest::new(
             "m",
-            Source::Sync { from: "file:x".into(), version: "1".into() },
+            ModelOrigin::Sync { from: "file:x".into(), version: "1".into() },
             files.into_iter().collect(),
         );
         manifest.write(folder.path()).expect("it is written");
         let read = Manifest::read(folder.path()).expect("it can be read").expect("it is there");
         assert_eq!(read, manifest);
-        assert!(read.damaged(folder.path()).is_empty() && read.misfit(folder.path()).is_none());
+        assert!(read.damaged(folder.path()).is_empty() && read.mismatch(folder.path()).is_none());
         fs::write(&path, "hellO").expect("a file");
-        assert!(read.misfit(folder.path()).is_none());
+        assert!(read.mismatch(folder.path()).is_none());
         assert!(
             matches!(read.damaged(folder.path()).as_slice(), [(file, Damage::Hash { .. })] if file.as_str() == "a")
         );
         fs::write(&path, "hell").expect("a file");
-        assert_eq!(read.misfit(folder.path()).map(Below::as_str), Some("a"));
+        assert_eq!(read.mismatch(folder.path()).map(RelativePath::as_str), Some("a"));
         assert_eq!(read.damaged(folder.path())[0].1, Damage::Size { found: 4, said: 5 });
         fs::remove_file(&path).expect("it goes");
         assert_eq!(read.damaged(folder.path())[0].1, Damage::Absent);

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use akidb_edge_engine::files::Below;
+use akidb_edge_engine::files::RelativePath;
 use akidb_edge_engine::resource::sha256_hex;
 use async_trait::async_trait;
 
 use crate::digest;
 use crate::disk::FileFault;
-use crate::layout::{IMMUTABLE, MANIFESTS, Manifest, ModelFile, POINTER, POINTER_CACHE};
+use crate::layout::{IMMUTABLE, MANIFESTS, POINTER, POINTER_CACHE, VersionFile, VersionManifest};
 
 /// The most bytes that one request may upload: 5 GB (S3 User Guide, "Uploading objects").
 const LARGEST: u64 = 5_000_000_000;
@@ -51,7 +51,7 @@ impl PublishFault {
 
 /// The bytes of an upload.
 #[derive(Clone, Debug)]
-pub enum Content {
+pub enum UploadContent {
     /// A file of this machine.
     File(PathBuf),
     /// A document.
@@ -64,7 +64,7 @@ pub struct Upload {
     /// Its key, below the prefix.
     pub key: String,
     /// Its bytes.
-    pub content: Content,
+    pub content: UploadContent,
     /// How many.
     pub size: u64,
     /// Their SHA-256 in hex.
@@ -77,7 +77,7 @@ pub struct Upload {
 
 /// An object that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
+pub struct ExistingObject {
     /// Its key, below the prefix.
     pub key: String,
     /// Its bytes.
@@ -90,7 +90,7 @@ pub struct Held {
 #[async_trait]
 pub trait ObjectStore: Send + Sync {
     /// The objects whose keys begin so.
-    async fn list(&self, begin: &str) -> Result<Vec<Held>, PublishFault>;
+    async fn list(&self, begin: &str) -> Result<Vec<ExistingObject>, PublishFault>;
 
     /// The stack that manages an object; none for one that is not there or that no stack manages.
     async fn stack_of(&self, key: &str) -> Result<Option<String>, PublishFault>;
@@ -109,7 +109,7 @@ pub trait ObjectStore: Send + Sync {
 #[derive(Clone, Debug)]
 pub struct Publication {
     /// The version.
-    pub manifest: Manifest,
+    pub manifest: VersionManifest,
     /// Its files.
     files: Vec<Upload>,
 }
@@ -134,7 +134,7 @@ impl Publication {
     ///
     /// # Errors
     /// A file cannot be read, or is larger than 5 GB.
-    pub fn of(model: &str, folder: &Path, files: &BTreeSet<Below>) -> Result<Self, PublishFault> {
+    pub fn of(model: &str, folder: &Path, files: &BTreeSet<RelativePath>) -> Result<Self, PublishFault> {
         let (mut listed, mut uploads) = (Vec::new(), Vec::new());
         for path in files {
             let place = path.at(folder);
@@ -142,10 +142,10 @@ impl Publication {
             if digest.size > LARGEST {
                 return Err(PublishFault::TooLarge { file: path.to_string(), bytes: digest.size });
             }
-            let file = ModelFile { path: path.to_string(), size: digest.size, sha256: digest.sha256 };
+            let file = VersionFile { path: path.to_string(), size: digest.size, sha256: digest.sha256 };
             uploads.push(Upload {
                 key: format!("{model}/{}", file.key()),
-                content: Content::File(place),
+                content: UploadContent::File(place),
                 size: file.size,
                 sha256: file.sha256.clone(),
                 content_type: media_type(&file.path),
@@ -153,7 +153,7 @@ impl Publication {
             });
             listed.push(file);
         }
-        Ok(Self { manifest: Manifest::new(model, listed), files: uploads })
+        Ok(Self { manifest: VersionManifest::new(model, listed), files: uploads })
     }
 
     fn list(&self) -> Upload {
@@ -186,7 +186,7 @@ impl Publication {
             done.uploaded += 1;
             done.bytes += upload.size;
         }
-        let Content::Bytes(bytes) = &pointer.content else { return Ok(done) };
+        let UploadContent::Bytes(bytes) = &pointer.content else { return Ok(done) };
         done.unchanged = store.read(&pointer.key).await?.as_ref() == Some(bytes);
         if !done.unchanged {
             store.put(&pointer).await?;
@@ -196,10 +196,15 @@ impl Publication {
     }
 
     /// Deletes the manifests of old versions and the files that no kept version has. What a stack manages stays.
-    async fn prune(&self, store: &impl ObjectStore, held: Vec<Held>, keep: u32) -> Result<Vec<String>, PublishFault> {
+    async fn prune(
+        &self,
+        store: &impl ObjectStore,
+        held: Vec<ExistingObject>,
+        keep: u32,
+    ) -> Result<Vec<String>, PublishFault> {
         let model = &self.manifest.model;
         let manifests = format!("{model}/{MANIFESTS}/");
-        let mut versions: Vec<&Held> = held.iter().filter(|held| held.key.starts_with(&manifests)).collect();
+        let mut versions: Vec<&ExistingObject> = held.iter().filter(|held| held.key.starts_with(&manifests)).collect();
         versions.retain(|held| held.key != self.list().key);
         versions.sort_by_key(|held| std::cmp::Reverse((held.written, held.key.clone())));
         let old = versions.split_off(versions.len().min(usize::try_from(keep).unwrap_or(usize::MAX)));
@@ -209,7 +214,7 @@ impl Publication {
         }
         let (mut going, mut removed) = (BTreeSet::new(), Vec::new());
         for version in old {
-            let Listed { name, files } = version_at(store, model, &version.key).await?;
+            let ListedVersion { name, files } = version_at(store, model, &version.key).await?;
             if store.stack_of(&version.key).await?.is_some() {
                 needed.extend(files);
                 continue;
@@ -228,7 +233,7 @@ impl Publication {
 }
 
 /// A version that is there.
-struct Listed {
+struct ListedVersion {
     /// What it is called; its key when its manifest cannot be read.
     name: String,
     /// The keys of its files.
@@ -236,14 +241,14 @@ struct Listed {
 }
 
 /// The version of a manifest that is there. One that cannot be read names no files: nothing of it is deleted.
-async fn version_at(store: &impl ObjectStore, model: &str, key: &str) -> Result<Listed, PublishFault> {
+async fn version_at(store: &impl ObjectStore, model: &str, key: &str) -> Result<ListedVersion, PublishFault> {
     let bytes = store.read(key).await?.unwrap_or_default();
-    Ok(match serde_json::from_slice::<Manifest>(&bytes) {
+    Ok(match serde_json::from_slice::<VersionManifest>(&bytes) {
         Ok(manifest) => {
             let files = manifest.files.iter().map(|file| format!("{model}/{}", file.key())).collect();
-            Listed { name: manifest.version, files }
+            ListedVersion { name: manifest.version, files }
         }
-        Err(_) => Listed { name: key.to_owned(), files: Vec::new() },
+        Err(_) => ListedVersion { name: key.to_owned(), files: Vec::new() },
     })
 }
 
@@ -252,7 +257,7 @@ fn document(model: &str, key: &str, bytes: Vec<u8>, cache_control: &'static str)
         key: format!("{model}/{key}"),
         size: bytes.len() as u64,
         sha256: sha256_hex(&bytes),
-        content: Content::Bytes(bytes),
+        content: UploadContent::Bytes(bytes),
         content_type: "application/json",
         cache_control,
     }

@@ -5,14 +5,14 @@ use crate::folder_store::FolderStore;
 use crate::layout;
 
 /// A model's folder with this graph.
-fn model(graph: &str) -> (tempfile::TempDir, BTreeSet<Below>) {
+fn model(graph: &str) -> (tempfile::TempDir, BTreeSet<RelativePath>) {
     let folder = tempfile::tempdir().expect("a folder");
     fs::create_dir(folder.path().join("1_Pooling")).expect("a folder");
     let files = [("1_Pooling/config.json", "{}"), ("config.json", "{\"hidden_size\":8}"), ("model.onnx", graph)];
     for (path, content) in files {
         fs::write(folder.path().join(path), content).expect("a file");
     }
-    (folder, files.iter().map(|(path, _)| Below::parse(path).expect("a path")).collect())
+    (folder, files.iter().map(|(path, _)| RelativePath::parse(path).expect("a path")).collect())
 }
 
 async fn published(place: &Path, graph: &str, keep: u32) -> Published {
@@ -21,7 +21,7 @@ async fn published(place: &Path, graph: &str, keep: u32) -> Published {
     publication.publish(&FolderStore::at(place.to_owned()), keep, false).await.expect("it is published")
 }
 
-fn pointer(place: &Path) -> layout::Pointer {
+fn pointer(place: &Path) -> layout::VersionPointer {
     serde_json::from_slice(&fs::read(place.join("m/current.json")).expect("a pointer")).expect("its form")
 }
 
@@ -77,7 +77,7 @@ struct OfAStack(FolderStore);
 
 #[async_trait]
 impl ObjectStore for OfAStack {
-    async fn list(&self, begin: &str) -> Result<Vec<Held>, PublishFault> {
+    async fn list(&self, begin: &str) -> Result<Vec<ExistingObject>, PublishFault> {
         self.0.list(begin).await
     }
 

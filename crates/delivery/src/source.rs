@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 
-use crate::part::Part;
+use crate::partial_file::PartialFile;
 use crate::stage::DeliveryFault;
 
 /// A file of a source.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Entry {
+pub struct SourceEntry {
     /// Its path below the source, with the model's name in front.
     pub path: String,
     /// Its bytes.
@@ -20,7 +20,7 @@ pub struct Entry {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Listing {
     /// All that can be taken.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<SourceEntry>,
     /// What is passed over, and why, for a person.
     pub skipped: Vec<String>,
 }
@@ -32,5 +32,5 @@ pub trait ObjectSource: Send + Sync {
     ///
     /// # Errors
     /// What the source or the disk says.
-    async fn fetch(&self, entry: &Entry, part: &mut Part) -> Result<(), DeliveryFault>;
+    async fn fetch(&self, entry: &SourceEntry, part: &mut PartialFile) -> Result<(), DeliveryFault>;
 }

@@ -5,16 +5,16 @@ use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use akidb_edge_engine::files::Below;
+use akidb_edge_engine::files::RelativePath;
 use tokio::fs;
 use tokio::task::JoinError;
 
+use crate::desired_version::{self, DesiredVersion};
 use crate::digest::Digest;
 use crate::disk::{DiskFault, FileFault};
-use crate::manifest::{Manifest, Source};
-use crate::part::Part;
+use crate::manifest::{Manifest, ModelOrigin};
+use crate::partial_file::PartialFile;
 use crate::source::ObjectSource;
-use crate::wanted::{self, Wanted};
 
 /// Why a version is not brought.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +66,7 @@ pub struct Delivery<'a> {
     /// The source as a person names it.
     pub from: &'a str,
     /// The version.
-    pub wanted: &'a Wanted,
+    pub wanted: &'a DesiredVersion,
     /// The folder of all versions of the model.
     pub versions: &'a Path,
 }
@@ -100,7 +100,8 @@ async fn repaired(folder: &Path, staging: &Path) -> Result<bool, DeliveryFault> 
     let read = folder.to_owned();
     let damaged = tokio::task::spawn_blocking(move || {
         let manifest = Manifest::read(&read).ok().flatten();
-        manifest.map(|manifest| manifest.damaged(&read).into_iter().map(|(file, _)| file).collect::<Vec<Below>>())
+        manifest
+            .map(|manifest| manifest.damaged(&read).into_iter().map(|(file, _)| file).collect::<Vec<RelativePath>>())
     });
     let damaged = damaged.await?;
     if damaged.as_ref().is_some_and(Vec::is_empty) {
@@ -133,12 +134,16 @@ async fn complete(source: &impl ObjectSource, delivery: Delivery<'_>, staging: &
         files.insert(file.place.clone(), fetch(source, file, &path).await?);
     }
     let version = delivery.wanted.version.clone();
-    let from = Source::Sync { from: delivery.from.to_owned(), version };
+    let from = ModelOrigin::Sync { from: delivery.from.to_owned(), version };
     Ok(Manifest::new(delivery.name, from, files).write(staging)?)
 }
 
-async fn fetch(source: &impl ObjectSource, file: &wanted::File, path: &Path) -> Result<Digest, DeliveryFault> {
-    let mut part = Part::open(path, file.entry.size).await?;
+async fn fetch(
+    source: &impl ObjectSource,
+    file: &desired_version::DesiredFile,
+    path: &Path,
+) -> Result<Digest, DeliveryFault> {
+    let mut part = PartialFile::open(path, file.entry.size).await?;
     let resumed = part.size > 0;
     if part.size < file.entry.size {
         source.fetch(&file.entry, &mut part).await?;
@@ -161,8 +166,8 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
-    use crate::source::Entry;
-    use crate::wanted::Pointed;
+    use crate::desired_version::PointerTarget;
+    use crate::source::SourceEntry;
 
     /// SHA-256 of `hello world`.
     const HASH: &str = "b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9";
@@ -173,7 +178,7 @@ mod tests {
 
     #[async_trait]
     impl ObjectSource for Text {
-        async fn fetch(&self, _: &Entry, part: &mut Part) -> Result<(), DeliveryFault> {
+        async fn fetch(&self, _: &SourceEntry, part: &mut PartialFile) -> Result<(), DeliveryFault> {
             self.0.lock().expect("no panic").push(part.size);
             let from = usize::try_from(part.size).expect("a small file");
             Ok(part.put(&b"hello world"[from..]).await?)
@@ -186,17 +191,17 @@ mod tests {
         }
     }
 
-    fn wanted(hash: &str) -> Wanted {
+    fn wanted(hash: &str) -> DesiredVersion {
         let pointer = format!(r#"{{"version": "1", "files": [{{"path": "sub/a", "size": 11, "sha256": "{hash}"}}]}}"#);
-        let entry = |path: &str, size: u64| Entry { path: path.to_owned(), size, etag: "x".to_owned() };
+        let entry = |path: &str, size: u64| SourceEntry { path: path.to_owned(), size, etag: "x".to_owned() };
         let listed = [entry("m/sub/a", 11)];
-        match Pointed::read("m", &entry("m/current.json", 1), pointer.as_bytes(), &listed) {
-            Ok(Pointed::Files(wanted)) => wanted,
+        match PointerTarget::read("m", &entry("m/current.json", 1), pointer.as_bytes(), &listed) {
+            Ok(PointerTarget::Files(wanted)) => wanted,
             other => panic!("{other:?}"),
         }
     }
 
-    async fn brought(source: &Text, wanted: &Wanted, versions: &Path) -> Result<PathBuf, DeliveryFault> {
+    async fn brought(source: &Text, wanted: &DesiredVersion, versions: &Path) -> Result<PathBuf, DeliveryFault> {
         bring(source, Delivery { name: "m", from: "test", wanted, versions }).await
     }
 

@@ -5,19 +5,19 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use akidb_edge_engine::files::Below;
+use akidb_edge_engine::files::RelativePath;
 use serde::{Deserialize, Serialize};
 
 use crate::layout::is_model_name;
 use crate::lock::{Lock, LockFault};
-use crate::manifest::{Manifest, Source};
+use crate::manifest::{Manifest, ModelOrigin};
 
 const VERSIONS: &str = ".versions";
 const CURRENT: &str = "current.json";
 
 /// `.versions/NAME/current.json`: what is served after a restart.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
-pub struct Current {
+pub struct CurrentVersion {
     /// The folder beside this file.
     pub id: String,
     /// What its source calls it.
@@ -30,7 +30,7 @@ pub struct Current {
 
 /// A version on the disk that can be served.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Kept {
+pub struct StoredVersion {
     /// Its folder.
     pub folder: PathBuf,
     /// What its source calls it.
@@ -46,7 +46,7 @@ pub fn folder(store: &Path, name: &str) -> PathBuf {
 
 /// The folder of one version; nothing when the id leads elsewhere.
 pub fn of_id(store: &Path, name: &str, id: &str) -> Option<PathBuf> {
-    Some(Below::parse(id)?.at(&folder(store, name)))
+    Some(RelativePath::parse(id)?.at(&folder(store, name)))
 }
 
 /// The models that sync brought something of, in order.
@@ -59,35 +59,35 @@ pub fn names(store: &Path) -> Vec<String> {
 }
 
 /// What is written down as served of a model.
-pub fn current(store: &Path, name: &str) -> Option<Current> {
+pub fn current(store: &Path, name: &str) -> Option<CurrentVersion> {
     let bytes = fs::read(folder(store, name).join(CURRENT)).ok()?;
     serde_json::from_slice(&bytes).ok()
 }
 
 /// The version of a model to serve: the current one, or the one before when a file of that is missing.
-pub fn kept(store: &Path, name: &str) -> Option<Kept> {
+pub fn kept(store: &Path, name: &str) -> Option<StoredVersion> {
     let current = current(store, name)?;
     let whole = |id: &str| of_id(store, name, id).filter(|folder| is_whole(folder));
     if let Some(folder) = whole(&current.id) {
-        return Some(Kept { folder, version: Some(current.version), is_previous: false });
+        return Some(StoredVersion { folder, version: Some(current.version), is_previous: false });
     }
     let folder = whole(current.previous.as_deref()?)?;
     let version = Manifest::read(&folder).ok().flatten().and_then(|manifest| match manifest.source {
-        Source::Sync { version, .. } => Some(version),
+        ModelOrigin::Sync { version, .. } => Some(version),
         _ => None,
     });
-    Some(Kept { folder, version, is_previous: true })
+    Some(StoredVersion { folder, version, is_previous: true })
 }
 
 /// All models that sync brought.
-pub fn all_kept(store: &Path) -> BTreeMap<String, Kept> {
+pub fn all_kept(store: &Path) -> BTreeMap<String, StoredVersion> {
     names(store).into_iter().filter_map(|name| Some((name.clone(), kept(store, &name)?))).collect()
 }
 
 /// Whether no file of a version is missing or has another size. Nothing is read.
 pub fn is_whole(folder: &Path) -> bool {
     match Manifest::read(folder) {
-        Ok(Some(manifest)) => manifest.misfit(folder).is_none(),
+        Ok(Some(manifest)) => manifest.mismatch(folder).is_none(),
         // Brought by a program that wrote none.
         Ok(None) => ["config.json", "modules.json"].iter().any(|file| folder.join(file).is_file()),
         Err(_) => false,
@@ -98,7 +98,7 @@ pub fn is_whole(folder: &Path) -> bool {
 ///
 /// # Errors
 /// What the system says.
-pub fn put_current(store: &Path, name: &str, current: &Current) -> io::Result<()> {
+pub fn put_current(store: &Path, name: &str, current: &CurrentVersion) -> io::Result<()> {
     let folder = folder(store, name);
     let partial = folder.join(".current.json");
     let mut file = File::create(&partial)?;
@@ -109,7 +109,7 @@ pub fn put_current(store: &Path, name: &str, current: &Current) -> io::Result<()
 }
 
 /// Removes what is neither served nor the version before.
-pub fn prune(store: &Path, name: &str, current: &Current) {
+pub fn prune(store: &Path, name: &str, current: &CurrentVersion) {
     for entry in fs::read_dir(folder(store, name)).into_iter().flatten().flatten() {
         let id = entry.file_name().to_string_lossy().into_owned();
         let kept = id == current.id || current.previous.as_ref() == Some(&id);
@@ -141,11 +141,12 @@ mod tests {
             fs::create_dir_all(&version).expect("a folder");
             fs::write(version.join("config.json"), "{}").expect("a file");
             let config = digest::sha256_of_file(&version.join("config.json")).expect("a digest");
-            let files = [(Below::parse("config.json").expect("a path"), config)].into_iter().collect();
-            let source = Source::Sync { from: "file:x".to_owned(), version: format!("of {id}") };
+            let files = [(RelativePath::parse("config.json").expect("a path"), config)].into_iter().collect();
+            let source = ModelOrigin::Sync { from: "file:x".to_owned(), version: format!("of {id}") };
             Manifest::new("m", source, files).write(&version).expect("it is written");
         }
-        let now = Current { id: "v3".into(), version: "3".into(), mark: "x".into(), previous: Some("v2".into()) };
+        let now =
+            CurrentVersion { id: "v3".into(), version: "3".into(), mark: "x".into(), previous: Some("v2".into()) };
         put_current(store.path(), "m", &now).expect("it is written");
         prune(store.path(), "m", &now);
         let mut left: Vec<_> =
@@ -156,7 +157,8 @@ mod tests {
         let all = all_kept(store.path());
         assert_eq!((all["m"].version.as_deref(), all["m"].is_previous), (Some("3"), false));
         fs::remove_file(folder.join("v3/config.json")).expect("it goes");
-        let previous = Kept { folder: folder.join("v2"), version: Some("of v2".to_owned()), is_previous: true };
+        let previous =
+            StoredVersion { folder: folder.join("v2"), version: Some("of v2".to_owned()), is_previous: true };
         assert_eq!(kept(store.path(), "m"), Some(previous));
         fs::remove_dir_all(folder.join("v2")).expect("it goes");
         assert_eq!(kept(store.path(), "m"), None);

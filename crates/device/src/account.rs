@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::on_host::Shell;
+use super::on_host::ShellKind;
 use super::script::{Script, lines, quoted, script};
 use crate::resource::account::{AccountKind, AccountSpec};
 
 /// System users and groups.
 pub struct Accounts;
 
-impl Shell for Accounts {
+impl ShellKind for Accounts {
     type Spec = AccountSpec;
     const SERVICE: &'static str = "account";
 

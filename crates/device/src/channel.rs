@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::connection::{self, Access, Connection, LONGEST_REPLY, Silence};
+use super::connection::{self, DeviceAccess, LONGEST_REPLY, ReadFailure, SshConnection};
 use super::script::{Script, last_words};
 use crate::resource::host::HostSpec;
-use crate::resource::{Class, Fault, Source, Untrusted, words};
+use crate::resource::{ArtifactSource, Fault, FaultClass, Untrusted, syntax_check};
 
 /// The longest that a script may take: packages and images are slow on a small device.
 const LONGEST: Duration = Duration::from_secs(30 * 60);
@@ -33,14 +33,14 @@ akidb_edge_memory() {
 
 /// What a script said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply {
+pub struct ScriptOutput {
     /// Its exit status.
     pub code: i32,
     /// Everything that it printed, errors in between. Only this room reads it; all others see [`said`](Self::said).
     pub(super) output: String,
 }
 
-impl Reply {
+impl ScriptOutput {
     /// What it printed, to be shown.
     pub fn said(&self) -> Untrusted {
         Untrusted::from(self.output.trim())
@@ -54,9 +54,9 @@ impl Reply {
 
 /// A file that goes to a machine.
 #[derive(Clone, Debug)]
-pub struct Upload {
+pub struct FileUpload {
     /// Where its bytes are.
-    pub from: Source,
+    pub from: ArtifactSource,
     /// Absolute path on the machine; the directory is there.
     pub to: String,
 }
@@ -64,17 +64,17 @@ pub struct Upload {
 /// Something to do on a machine.
 enum Task {
     Script(Script),
-    Upload(Upload),
+    Upload(FileUpload),
 }
 
-struct Request {
+struct ChannelRequest {
     task: Task,
-    answer: oneshot::Sender<Result<Reply, Fault>>,
+    answer: oneshot::Sender<Result<ScriptOutput, Fault>>,
 }
 
 /// The way to one machine.
 pub struct Channel {
-    queue: mpsc::Sender<Request>,
+    queue: mpsc::Sender<ChannelRequest>,
 }
 
 impl Channel {
@@ -82,7 +82,7 @@ impl Channel {
     ///
     /// # Errors
     /// Why there is no connection.
-    pub async fn open(host: HostSpec, access: Access) -> Result<Self, Fault> {
+    pub async fn open(host: HostSpec, access: DeviceAccess) -> Result<Self, Fault> {
         let (queue, requests) = mpsc::channel();
         let (opened, opening) = oneshot::channel();
         std::thread::spawn(move || match connection::open(&host, &access) {
@@ -102,7 +102,7 @@ impl Channel {
     ///
     /// # Errors
     /// When the connection is lost: nobody knows how far the script came.
-    pub async fn run(&self, script: Script) -> Result<Reply, Fault> {
+    pub async fn run(&self, script: Script) -> Result<ScriptOutput, Fault> {
         self.ask(Task::Script(script)).await
     }
 
@@ -110,42 +110,48 @@ impl Channel {
     ///
     /// # Errors
     /// When the connection is lost or the file cannot be written or read.
-    pub async fn upload(&self, upload: Upload) -> Result<(), Fault> {
+    pub async fn upload(&self, upload: FileUpload) -> Result<(), Fault> {
         let to = upload.to.clone();
-        if !words::path(&to) {
-            return Err(Fault::new(Class::Refused, "ssh", "upload", "BadPath", format!("{to:?} cannot be written"))
-                .next(words::PATH));
+        if !syntax_check::path(&to) {
+            return Err(Fault::new(
+                FaultClass::Refused,
+                "ssh",
+                "upload",
+                "BadPath",
+                format!("{to:?} cannot be written"),
+            )
+            .next(syntax_check::PATH));
         }
         let reply = self.ask(Task::Upload(upload)).await?;
         if reply.code == 0 {
             return Ok(());
         }
         let words = format!("{to} could not be written: {}", reply.output.trim());
-        Err(Fault::new(Class::Refused, "ssh", "upload", "NotWritten", words)
+        Err(Fault::new(FaultClass::Refused, "ssh", "upload", "NotWritten", words)
             .next("look at the free space and the rights of that directory, then run the same command again"))
     }
 
-    async fn ask(&self, task: Task) -> Result<Reply, Fault> {
+    async fn ask(&self, task: Task) -> Result<ScriptOutput, Fault> {
         let (answer, answered) = oneshot::channel();
-        self.queue.send(Request { task, answer }).map_err(|_| lost("run"))?;
+        self.queue.send(ChannelRequest { task, answer }).map_err(|_| lost("run"))?;
         answered.await.map_err(|_| lost("run"))?
     }
 }
 
 fn lost(operation: &str) -> Fault {
-    Fault::new(Class::Away, "ssh", operation, "ConnectionLost", "the connection to the device was lost")
+    Fault::new(FaultClass::Away, "ssh", operation, "ConnectionLost", "the connection to the device was lost")
         .next("run the same command again: it looks at what is there and goes on")
 }
 
 /// The thread that talks to one machine.
 struct Worker {
     name: String,
-    connection: Connection,
+    connection: SshConnection,
     number: u64,
 }
 
 impl Worker {
-    fn work(mut self, requests: &mpsc::Receiver<Request>) {
+    fn work(mut self, requests: &mpsc::Receiver<ChannelRequest>) {
         while let Ok(first) = requests.recv() {
             let mut batch = vec![first];
             batch.extend(requests.try_iter());
@@ -156,14 +162,14 @@ impl Worker {
     }
 
     /// Serves all of these; false when the connection is gone.
-    fn serve(&mut self, batch: Vec<Request>) -> bool {
+    fn serve(&mut self, batch: Vec<ChannelRequest>) -> bool {
         let mut scripts = Vec::new();
         for request in batch {
             match request.task {
                 Task::Script(script) => scripts.push((script, request.answer)),
                 Task::Upload(upload) => {
                     let reply = self.upload(&upload);
-                    let gone = reply.as_ref().is_err_and(|fault| fault.class == Class::Away);
+                    let gone = reply.as_ref().is_err_and(|fault| fault.class == FaultClass::Away);
                     // Who asked is gone: nobody wants the answer.
                     let _ = request.answer.send(reply);
                     if gone {
@@ -181,7 +187,7 @@ impl Worker {
     }
 
     /// Runs scripts in one go, each in a shell of its own.
-    fn scripts(&mut self, scripts: Vec<(Script, oneshot::Sender<Result<Reply, Fault>>)>) -> bool {
+    fn scripts(&mut self, scripts: Vec<(Script, oneshot::Sender<Result<ScriptOutput, Fault>>)>) -> bool {
         let mark = self.mark();
         let mut text = String::from(RECALL);
         for (script, _) in &scripts {
@@ -206,14 +212,14 @@ impl Worker {
     }
 
     /// Everything up to the mark.
-    fn reply(&mut self, mark: &str, until: Instant) -> Result<Reply, Fault> {
+    fn reply(&mut self, mark: &str, until: Instant) -> Result<ScriptOutput, Fault> {
         let (mut lines, mut bytes): (Vec<String>, usize) = (Vec::new(), 0);
         loop {
             let line = self.connection.line(until).map_err(|silence| match silence {
-                Silence::Ended => self.gone(),
-                Silence::TooMuch => self.too_much(),
-                Silence::Late => Fault::new(
-                    Class::Away,
+                ReadFailure::Ended => self.gone(),
+                ReadFailure::TooMuch => self.too_much(),
+                ReadFailure::Late => Fault::new(
+                    FaultClass::Away,
                     "ssh",
                     "run",
                     "Late",
@@ -223,7 +229,7 @@ impl Worker {
             if let Some(code) = line.strip_prefix(mark) {
                 // The mark begins a line of its own: the line's end before it is not the script's.
                 lines.pop_if(|last| last.is_empty());
-                return Ok(Reply { code: code.trim().parse().unwrap_or(-1), output: lines.join("\n") });
+                return Ok(ScriptOutput { code: code.trim().parse().unwrap_or(-1), output: lines.join("\n") });
             }
             bytes += line.len() + 1;
             if bytes > LONGEST_REPLY {
@@ -237,14 +243,14 @@ impl Worker {
         connection::too_much(&self.name, "as the answer to one question")
     }
 
-    fn upload(&mut self, upload: &Upload) -> Result<Reply, Fault> {
+    fn upload(&mut self, upload: &FileUpload) -> Result<ScriptOutput, Fault> {
         let unreadable = |bad: std::io::Error| {
-            Fault::new(Class::Refused, "ssh", "upload", "NotReadable", format!("{}: {bad}", upload.to))
+            Fault::new(FaultClass::Refused, "ssh", "upload", "NotReadable", format!("{}: {bad}", upload.to))
                 .next("bring the file back, then run the same command again")
         };
         let (mut from, size): (Box<dyn Read>, u64) = match &upload.from {
-            Source::Memory(bytes) => (Box::new(std::io::Cursor::new(bytes)), bytes.len() as u64),
-            Source::File(path) => {
+            ArtifactSource::Memory(bytes) => (Box::new(std::io::Cursor::new(bytes)), bytes.len() as u64),
+            ArtifactSource::File(path) => {
                 let file = std::fs::File::open(path).map_err(unreadable)?;
                 let size = file.metadata().map_err(unreadable)?.len();
                 (Box::new(file), size)
@@ -271,14 +277,14 @@ impl Worker {
     }
 
     /// An upload's answer is followed by what went wrong and the bare mark.
-    fn rest(&mut self, reply: Result<Reply, Fault>, mark: &str, until: Instant) -> Result<Reply, Fault> {
+    fn rest(&mut self, reply: Result<ScriptOutput, Fault>, mark: &str, until: Instant) -> Result<ScriptOutput, Fault> {
         let mut reply = reply?;
         loop {
             match self.connection.line(until) {
                 Ok(line) if line == mark => return Ok(reply),
                 Ok(line) if reply.output.len() + line.len() > LONGEST_REPLY => return Err(self.too_much()),
                 Ok(line) => reply.output.push_str(&format!("{line}\n")),
-                Err(Silence::TooMuch) => return Err(self.too_much()),
+                Err(ReadFailure::TooMuch) => return Err(self.too_much()),
                 Err(_) => return Err(self.gone()),
             }
         }

@@ -4,11 +4,11 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::PoisonError;
 
-use super::connection::Access;
+use super::connection::DeviceAccess;
 use super::script::last_words;
 use super::{host_key, jump, refusal};
 use crate::resource::host::{HostKey, HostSpec};
-use crate::resource::{Class, Fault, Sound, sha256_hex};
+use crate::resource::{CheckedSettings, Fault, FaultClass, sha256_hex};
 
 /// A device that does not answer within this is not there.
 pub const CONNECT_SECONDS: u64 = 10;
@@ -17,11 +17,11 @@ pub const CONNECT_SECONDS: u64 = 10;
 ///
 /// # Errors
 /// When ssh would take a part of how the host is reached for something else, such as an option.
-pub fn command(host: &HostSpec, access: &Access) -> Result<(Command, Pin), Fault> {
+pub fn command(host: &HostSpec, access: &DeviceAccess) -> Result<(Command, PinnedKey), Fault> {
     // The name of a plan is nothing that ssh sees.
     if let Some(wrong) = host.wrong().into_iter().find(|wrong| wrong.field != "name") {
         let words = format!("{:?}: {}: {}", host.name, wrong.field, wrong.problem);
-        return Err(Fault::new(Class::Refused, "ssh", "connect", "Unsound", words).next(wrong.next_step));
+        return Err(Fault::new(FaultClass::Refused, "ssh", "connect", "Unsound", words).next(wrong.next_step));
     }
     let pin = pinned(host)?;
     let mut command = bare(host, access);
@@ -34,7 +34,7 @@ pub fn command(host: &HostSpec, access: &Access) -> Result<(Command, Pin), Fault
 ///
 /// # Errors
 /// As [`command`].
-pub fn forward(host: &HostSpec, access: &Access, port: u16) -> Result<(Command, Pin), Fault> {
+pub fn forward(host: &HostSpec, access: &DeviceAccess, port: u16) -> Result<(Command, PinnedKey), Fault> {
     let (mut command, pin) = self::command(host, access)?;
     command.args(["-W", &format!("127.0.0.1:{port}"), "--", &host.address]);
     Ok((command, pin))
@@ -43,12 +43,12 @@ pub fn forward(host: &HostSpec, access: &Access, port: u16) -> Result<(Command, 
 /// There is no client on this machine, or it cannot be started.
 pub fn not_started(bad: &std::io::Error) -> Fault {
     let words = format!("the program ssh cannot be started: {bad}");
-    Fault::new(Class::Refused, "ssh", "connect", "NoClient", words)
+    Fault::new(FaultClass::Refused, "ssh", "connect", "NoClient", words)
         .next("install OpenSSH's client (Debian: apt-get install openssh-client)")
 }
 
 /// The client with the options that hold for every use.
-fn bare(host: &HostSpec, access: &Access) -> Command {
+fn bare(host: &HostSpec, access: &DeviceAccess) -> Command {
     let mut command = Command::new("ssh");
     // Ctrl-C goes to the whole process group of the terminal: what is under way on a device is to be finished.
     command.process_group(0);
@@ -74,7 +74,7 @@ fn bare(host: &HostSpec, access: &Access) -> Command {
 }
 
 /// Kept connections: the next command finds them open.
-fn keep(command: &mut Command, host: &HostSpec, access: &Access) {
+fn keep(command: &mut Command, host: &HostSpec, access: &DeviceAccess) {
     if let (Some(sockets), false) = (&access.sockets, access.keep.is_zero()) {
         command.args(["-o", "ControlMaster=auto", "-o", &format!("ControlPersist={}", access.keep.as_secs())]);
         // The same address behind another host is another device: ssh's own hash knows nothing of a ProxyCommand.
@@ -92,7 +92,7 @@ const KINDS: [&str; 3] =
     ["ssh-ed25519", "ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521", "rsa-sha2-512,rsa-sha2-256"];
 
 /// Whether one of the server's other keys has the pinned fingerprint; it is asked for from then on.
-pub fn finds_pinned(host: &HostSpec, access: &Access) -> bool {
+pub fn finds_pinned(host: &HostSpec, access: &DeviceAccess) -> bool {
     let Some(HostKey::Fingerprint(pin)) = host.host_key.as_deref().and_then(HostKey::read) else { return false };
     let found = KINDS.into_iter().find(|kind| {
         let mut ssh = asking(host, access);
@@ -104,12 +104,12 @@ pub fn finds_pinned(host: &HostSpec, access: &Access) -> bool {
 }
 
 /// The client for a look at a key alone: nothing is accepted, whatever else was asked for.
-fn asking(host: &HostSpec, access: &Access) -> Command {
-    bare(host, &Access { accept_new: false, ..access.clone() })
+fn asking(host: &HostSpec, access: &DeviceAccess) -> Command {
+    bare(host, &DeviceAccess { accept_new: false, ..access.clone() })
 }
 
 /// What the plan says of a host's key, in the form that OpenSSH takes.
-pub enum Pin {
+pub enum PinnedKey {
     /// Nothing: known_hosts decides.
     None,
     /// Our own program answers for the fingerprint.
@@ -118,19 +118,19 @@ pub enum Pin {
     File(tempfile::NamedTempFile),
 }
 
-fn pinned(host: &HostSpec) -> Result<Pin, Fault> {
+fn pinned(host: &HostSpec) -> Result<PinnedKey, Fault> {
     let key = match host.host_key.as_deref().and_then(HostKey::read) {
-        None => return Ok(Pin::None),
-        Some(HostKey::Fingerprint(pin)) => return Ok(Pin::Fingerprint(pin)),
+        None => return Ok(PinnedKey::None),
+        Some(HostKey::Fingerprint(pin)) => return Ok(PinnedKey::Fingerprint(pin)),
         Some(HostKey::Public(key)) => key,
     };
     let bad = |why: std::io::Error| {
-        Fault::new(Class::Refused, "ssh", "connect", "NoPlace", format!("the host key of {}: {why}", host.name))
+        Fault::new(FaultClass::Refused, "ssh", "connect", "NoPlace", format!("the host key of {}: {why}", host.name))
             .next("look at the free space of $TMPDIR")
     };
     let file = tempfile::NamedTempFile::new().map_err(bad)?;
     std::fs::write(file.path(), format!("* {key}\n")).map_err(bad)?;
-    Ok(Pin::File(file))
+    Ok(PinnedKey::File(file))
 }
 
 /// A word of an option that ssh splits into words and in which `%` means something.
@@ -138,8 +138,8 @@ pub fn option_word(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%"))
 }
 
-impl Pin {
-    fn say(&self, command: &mut Command, access: &Access) {
+impl PinnedKey {
+    fn say(&self, command: &mut Command, access: &DeviceAccess) {
         let file = match self {
             Self::None => return,
             Self::Fingerprint(pin) => {
@@ -158,7 +158,7 @@ impl Pin {
 }
 
 /// What a refusal means.
-pub fn explain(host: &HostSpec, access: &Access, said: &str) -> Fault {
+pub fn explain(host: &HostSpec, access: &DeviceAccess, said: &str) -> Fault {
     let at = if host.name == host.address { host.name.clone() } else { format!("{} ({})", host.name, host.address) };
     let changed = said.contains("IDENTIFICATION HAS CHANGED") || said.contains("HOST KEY") && said.contains("CHANGED");
     if changed || said.contains("Host key verification failed") || said.contains("host key is known for") {
@@ -176,18 +176,18 @@ pub fn explain(host: &HostSpec, access: &Access, said: &str) -> Fault {
     let last = Some(last_words(said, 1)).filter(|last| !last.is_empty());
     let last = last.unwrap_or_else(|| "the connection ended".to_owned());
     // What a jump host says of itself is told with the way below.
-    let on_the_way = |cause: &refusal::Cause| cause.passes && host.jump.is_some();
+    let on_the_way = |cause: &refusal::LoginRefusal| cause.passes && host.jump.is_some();
     if let Some(cause) = refusal::login(said).filter(|cause| !on_the_way(cause)) {
         return refusal::fault(cause, &at, &last);
     }
     if let Some(jump) = &host.jump {
         let problem = format!("{at} cannot be reached through the jump host {jump}: {last}");
-        return Fault::new(Class::Away, "ssh", "connect", "Unreachable", problem).next(format!(
+        return Fault::new(FaultClass::Away, "ssh", "connect", "Unreachable", problem).next(format!(
             "are {jump} and the device switched on, on this network, with sshd? `ssh {jump}` tries the first part of the way \
              alone. The other devices go on; run the same command again later"
         ));
     }
-    Fault::new(Class::Away, "ssh", "connect", "Unreachable", format!("{at} cannot be reached: {last}")).next(
+    Fault::new(FaultClass::Away, "ssh", "connect", "Unreachable", format!("{at} cannot be reached: {last}")).next(
         "is it switched on, on this network, with sshd? The other devices go on; run the same command again later",
     )
 }
@@ -204,8 +204,8 @@ mod tests {
     #[test]
     fn a_jump_host_on_the_way_is_named() {
         let behind = HostSpec { jump: Some("gate".to_owned()), ..host() };
-        let fault = explain(&behind, &Access::default(), "Connection closed by remote host");
-        assert!(fault.class == Class::Away && fault.code == "Unreachable", "{fault}");
+        let fault = explain(&behind, &DeviceAccess::default(), "Connection closed by remote host");
+        assert!(fault.class == FaultClass::Away && fault.code == "Unreachable", "{fault}");
         assert!(fault.to_string().contains("cannot be reached through the jump host gate"), "{fault}");
     }
 
@@ -213,8 +213,8 @@ mod tests {
     fn a_pin_is_of_any_key_of_the_server_and_of_no_certificate() {
         let pin = format!("SHA256:{}", "a".repeat(43));
         let pinned = HostSpec { host_key: Some(format!("256 {pin} root@one (RSA)")), ..host() };
-        let access = Access::default();
-        let asked = |access: &Access| -> String {
+        let access = DeviceAccess::default();
+        let asked = |access: &DeviceAccess| -> String {
             let (ssh, _pin) = command(&pinned, access).expect("a command");
             let words = ssh.get_args().map(|word| word.to_string_lossy().into_owned());
             words.filter_map(|word| word.strip_prefix("HostKeyAlgorithms=").map(str::to_owned)).collect()
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_look_at_a_key_accepts_nothing() {
-        let access = Access { accept_new: true, ..Access::default() };
+        let access = DeviceAccess { accept_new: true, ..DeviceAccess::default() };
         let words: Vec<_> =
             asking(&host(), &access).get_args().map(|word| word.to_string_lossy().into_owned()).collect();
         assert!(words.contains(&"StrictHostKeyChecking=yes".to_owned()), "{words:?}");
@@ -238,17 +238,17 @@ mod tests {
     #[test]
     fn a_cause_that_is_known_is_named() {
         let fault =
-            explain(&host(), &Access::default(), "WARNING: Your password has expired.\nPassword change required");
-        assert!(fault.class == Class::Refused && fault.code == "PasswordExpired", "{fault}");
+            explain(&host(), &DeviceAccess::default(), "WARNING: Your password has expired.\nPassword change required");
+        assert!(fault.class == FaultClass::Refused && fault.code == "PasswordExpired", "{fault}");
         assert!(fault.next_step.as_ref().is_none_or(|next| !next.contains("switched on")), "{fault}");
-        let fault = explain(&host(), &Access::default(), "Connection timed out");
-        assert!(fault.class == Class::Away, "{fault}");
+        let fault = explain(&host(), &DeviceAccess::default(), "Connection timed out");
+        assert!(fault.class == FaultClass::Away, "{fault}");
         assert!(fault.next_step.is_some_and(|next| next.contains("switched on")));
     }
 
     #[test]
     fn the_users_own_configuration_starts_no_other_session() {
-        let (ssh, _pin) = command(&host(), &Access::default()).expect("a command");
+        let (ssh, _pin) = command(&host(), &DeviceAccess::default()).expect("a command");
         let words: Vec<_> = ssh.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
         for option in ["RemoteCommand=none", "ClearAllForwardings=yes", "BatchMode=yes"] {
             assert!(words.windows(2).any(|pair| pair == ["-o", option]), "{option}: {words:?}");
@@ -267,19 +267,19 @@ mod tests {
             HostSpec { host_key: Some(format!("ssh-ed25519 {}\n* x y", "A".repeat(64))), ..host() },
         ];
         for odd in hosts {
-            let fault = command(&odd, &Access::default()).err().unwrap_or_else(|| panic!("taken: {odd:?}"));
-            assert!(fault.class == Class::Refused && fault.code == "Unsound", "{fault}");
+            let fault = command(&odd, &DeviceAccess::default()).err().unwrap_or_else(|| panic!("taken: {odd:?}"));
+            assert!(fault.class == FaultClass::Refused && fault.code == "Unsound", "{fault}");
         }
         // A device of an earlier version's journal keeps its name.
         for name in ["one", "Jetson_01"] {
-            assert!(command(&HostSpec { name: name.to_owned(), ..host() }, &Access::default()).is_ok());
+            assert!(command(&HostSpec { name: name.to_owned(), ..host() }, &DeviceAccess::default()).is_ok());
         }
     }
 
     #[test]
     fn a_tunnel_has_the_options_of_every_connection() {
         let behind = HostSpec { user: Some("edge".to_owned()), jump: Some("gate".to_owned()), ..host() };
-        let (ssh, _pin) = forward(&behind, &Access::default(), 6443).expect("a command");
+        let (ssh, _pin) = forward(&behind, &DeviceAccess::default(), 6443).expect("a command");
         let words: Vec<_> = ssh.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
         assert_eq!(words[words.len() - 4..], ["-W", "127.0.0.1:6443", "--", "10.0.0.1"]);
         for pair in [["-l", "edge"], ["-o", "BatchMode=yes"]] {

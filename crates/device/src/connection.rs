@@ -12,7 +12,7 @@ use super::client::{self, CONNECT_SECONDS};
 use super::refusal;
 use super::script::last_words;
 use crate::resource::host::HostSpec;
-use crate::resource::{Class, Fault};
+use crate::resource::{Fault, FaultClass};
 
 /// What the far side says when its loop runs.
 const READY: &str = "akidb-edge-ready";
@@ -53,7 +53,7 @@ const SENT_WITHIN: Duration = Duration::from_secs(120);
 
 /// How machines are reached: what the user said once for all of them.
 #[derive(Clone, Debug)]
-pub struct Access {
+pub struct DeviceAccess {
     /// Another SSH configuration than `~/.ssh/config`.
     pub config: Option<PathBuf>,
     /// Take unknown keys and remember them; never one that changed.
@@ -70,7 +70,7 @@ pub struct Access {
     pub pinned_kinds: Arc<Mutex<BTreeMap<String, &'static str>>>,
 }
 
-impl Default for Access {
+impl Default for DeviceAccess {
     fn default() -> Self {
         Self {
             config: None,
@@ -102,10 +102,10 @@ impl std::fmt::Debug for Password {
 }
 
 /// An open connection.
-pub struct Connection {
+pub struct SshConnection {
     child: Arc<Mutex<Child>>,
     input: Option<ChildStdin>,
-    heard: mpsc::Receiver<Heard>,
+    heard: mpsc::Receiver<ClientOutput>,
     /// Bytes that came and were not taken from `heard` yet.
     waiting: Arc<AtomicUsize>,
     /// Until when the part that is being sent must be taken; none: nothing is being sent.
@@ -118,7 +118,7 @@ pub struct Connection {
 }
 
 /// What came from the client, in the order in which it came.
-enum Heard {
+enum ClientOutput {
     Output(Vec<u8>),
     Errors(Vec<u8>),
     /// More than may wait: nothing after it is read.
@@ -128,7 +128,7 @@ enum Heard {
 
 /// Why a line did not come.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Silence {
+pub enum ReadFailure {
     /// The connection ended.
     Ended,
     /// The time is up.
@@ -137,7 +137,7 @@ pub enum Silence {
     TooMuch,
 }
 
-impl Connection {
+impl SshConnection {
     /// Starts the client.
     fn start(mut command: Command) -> Result<Self, Fault> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -147,8 +147,8 @@ impl Connection {
         if let (Some(output), Some(errors)) = (child.stdout.take(), child.stderr.take()) {
             let (also, too) = (tell.clone(), Arc::clone(&waiting));
             let known = Arc::clone(&waiting);
-            std::thread::spawn(move || listen(output, &tell, &known, Heard::Output, true));
-            std::thread::spawn(move || listen(errors, &also, &too, Heard::Errors, false));
+            std::thread::spawn(move || listen(output, &tell, &known, ClientOutput::Output, true));
+            std::thread::spawn(move || listen(errors, &also, &too, ClientOutput::Errors, false));
         }
         let (child, (guard, orders)) = (Arc::new(Mutex::new(child)), mpsc::channel());
         let guarded = Arc::clone(&child);
@@ -173,7 +173,7 @@ impl Connection {
     ///
     /// # Errors
     /// When it does not come, or is longer than any answer.
-    pub fn line(&mut self, until: Instant) -> Result<String, Silence> {
+    pub fn line(&mut self, until: Instant) -> Result<String, ReadFailure> {
         let mut looked = self.at;
         loop {
             if let Some(end) = self.pending[looked..].iter().position(|byte| *byte == b'\n') {
@@ -182,7 +182,7 @@ impl Connection {
                 return Ok(line);
             }
             if self.pending.len() - self.at > LONGEST_REPLY {
-                return Err(Silence::TooMuch);
+                return Err(ReadFailure::TooMuch);
             }
             self.pending.drain(..std::mem::take(&mut self.at));
             looked = self.pending.len();
@@ -191,22 +191,22 @@ impl Connection {
     }
 
     /// Takes in the next thing that comes.
-    fn hear(&mut self, until: Instant) -> Result<(), Silence> {
+    fn hear(&mut self, until: Instant) -> Result<(), ReadFailure> {
         match self.heard.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(Heard::Output(bytes)) => {
+            Ok(ClientOutput::Output(bytes)) => {
                 self.waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
                 self.pending.extend(bytes);
             }
-            Ok(Heard::Errors(bytes)) => {
+            Ok(ClientOutput::Errors(bytes)) => {
                 self.waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
                 if self.said.len() + bytes.len() > MOST_SAID {
-                    return Err(Silence::TooMuch);
+                    return Err(ReadFailure::TooMuch);
                 }
                 self.said.push_str(&String::from_utf8_lossy(&bytes));
             }
-            Ok(Heard::TooMuch) => return Err(Silence::TooMuch),
-            Ok(Heard::End) | Err(mpsc::RecvTimeoutError::Disconnected) => return Err(Silence::Ended),
-            Err(mpsc::RecvTimeoutError::Timeout) => return Err(Silence::Late),
+            Ok(ClientOutput::TooMuch) => return Err(ReadFailure::TooMuch),
+            Ok(ClientOutput::End) | Err(mpsc::RecvTimeoutError::Disconnected) => return Err(ReadFailure::Ended),
+            Err(mpsc::RecvTimeoutError::Timeout) => return Err(ReadFailure::Late),
         }
         Ok(())
     }
@@ -218,7 +218,7 @@ impl Connection {
 
     /// Becomes root and waits for the loop. The password goes out only when it is asked for: without a question the
     /// shell would take it for a command.
-    fn greet(&mut self, access: &Access, host: &HostSpec) -> Result<(), Fault> {
+    fn greet(&mut self, access: &DeviceAccess, host: &HostSpec) -> Result<(), Fault> {
         let (mut until, mut answered) = (Instant::now() + Duration::from_secs(4 * CONNECT_SECONDS), false);
         loop {
             if self.is_ready(until) {
@@ -234,16 +234,16 @@ impl Connection {
                 _ => {}
             }
             let heard = match self.pending.len() > MOST_SAID {
-                true => Err(Silence::TooMuch),
+                true => Err(ReadFailure::TooMuch),
                 false => self.hear(until),
             };
             match heard {
                 Ok(()) => {}
-                Err(Silence::Ended) => return Err(self.explain_the_end(access, host)),
-                Err(Silence::TooMuch) => return Err(too_much(&host.name, "before it let anybody in")),
-                Err(Silence::Late) => {
+                Err(ReadFailure::Ended) => return Err(self.explain_the_end(access, host)),
+                Err(ReadFailure::TooMuch) => return Err(too_much(&host.name, "before it let anybody in")),
+                Err(ReadFailure::Late) => {
                     let words = format!("{} took the connection and then said nothing", host.name);
-                    return Err(Fault::new(Class::Away, "ssh", "connect", "Silent", words)
+                    return Err(Fault::new(FaultClass::Away, "ssh", "connect", "Silent", words)
                         .next("look at the device's console; run the same command again"));
                 }
             }
@@ -258,10 +258,10 @@ impl Connection {
         }
     }
 
-    fn explain_the_end(&mut self, access: &Access, host: &HostSpec) -> Fault {
+    fn explain_the_end(&mut self, access: &DeviceAccess, host: &HostSpec) -> Fault {
         // What was said last may come after the end of the output.
         let until = Instant::now() + Duration::from_millis(300);
-        while !matches!(self.hear(until), Err(Silence::Late | Silence::TooMuch)) && Instant::now() < until {}
+        while !matches!(self.hear(until), Err(ReadFailure::Late | ReadFailure::TooMuch)) && Instant::now() < until {}
         if refusal::of_sudo(&self.said) || self.said.contains(ASKS) {
             return sudo_refused(host, &last_words(&self.said.replace(ASKS, ""), 3));
         }
@@ -275,7 +275,7 @@ impl Connection {
     }
 }
 
-impl Drop for Connection {
+impl Drop for SshConnection {
     fn drop(&mut self) {
         // The end of its input ends the loop. A client that is gone already is as good as one that was ended.
         self.input = None;
@@ -287,7 +287,7 @@ impl Drop for Connection {
 ///
 /// # Errors
 /// Unreachable; key not known or changed; login refused; sudo refused.
-pub fn open(host: &HostSpec, access: &Access) -> Result<Connection, Fault> {
+pub fn open(host: &HostSpec, access: &DeviceAccess) -> Result<SshConnection, Fault> {
     match attempt(host, access) {
         // A fingerprint does not say of which key it is, and the server showed another one of its keys.
         Err(fault) if fault.code == "HostKeyChanged" && client::finds_pinned(host, access) => attempt(host, access),
@@ -295,11 +295,11 @@ pub fn open(host: &HostSpec, access: &Access) -> Result<Connection, Fault> {
     }
 }
 
-fn attempt(host: &HostSpec, access: &Access) -> Result<Connection, Fault> {
+fn attempt(host: &HostSpec, access: &DeviceAccess) -> Result<SshConnection, Fault> {
     // A file with a key must be there until the connection stands.
     let (mut command, _pin) = client::command(host, access)?;
     command.arg("--").arg(&host.address).arg(far_side(access.sudo.is_some()));
-    let mut connection = Connection::start(command)?;
+    let mut connection = SshConnection::start(command)?;
     connection.greet(access, host)?;
     Ok(connection)
 }
@@ -322,22 +322,22 @@ fn contains_line(bytes: &[u8], line: &str) -> bool {
 /// read: the pipe closes, and the client ends.
 fn listen(
     mut from: impl Read,
-    tell: &mpsc::Sender<Heard>,
+    tell: &mpsc::Sender<ClientOutput>,
     waiting: &AtomicUsize,
-    name: fn(Vec<u8>) -> Heard,
+    name: fn(Vec<u8>) -> ClientOutput,
     ends: bool,
 ) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(read @ 1..) = from.read(&mut buffer) {
         let too_much = waiting.fetch_add(read, Ordering::Relaxed) + read > MOST_WAITING;
-        let heard = if too_much { Heard::TooMuch } else { name(buffer[..read].to_vec()) };
+        let heard = if too_much { ClientOutput::TooMuch } else { name(buffer[..read].to_vec()) };
         if tell.send(heard).is_err() || too_much {
             return;
         }
     }
     if ends {
         // Nobody listens any more: as good as told.
-        let _ = tell.send(Heard::End);
+        let _ = tell.send(ClientOutput::End);
     }
 }
 
@@ -367,14 +367,14 @@ fn end(child: &Mutex<Child>) {
 /// The device sent more than any answer has.
 pub fn too_much(name: &str, when: &str) -> Fault {
     let words = format!("{name} sent more than {} MiB {when}: the connection was closed", LONGEST_REPLY >> 20);
-    Fault::new(Class::Away, "ssh", "run", "TooMuch", words).next(
+    Fault::new(FaultClass::Away, "ssh", "run", "TooMuch", words).next(
         "something answers there that is not what it should be: look at the device, then run the same command again",
     )
 }
 
 fn sudo_refused(host: &HostSpec, why: &str) -> Fault {
     let (words, next) = refusal::sudo(why);
-    Fault::new(Class::Refused, "ssh", "sudo", "SudoRefused", format!("{}: {words}", host.name)).next(next)
+    Fault::new(FaultClass::Refused, "ssh", "sudo", "SudoRefused", format!("{}: {words}", host.name)).next(next)
 }
 
 #[cfg(test)]

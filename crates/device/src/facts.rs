@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::channel::Reply;
+use super::channel::ScriptOutput;
 use super::script::lines;
-use crate::resource::{Untrusted, words};
+use crate::resource::{Untrusted, syntax_check};
 
 /// Prints facts as `key=value` lines. Everything in it may be missing on a device.
 pub const SCRIPT: &str = r#"
@@ -78,7 +78,7 @@ const MOST_SENSORS: usize = 64;
 
 /// What is known of a device, as it says itself. Empty texts and zeros where it does not say. Names are our own words.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Facts {
+pub struct DeviceFacts {
     /// Host name.
     pub hostname: Untrusted,
     /// Such as `aarch64`.
@@ -137,9 +137,9 @@ pub struct Facts {
     pub clock: i64,
 }
 
-impl Facts {
+impl DeviceFacts {
     /// From what a device answered to [`SCRIPT`].
-    pub fn of(reply: &Reply) -> Self {
+    pub fn of(reply: &ScriptOutput) -> Self {
         Self::read(&reply.output)
     }
 
@@ -249,7 +249,8 @@ fn short(text: &str) -> &str {
 
 /// Degrees by zone.
 fn temperatures(seen: &BTreeMap<&str, &str>) -> BTreeMap<String, i64> {
-    let zone = |key: &str| key.strip_prefix("thermal_").filter(|zone| words::power_mode(zone)).map(str::to_owned);
+    let zone =
+        |key: &str| key.strip_prefix("thermal_").filter(|zone| syntax_check::power_mode(zone)).map(str::to_owned);
     let all = seen.iter().filter_map(|(key, milli)| Some((zone(key)?, milli.trim().parse::<i64>().ok()? / 1000)));
     all.take(MOST_SENSORS).collect()
 }
@@ -279,7 +280,7 @@ mod tests {
     fn releases_are_read_and_known() {
         let line = "# R36 (release), REVISION: 4.3, GCID: 38968081, BOARD: generic, EABI: aarch64";
         assert_eq!(l4t(line).as_deref(), Some("36.4.3"));
-        let facts = |l4t: &str| Facts { l4t: l4t.into(), ..Facts::default() };
+        let facts = |l4t: &str| DeviceFacts { l4t: l4t.into(), ..DeviceFacts::default() };
         assert_eq!(facts("36.4.3").jetpack(), Some("6.2"));
         assert_eq!(facts("36.5.1").jetpack(), Some("6.2.2"));
         assert_eq!(facts("39.2.0").jetpack(), Some("7.2"));
@@ -290,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_patch_release_that_is_not_listed_is_one_of_its_line() {
-        let facts = |l4t: &str| Facts { l4t: l4t.into(), ..Facts::default() };
+        let facts = |l4t: &str| DeviceFacts { l4t: l4t.into(), ..DeviceFacts::default() };
         for (l4t, nearest, also, not) in
             [("36.4.2", "6.1", "6.2", "6.0"), ("36.4.8", "6.2.1", "6.2", "7.2"), ("39.1", "7.2", "7.2", "7.0")]
         {
@@ -305,7 +306,7 @@ mod tests {
     }
 
     /// The script as a device runs it, with programs of this test in front of the others.
-    fn said(programs: &[(&str, &str)]) -> Facts {
+    fn said(programs: &[(&str, &str)]) -> DeviceFacts {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().expect("a directory");
         for (name, text) in programs {
@@ -315,7 +316,7 @@ mod tests {
         }
         let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap_or_default());
         let ran = std::process::Command::new("sh").args(["-c", SCRIPT]).env("PATH", path).output().expect("sh runs");
-        Facts::read(&String::from_utf8_lossy(&ran.stdout))
+        DeviceFacts::read(&String::from_utf8_lossy(&ran.stdout))
     }
 
     #[test]
@@ -331,7 +332,7 @@ mod tests {
 
     #[test]
     fn the_medium_of_the_root_is_what_the_kernel_says() {
-        let read = |text: &str| Facts::read(text);
+        let read = |text: &str| DeviceFacts::read(text);
         assert_eq!(read("root_device=/dev/mmcblk0p1\nroot_media=MMC\n").root_media, "MMC");
         assert_eq!(read("root_media=SD\n").root_media, "SD");
         assert_eq!(read("root_media=\u{1b}[2J\n").root_media, "");
@@ -340,7 +341,7 @@ mod tests {
 
     #[test]
     fn facts_stand_in_lines() {
-        let facts = Facts::read(
+        let facts = DeviceFacts::read(
             "architecture=aarch64\nmodule_vxlan=0\nmodule_overlay=1\niptables=iptables v1.8.7 (nf_tables)\nthermal_gpu-thermal=48500\npackage_nvidia-container-toolkit=1.17.4-1\npower_modes=15W 25W \n",
         );
         assert_eq!(facts.architecture, "aarch64");
@@ -353,14 +354,14 @@ mod tests {
 
     #[test]
     fn a_device_names_nothing_that_we_do_not_know() {
-        let facts = Facts::read(
+        let facts = DeviceFacts::read(
             "module_\u{1b}[2J=0\npackage_x\u{202e}=1\nunit_\u{7}=active\nthermal_\u{1b}]0;x=99000\nthermal_gpu=50000\niptables=x (\u{1b}[2J)\nclock=-9223372036854775808\nmodel=a\u{9b}2J\n",
         );
         assert!(facts.modules.is_empty() && facts.packages.is_empty() && facts.units.is_empty(), "{facts:?}");
         assert_eq!(facts.temperatures, BTreeMap::from([("gpu".to_owned(), 50)]));
         assert_eq!((facts.iptables, facts.model.line().as_str()), ("", "a\\u{9b}2J"));
         let many: String = (0..10_000).map(|at| format!("thermal_z{at}=1000\n")).collect();
-        assert_eq!(Facts::read(&many).temperatures.len(), MOST_SENSORS);
-        assert!(Facts::read(&format!("kernel={}", "é".repeat(1 << 20))).kernel.len() < 1000);
+        assert_eq!(DeviceFacts::read(&many).temperatures.len(), MOST_SENSORS);
+        assert!(DeviceFacts::read(&format!("kernel={}", "é".repeat(1 << 20))).kernel.len() < 1000);
     }
 }

@@ -2,15 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::on_host::{MEMORY, Shell};
+use super::on_host::{MEMORY, ShellKind};
 use super::script::{Script, lines, quoted, script};
 use crate::resource::file::{Content, FileSpec};
 use crate::resource::sha256_hex;
 
 /// Paths of a machine.
-pub struct Files;
+pub struct MachineFiles;
 
-impl Files {
+impl MachineFiles {
     /// Where new content waits until it is moved to its place: where nobody but root can write, or a link that somebody put
     /// there in time would be written through.
     fn waiting(spec: &FileSpec) -> String {
@@ -123,7 +123,7 @@ impl Files {
     }
 }
 
-impl Shell for Files {
+impl ShellKind for MachineFiles {
     type Spec = FileSpec;
     const SERVICE: &'static str = "file";
 
@@ -258,7 +258,7 @@ impl Shell for Files {
         script!("rm -f -- {new} {before}.none", new, before)
     }
 
-    fn artefact(spec: &FileSpec) -> Option<(String, String)> {
+    fn artifact(spec: &FileSpec) -> Option<(String, String)> {
         let Content::Sha256(sha256) = &spec.content else { return None };
         Some((sha256.clone(), Self::waiting(spec)))
     }
@@ -292,7 +292,8 @@ mod tests {
     fn told(wanted: Content, before: Option<Content>, there: &str) -> Value {
         let printed = format!("type=file\nmode=644\nsha256={}  -\n", sha256_hex(there.as_bytes()));
         let before = before.map(|content| spec(content, None));
-        Files::found_after(&spec(wanted, None), before.as_ref(), &printed).expect("it is there")["content"].clone()
+        MachineFiles::found_after(&spec(wanted, None), before.as_ref(), &printed).expect("it is there")["content"]
+            .clone()
     }
 
     #[test]
@@ -337,18 +338,18 @@ mod tests {
             std::fs::read_dir(&memory).expect("a folder").count()
                 + std::fs::read_dir(folder.path()).expect("a folder").count()
         };
-        assert_ne!(run(&Files::put(&at("no-folder/x")), &memory), Some(0));
-        let new = Files::waiting(&at("no-folder/x")).replace(MEMORY, &memory.display().to_string());
+        assert_ne!(run(&MachineFiles::put(&at("no-folder/x")), &memory), Some(0));
+        let new = MachineFiles::waiting(&at("no-folder/x")).replace(MEMORY, &memory.display().to_string());
         assert!(!std::path::Path::new(&new).exists(), "its content is gone");
-        assert_eq!(run(&Files::clear(&at("no-folder/x")), &memory), Some(0));
+        assert_eq!(run(&MachineFiles::clear(&at("no-folder/x")), &memory), Some(0));
         std::fs::remove_dir(memory.join("before")).expect("nothing is remembered of it");
         assert_eq!(left(), 1, "the memory alone");
         // What an earlier run left goes with the file.
-        assert_eq!(run(&Files::put(&at("x")), &memory), Some(0));
+        assert_eq!(run(&MachineFiles::put(&at("x")), &memory), Some(0));
         assert_eq!(std::fs::read(folder.path().join("x")).expect("a file"), b"A");
-        let new = Files::waiting(&at("x")).replace(MEMORY, &memory.display().to_string());
+        let new = MachineFiles::waiting(&at("x")).replace(MEMORY, &memory.display().to_string());
         std::fs::write(&new, "A").expect("a file");
-        assert_eq!(run(&Files::remove(&at("x")), &memory), Some(0));
+        assert_eq!(run(&MachineFiles::remove(&at("x")), &memory), Some(0));
         std::fs::remove_dir(memory.join("before")).expect("nothing is remembered of it");
         assert_eq!(left(), 1, "the memory alone");
     }
@@ -358,7 +359,7 @@ mod tests {
         let (wanted, before) = (spec(text("A"), Some("0700")), spec(text("A"), Some("755")));
         let told = |mode: &str| {
             let printed = format!("type=file\nmode={mode}\n");
-            Files::found_after(&wanted, Some(&before), &printed).expect("it is there")["mode"].clone()
+            MachineFiles::found_after(&wanted, Some(&before), &printed).expect("it is there")["mode"].clone()
         };
         assert_eq!((told("755"), told("700"), told("640")), (json!("755"), json!("0700"), json!("0640")));
     }

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::Fleet;
-use super::facts::{self, Facts};
-use crate::provider::{Gone, Made, Provider, Subject};
+use super::facts::{self, DeviceFacts};
+use crate::provider::{Applied, DeleteOutcome, Provider, ResourceContext};
 use crate::resource::host::HostSpec;
-use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Owner};
+use crate::resource::{Attributes, Fault, FaultClass, FieldChange, ObservedResource, Owner};
 
 /// Machines of a fleet.
 pub struct Hosts {
@@ -24,15 +24,15 @@ impl Hosts {
 }
 
 fn never_made(operation: &str) -> Fault {
-    Fault::new(Class::Refused, "ssh", operation, "LookupOnly", "a machine is looked up, never made")
+    Fault::new(FaultClass::Refused, "ssh", operation, "LookupOnly", "a machine is looked up, never made")
         .next("flash it (NVIDIA SDK Manager), then name it in the plan")
 }
 
 /// Refuses a device with another system than the plan is for.
-fn fits(spec: &HostSpec, facts: &Facts) -> Result<(), Fault> {
+fn fits(spec: &HostSpec, facts: &DeviceFacts) -> Result<(), Fault> {
     let Some(wanted) = &spec.jetpack else { return Ok(()) };
     let refuse =
-        |words: String, next: String| Err(Fault::new(Class::Refused, "ssh", "facts", "JetPack", words).next(next));
+        |words: String, next: String| Err(Fault::new(FaultClass::Refused, "ssh", "facts", "JetPack", words).next(next));
     match facts.jetpack() {
         // A patch release that is not listed is taken: the doctor warns of it.
         Some(_) if facts.has_jetpack(wanted) => Ok(()),
@@ -53,17 +53,17 @@ fn fits(spec: &HostSpec, facts: &Facts) -> Result<(), Fault> {
 
 #[async_trait]
 impl Provider for Hosts {
-    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+    async fn read(&self, subject: &ResourceContext<'_>) -> Result<Option<ObservedResource>, Fault> {
         let spec: HostSpec = subject.typed()?;
         let reply = self.fleet.run(&spec.name, facts::KEY_FACTS).await?;
-        let facts = Facts::of(&reply);
+        let facts = DeviceFacts::of(&reply);
         fits(&spec, &facts)?;
         let attributes = Attributes::from([
             ("architecture".into(), json!(facts.architecture)),
             ("l4t".into(), json!(facts.l4t)),
             ("jetpack".into(), facts.jetpack().unwrap_or_default().into()),
         ]);
-        Ok(Some(Found {
+        Ok(Some(ObservedResource {
             id: spec.name.clone(),
             spec: subject.spec.clone(),
             attributes,
@@ -72,15 +72,20 @@ impl Provider for Hosts {
         }))
     }
 
-    async fn create(&self, _subject: &Subject<'_>) -> Result<Made, Fault> {
+    async fn create(&self, _subject: &ResourceContext<'_>) -> Result<Applied, Fault> {
         Err(never_made("create"))
     }
 
-    async fn update(&self, _subject: &Subject<'_>, _found: &Found, _fields: &[FieldChange]) -> Result<Made, Fault> {
+    async fn update(
+        &self,
+        _subject: &ResourceContext<'_>,
+        _found: &ObservedResource,
+        _fields: &[FieldChange],
+    ) -> Result<Applied, Fault> {
         Err(never_made("update"))
     }
 
-    async fn delete(&self, _subject: &Subject<'_>) -> Result<Gone, Fault> {
-        Ok(Gone::Gone)
+    async fn delete(&self, _subject: &ResourceContext<'_>) -> Result<DeleteOutcome, Fault> {
+        Ok(DeleteOutcome::Deleted)
     }
 }

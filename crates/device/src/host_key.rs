@@ -4,11 +4,11 @@ use std::process::{Command, Stdio};
 
 use super::client::option_word;
 use crate::resource::host::HostSpec;
-use crate::resource::{Class, Fault};
+use crate::resource::{Fault, FaultClass};
 
 /// What OpenSSH asks a `KnownHostsCommand` about a key that a server showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
+pub struct HostKeyQuery {
     /// `HOSTNAME`, `ADDRESS` or `ORDER` (no key was shown yet).
     pub reason: String,
     /// The name that a line of known_hosts has.
@@ -22,17 +22,17 @@ pub struct Shown {
 }
 
 /// The line of known_hosts that accepts what was shown, when `pin` says so.
-pub fn answer(shown: &Shown, pin: &str) -> Option<String> {
+pub fn answer(shown: &HostKeyQuery, pin: &str) -> Option<String> {
     let same = shown.reason != "ORDER" && shown.fingerprint == pin.trim();
     same.then(|| line(shown))
 }
 
-fn line(shown: &Shown) -> String {
+fn line(shown: &HostKeyQuery) -> String {
     format!("{} {} {}", shown.host, shown.kind, shown.key)
 }
 
 /// What a server showed, by asking again and writing down instead of accepting. `None` when it did not get that far.
-pub fn shown(host: &HostSpec, connect: &mut Command) -> Option<Shown> {
+pub fn shown(host: &HostSpec, connect: &mut Command) -> Option<HostKeyQuery> {
     let file = tempfile::NamedTempFile::new().ok()?;
     let program = std::env::current_exe().ok()?;
     let word = |path: &std::path::Path| option_word(&path.display().to_string());
@@ -46,15 +46,15 @@ pub fn shown(host: &HostSpec, connect: &mut Command) -> Option<Shown> {
 }
 
 /// A line that `known-host --record` wrote.
-fn read(line: &str) -> Option<Shown> {
+fn read(line: &str) -> Option<HostKeyQuery> {
     let mut words = line.split_whitespace().map(str::to_owned);
     let mut next = || words.next();
-    let shown = Shown { reason: next()?, host: next()?, kind: next()?, fingerprint: next()?, key: next()? };
+    let shown = HostKeyQuery { reason: next()?, host: next()?, kind: next()?, fingerprint: next()?, key: next()? };
     (shown.reason != "ORDER" && shown.key != "NONE").then_some(shown)
 }
 
 /// The fault that says so.
-pub fn refused(host: &HostSpec, changed: bool, shown: Option<&Shown>) -> Fault {
+pub fn refused(host: &HostSpec, changed: bool, shown: Option<&HostKeyQuery>) -> Fault {
     let name = if host.name == host.address { host.name.clone() } else { format!("{} ({})", host.name, host.address) };
     let key = shown.map_or_else(|| "a key".to_owned(), |shown| format!("{} {}", shown.kind, shown.fingerprint));
     let add = shown.map_or_else(String::new, |shown| {
@@ -73,17 +73,17 @@ pub fn refused(host: &HostSpec, changed: bool, shown: Option<&Shown>) -> Fault {
         let words = format!(
             "THE HOST KEY OF {name} HAS CHANGED: it showed {key}, {wanted}. Somebody may be in the middle, or the device was flashed anew. Nothing was sent to it"
         );
-        return Fault::new(Class::Refused, "ssh", "connect", "HostKeyChanged", words).next(format!(
+        return Fault::new(FaultClass::Refused, "ssh", "connect", "HostKeyChanged", words).next(format!(
             "{check}; if it is the device's own, take the old key out (ssh-keygen -R {}){add}",
             host.address
         ));
     }
     let words = format!("the host key of {name} is not known: it showed {key}. Nothing was sent to it");
-    Fault::new(Class::Refused, "ssh", "connect", "HostKeyUnknown", words).next(format!("{check}{add}"))
+    Fault::new(FaultClass::Refused, "ssh", "connect", "HostKeyUnknown", words).next(format!("{check}{add}"))
 }
 
 /// The fault of a host on the way whose key is refused. A plan pins keys of devices alone: known_hosts decides here.
-pub fn refused_hop(host: &HostSpec, hop: &HostSpec, changed: bool, shown: Option<&Shown>) -> Fault {
+pub fn refused_hop(host: &HostSpec, hop: &HostSpec, changed: bool, shown: Option<&HostKeyQuery>) -> Fault {
     let key = shown.map_or_else(|| "a key".to_owned(), |shown| format!("{} {}", shown.kind, shown.fingerprint));
     let add = shown.map_or_else(String::new, |shown| format!("add this line to ~/.ssh/known_hosts: {}", line(shown)));
     let check = "compare it on the jump host itself: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub";
@@ -94,21 +94,21 @@ pub fn refused_hop(host: &HostSpec, hop: &HostSpec, changed: bool, shown: Option
         );
         let next =
             format!("{check}; if it is its own, take the old key out (ssh-keygen -R {}), then {add}", hop.address);
-        return Fault::new(Class::Refused, "ssh", "connect", "HostKeyChanged", words).next(next);
+        return Fault::new(FaultClass::Refused, "ssh", "connect", "HostKeyChanged", words).next(next);
     }
     let words = format!(
         "the host key of the jump host {jump}, on the way to {name}, is not known: it showed {key}. Nothing was sent to it"
     );
     let next = format!("{check}; then {add}; or take it with --accept-new");
-    Fault::new(Class::Refused, "ssh", "connect", "HostKeyUnknown", words).next(next)
+    Fault::new(FaultClass::Refused, "ssh", "connect", "HostKeyUnknown", words).next(next)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn some() -> Shown {
-        Shown {
+    fn some() -> HostKeyQuery {
+        HostKeyQuery {
             reason: "HOSTNAME".into(),
             host: "10.0.0.1".into(),
             kind: "ssh-ed25519".into(),
@@ -121,7 +121,7 @@ mod tests {
     fn only_the_pinned_key_is_answered() {
         assert_eq!(answer(&some(), "SHA256:abc"), Some("10.0.0.1 ssh-ed25519 AAAA".into()));
         assert_eq!(answer(&some(), "SHA256:abd"), None);
-        assert_eq!(answer(&Shown { reason: "ORDER".into(), ..some() }, "SHA256:abc"), None);
+        assert_eq!(answer(&HostKeyQuery { reason: "ORDER".into(), ..some() }, "SHA256:abc"), None);
     }
 
     #[test]

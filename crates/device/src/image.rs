@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::on_host::{MEMORY, Shell};
+use super::on_host::{MEMORY, ShellKind};
 use super::script::{Script, lines, quoted, script};
 use crate::resource::image::ImageSpec;
 use crate::resource::sha256_hex;
@@ -35,7 +35,7 @@ fn whole(reference: &str) -> String {
     }
 }
 
-impl Shell for Images {
+impl ShellKind for Images {
     type Spec = ImageSpec;
     const SERVICE: &'static str = "containerd";
 
@@ -84,7 +84,7 @@ impl Shell for Images {
         )
     }
 
-    fn artefact(spec: &ImageSpec) -> Option<(String, String)> {
+    fn artifact(spec: &ImageSpec) -> Option<(String, String)> {
         Some((spec.archive_sha256.clone(), Self::waiting(spec)))
     }
 

@@ -62,7 +62,7 @@ pub fn refused(host: &HostSpec, client: impl Fn(&HostSpec) -> Command) -> Option
 mod tests {
     use super::*;
     use crate::client::command;
-    use crate::connection::Access;
+    use crate::connection::DeviceAccess;
 
     fn behind(jump: &str) -> HostSpec {
         serde_json::from_value(serde_json::json!({"name": "one", "address": "10.0.0.1", "jump": jump})).expect("a host")
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn what_holds_for_the_device_holds_on_the_way() {
-        let access = Access { accept_new: true, config: Some("/a b/100%".into()), ..Access::default() };
+        let access = DeviceAccess { accept_new: true, config: Some("/a b/100%".into()), ..DeviceAccess::default() };
         let (ssh, _pin) = command(&behind("me@gate:2222,inner"), &access).expect("a command");
         let words: Vec<_> = ssh.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
         assert!(!words.contains(&"-J".to_owned()), "{words:?}");

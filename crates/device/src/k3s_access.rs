@@ -9,13 +9,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Fleet;
-use super::channel::Reply;
+use super::channel::ScriptOutput;
 use super::client;
-use super::kubeconfig::Taken;
+use super::kubeconfig::ClusterCredentials;
 use super::script::{Script, quoted, script};
 use super::tunnel::Tunnel;
 use crate::provider::cluster::{ByteStream, ClusterAccess, Credentials, Login};
-use crate::resource::{Class, Fault};
+use crate::resource::{Fault, FaultClass};
 
 /// Prints the kubeconfig, which root may read. It is read twice, so that why it cannot be read is shown without a line of it.
 /// The codes below tell how it ended: a message is in the language of the device.
@@ -54,7 +54,7 @@ impl K3sAccess {
         }
     }
 
-    async fn kubeconfig(&self) -> Result<Option<Taken>, Fault> {
+    async fn kubeconfig(&self) -> Result<Option<ClusterCredentials>, Fault> {
         let reply = self.fleet.run(&self.host, READ).await?;
         match reply.code {
             0 => {}
@@ -62,9 +62,9 @@ impl K3sAccess {
             _ => return Err(not_read(&self.host, &reply)),
         }
         // What the file holds is never shown: only what is wrong with its shape.
-        let taken = Taken::of(&reply, plan::yaml).map_err(|why| {
+        let taken = ClusterCredentials::of(&reply, plan::yaml).map_err(|why| {
             let words = format!("{}: its kubeconfig /etc/rancher/k3s/k3s.yaml is not used: {why}", self.host);
-            Fault::new(Class::Refused, "k3s", "kubeconfig", "UnsoundKubeconfig", words).next(
+            Fault::new(FaultClass::Refused, "k3s", "kubeconfig", "UnsoundKubeconfig", words).next(
                 "only the authority, a client certificate, its key and the server's port are taken from a device: look at the \
                  file there, and at who changed it",
             )
@@ -96,8 +96,8 @@ impl ClusterAccess for K3sAccess {
 }
 
 /// k3s's certificate names the loopback address, where the tunnel ends.
-fn credentials(taken: &Taken) -> Credentials {
-    // `Taken` holds nothing but base64 of PEM.
+fn credentials(taken: &ClusterCredentials) -> Credentials {
+    // `ClusterCredentials` holds nothing but base64 of PEM.
     let pem = |base64: &str| STANDARD.decode(base64).unwrap_or_default();
     Credentials {
         server: format!("https://127.0.0.1:{}", taken.port),
@@ -106,8 +106,8 @@ fn credentials(taken: &Taken) -> Credentials {
     }
 }
 
-fn not_read(host: &str, reply: &Reply) -> Fault {
-    let fault = |code: &str, words: String| Fault::new(Class::Refused, "k3s", "kubeconfig", code, words);
+fn not_read(host: &str, reply: &ScriptOutput) -> Fault {
+    let fault = |code: &str, words: String| Fault::new(FaultClass::Refused, "k3s", "kubeconfig", code, words);
     match reply.code {
         ABSENT => fault("NoKubeconfig", format!("{host}: k3s runs, and there is no /etc/rancher/k3s/k3s.yaml")).next(
             "k3s writes it when it starts, unless it was told another place: look at journalctl -u k3s on the device",
@@ -143,7 +143,7 @@ fn not_answering(host: &str, port: Option<u16>) -> Fault {
         }
         None => format!("{host}: k3s does not run any more"),
     };
-    Fault::new(Class::Retry, "k3s", "connect", "NotAnswering", words)
+    Fault::new(FaultClass::Retry, "k3s", "connect", "NotAnswering", words)
         .next("look at the server: systemctl status k3s, journalctl -u k3s")
 }
 
@@ -176,7 +176,7 @@ fn forwarding_refused(host: &str, port: u16) -> Fault {
         "{host}: its sshd does not forward connections to 127.0.0.1:{port}, where the API server of k3s listens: the cluster \
          cannot be reached"
     );
-    Fault::new(Class::Refused, "ssh", "forward", "ForwardingRefused", words).next(format!(
+    Fault::new(FaultClass::Refused, "ssh", "forward", "ForwardingRefused", words).next(format!(
         "allow it in the device's /etc/ssh/sshd_config (AllowTcpForwarding local; PermitOpen 127.0.0.1:{port}, if there is a \
          PermitOpen; no DisableForwarding yes) and in its authorized_keys (neither restrict nor no-port-forwarding), then: \
          systemctl reload ssh"
@@ -192,7 +192,8 @@ mod tests {
     #[test]
     fn credentials_are_the_decoded_parts() {
         let base64 = |text: &str| STANDARD.encode(text);
-        let taken = Taken { authority: base64("a"), certificate: base64("c"), key: base64("k"), port: 6444 };
+        let taken =
+            ClusterCredentials { authority: base64("a"), certificate: base64("c"), key: base64("k"), port: 6444 };
         let found = credentials(&taken);
         assert_eq!((found.server.as_str(), found.authority.as_slice()), ("https://127.0.0.1:6444", b"a".as_slice()));
         assert!(matches!(found.login, Login::Certificate { certificate, key } if certificate == b"c" && key == b"k"));
@@ -226,7 +227,7 @@ mod tests {
             assert!(!is_about_forwarding(said), "{said}");
         }
         let fault = forwarding_refused("one", 6443);
-        assert!(fault.class == Class::Refused && fault.code == "ForwardingRefused", "{fault}");
+        assert!(fault.class == FaultClass::Refused && fault.code == "ForwardingRefused", "{fault}");
         assert!(fault.next_step.is_some_and(|next| next.contains("AllowTcpForwarding local")));
     }
 }

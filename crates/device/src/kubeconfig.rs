@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use super::channel::Reply;
+use super::channel::ScriptOutput;
 
 /// k3s writes about 3 KB.
 const LONGEST: usize = 64 * 1024;
@@ -14,7 +14,7 @@ const DEEPEST: usize = 16;
 
 /// The parts that are taken, each as base64 of PEM.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Taken {
+pub struct ClusterCredentials {
     /// The cluster's authority.
     pub authority: String,
     /// The client's certificate.
@@ -25,12 +25,12 @@ pub struct Taken {
     pub port: u16,
 }
 
-impl Taken {
+impl ClusterCredentials {
     /// From what a device answered to `cat` of its kubeconfig. `yaml` reads a document.
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    pub fn of(reply: &Reply, yaml: impl Fn(&str) -> Result<Value, String>) -> Result<Self, String> {
+    pub fn of(reply: &ScriptOutput, yaml: impl Fn(&str) -> Result<Value, String>) -> Result<Self, String> {
         taken(&reply.output, yaml)
     }
 
@@ -47,7 +47,7 @@ impl Taken {
 ///
 /// # Errors
 /// What is wrong, by the name of the field; never what a field holds.
-fn taken(text: &str, yaml: impl Fn(&str) -> Result<Value, String>) -> Result<Taken, String> {
+fn taken(text: &str, yaml: impl Fn(&str) -> Result<Value, String>) -> Result<ClusterCredentials, String> {
     let read = yaml(plain(text)?).map_err(|_| "it is not YAML".to_owned())?;
     let top = ["apiVersion", "kind", "preferences", "current-context", "clusters", "contexts", "users"];
     let file = fields(&read, "", &top)?;
@@ -59,7 +59,7 @@ fn taken(text: &str, yaml: impl Fn(&str) -> Result<Value, String>) -> Result<Tak
     inner(file, "contexts", "context", &["cluster", "user"])?;
     let cluster = inner(file, "clusters", "cluster", &["certificate-authority-data", "server"])?;
     let user = inner(file, "users", "user", &["client-certificate-data", "client-key-data"])?;
-    Ok(Taken {
+    Ok(ClusterCredentials {
         authority: pem(cluster, "certificate-authority-data", &["CERTIFICATE"])?,
         certificate: pem(user, "client-certificate-data", &["CERTIFICATE"])?,
         key: pem(user, "client-key-data", &["EC PRIVATE KEY", "RSA PRIVATE KEY", "PRIVATE KEY"])?,
@@ -164,7 +164,7 @@ fn port(cluster: &Map<String, Value>) -> Result<u16, String> {
 mod tests {
     use super::*;
 
-    fn taken(text: &str) -> Result<Taken, String> {
+    fn taken(text: &str) -> Result<ClusterCredentials, String> {
         super::taken(text, akidb_edge_engine::plan::yaml)
     }
 

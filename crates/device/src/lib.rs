@@ -33,35 +33,35 @@ mod tunnel;
 
 use std::sync::Arc;
 
-pub use channel::{Reply, Upload};
-pub use connection::{Access, Password};
-pub use diagnosis::{Finding, Severity, Wanted, diagnose};
-pub use facts::{Facts, SCRIPT as FACTS_SCRIPT, known_releases, power_mode as printed_power_mode};
+pub use channel::{FileUpload, ScriptOutput};
+pub use connection::{DeviceAccess, Password};
+pub use diagnosis::{DeviceFinding, DeviceRequirements, FindingSeverity, diagnose};
+pub use facts::{DeviceFacts, SCRIPT as FACTS_SCRIPT, known_releases, power_mode as printed_power_mode};
 pub use fleet::Fleet;
-pub use host_key::{Shown, answer as known_host};
-pub use kubeconfig::Taken;
+pub use host_key::{HostKeyQuery, answer as known_host};
+pub use kubeconfig::ClusterCredentials;
 pub use node_state::node_states;
 pub use script::{Script, quoted};
 pub use sudoers::sudoers;
-pub use tegrastats::{Load, SCRIPT as LOAD_SCRIPT};
+pub use tegrastats::{DeviceLoad, SCRIPT as LOAD_SCRIPT};
 
 use on_host::OnHost;
 
 use provider::Providers;
 use provider::cluster::ClusterApi;
-use resource::{Artefacts, Kind};
+use resource::{Artifacts, Kind};
 
 pub(crate) use akidb_edge_engine::{provider, resource};
 
 /// The provider of every kind that lives on machines. `api` is asked about the nodes of the clusters on them.
-pub fn providers(fleet: &Arc<Fleet>, artefacts: &Arc<Artefacts>, api: &Arc<dyn ClusterApi>) -> Providers {
+pub fn providers(fleet: &Arc<Fleet>, artifacts: &Arc<Artifacts>, api: &Arc<dyn ClusterApi>) -> Providers {
     Providers::default()
         .with(Kind::Host, Arc::new(host::Hosts::new(fleet)))
-        .with(Kind::File, Arc::new(OnHost::<file::Files>::new(fleet, artefacts)))
-        .with(Kind::Account, Arc::new(OnHost::<account::Accounts>::new(fleet, artefacts)))
-        .with(Kind::Packages, Arc::new(OnHost::<packages::DebianPackages>::new(fleet, artefacts)))
-        .with(Kind::Service, Arc::new(OnHost::<service::Services>::new(fleet, artefacts)))
-        .with(Kind::PowerMode, Arc::new(OnHost::<power_mode::PowerModes>::new(fleet, artefacts)))
+        .with(Kind::File, Arc::new(OnHost::<file::MachineFiles>::new(fleet, artifacts)))
+        .with(Kind::Account, Arc::new(OnHost::<account::Accounts>::new(fleet, artifacts)))
+        .with(Kind::Packages, Arc::new(OnHost::<packages::DebianPackages>::new(fleet, artifacts)))
+        .with(Kind::Service, Arc::new(OnHost::<service::Services>::new(fleet, artifacts)))
+        .with(Kind::PowerMode, Arc::new(OnHost::<power_mode::PowerModes>::new(fleet, artifacts)))
         .with(Kind::Node, Arc::new(node::Nodes::new(fleet, api)))
-        .with(Kind::Image, Arc::new(OnHost::<image::Images>::new(fleet, artefacts)))
+        .with(Kind::Image, Arc::new(OnHost::<image::Images>::new(fleet, artifacts)))
 }

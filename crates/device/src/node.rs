@@ -12,12 +12,14 @@ use super::node_labels::{label_patch, taint_patch, taints};
 use super::node_script as text;
 use super::node_state;
 use super::on_host::{forget, general_remedy, is_ours, recall, remember, sound};
-use super::registry::{self, Pull};
+use super::registry::{self, RegistryPull};
 use super::script::{Script, last_words, lines, quoted, script};
-use crate::provider::cluster::{ClusterApi, Drain, Drained};
-use crate::provider::{Gone, Made, Provider, Settled, Subject};
+use crate::provider::cluster::{ClusterApi, DrainOptions, DrainOutcome};
+use crate::provider::{Applied, DeleteOutcome, Progress, Provider, ResourceContext};
 use crate::resource::node::{NodeRole, NodeSpec};
-use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owner, Untrusted, words};
+use crate::resource::{
+    Attributes, Fault, FaultClass, FieldChange, Level, ObservedResource, Owner, Untrusted, syntax_check,
+};
 
 /// A node that joined is Ready within this, or something is wrong.
 const READY_WITHIN: Duration = Duration::from_secs(180);
@@ -57,7 +59,7 @@ impl Nodes {
         let words = format!("{host}: {} (exit status {})", last_words(said, 5), reply.code);
         let next = text::remedy(said).or_else(|| general_remedy(said));
         let next = next.unwrap_or("correct it on the device, then run the same command again");
-        Err(Fault::new(Class::Refused, "k3s", operation, "Failed", words).next(next))
+        Err(Fault::new(FaultClass::Refused, "k3s", operation, "Failed", words).next(next))
     }
 
     /// Installs and starts k3s; an agent joins by a token made for this alone.
@@ -82,11 +84,11 @@ impl Nodes {
     }
 
     /// How the node may pull from the cluster's registry; the server's machine makes what that takes.
-    async fn pull(&self, spec: &NodeSpec) -> Result<Option<Pull>, Fault> {
+    async fn pull(&self, spec: &NodeSpec) -> Result<Option<RegistryPull>, Fault> {
         let Some(at) = &spec.registry else { return Ok(None) };
         let address = at.rsplit_once(':').map_or(at.as_str(), |(address, _)| address).trim_matches(['[', ']']);
         let printed = self.must("registry", &spec.server, &registry::make(address)).await?;
-        match Pull::of(&printed) {
+        match RegistryPull::of(&printed) {
             Some(pull) => Ok(Some(pull)),
             None => {
                 Err(Fault::unexpected("k3s", "registry", "no login and authority in what the server's machine printed"))
@@ -111,9 +113,9 @@ impl Nodes {
 
     /// Moves the pods of a node elsewhere, as budgets allow.
     async fn drain(&self, spec: &NodeSpec) -> Result<(), Fault> {
-        match self.api.drain(&spec.server, &spec.host, Drain { evict: true, within: DRAIN_TRY }).await? {
-            Drained::Empty => Ok(()),
-            Drained::Left { pods, held } => Err(not_drained(&spec.host, &pods, &held)),
+        match self.api.drain(&spec.server, &spec.host, DrainOptions { evict: true, within: DRAIN_TRY }).await? {
+            DrainOutcome::Empty => Ok(()),
+            DrainOutcome::Left { pods, held } => Err(not_drained(&spec.host, &pods, &held)),
         }
     }
 
@@ -125,7 +127,7 @@ impl Nodes {
         let mut halted = self.upgrading.lock().await;
         if let Some(other) = halted.as_ref() {
             let words = format!("{} keeps its version: the upgrade of {other} failed", spec.host);
-            return Err(Fault::new(Class::Refused, "k3s", "upgrade", "Halted", words)
+            return Err(Fault::new(FaultClass::Refused, "k3s", "upgrade", "Halted", words)
                 .next(format!("mend {other} first, then run the same command again")));
         }
         let upgraded = self.upgrade_agent(spec).await;
@@ -140,7 +142,7 @@ impl Nodes {
         self.patch(spec, json!({"metadata": {"annotations": {UPGRADING: "yes"}}})).await?;
         let begun = Instant::now();
         while let Err(fault) = self.drain(spec).await {
-            if fault.class != Class::Retry || begun.elapsed() > DRAINED_WITHIN {
+            if fault.class != FaultClass::Retry || begun.elapsed() > DRAINED_WITHIN {
                 self.uncordon(spec).await?;
                 return Err(fault);
             }
@@ -161,7 +163,7 @@ impl Nodes {
         }
         match self.retaint(spec).await {
             // The node changed since it was read: kubelet and controllers write to it all the time.
-            Err(fault) if fault.class == Class::Stale => self.retaint(spec).await,
+            Err(fault) if fault.class == FaultClass::Stale => self.retaint(spec).await,
             answer => answer,
         }
     }
@@ -193,7 +195,7 @@ fn not_drained(host: &str, pods: &[Untrusted], held: &[Untrusted]) -> Fault {
         "a disruption budget holds its pods: take fewer replicas or allow one less, then run the same command again"
     };
     let words = format!("{host}: {what}: {}{more}", names.join(", "));
-    Fault::new(Class::Retry, "k3s", "drain", "PodsStay", words).next(next)
+    Fault::new(FaultClass::Retry, "k3s", "drain", "PodsStay", words).next(next)
 }
 
 /// A join token and its id, in the form that k3s gives them: `K10`, the hash of the authority, `::`, id and secret.
@@ -203,7 +205,7 @@ fn token(line: &str) -> Option<(&str, &str)> {
     let (id, secret) = secret.split_once('.')?;
     let plain =
         |text: &str| !text.is_empty() && text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    (words::sha256(hash) && plain(id) && plain(secret)).then_some((token, id))
+    (syntax_check::sha256(hash) && plain(id) && plain(secret)).then_some((token, id))
 }
 
 /// The settings as they are, from what the machine printed and what the API says.
@@ -243,7 +245,7 @@ fn found(spec: &NodeSpec, printed: &str, node: Option<&Value>) -> Option<Value> 
 
 #[async_trait]
 impl Provider for Nodes {
-    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+    async fn read(&self, subject: &ResourceContext<'_>) -> Result<Option<ObservedResource>, Fault> {
         let spec: NodeSpec = subject.typed()?;
         let printed = self
             .must("look", &spec.host, &script!("{look}\n{recall}", look = text::look(), recall = recall(subject)))
@@ -262,24 +264,35 @@ impl Provider for Nodes {
         let attributes =
             Attributes::from([("joined".to_owned(), node.is_some().into()), ("ready".to_owned(), ready.into())]);
         let there = found(&spec, &printed, node.as_ref());
-        Ok(there.map(|there| Found { id: spec.host.clone(), spec: there, attributes, owner, extras: Vec::new() }))
+        Ok(there.map(|there| ObservedResource {
+            id: spec.host.clone(),
+            spec: there,
+            attributes,
+            owner,
+            extras: Vec::new(),
+        }))
     }
 
-    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
+    async fn create(&self, subject: &ResourceContext<'_>) -> Result<Applied, Fault> {
         let spec: NodeSpec = sound(subject, "k3s")?;
         if !subject.seen_absent
-            && let Some(Found { owner: Owner::Foreign(why), .. }) = self.read(subject).await?
+            && let Some(ObservedResource { owner: Owner::Foreign(why), .. }) = self.read(subject).await?
         {
-            return Err(Fault::new(Class::Exists, "k3s", "install", "Foreign", format!("{}: {why}", spec.host))
+            return Err(Fault::new(FaultClass::Exists, "k3s", "install", "Foreign", format!("{}: {why}", spec.host))
                 .next(format!("take it up on purpose with --adopt {}, or uninstall it", subject.address)));
         }
         self.must("remember", &spec.host, &remember(subject)).await?;
         self.join("install", &spec).await?;
         self.since().insert(subject.address.to_string(), Instant::now());
-        Ok(Made { id: spec.host, attributes: Attributes::new() })
+        Ok(Applied { id: spec.host, attributes: Attributes::new() })
     }
 
-    async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
+    async fn update(
+        &self,
+        subject: &ResourceContext<'_>,
+        found: &ObservedResource,
+        fields: &[FieldChange],
+    ) -> Result<Applied, Fault> {
         let spec: NodeSpec = sound(subject, "k3s")?;
         self.must("remember", &spec.host, &remember(subject)).await?;
         let changed = |names: &[&str]| fields.iter().any(|field| names.iter().any(|name| field.path.starts_with(name)));
@@ -297,10 +310,10 @@ impl Provider for Nodes {
             self.relabel(&spec, fields).await?;
         }
         self.since().insert(subject.address.to_string(), Instant::now());
-        Ok(Made { id: spec.host, attributes: Attributes::new() })
+        Ok(Applied { id: spec.host, attributes: Attributes::new() })
     }
 
-    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
+    async fn delete(&self, subject: &ResourceContext<'_>) -> Result<DeleteOutcome, Fault> {
         let spec: NodeSpec = subject.typed()?;
         if spec.role == NodeRole::Agent {
             match self.node(&spec).await {
@@ -310,7 +323,7 @@ impl Provider for Nodes {
                 }
                 // Nothing there knows it. A server that is away keeps a node that is down until it goes itself.
                 Ok(None) => {}
-                Err(fault) if fault.class == Class::Away => {}
+                Err(fault) if fault.class == FaultClass::Away => {}
                 Err(fault) => return Err(fault),
             }
         }
@@ -321,14 +334,14 @@ impl Provider for Nodes {
             forget = forget(subject)
         );
         self.must("uninstall", &spec.host, &script).await?;
-        Ok(Gone::Gone)
+        Ok(DeleteOutcome::Deleted)
     }
 
-    async fn settled(&self, subject: &Subject<'_>, _level: Level) -> Result<Settled, Fault> {
+    async fn settled(&self, subject: &ResourceContext<'_>, _level: Level) -> Result<Progress, Fault> {
         let spec: NodeSpec = subject.typed()?;
         let node = self.node(&spec).await?;
         if node.as_ref().is_some_and(node_state::is_ready) {
-            return Ok(Settled::Ready(Attributes::from([
+            return Ok(Progress::Ready(Attributes::from([
                 ("joined".to_owned(), true.into()),
                 ("ready".to_owned(), true.into()),
             ])));
@@ -338,9 +351,9 @@ impl Provider for Nodes {
         if waited > READY_WITHIN {
             let words = format!("{} is {state} after {} s", spec.host, READY_WITHIN.as_secs());
             let next = format!("look at journalctl -u {} on {}", text::unit(spec.role), spec.host);
-            return Err(Fault::new(Class::Refused, "k3s", "join", "NotReady", words).next(next));
+            return Err(Fault::new(FaultClass::Refused, "k3s", "join", "NotReady", words).next(next));
         }
-        Ok(Settled::NotYet(state.into(), Duration::from_secs(2)))
+        Ok(Progress::NotYet(state.into(), Duration::from_secs(2)))
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::resource::node::NodeSpec;
-use crate::resource::{FieldChange, words};
+use crate::resource::{FieldChange, syntax_check};
 
 /// `key=value:Effect` of each taint that a plan may set, without those that the cluster sets by itself.
 pub fn taints(node: &Value) -> Vec<String> {
@@ -57,7 +57,7 @@ fn all_taints(node: &Value) -> impl Iterator<Item = &Value> {
 fn written(taint: &Value) -> Option<String> {
     let text = |field: &str| taint.get(field).and_then(Value::as_str).unwrap_or_default();
     let whole = format!("{}={}:{}", text("key"), text("value"), text("effect"));
-    (!text("key").starts_with("node.kubernetes.io/") && words::taint(&whole)).then_some(whole)
+    (!text("key").starts_with("node.kubernetes.io/") && syntax_check::taint(&whole)).then_some(whole)
 }
 
 /// A taint as the API has it.

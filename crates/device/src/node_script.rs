@@ -1,7 +1,7 @@
 //! What is done on a machine to make it a node: POSIX shell, every value quoted.
 
 use super::on_host::MEMORY;
-use super::registry::{self, Pull};
+use super::registry::{self, RegistryPull};
 use super::script::{Script, quoted, script};
 use crate::resource::node::{NodeRole, NodeSpec};
 
@@ -47,7 +47,7 @@ echo started=$(cat {MEMORY}/started.k3s 2>/dev/null || :)
 
 /// Installs k3s in this role and starts it. `token` is for an agent that joins, `pull` for a node of a cluster with a
 /// registry. Safe to run again; a k3s that runs is started anew.
-pub fn install(spec: &NodeSpec, token: Option<&str>, pull: Option<&Pull>) -> Script {
+pub fn install(spec: &NodeSpec, token: Option<&str>, pull: Option<&RegistryPull>) -> Script {
     let other = match spec.role {
         NodeRole::Server => NodeRole::Agent,
         NodeRole::Agent => NodeRole::Server,

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::connection::Access;
+use crate::connection::DeviceAccess;
 
 /// A cluster of one node, whose first `stale` patches with a resource version come too late.
 #[derive(Default)]
@@ -28,7 +28,7 @@ impl ClusterApi for OneNode {
         if late {
             self.stale.fetch_sub(1, Ordering::Relaxed);
             return Err(Fault::new(
-                Class::Stale,
+                FaultClass::Stale,
                 "kubernetes",
                 "patch",
                 "ChangedMeanwhile",
@@ -42,8 +42,8 @@ impl ClusterApi for OneNode {
         Ok(())
     }
 
-    async fn drain(&self, _cluster: &str, _node: &str, _how: Drain) -> Result<Drained, Fault> {
-        Ok(Drained::Left { pods: self.left.clone(), held: self.held.clone() })
+    async fn drain(&self, _cluster: &str, _node: &str, _how: DrainOptions) -> Result<DrainOutcome, Fault> {
+        Ok(DrainOutcome::Left { pods: self.left.clone(), held: self.held.clone() })
     }
 }
 
@@ -58,7 +58,7 @@ fn agent() -> NodeSpec {
 /// Nodes behind this API, on machines that are not asked.
 fn nodes(api: &Arc<OneNode>) -> Nodes {
     let api: Arc<dyn ClusterApi> = api.clone();
-    Nodes::new(&Fleet::new(Access::default(), []), &api)
+    Nodes::new(&Fleet::new(DeviceAccess::default(), []), &api)
 }
 
 fn changed(path: &str) -> FieldChange {
@@ -92,7 +92,7 @@ async fn pods_that_stay_are_named() {
     ] {
         let api = Arc::new(OneNode { left: pods.clone(), held, ..OneNode::default() });
         let fault = nodes(&api).drain(&agent()).await.expect_err("they stay");
-        assert_eq!((fault.class, fault.message.line().as_str()), (Class::Retry, said));
+        assert_eq!((fault.class, fault.message.line().as_str()), (FaultClass::Retry, said));
     }
 }
 

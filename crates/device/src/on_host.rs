@@ -9,10 +9,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Fleet;
-use super::channel::Upload;
+use super::channel::FileUpload;
 use super::script::{Script, last_words, quoted, script};
-use crate::provider::{Gone, Made, Provider, Subject};
-use crate::resource::{Artefacts, Attributes, Class, Fault, FieldChange, Found, Owner, Sound};
+use crate::provider::{Applied, DeleteOutcome, Provider, ResourceContext};
+use crate::resource::{
+    Artifacts, Attributes, CheckedSettings, Fault, FaultClass, FieldChange, ObservedResource, Owner,
+};
 
 /// Where a machine remembers what we made on it, and what was there before.
 pub const MEMORY: &str = "/var/lib/akidb-edge";
@@ -22,9 +24,9 @@ const LOOKED: &str = "akidb-edge-looks-again";
 
 /// One kind, in shell lines. Scripts run with `set -eu`; their values are quoted, and stand behind `--` where a program
 /// reads options.
-pub trait Shell: Send + Sync + 'static {
+pub trait ShellKind: Send + Sync + 'static {
     /// Its settings.
-    type Spec: DeserializeOwned + Serialize + Sound + Send + Sync;
+    type Spec: DeserializeOwned + Serialize + CheckedSettings + Send + Sync;
     /// The program that a fault names.
     const SERVICE: &'static str;
     /// It knows by itself what of it is ours, or brings back what was there before: it is asked to go, whoever made it.
@@ -56,7 +58,7 @@ pub trait Shell: Send + Sync + 'static {
         ":".into()
     }
     /// The artefact that `put` needs on the machine, and where: hash and path.
-    fn artefact(_spec: &Self::Spec) -> Option<(String, String)> {
+    fn artifact(_spec: &Self::Spec) -> Option<(String, String)> {
         None
     }
     /// What to do about a failure, when its words tell.
@@ -68,14 +70,14 @@ pub trait Shell: Send + Sync + 'static {
 /// Resources of one kind on the machines of a fleet.
 pub struct OnHost<K> {
     fleet: Arc<Fleet>,
-    artefacts: Arc<Artefacts>,
+    artifacts: Arc<Artifacts>,
     kind: PhantomData<fn() -> K>,
 }
 
-impl<K: Shell> OnHost<K> {
+impl<K: ShellKind> OnHost<K> {
     /// Resources on these machines.
-    pub fn new(fleet: &Arc<Fleet>, artefacts: &Arc<Artefacts>) -> Self {
-        Self { fleet: Arc::clone(fleet), artefacts: Arc::clone(artefacts), kind: PhantomData }
+    pub fn new(fleet: &Arc<Fleet>, artifacts: &Arc<Artifacts>) -> Self {
+        Self { fleet: Arc::clone(fleet), artifacts: Arc::clone(artifacts), kind: PhantomData }
     }
 
     /// Runs lines that must succeed.
@@ -86,33 +88,33 @@ impl<K: Shell> OnHost<K> {
         }
         let said = reply.output.trim();
         let words = format!("{}: {} (exit status {})", K::host(spec), last_words(said, 3), reply.code);
-        let fault = Fault::new(Class::Refused, K::SERVICE, operation, "Failed", words);
+        let fault = Fault::new(FaultClass::Refused, K::SERVICE, operation, "Failed", words);
         let remedy = K::remedy(said).or_else(|| general_remedy(said).map(str::to_owned));
         Err(fault
             .next(remedy.unwrap_or_else(|| "correct it on the device, then run the same command again".to_owned())))
     }
 
     async fn bring(&self, spec: &K::Spec) -> Result<(), Fault> {
-        let Some((sha256, to)) = K::artefact(spec) else { return Ok(()) };
-        let Some(from) = self.artefacts.get(&sha256).cloned() else {
+        let Some((sha256, to)) = K::artifact(spec) else { return Ok(()) };
+        let Some(from) = self.artifacts.get(&sha256).cloned() else {
             let words = format!("the file with the hash {sha256} is not at hand");
-            return Err(Fault::new(Class::Refused, K::SERVICE, "upload", "NoArtefact", words)
+            return Err(Fault::new(FaultClass::Refused, K::SERVICE, "upload", "NoArtefact", words)
                 .next("name the directory with --artifacts"));
         };
         // The first thing that comes to a bare device may lie there until it is put to its place.
         self.must("upload", spec, &"akidb_edge_memory".into()).await?;
-        self.fleet.upload(K::host(spec), Upload { from, to }).await
+        self.fleet.upload(K::host(spec), FileUpload { from, to }).await
     }
 
-    async fn put(&self, operation: &str, subject: &Subject<'_>) -> Result<Made, Fault> {
+    async fn put(&self, operation: &str, subject: &ResourceContext<'_>) -> Result<Applied, Fault> {
         let spec: K::Spec = sound(subject, K::SERVICE)?;
         self.bring(&spec).await?;
         self.made(operation, &spec, &remember(subject)).await?;
-        Ok(Made { id: K::id(&spec), attributes: subject.attributes.clone() })
+        Ok(Applied { id: K::id(&spec), attributes: subject.attributes.clone() })
     }
 
     /// Where a create failed and made nothing, nothing is remembered of it: an uninstall would not come here.
-    async fn clear(&self, subject: &Subject<'_>) {
+    async fn clear(&self, subject: &ResourceContext<'_>) {
         let Ok(spec) = subject.typed::<K::Spec>() else { return };
         let Ok(printed) = self.must("look", &spec, &K::look(&spec)).await else { return };
         if K::found(&spec, &printed).is_none() {
@@ -139,7 +141,7 @@ impl<K: Shell> OnHost<K> {
             K::host(spec),
             last_words(said, 2)
         );
-        Err(Fault::new(Class::Refused, K::SERVICE, operation, "NotDone", words)
+        Err(Fault::new(FaultClass::Refused, K::SERVICE, operation, "NotDone", words)
             .next("look at it on the device, then run the same command again"))
     }
 }
@@ -158,11 +160,14 @@ fn missing<S: Serialize>(spec: &S, found: Option<Value>) -> Option<String> {
 ///
 /// # Errors
 /// What cannot be sent, and what may stand there.
-pub(super) fn sound<S: DeserializeOwned + Sound>(subject: &Subject<'_>, service: &str) -> Result<S, Fault> {
+pub(super) fn sound<S: DeserializeOwned + CheckedSettings>(
+    subject: &ResourceContext<'_>,
+    service: &str,
+) -> Result<S, Fault> {
     let spec: S = subject.typed()?;
     let Some(wrong) = spec.wrong().into_iter().next() else { return Ok(spec) };
     let words = format!("{}: {}: {}", subject.address, wrong.field, wrong.problem);
-    Err(Fault::new(Class::Refused, service, "check", "Unsound", words).next(wrong.next_step))
+    Err(Fault::new(FaultClass::Refused, service, "check", "Unsound", words).next(wrong.next_step))
 }
 
 /// What helps, whatever failed.
@@ -176,7 +181,7 @@ pub(super) fn general_remedy(said: &str) -> Option<&'static str> {
 }
 
 /// Notes on the machine that this address is ours, before it is made: a destroy takes away only what we brought.
-pub(super) fn remember(subject: &Subject<'_>) -> Script {
+pub(super) fn remember(subject: &ResourceContext<'_>) -> Script {
     let name = quoted(&format!("{}/{}", subject.stack, subject.address));
     script!(
         "akidb_edge_memory; grep -qxF -- {name} {MEMORY}/made 2>/dev/null || printf '%s\\n' {name} >>{MEMORY}/made",
@@ -186,14 +191,14 @@ pub(super) fn remember(subject: &Subject<'_>) -> Script {
 }
 
 /// Prints whether this address is ours.
-pub(super) fn recall(subject: &Subject<'_>) -> Script {
+pub(super) fn recall(subject: &ResourceContext<'_>) -> Script {
     let name = quoted(&format!("{}/{}", subject.stack, subject.address));
     // A variable of the batch: asking a program for each address would cost more than all the rest.
     script!("case \"$akidb_edge_made\" in *\"$akidb_edge_line\"{name}\"$akidb_edge_line\"*) echo ours=1;; esac", name)
 }
 
 /// Forgets it, and the memory with the last thing in it.
-pub(super) fn forget(subject: &Subject<'_>) -> Script {
+pub(super) fn forget(subject: &ResourceContext<'_>) -> Script {
     let name = quoted(&format!("{}/{}", subject.stack, subject.address));
     script!(
         "if test -e {MEMORY}/made; then grep -vxF -- {name} {MEMORY}/made >{MEMORY}/made.new || :; mv {MEMORY}/made.new {MEMORY}/made; test -s {MEMORY}/made || rm -f {MEMORY}/made; rmdir {MEMORY}/before {MEMORY} 2>/dev/null || :; fi",
@@ -203,8 +208,8 @@ pub(super) fn forget(subject: &Subject<'_>) -> Script {
 }
 
 #[async_trait]
-impl<K: Shell> Provider for OnHost<K> {
-    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+impl<K: ShellKind> Provider for OnHost<K> {
+    async fn read(&self, subject: &ResourceContext<'_>) -> Result<Option<ObservedResource>, Fault> {
         let spec: K::Spec = subject.typed()?;
         let printed = self
             .must("look", &spec, &script!("{look}\n{recall}", look = K::look(&spec), recall = recall(subject)))
@@ -215,30 +220,35 @@ impl<K: Shell> Provider for OnHost<K> {
         // What was there before us is made right, too; it is not taken away when we go.
         let ours = printed.lines().any(|line| line == "ours=1");
         let attributes = Attributes::from([("ours".to_owned(), ours.into())]);
-        Ok(Some(Found { id: K::id(&spec), spec: there, attributes, owner: Owner::Ours, extras: Vec::new() }))
+        Ok(Some(ObservedResource { id: K::id(&spec), spec: there, attributes, owner: Owner::Ours, extras: Vec::new() }))
     }
 
-    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
+    async fn create(&self, subject: &ResourceContext<'_>) -> Result<Applied, Fault> {
         let made = match self.put("create", subject).await {
             Ok(made) => made,
             Err(fault) => {
-                if fault.class != Class::Away {
+                if fault.class != FaultClass::Away {
                     self.clear(subject).await;
                 }
                 return Err(fault);
             }
         };
-        Ok(Made { attributes: Attributes::from([("ours".to_owned(), true.into())]), ..made })
+        Ok(Applied { attributes: Attributes::from([("ours".to_owned(), true.into())]), ..made })
     }
 
-    async fn update(&self, subject: &Subject<'_>, found: &Found, _fields: &[FieldChange]) -> Result<Made, Fault> {
+    async fn update(
+        &self,
+        subject: &ResourceContext<'_>,
+        found: &ObservedResource,
+        _fields: &[FieldChange],
+    ) -> Result<Applied, Fault> {
         let spec: K::Spec = sound(subject, K::SERVICE)?;
         self.bring(&spec).await?;
         self.made("update", &spec, &":".into()).await?;
-        Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() })
+        Ok(Applied { id: found.id.clone(), attributes: found.attributes.clone() })
     }
 
-    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
+    async fn delete(&self, subject: &ResourceContext<'_>) -> Result<DeleteOutcome, Fault> {
         let spec: K::Spec = subject.typed()?;
         let ours = if K::ASKED_ALWAYS { "ours=1".into() } else { is_ours(subject) };
         let lines = script!(
@@ -249,12 +259,12 @@ impl<K: Shell> Provider for OnHost<K> {
             forget = forget(subject)
         );
         self.must("delete", &spec, &lines).await?;
-        Ok(Gone::Gone)
+        Ok(DeleteOutcome::Deleted)
     }
 }
 
 /// Sets the variable `ours`.
-pub(super) fn is_ours(subject: &Subject<'_>) -> Script {
+pub(super) fn is_ours(subject: &ResourceContext<'_>) -> Script {
     let name = quoted(&format!("{}/{}", subject.stack, subject.address));
     script!("ours=; if grep -qxF -- {name} {MEMORY}/made 2>/dev/null; then ours=1; fi", name, MEMORY)
 }

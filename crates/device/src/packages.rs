@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::on_host::{MEMORY, Shell};
+use super::on_host::{MEMORY, ShellKind};
 use super::script::{Script, quoted, script};
 use crate::resource::packages::PackagesSpec;
 
@@ -26,7 +26,7 @@ impl DebianPackages {
     }
 }
 
-impl Shell for DebianPackages {
+impl ShellKind for DebianPackages {
     type Spec = PackagesSpec;
     const SERVICE: &'static str = "apt";
     const ASKED_ALWAYS: bool = true;

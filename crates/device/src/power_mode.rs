@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::facts;
-use super::on_host::{MEMORY, Shell};
+use super::on_host::{MEMORY, ShellKind};
 use super::script::{Script, quoted, script};
 use crate::resource::power_mode::{ADAPTIVE_SERVICE, AUTO, PowerModeSpec};
 
@@ -34,7 +34,7 @@ if test -z "$any"; then echo "no power mode of those that auto goes through ($wa
 /// Power modes of Jetsons.
 pub struct PowerModes;
 
-impl Shell for PowerModes {
+impl ShellKind for PowerModes {
     type Spec = PowerModeSpec;
     const SERVICE: &'static str = "nvpmodel";
 

@@ -1,11 +1,11 @@
 //! Why a login or sudo was refused, by what OpenSSH, the device and sudo said: each cause by its name, with what helps.
 
 use super::script::last_words;
-use crate::resource::{Class, Fault};
+use crate::resource::{Fault, FaultClass};
 
 /// Why nobody was let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cause {
+pub struct LoginRefusal {
     /// Stable name.
     pub code: &'static str,
     /// The device may be there again without a change: it is left out and the others go on, as one that is away.
@@ -17,14 +17,14 @@ pub struct Cause {
 }
 
 /// Words, all of which are said (in any case of letters), and what they mean. The first that fits counts.
-type Row = (&'static [&'static str], Cause);
+type Row = (&'static [&'static str], LoginRefusal);
 
-const fn stays(code: &'static str, what: &'static str, next: &'static str) -> Cause {
-    Cause { code, passes: false, what, next }
+const fn stays(code: &'static str, what: &'static str, next: &'static str) -> LoginRefusal {
+    LoginRefusal { code, passes: false, what, next }
 }
 
-const fn passes(code: &'static str, what: &'static str, next: &'static str) -> Cause {
-    Cause { code, passes: true, what, next }
+const fn passes(code: &'static str, what: &'static str, next: &'static str) -> LoginRefusal {
+    LoginRefusal { code, passes: true, what, next }
 }
 
 /// What the user's own client says, then what a device says. Sources: OpenSSH 8.9 to 10 (readconf.c, ssh.c, mux.c), Linux-PAM
@@ -173,13 +173,13 @@ const LOGIN: &[Row] = &[
 ];
 
 /// The cause of what was said; none when nothing known was said.
-pub fn login(said: &str) -> Option<&'static Cause> {
+pub fn login(said: &str) -> Option<&'static LoginRefusal> {
     find(LOGIN, said)
 }
 
 /// The fault of a cause: `at` is the device, `last` what was said last.
-pub fn fault(cause: &Cause, at: &str, last: &str) -> Fault {
-    let class = if cause.passes { Class::Away } else { Class::Refused };
+pub fn fault(cause: &LoginRefusal, at: &str, last: &str) -> Fault {
+    let class = if cause.passes { FaultClass::Away } else { FaultClass::Refused };
     Fault::new(class, "ssh", "connect", cause.code, format!("{at}: {}: {last}", cause.what)).next(cause.next)
 }
 
@@ -189,13 +189,13 @@ pub fn another_command(name: &str, printed: &str) -> Fault {
         "{name}: the device ran something else than it was asked for, which printed: {}",
         last_words(printed, 1)
     );
-    Fault::new(Class::Refused, "ssh", "connect", "ForcedCommand", words).next(
+    Fault::new(FaultClass::Refused, "ssh", "connect", "ForcedCommand", words).next(
         "look for ForceCommand in /etc/ssh/sshd_config, command= in the user's authorized_keys and exec in its shell's start-up files there; \
          or name another user in the plan",
     )
 }
 
-fn find(rows: &'static [Row], said: &str) -> Option<&'static Cause> {
+fn find(rows: &'static [Row], said: &str) -> Option<&'static LoginRefusal> {
     let said = said.to_lowercase();
     rows.iter().find(|(words, _)| words.iter().all(|word| said.contains(word))).map(|(_, cause)| cause)
 }

@@ -23,7 +23,7 @@ const RENEWED_BEFORE_SECONDS: u32 = 30 * 24 * 3600;
 const HTPASSWD: &str = r#"$p = <STDIN>; chomp $p; open R, "/dev/urandom" or die; read R, $b, 21; @c = (".", "/", "A".."Z", "a".."z", "0".."9"); $s = join "", map { $c[ord($_) % 64] } split //, $b; $h = crypt $p, "\$2b\$10\$$s."; die "no bcrypt here\n" unless $h =~ /^\$2b\$/; print "akidb:$h\n""#;
 
 /// How a node may pull.
-pub struct Pull {
+pub struct RegistryPull {
     password: String,
     authority: String,
 }
@@ -66,7 +66,7 @@ echo "authority=$(base64 -w 0 <$k/authority/ca.crt)""#,
     )
 }
 
-impl Pull {
+impl RegistryPull {
     /// From what [`make`] printed; none when it is something else: it goes to other machines.
     pub fn of(printed: &str) -> Option<Self> {
         let seen = lines(printed);
@@ -171,7 +171,7 @@ mod tests {
         let Some(first) = run(folder.path(), &make("10.0.0.1")) else { return };
         let again = run(folder.path(), &make("10.0.0.1")).expect("it ran before");
         assert_eq!(first, again);
-        let pull = Pull::of(&first).expect("how to pull");
+        let pull = RegistryPull::of(&first).expect("how to pull");
         let checks = format!(
             "openssl verify -CAfile {KEYS}/authority/ca.crt -verify_ip 10.0.0.1 {KEYS}/served/tls.crt\nfind {KEYS} -perm /077\nls {KEYS}/served\nperl -e '$h = <STDIN>; chomp $h; $h =~ s/^akidb://; print crypt($ARGV[0], $h) eq $h ? \"fits\" : \"differs\"' {} <{KEYS}/served/htpasswd",
             pull.password
@@ -189,20 +189,20 @@ mod tests {
     fn what_a_server_says_goes_to_nodes_only_when_it_is_that() {
         let pem = STANDARD.encode("-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n");
         let hex = "ab".repeat(24);
-        assert!(Pull::of(&format!("password={hex}\nauthority={pem}")).is_some());
+        assert!(RegistryPull::of(&format!("password={hex}\nauthority={pem}")).is_some());
         for odd in [
             format!("password={hex}'\nauthority={pem}"),
             format!("password=x\nauthority={pem}"),
             format!("password={hex}\nauthority={}", STANDARD.encode("#!/bin/sh")),
             format!("password={hex}"),
         ] {
-            assert!(Pull::of(&odd).is_none(), "{odd}");
+            assert!(RegistryPull::of(&odd).is_none(), "{odd}");
         }
     }
 
     #[test]
     fn an_address_of_a_registry_is_a_text_whatever_it_holds() {
-        let pull = Pull { password: "pass\"word\n%h $HOME: {}".to_owned(), authority: "x".to_owned() };
+        let pull = RegistryPull { password: "pass\"word\n%h $HOME: {}".to_owned(), authority: "x".to_owned() };
         for at in [
             "a b:5000",
             "a\"b':5000",
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_node_is_told_of_tls_alone() {
-        let pull = Pull { password: "ab".repeat(24), authority: "x".to_owned() };
+        let pull = RegistryPull { password: "ab".repeat(24), authority: "x".to_owned() };
         let read: serde_json::Value = serde_json::from_str(&pull.registries("[fd78::11]:5000")).expect("JSON");
         assert_eq!(read["mirrors"]["[fd78::11]:5000"]["endpoint"][0], "https://[fd78::11]:5000");
         assert_eq!(read["configs"]["[fd78::11]:5000"]["tls"], serde_json::json!({"ca_file": AUTHORITY}));

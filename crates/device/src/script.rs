@@ -75,30 +75,30 @@ impl From<u32> for Script {
 }
 
 /// What [`script!`] takes between its literals.
-pub(super) trait InScript {
+pub(super) trait ScriptValue {
     /// As it stands there.
     fn in_script(&self) -> Script;
 }
 
-impl InScript for Script {
+impl ScriptValue for Script {
     fn in_script(&self) -> Script {
         self.clone()
     }
 }
 
-impl InScript for &Script {
+impl ScriptValue for &Script {
     fn in_script(&self) -> Script {
         (*self).clone()
     }
 }
 
-impl InScript for &'static str {
+impl ScriptValue for &'static str {
     fn in_script(&self) -> Script {
         (*self).into()
     }
 }
 
-impl InScript for u32 {
+impl ScriptValue for u32 {
     fn in_script(&self) -> Script {
         (*self).into()
     }
@@ -107,8 +107,8 @@ impl InScript for u32 {
 /// As `format!`, for [`Script`]s: each name in braces stands behind the literal, too, as `name` or `name = value`, and is a
 /// script, a literal or a number. A `String` does not compile.
 macro_rules! script {
-    (@word $name:ident) => { $crate::script::InScript::in_script(&$name) };
-    (@word $name:ident $value:expr) => { $crate::script::InScript::in_script(&$value) };
+    (@word $name:ident) => { $crate::script::ScriptValue::in_script(&$name) };
+    (@word $name:ident $value:expr) => { $crate::script::ScriptValue::in_script(&$value) };
     // What is borrowed for it ends with the statement: a script can be handed to a future that is sent to another thread.
     ($words:literal, $($name:ident $(= $value:expr)?),+ $(,)?) => {{
         let script = $crate::script::Script::of(format_args!(

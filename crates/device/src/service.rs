@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::on_host::{MEMORY, Shell};
+use super::on_host::{MEMORY, ShellKind};
 use super::script::{Script, lines, quoted, script};
 use crate::resource::service::ServiceSpec;
 
@@ -16,7 +16,7 @@ impl Services {
     }
 }
 
-impl Shell for Services {
+impl ShellKind for Services {
     type Spec = ServiceSpec;
     const SERVICE: &'static str = "systemd";
 

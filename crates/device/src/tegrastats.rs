@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::channel::Reply;
+use super::channel::ScriptOutput;
 use super::script::lines;
-use crate::resource::words;
+use crate::resource::syntax_check;
 
 /// Prints one line of it. It runs until it is stopped.
 pub const SCRIPT: &str = r#"
@@ -25,7 +25,7 @@ const MOST_CPUS: usize = 1024;
 
 /// What a device is busy with.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Load {
+pub struct DeviceLoad {
     /// Load of the GPU in percent; JetPack 7 does not say it on every board.
     pub gpu_percent: Option<u8>,
     /// Load of the CPUs in percent, over those that are on.
@@ -40,9 +40,9 @@ pub struct Load {
     pub power_mw: Option<u64>,
 }
 
-impl Load {
+impl DeviceLoad {
     /// From what a device answered to [`SCRIPT`]; none when it did not say.
-    pub fn of(reply: &Reply) -> Option<Self> {
+    pub fn of(reply: &ScriptOutput) -> Option<Self> {
         lines(&reply.output).get("tegrastats").and_then(|line| Self::read(line))
     }
 
@@ -74,7 +74,7 @@ const TOTALS: [&str; 3] = ["VDD_IN", "VIN", "POM_5V_IN"];
 /// What the whole device takes now, in mW.
 fn power(all: &[&str]) -> Option<u64> {
     let rails = all.windows(2).filter_map(|pair| Some((*pair.first()?, rail(pair.get(1)?)?)));
-    let rails: Vec<(&str, u64)> = rails.filter(|(name, _)| words::power_mode(name)).take(MOST_CPUS).collect();
+    let rails: Vec<(&str, u64)> = rails.filter(|(name, _)| syntax_check::power_mode(name)).take(MOST_CPUS).collect();
     let total = TOTALS.iter().find_map(|total| rails.iter().find(|(name, _)| name == total));
     match total {
         Some((_, power)) => Some(*power),
@@ -114,15 +114,16 @@ fn temperature(word: &str) -> Option<(String, f64)> {
         return None;
     }
     // A name is letters and digits: it is shown.
-    (degrees > NO_SENSOR && degrees.is_finite() && words::power_mode(name)).then(|| (name.to_lowercase(), degrees))
+    (degrees > NO_SENSOR && degrees.is_finite() && syntax_check::power_mode(name))
+        .then(|| (name.to_lowercase(), degrees))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(line: &str) -> Load {
-        Load::read(line).expect("a line of tegrastats")
+    fn read(line: &str) -> DeviceLoad {
+        DeviceLoad::read(line).expect("a line of tegrastats")
     }
 
     #[test]
@@ -228,7 +229,7 @@ mod tests {
     #[test]
     fn other_text_is_no_line() {
         for other in ["", "tegrastats: command not found", "RAM", "RAM x", "RAM 1/2MB CPU [%@,] GR3D_FREQ 900%"] {
-            let load = Load::read(other);
+            let load = DeviceLoad::read(other);
             assert!(load.is_none_or(|load| load.gpu_percent.is_none() && load.cpu_percent.is_none()), "{other}");
         }
     }

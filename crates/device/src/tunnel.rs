@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 
-use super::client::{self, Pin as HostKeyPin};
+use super::client::{self, PinnedKey};
 use crate::resource::Fault;
 
 /// What ssh may say on its standard error, in bytes; more is read and dropped.
@@ -32,7 +32,7 @@ pub struct Tunnel {
     /// The same while it is being found out.
     ending: Option<BoxFuture<'static, Fault>>,
     /// A file with a key must be there until the connection stands.
-    _pin: HostKeyPin,
+    _pin: PinnedKey,
 }
 
 impl Tunnel {
@@ -43,7 +43,7 @@ impl Tunnel {
     /// When the client cannot be started.
     pub fn start<E>(
         command: Command,
-        pin: HostKeyPin,
+        pin: PinnedKey,
         explain: impl FnOnce(String) -> E + Send + 'static,
     ) -> Result<Self, Fault>
     where
@@ -132,14 +132,15 @@ mod tests {
     use tokio::io::AsyncWriteExt;
 
     use super::*;
-    use crate::resource::Class;
+    use crate::resource::FaultClass;
 
     /// A tunnel through these shell lines in the place of ssh.
     fn through(lines: &str) -> Tunnel {
         let mut command = Command::new("sh");
         command.args(["-c", lines]);
-        let explain = |said: String| async move { Fault::new(Class::Away, "ssh", "forward", "Ended", said.trim()) };
-        Tunnel::start(command, HostKeyPin::None, explain).expect("sh starts")
+        let explain =
+            |said: String| async move { Fault::new(FaultClass::Away, "ssh", "forward", "Ended", said.trim()) };
+        Tunnel::start(command, PinnedKey::None, explain).expect("sh starts")
     }
 
     #[tokio::test]
@@ -162,7 +163,7 @@ mod tests {
         }
         let bad = tunnel.read(&mut [0; 16]).await.expect_err("it ended");
         let fault = bad.get_ref().and_then(|inner| inner.downcast_ref::<Fault>()).expect("a fault");
-        assert_eq!((fault.class, fault.message.line().as_str()), (Class::Away, "stdio forwarding failed"));
+        assert_eq!((fault.class, fault.message.line().as_str()), (FaultClass::Away, "stdio forwarding failed"));
         assert_eq!(tunnel.read(&mut [0; 16]).await.ok(), Some(0), "it is told once");
     }
 

@@ -1,6 +1,6 @@
 //! Files of this machine that somebody names: opened without waiting, and read up to a bound.
 
-mod below;
+mod relative_path;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -11,7 +11,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use sha2::Digest;
 
-pub use below::{Below, NotBelow, within};
+pub use relative_path::{InvalidRelativePath, RelativePath, within};
 
 /// Opens a regular file. Anything else is refused at once: a pipe would be waited for, and a device may give bytes without end. What
 /// was opened is looked at, not what lay at the path before.

@@ -11,12 +11,12 @@ pub use environment::Environment;
 pub use proxy::{Proxies, Proxy};
 pub use trust::{Bundle, system};
 
-use akidb_edge_engine::resource::{Class, Fault, Untrusted};
+use akidb_edge_engine::resource::{Fault, FaultClass, Untrusted};
 
 /// Service of the faults that are found in the configuration of this machine, before any call.
 pub const CONFIGURATION: &str = "configuration";
 
 /// A setting of this machine that cannot be used: the code, what is wrong, and what to do.
 pub fn wrong(code: &str, problem: impl Into<Untrusted>, next: impl Into<Untrusted>) -> Fault {
-    Fault::new(Class::Credentials, CONFIGURATION, "read", code, problem).next(next)
+    Fault::new(FaultClass::Credentials, CONFIGURATION, "read", code, problem).next(next)
 }

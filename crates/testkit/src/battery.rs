@@ -3,34 +3,34 @@
 use std::sync::Arc;
 
 use akidb_edge::change::compare;
-use akidb_edge::provider::aws::{Access, Clients, providers};
-use akidb_edge::provider::{Gone, Made, Provider, Settled, Subject};
-use akidb_edge::resource::{Address, Class};
-use akidb_edge::resource::{Artefacts, Attributes, Fault, FieldChange, Found, Kind, Level, Owner, token};
+use akidb_edge::provider::aws::{AwsAccess, Clients, providers};
+use akidb_edge::provider::{Applied, DeleteOutcome, Progress, Provider, ResourceContext};
+use akidb_edge::resource::{Address, FaultClass};
+use akidb_edge::resource::{Artifacts, Attributes, Fault, FieldChange, Kind, Level, ObservedResource, Owner, token};
 use aws_config::BehaviorVersion;
 use serde_json::Value;
 
 use super::local_aws;
 
 /// One account, its providers, and the SDK configuration for looking at it from outside.
-pub struct World {
+pub struct TestAccountWorld {
     pub account: String,
     pub sdk: aws_config::SdkConfig,
     clients: Arc<Clients>,
-    artefacts: Arc<Artefacts>,
+    artifacts: Arc<Artifacts>,
 }
 
 /// The stack that the battery deploys.
 pub const STACK: &str = "battery";
 
-impl World {
+impl TestAccountWorld {
     /// A fresh account, with these artefacts at hand.
-    pub async fn new(artefacts: Artefacts) -> Self {
-        Self::in_account(local_aws::account(), artefacts).await
+    pub async fn new(artifacts: Artifacts) -> Self {
+        Self::in_account(local_aws::account(), artifacts).await
     }
 
     /// A given account.
-    pub async fn in_account(account: String, artefacts: Artefacts) -> Self {
+    pub async fn in_account(account: String, artifacts: Artifacts) -> Self {
         let endpoint = local_aws::endpoint();
         let credentials = aws_credential_types::Credentials::new(&account, "test", None, None, "battery");
         let sdk = aws_config::defaults(BehaviorVersion::latest())
@@ -40,45 +40,45 @@ impl World {
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .load()
             .await;
-        let access = Access { region: Some("us-east-1".into()), endpoint: Some(endpoint), route53_per_second: None };
+        let access = AwsAccess { region: Some("us-east-1".into()), endpoint: Some(endpoint), route53_per_second: None };
         let clients = Arc::new(Clients::with_config(sdk.clone(), &access));
-        Self { account, sdk, clients, artefacts: Arc::new(artefacts) }
+        Self { account, sdk, clients, artifacts: Arc::new(artifacts) }
     }
 
     /// The provider of a kind.
     pub fn provider(&self, kind: Kind) -> Arc<dyn Provider> {
-        providers(&self.clients, &self.artefacts).of(kind).expect("a provider for the kind").clone()
+        providers(&self.clients, &self.artifacts).of(kind).expect("a provider for the kind").clone()
     }
 
     /// The same provider behind an endpoint where nothing listens: whatever it answers, it answered without a request.
     pub fn cut_off(&self, kind: Kind) -> Arc<dyn Provider> {
         let nowhere = "http://127.0.0.1:9".to_owned();
         let sdk = self.sdk.to_builder().endpoint_url(&nowhere).build();
-        let access = Access { region: Some("us-east-1".into()), endpoint: Some(nowhere), route53_per_second: None };
+        let access = AwsAccess { region: Some("us-east-1".into()), endpoint: Some(nowhere), route53_per_second: None };
         let clients = Arc::new(Clients::with_config(sdk, &access));
-        providers(&clients, &self.artefacts).of(kind).expect("a provider for the kind").clone()
+        providers(&clients, &self.artifacts).of(kind).expect("a provider for the kind").clone()
     }
 }
 
 /// One resource under test.
-pub struct Case<'w> {
-    pub world: &'w World,
+pub struct BatteryCase<'w> {
+    pub world: &'w TestAccountWorld,
     pub kind: Kind,
     pub address: Address,
     pub spec: Value,
 }
 
-impl Case<'_> {
+impl BatteryCase<'_> {
     async fn with<'s, T>(
         &'s self,
         spec: &'s Value,
         before: Option<&'s Value>,
         id: Option<&'s str>,
-        call: impl AsyncFnOnce(Subject<'_>) -> T,
+        call: impl AsyncFnOnce(ResourceContext<'_>) -> T,
     ) -> T {
         let token = token(STACK, &self.address, 0);
         let none = Attributes::new();
-        call(Subject {
+        call(ResourceContext {
             stack: STACK,
             address: &self.address,
             token: &token,
@@ -93,12 +93,12 @@ impl Case<'_> {
         .await
     }
 
-    pub async fn read(&self, id: Option<&str>) -> Result<Option<Found>, Fault> {
+    pub async fn read(&self, id: Option<&str>) -> Result<Option<ObservedResource>, Fault> {
         let provider = self.world.provider(self.kind);
         self.with(&self.spec, None, id, async |subject| provider.read(&subject).await).await
     }
 
-    pub async fn create(&self) -> Result<Made, Fault> {
+    pub async fn create(&self) -> Result<Applied, Fault> {
         let provider = self.world.provider(self.kind);
         self.with(&self.spec, None, None, async |subject| provider.create(&subject).await).await
     }
@@ -110,20 +110,20 @@ impl Case<'_> {
             let look =
                 self.with(&self.spec, None, Some(id), async |subject| provider.settled(&subject, level).await).await;
             match look.expect("settled answers") {
-                Settled::Ready(attributes) => return attributes,
-                Settled::NotYet(_, pause) => tokio::time::sleep(pause).await,
+                Progress::Ready(attributes) => return attributes,
+                Progress::NotYet(_, pause) => tokio::time::sleep(pause).await,
             }
         }
         panic!("{} {id} never came to {level:?}", self.kind.name());
     }
 
-    pub async fn update(&self, to: &Value, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
+    pub async fn update(&self, to: &Value, found: &ObservedResource, fields: &[FieldChange]) -> Result<Applied, Fault> {
         let provider = self.world.provider(self.kind);
         self.with(to, Some(&self.spec), Some(&found.id), async |subject| provider.update(&subject, found, fields).await)
             .await
     }
 
-    pub async fn delete(&self, id: &str) -> Result<Gone, Fault> {
+    pub async fn delete(&self, id: &str) -> Result<DeleteOutcome, Fault> {
         let provider = self.world.provider(self.kind);
         self.with(&self.spec, None, Some(id), async |subject| provider.delete(&subject).await).await
     }
@@ -158,15 +158,15 @@ impl Case<'_> {
             let updated = self.update(to, &found, &fields).await.expect("update");
             assert_eq!(updated.id, made.id, "{name}: updated in place");
             let provider = self.world.provider(self.kind);
-            let read = async |subject: Subject<'_>| provider.read(&subject).await;
+            let read = async |subject: ResourceContext<'_>| provider.read(&subject).await;
             let found = self.with(to, Some(to), Some(&made.id), read).await.expect("read").expect("still there");
             let left = compare(self.kind, to, Some(to), &found.spec);
             assert!(left.is_empty(), "{name}: updated, but differs: {left:#?}");
         }
         let provider = self.world.provider(self.kind);
-        let delete = async |subject: Subject<'_>| provider.delete(&subject).await;
-        assert_eq!(self.with(last, None, Some(&made.id), delete).await.expect("delete"), Gone::Gone);
-        assert_eq!(self.with(last, None, Some(&made.id), delete).await.expect("delete again"), Gone::Gone);
+        let delete = async |subject: ResourceContext<'_>| provider.delete(&subject).await;
+        assert_eq!(self.with(last, None, Some(&made.id), delete).await.expect("delete"), DeleteOutcome::Deleted);
+        assert_eq!(self.with(last, None, Some(&made.id), delete).await.expect("delete again"), DeleteOutcome::Deleted);
         assert_eq!(self.read(Some(&made.id)).await.expect("read gone"), None, "{name}: gone");
     }
 
@@ -175,6 +175,6 @@ impl Case<'_> {
         let found = self.read(None).await.expect("read").expect("the foreign thing is there");
         assert!(matches!(found.owner, Owner::Foreign(_)), "{}: not ours", self.kind.name());
         let fault = self.create().await.expect_err("a foreign thing is not taken over");
-        assert_eq!(fault.class, Class::Exists, "{fault}");
+        assert_eq!(fault.class, FaultClass::Exists, "{fault}");
     }
 }

@@ -20,14 +20,14 @@ pub const REGIONS: [&str; 3] = ["us-east-1", "eu-central-1", "ap-northeast-1"];
 
 /// What a run said, and how it ended.
 #[derive(Clone, Debug)]
-pub struct Output {
+pub struct CommandOutput {
     pub stdout: String,
     pub stderr: String,
     /// The exit code; -1 when a signal ended it.
     pub code: i32,
 }
 
-impl Output {
+impl CommandOutput {
     /// The same, when the exit code is the one wanted.
     #[track_caller]
     pub fn exits(self, code: i32) -> Self {
@@ -77,12 +77,12 @@ fn beside() -> PathBuf {
 
 /// Runs a command to its end.
 #[track_caller]
-pub fn finish(command: &mut Command) -> Output {
+pub fn finish(command: &mut Command) -> CommandOutput {
     told(command.output().expect("the binary runs"))
 }
 
-fn told(output: std::process::Output) -> Output {
-    Output {
+fn told(output: std::process::Output) -> CommandOutput {
+    CommandOutput {
         stdout: String::from_utf8(output.stdout).expect("text"),
         stderr: String::from_utf8(output.stderr).expect("text"),
         code: output.status.code().unwrap_or(-1),
@@ -90,7 +90,7 @@ fn told(output: std::process::Output) -> Output {
 }
 
 /// One account with load balancers, a directory for the state and the model, and the SDK's view of it.
-pub struct Account {
+pub struct TestAccount {
     pub number: String,
     pub directory: TempDir,
     pub sdk: SdkConfig,
@@ -120,7 +120,7 @@ pub fn write_model(folder: &Path) {
     }
 }
 
-impl Account {
+impl TestAccount {
     /// A fresh account.
     pub fn new() -> Self {
         Self::of(local_aws::seeded_account())
@@ -189,13 +189,13 @@ impl Account {
 
     /// Runs it with the plan.
     #[track_caller]
-    pub fn run(&self, words: &str) -> Output {
+    pub fn run(&self, words: &str) -> CommandOutput {
         finish(&mut self.planned(words))
     }
 
     /// Runs it without a plan.
     #[track_caller]
-    pub fn run_bare(&self, words: &str) -> Output {
+    pub fn run_bare(&self, words: &str) -> CommandOutput {
         finish(&mut self.command(words))
     }
 

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 /// What somebody asked.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct HubRequest {
     /// Whether it came to the server of the large files.
     pub elsewhere: bool,
     /// Path and query.
@@ -41,7 +41,7 @@ struct State {
     listed_besides: Vec<String>,
     once: Vec<(String, Once)>,
     commit: String,
-    requests: Vec<Request>,
+    requests: Vec<HubRequest>,
     token: Option<String>,
     redirects: bool,
     knows_ranges: bool,
@@ -51,7 +51,7 @@ struct State {
 
 /// The hub; it ends with the test process.
 #[derive(Clone)]
-pub struct Hub {
+pub struct TestHub {
     state: Arc<Mutex<State>>,
     /// Its endpoint.
     pub url: String,
@@ -61,7 +61,7 @@ pub struct Hub {
 /// The repository that it has.
 pub const REPO: &str = "sentence-transformers/tiny";
 
-impl Hub {
+impl TestHub {
     /// A hub with a small model.
     pub fn start() -> Self {
         let state = State { knows_ranges: true, commit: "1".repeat(40), ..State::default() };
@@ -156,7 +156,7 @@ impl Hub {
     }
 
     /// What was asked so far; the record begins anew.
-    pub fn take_requests(&self) -> Vec<Request> {
+    pub fn take_requests(&self) -> Vec<HubRequest> {
         std::mem::take(&mut self.state().requests)
     }
 
@@ -191,7 +191,7 @@ impl Hub {
             headers.insert(name.to_lowercase(), value.trim().to_owned());
         }
         let (head, body, promised) = self.reply(&target, &headers, elsewhere);
-        self.state().requests.push(Request { elsewhere, target, headers, sent: body.len() });
+        self.state().requests.push(HubRequest { elsewhere, target, headers, sent: body.len() });
         let mut stream = stream;
         write!(stream, "HTTP/1.1 {head}\r\nContent-Length: {promised}\r\nConnection: close\r\n\r\n")?;
         stream.write_all(&body)

@@ -4,23 +4,23 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::cli::{Account, Output, nothing, whole};
+use super::cli::{CommandOutput, TestAccount, nothing, whole};
 use super::local_aws;
-use super::proxy::{Act, Call, Proxy, Which, wait};
+use super::proxy::{CallSelector, FaultProxy, ProxyAction, ProxyCall, wait};
 
 /// More than enough for a call to come.
 const SOON: Duration = Duration::from_secs(60);
 
 /// The commands that change the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verb {
+pub enum KilledVerb {
     Create,
     Change,
     Rollback,
     Destroy,
 }
 
-impl Verb {
+impl KilledVerb {
     /// In an order in which each begins where the one before ended.
     pub const ALL: [Self; 4] = [Self::Create, Self::Change, Self::Rollback, Self::Destroy];
 
@@ -92,7 +92,7 @@ impl fmt::Display for Point {
 
 impl Point {
     /// The points of a run: two for each call that changes something, one for each read.
-    pub fn all(calls: &[Call], account: &str) -> Vec<Self> {
+    pub fn all(calls: &[ProxyCall], account: &str) -> Vec<Self> {
         let mut seen = BTreeMap::<String, usize>::new();
         let mut points = Vec::new();
         for call in calls {
@@ -106,13 +106,13 @@ impl Point {
         points
     }
 
-    fn act(&self) -> Act {
-        if self.moment == Moment::After { Act::HoldAfter } else { Act::HoldBefore }
+    fn act(&self) -> ProxyAction {
+        if self.moment == Moment::After { ProxyAction::HoldAfter } else { ProxyAction::HoldBefore }
     }
 }
 
 /// A call without what differs from run to run: the account's number and the names that services give.
-fn key(call: &Call, account: &str) -> String {
+fn key(call: &ProxyCall, account: &str) -> String {
     let path = call.path.replace("%2F", "/").replace("%3A", ":").replace(account, "N");
     let given = |part: &str| {
         let plain = |letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit();
@@ -146,56 +146,62 @@ pub struct Struck {
 }
 
 /// An account of its own behind a proxy of its own.
-pub struct Ground {
-    pub account: Account,
-    pub proxy: Proxy,
+pub struct KillBed {
+    pub account: TestAccount,
+    pub proxy: FaultProxy,
     /// Record sets and function versions, once deployed cleanly.
     whole: Option<Details>,
 }
 
-/// What [`Account::inventory`] does not count.
+/// What [`TestAccount::inventory`] does not count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Details {
     record_sets: usize,
     versions: usize,
 }
 
-impl Ground {
+impl KillBed {
     pub fn new() -> Self {
-        let proxy = Proxy::start(&local_aws::endpoint());
-        let account = Account::new().through(proxy.url());
+        let proxy = FaultProxy::start(&local_aws::endpoint());
+        let account = TestAccount::new().through(proxy.url());
         account.changed_plan("interval_seconds: 30, failure", "interval_seconds: 10, failure");
         Self { account, proxy, whole: None }
     }
 
     /// Runs a command to its end.
-    pub fn run(&self, verb: Verb) -> Output {
+    pub fn run(&self, verb: KilledVerb) -> CommandOutput {
         self.proxy.reset();
         self.account.run(verb.words())
     }
 
     /// The points of a command, which runs to its end here.
     #[track_caller]
-    pub fn points(&self, verb: Verb) -> Vec<Point> {
+    pub fn points(&self, verb: KilledVerb) -> Vec<Point> {
         self.run(verb).exits(0);
         Point::all(&self.proxy.take_calls(), &self.account.number)
     }
 
     /// Starts a command and kills it at the point; whether the point came.
-    pub fn kill(&self, verb: Verb, point: &Point) -> bool {
+    pub fn kill(&self, verb: KilledVerb, point: &Point) -> bool {
         let (account, wanted) = (self.account.number.clone(), point.call.clone());
-        let matches = move |call: &Call| key(call, &account) == wanted;
+        let matches = move |call: &ProxyCall| key(call, &account) == wanted;
         self.kill_at(verb, matches, point.occurrence, point.act())
     }
 
     /// Starts a command and kills it at its n-th call that changes something.
-    pub fn kill_at_change(&self, verb: Verb, number: usize, act: Act) -> bool {
-        self.kill_at(verb, Call::mutates, number, act)
+    pub fn kill_at_change(&self, verb: KilledVerb, number: usize, act: ProxyAction) -> bool {
+        self.kill_at(verb, ProxyCall::mutates, number, act)
     }
 
-    fn kill_at(&self, verb: Verb, matches: impl Fn(&Call) -> bool + Send + 'static, number: usize, act: Act) -> bool {
+    fn kill_at(
+        &self,
+        verb: KilledVerb,
+        matches: impl Fn(&ProxyCall) -> bool + Send + 'static,
+        number: usize,
+        act: ProxyAction,
+    ) -> bool {
         self.proxy.reset();
-        self.proxy.on(matches, Which::Nth(number), act);
+        self.proxy.on(matches, CallSelector::Nth(number), act);
         let mut child = self.account.start(verb.words());
         let begun = Instant::now();
         let held = loop {
@@ -214,7 +220,7 @@ impl Ground {
     }
 
     /// Runs the command again and looks at everything that must be true then.
-    pub fn heal(&mut self, verb: Verb) -> Struck {
+    pub fn heal(&mut self, verb: KilledVerb) -> Struck {
         let mut struck = Struck { reached: true, ..Struck::default() };
         let again = self.run(verb);
         if again.code != 0 {
@@ -231,24 +237,24 @@ impl Ground {
     }
 
     /// Makes the world as it is before a command.
-    pub fn prepare(&self, verb: Verb) -> Output {
+    pub fn prepare(&self, verb: KilledVerb) -> CommandOutput {
         self.run(verb.inverse())
     }
 
     /// Kills at the point, heals, looks.
-    pub fn strike(&mut self, verb: Verb, point: &Point) -> Struck {
+    pub fn strike(&mut self, verb: KilledVerb, point: &Point) -> Struck {
         let reached = self.kill(verb, point);
         Struck { reached, ..self.heal(verb) }
     }
 
     /// Exactly one of each resource, or none.
-    fn is_exact(&mut self, verb: Verb) -> Result<(), String> {
-        let wanted = if verb == Verb::Destroy { nothing() } else { whole() };
+    fn is_exact(&mut self, verb: KilledVerb) -> Result<(), String> {
+        let wanted = if verb == KilledVerb::Destroy { nothing() } else { whole() };
         let there = self.account.inventory();
         if there != wanted {
             return Err(format!("there is {there:?}\nwanted {wanted:?}"));
         }
-        if verb == Verb::Destroy {
+        if verb == KilledVerb::Destroy {
             return Ok(());
         }
         let there = wait(details(&self.account));
@@ -265,7 +271,7 @@ impl Ground {
         }
     }
 
-    fn is_quiet(&self, verb: Verb) -> Result<(), String> {
+    fn is_quiet(&self, verb: KilledVerb) -> Result<(), String> {
         self.proxy.reset();
         let third = self.account.run(verb.idle());
         let calls = self.proxy.take_mutating();
@@ -285,16 +291,16 @@ impl Ground {
         let resources = state["resources"].as_object().ok_or("no resources")?;
         let unanswered = resources.iter().filter(|(_, record)| record["standing"] != "present");
         let unanswered: Vec<&String> = unanswered.map(|(address, _)| address).collect();
-        let leftovers = state["leftovers"].as_array().map_or(0, Vec::len);
+        let pending_deletions = state["leftovers"].as_array().map_or(0, Vec::len);
         let ending = state["runs"].as_array().and_then(|runs| runs.last()).map(|run| run["ending"].clone());
-        if unanswered.is_empty() && leftovers == 0 && ending.as_ref().is_some_and(|ending| ending == "done") {
+        if unanswered.is_empty() && pending_deletions == 0 && ending.as_ref().is_some_and(|ending| ending == "done") {
             return Ok(());
         }
-        Err(format!("unanswered {unanswered:?}, {leftovers} leftovers, the last run ended {ending:?}"))
+        Err(format!("unanswered {unanswered:?}, {pending_deletions} leftovers, the last run ended {ending:?}"))
     }
 }
 
-async fn details(account: &Account) -> Details {
+async fn details(account: &TestAccount) -> Details {
     let names = aws_sdk_route53::Client::new(&account.sdk);
     let zones = names.list_hosted_zones().send().await.expect("zones");
     let mut record_sets = 0;

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::cli::{Output, bare, finish};
+use super::cli::{CommandOutput, bare, finish};
 
 /// A laboratory of one test: gone with it.
 pub struct Lab {
@@ -140,7 +140,7 @@ impl Lab {
     }
 
     /// Runs it to its end.
-    pub fn run(&self, words: &str) -> Output {
+    pub fn run(&self, words: &str) -> CommandOutput {
         finish(&mut self.command(words))
     }
 

@@ -7,8 +7,8 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::time::Instant;
 
-use super::kill::{Ground, Moment, Point, Struck, Verb};
-use super::proxy::Act;
+use super::kill::{KillBed, KilledVerb, Moment, Point, Struck};
+use super::proxy::ProxyAction;
 
 /// The generated part of the document stands between these.
 const BEGIN: &str = "<!-- kills: begin (written by make prove) -->";
@@ -25,13 +25,13 @@ struct Task {
 
 /// A command and the one that takes it back, each with its kill. Without one it runs to its end.
 struct Pair {
-    there: (Verb, Option<Task>),
-    back: (Verb, Option<Task>),
+    there: (KilledVerb, Option<Task>),
+    back: (KilledVerb, Option<Task>),
 }
 
 /// What came of a task.
 struct Came {
-    verb: Verb,
+    verb: KilledVerb,
     task: Task,
     struck: Struck,
     /// The second kill came, too.
@@ -40,7 +40,7 @@ struct Came {
 
 /// Everything that was tried.
 pub struct Matrix {
-    calls: BTreeMap<Verb, (usize, usize)>,
+    calls: BTreeMap<KilledVerb, (usize, usize)>,
     came: Vec<Came>,
     seconds: u64,
     at_once: usize,
@@ -50,18 +50,19 @@ impl Matrix {
     /// Runs all of it; progress goes to standard error.
     pub fn run() -> Self {
         let begun = Instant::now();
-        let points: BTreeMap<Verb, Vec<Point>> = {
-            let ground = Ground::new();
-            Verb::ALL.into_iter().map(|verb| (verb, ground.points(verb))).collect()
+        let points: BTreeMap<KilledVerb, Vec<Point>> = {
+            let ground = KillBed::new();
+            KilledVerb::ALL.into_iter().map(|verb| (verb, ground.points(verb))).collect()
         };
-        let count = |verb: &Verb, moment: Moment| points[verb].iter().filter(|point| point.moment == moment).count();
+        let count =
+            |verb: &KilledVerb, moment: Moment| points[verb].iter().filter(|point| point.moment == moment).count();
         let calls = points.keys().map(|verb| (*verb, (count(verb, Moment::After), count(verb, Moment::Reading))));
         let calls = calls.collect();
         let mut groups = VecDeque::new();
-        for (there, back) in [(Verb::Create, Verb::Destroy), (Verb::Change, Verb::Rollback)] {
+        for (there, back) in [(KilledVerb::Create, KilledVerb::Destroy), (KilledVerb::Change, KilledVerb::Rollback)] {
             let mut pairs = paired(there, tasks(&points[&there]), back, tasks(&points[&back])).into_iter().peekable();
             // A first deploy needs an account that has never seen one.
-            let size = if there == Verb::Create { 1 } else { IN_ONE_ACCOUNT };
+            let size = if there == KilledVerb::Create { 1 } else { IN_ONE_ACCOUNT };
             while pairs.peek().is_some() {
                 groups.push_back(pairs.by_ref().take(size).collect::<Vec<_>>());
             }
@@ -158,7 +159,7 @@ fn tasks(points: &[Point]) -> Vec<Task> {
     all
 }
 
-fn paired(there: Verb, forth: Vec<Task>, back: Verb, aback: Vec<Task>) -> Vec<Pair> {
+fn paired(there: KilledVerb, forth: Vec<Task>, back: KilledVerb, aback: Vec<Task>) -> Vec<Pair> {
     let count = forth.len().max(aback.len());
     let (mut forth, mut aback) = (forth.into_iter(), aback.into_iter());
     (0..count).map(|_| Pair { there: (there, forth.next()), back: (back, aback.next()) }).collect()
@@ -190,20 +191,20 @@ fn work(queue: &Mutex<VecDeque<Vec<Pair>>>, came: &Mutex<Vec<Came>>, total: usiz
 }
 
 /// An account in the state in which a command begins.
-fn fresh(verb: Verb) -> Ground {
-    let ground = Ground::new();
-    if verb != Verb::Create {
-        ground.run(Verb::Create).exits(0);
+fn fresh(verb: KilledVerb) -> KillBed {
+    let ground = KillBed::new();
+    if verb != KilledVerb::Create {
+        ground.run(KilledVerb::Create).exits(0);
     }
-    if verb == Verb::Rollback {
-        ground.run(Verb::Change).exits(0);
+    if verb == KilledVerb::Rollback {
+        ground.run(KilledVerb::Change).exits(0);
     }
     ground
 }
 
-fn strike(ground: &mut Ground, verb: Verb, task: Task) -> Came {
+fn strike(ground: &mut KillBed, verb: KilledVerb, task: Task) -> Came {
     let reached = ground.kill(verb, &task.point);
-    let act = |number: usize| if number.is_multiple_of(2) { Act::HoldBefore } else { Act::HoldAfter };
+    let act = |number: usize| if number.is_multiple_of(2) { ProxyAction::HoldBefore } else { ProxyAction::HoldAfter };
     let twice = task.again.is_some_and(|number| ground.kill_at_change(verb, number, act(number)));
     let struck = Struck { reached, ..ground.heal(verb) };
     if let Some(wrong) = &struck.wrong {

@@ -6,18 +6,18 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::cli::{self, Output, finish};
-use super::hub::{Hub, Request};
+use super::cli::{self, CommandOutput, finish};
+use super::hub::{HubRequest, TestHub};
 
 /// A user with an empty home, and a hub.
 pub struct User {
     pub home: TempDir,
-    pub hub: Hub,
+    pub hub: TestHub,
 }
 
 impl User {
     pub fn new() -> Self {
-        Self { home: tempfile::tempdir().expect("a directory"), hub: Hub::start() }
+        Self { home: tempfile::tempdir().expect("a directory"), hub: TestHub::start() }
     }
 
     pub fn command(&self, words: &str) -> Command {
@@ -33,12 +33,12 @@ impl User {
     }
 
     #[track_caller]
-    pub fn run(&self, words: &str) -> Output {
+    pub fn run(&self, words: &str) -> CommandOutput {
         finish(&mut self.command(words))
     }
 
     #[track_caller]
-    pub fn run_with(&self, words: &str, key: &str, value: &str) -> Output {
+    pub fn run_with(&self, words: &str, key: &str, value: &str) -> CommandOutput {
         finish(self.command(words).env(key, value))
     }
 
@@ -71,6 +71,6 @@ impl User {
 }
 
 /// The requests for one file.
-pub fn of<'r>(requests: &'r [Request], path: &str) -> Vec<&'r Request> {
+pub fn of<'r>(requests: &'r [HubRequest], path: &str) -> Vec<&'r HubRequest> {
     requests.iter().filter(|request| request.target.ends_with(path)).collect()
 }

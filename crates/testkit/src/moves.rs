@@ -1,18 +1,18 @@
 //! What a provider does with a thing whose address has changed.
 
 use akidb_edge::change::differing;
-use akidb_edge::provider::Subject;
+use akidb_edge::provider::ResourceContext;
 use akidb_edge::resource::{Address, Attributes, Owner};
 
-use super::battery::{Case, STACK};
+use super::battery::{BatteryCase, STACK};
 
 /// Makes it at one address and has it moved to another: the mark is the only difference, an update rewrites it, and a create
 /// whose answer was lost accepts what still carries the old one. `mark` is where the mark stands.
-pub async fn moved(case: Case<'_>, mark: &str) {
+pub async fn moved(case: BatteryCase<'_>, mark: &str) {
     let made = case.create().await.expect("create");
     let to = Address::new(case.address.area(), case.kind, "elsewhere");
     let none = Attributes::new();
-    let subject = |id, former| Subject {
+    let subject = |id, former| ResourceContext {
         stack: STACK,
         address: &to,
         token: "t",

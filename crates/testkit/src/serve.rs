@@ -173,7 +173,7 @@ impl Server {
     }
 
     /// A request over a connection of its own, plain HTTP/1.1.
-    pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> HttpAnswer {
         use std::io::Write;
         let mut stream = std::net::TcpStream::connect(self.address()).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
@@ -185,7 +185,7 @@ impl Server {
         stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).unwrap();
         let mut all = Vec::new();
         stream.read_to_end(&mut all).unwrap();
-        Answer::parse(&all)
+        HttpAnswer::parse(&all)
     }
 
     /// Sends a signal by name: `TERM`, `HUP`.
@@ -209,14 +209,14 @@ impl Drop for Server {
 
 /// An HTTP answer.
 #[derive(Debug)]
-pub struct Answer {
+pub struct HttpAnswer {
     pub status: u16,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl HttpAnswer {
     #[track_caller]
     fn parse(all: &[u8]) -> Self {
         let end = all.windows(4).position(|window| window == b"\r\n\r\n").expect("an HTTP answer");

@@ -3,13 +3,13 @@
 use serde::Serialize;
 
 use crate::exit::{self, Failure};
-use crate::report::Tick;
-use crate::resource::{Fault, Shown, shown};
+use crate::report::StatusSymbol;
+use crate::resource::{Fault, SafeText, shown};
 
 /// What came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub enum CheckStatus {
     /// As it should be.
     Good,
     /// It was not looked at.
@@ -22,58 +22,58 @@ pub enum Verdict {
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, Serialize)]
-pub struct Check {
+pub struct DoctorCheck {
     /// What, in one word or two.
     pub name: &'static str,
     /// What came out.
-    pub verdict: Verdict,
+    pub verdict: CheckStatus,
     /// What was found; further lines belong to it.
-    pub found: Shown,
+    pub found: SafeText,
     /// What to do about it.
-    pub next_step: Option<Shown>,
+    pub next_step: Option<SafeText>,
 }
 
-impl Check {
+impl DoctorCheck {
     /// As it should be.
-    pub fn good(name: &'static str, found: impl Into<Shown>) -> Self {
-        Self { name, verdict: Verdict::Good, found: found.into(), next_step: None }
+    pub fn good(name: &'static str, found: impl Into<SafeText>) -> Self {
+        Self { name, verdict: CheckStatus::Good, found: found.into(), next_step: None }
     }
 
     /// Not looked at, and why.
-    pub fn skipped(name: &'static str, why: impl Into<Shown>) -> Self {
-        Self { verdict: Verdict::Skipped, ..Self::good(name, why) }
+    pub fn skipped(name: &'static str, why: impl Into<SafeText>) -> Self {
+        Self { verdict: CheckStatus::Skipped, ..Self::good(name, why) }
     }
 
     /// A deploy may work all the same.
-    pub fn warning(name: &'static str, found: impl Into<Shown>, next_step: impl Into<Shown>) -> Self {
-        Self { verdict: Verdict::Warning, next_step: Some(next_step.into()), ..Self::good(name, found) }
+    pub fn warning(name: &'static str, found: impl Into<SafeText>, next_step: impl Into<SafeText>) -> Self {
+        Self { verdict: CheckStatus::Warning, next_step: Some(next_step.into()), ..Self::good(name, found) }
     }
 
     /// A deploy cannot work.
     pub fn failed(name: &'static str, failure: &Failure) -> Self {
         let next_step = Some(failure.next_step.clone()).filter(|next| !next.is_empty());
-        Self { verdict: Verdict::Failed, next_step, ..Self::good(name, failure.problem.clone()) }
+        Self { verdict: CheckStatus::Failed, next_step, ..Self::good(name, failure.problem.clone()) }
     }
 
     /// Whether a deploy cannot work because of it.
     pub fn is_failed(&self) -> bool {
-        self.verdict == Verdict::Failed
+        self.verdict == CheckStatus::Failed
     }
 
     /// What a service said when it could not be looked at.
     pub fn unknown(name: &'static str, what: &str, fault: &Fault, otherwise: &'static str) -> Self {
-        let next_step = fault.next_step.as_ref().map_or_else(|| Shown::from(otherwise), Shown::from);
+        let next_step = fault.next_step.as_ref().map_or_else(|| SafeText::from(otherwise), SafeText::from);
         Self::warning(name, shown!("{}: {}", what, fault.shown()), next_step)
     }
 
-    fn text(&self, colour: bool) -> Shown {
-        let tick = match self.verdict {
-            Verdict::Good => Tick::Good,
-            Verdict::Skipped => Tick::Skipped,
-            Verdict::Warning => Tick::Warning,
-            Verdict::Failed => Tick::Failed,
+    fn text(&self, color: bool) -> SafeText {
+        let symbol = match self.verdict {
+            CheckStatus::Good => StatusSymbol::Good,
+            CheckStatus::Skipped => StatusSymbol::Skipped,
+            CheckStatus::Warning => StatusSymbol::Warning,
+            CheckStatus::Failed => StatusSymbol::Failed,
         };
-        let mark = tick.mark(colour);
+        let mark = symbol.mark(color);
         let mut lines = self.found.lines();
         let mut text = shown!("{} {:<12}{}", mark, self.name, lines.next().unwrap_or_default());
         for line in lines {
@@ -87,15 +87,15 @@ impl Check {
 }
 
 /// All of them, for a person.
-pub fn text(checks: &[Check], colour: bool) -> Shown {
-    Shown::join(checks.iter().map(|check| check.text(colour)), "\n")
+pub fn text(checks: &[DoctorCheck], color: bool) -> SafeText {
+    SafeText::join(checks.iter().map(|check| check.text(color)), "\n")
 }
 
 /// The exit code: 1 when a deploy cannot work, 2 when something may be wrong.
-pub fn code(checks: &[Check]) -> u8 {
+pub fn code(checks: &[DoctorCheck]) -> u8 {
     match checks.iter().map(|check| check.verdict).max() {
-        Some(Verdict::Failed) => exit::ERROR,
-        Some(Verdict::Warning) => exit::PENDING,
+        Some(CheckStatus::Failed) => exit::ERROR,
+        Some(CheckStatus::Warning) => exit::PENDING,
         _ => exit::DONE,
     }
 }

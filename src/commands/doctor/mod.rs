@@ -7,12 +7,12 @@ mod state;
 use serde_json::{Value, json};
 
 use super::Context;
-use super::walk::{self, Connection, PlanArgs};
+use super::workflow::{self, AccountConnection, PlanArgs};
 use crate::exit::Failure;
 use crate::plan::Plan;
-use crate::provider::aws::{ConnectionDescription, Identity};
-use crate::resource::{Shown, shown};
-use check::Check;
+use crate::provider::aws::{CallerIdentity, ConnectionDescription};
+use crate::resource::{SafeText, shown};
+use check::DoctorCheck;
 
 pub use permissions::needed;
 
@@ -36,14 +36,14 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let plan = if by_plan { Some(args.plan.load(&context.session)?) } else { None };
     let stack = args.stack.clone().or_else(|| plan.as_ref().map(|plan| plan.stack.clone()));
     let mut checks = Vec::new();
-    let connection = match walk::connect(&context.session).await {
+    let connection = match workflow::connect(&context.session).await {
         Ok(connection) => Some(connection),
         Err(failure) => {
-            checks.push(Check::failed("connection", &failure));
+            checks.push(DoctorCheck::failed("connection", &failure));
             None
         }
     };
-    let described = connection.as_ref().and_then(Connection::description);
+    let described = connection.as_ref().and_then(AccountConnection::description);
     checks.extend(described.iter().flat_map(through_what));
     let identity = match &connection {
         Some(connection) => who(connection, &mut checks).await,
@@ -58,63 +58,63 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let (permitted, simulation) = may(plan.as_ref(), connection.as_ref(), identity.as_ref(), context).await;
     checks.push(permitted);
     let code = check::code(&checks);
-    if context.voice.json {
+    if context.printer.json {
         let caller = identity.map(|identity| json!({"account": identity.account, "arn": identity.arn}));
-        context.voice.json(
+        context.printer.json(
             "doctor-account",
             &json!({"exit": code, "checks": checks, "connection": described, "caller": caller, "state": state,
                     "permissions": simulation}),
         );
     } else {
-        context.voice.data(check::text(&checks, context.session.colour));
+        context.printer.data(check::text(&checks, context.session.color));
     }
     Ok(code)
 }
 
-fn nothing_named() -> (Vec<Check>, Value) {
-    (vec![Check::skipped("state", "not looked at: name a stack with --plan or --stack")], Value::Null)
+fn nothing_named() -> (Vec<DoctorCheck>, Value) {
+    (vec![DoctorCheck::skipped("state", "not looked at: name a stack with --plan or --stack")], Value::Null)
 }
 
 /// Through what the account is reached.
-fn through_what(described: &ConnectionDescription) -> Vec<Check> {
-    let profile = described.profile.as_ref().map_or_else(Shown::default, |profile| shown!(" (profile {})", profile));
-    let mut checks = vec![Check::good("credentials", shown!("{}{}", described.credentials.source, profile))];
+fn through_what(described: &ConnectionDescription) -> Vec<DoctorCheck> {
+    let profile = described.profile.as_ref().map_or_else(SafeText::default, |profile| shown!(" (profile {})", profile));
+    let mut checks = vec![DoctorCheck::good("credentials", shown!("{}{}", described.credentials.source, profile))];
     if let Some(region) = &described.region {
-        checks.push(Check::good("region", shown!("{} ({})", region.name, region.setting)));
+        checks.push(DoctorCheck::good("region", shown!("{} ({})", region.name, region.setting)));
     }
     let kinds = [(described.fips, "FIPS"), (described.dual_stack, "dual stack")];
     let kinds: Vec<&str> = kinds.into_iter().filter_map(|(on, word)| on.then_some(word)).collect();
     let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
-    checks.push(Check::good("endpoint", shown!("{}{}", described.endpoint, kinds)));
+    checks.push(DoctorCheck::good("endpoint", shown!("{}{}", described.endpoint, kinds)));
     checks.extend(proxy(described));
     if let Some(bundle) = &described.ca_bundle {
-        checks.push(Check::good("CA bundle", shown!("{} ({})", bundle.file.display(), bundle.setting)));
+        checks.push(DoctorCheck::good("CA bundle", shown!("{} ({})", bundle.file.display(), bundle.setting)));
     }
     checks
 }
 
 /// The proxies in use, and the hosts that are reached directly. None without a proxy.
-fn proxy(described: &ConnectionDescription) -> Option<Check> {
+fn proxy(described: &ConnectionDescription) -> Option<DoctorCheck> {
     let proxies = &described.proxies;
     let each = [("https", &proxies.https), ("http", &proxies.http)];
-    let mut lines: Vec<Shown> = each
+    let mut lines: Vec<SafeText> = each
         .into_iter()
         .filter_map(|(scheme, proxy)| Some((scheme, proxy.as_ref()?)))
         .map(|(scheme, proxy)| shown!("{} for {} ({})", proxy.url, scheme, proxy.variable))
         .collect();
     let direct = proxies.no_proxy.as_ref().filter(|_| !lines.is_empty());
     lines.extend(direct.map(|hosts| shown!("not for {} (NO_PROXY)", hosts)));
-    (!lines.is_empty()).then(|| Check::good("proxy", Shown::join(&lines, "\n")))
+    (!lines.is_empty()).then(|| DoctorCheck::good("proxy", SafeText::join(&lines, "\n")))
 }
 
-async fn who(connection: &Connection, checks: &mut Vec<Check>) -> Option<Identity> {
+async fn who(connection: &AccountConnection, checks: &mut Vec<DoctorCheck>) -> Option<CallerIdentity> {
     match connection.identity().await {
         Ok(identity) => {
-            checks.push(Check::good("caller", shown!("{}, account {}", identity.arn, identity.account)));
+            checks.push(DoctorCheck::good("caller", shown!("{}, account {}", identity.arn, identity.account)));
             Some(identity)
         }
         Err(failure) => {
-            checks.push(Check::failed("caller", &failure));
+            checks.push(DoctorCheck::failed("caller", &failure));
             None
         }
     }
@@ -123,13 +123,13 @@ async fn who(connection: &Connection, checks: &mut Vec<Check>) -> Option<Identit
 /// What the caller may do of what the plan needs.
 async fn may(
     plan: Option<&Plan>,
-    connection: Option<&Connection>,
-    identity: Option<&Identity>,
+    connection: Option<&AccountConnection>,
+    identity: Option<&CallerIdentity>,
     context: &Context,
-) -> (Check, Value) {
+) -> (DoctorCheck, Value) {
     match (plan, connection, identity) {
         (Some(plan), Some(connection), Some(identity)) => permissions::look(plan, connection, identity, context).await,
-        (Some(_), ..) => (Check::skipped("permissions", "not looked at: the caller is not known"), Value::Null),
-        (None, ..) => (Check::skipped("permissions", "not looked at: name a plan with --plan"), Value::Null),
+        (Some(_), ..) => (DoctorCheck::skipped("permissions", "not looked at: the caller is not known"), Value::Null),
+        (None, ..) => (DoctorCheck::skipped("permissions", "not looked at: name a plan with --plan"), Value::Null),
     }
 }

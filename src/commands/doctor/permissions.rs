@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::check::Check;
+use super::check::DoctorCheck;
 use crate::commands::Context;
-use crate::commands::walk::Connection;
+use crate::commands::workflow::AccountConnection;
 use crate::desired;
 use crate::exit::Failure;
 use crate::plan::Plan;
-use crate::provider::aws::{Identity, Missing, Simulation, least_privilege, simulate};
-use crate::resource::{Class, Desired, shown};
+use crate::provider::aws::{CallerIdentity, MissingAction, Simulation, least_privilege, simulate};
+use crate::resource::{Desired, FaultClass, shown};
 
 const NAME: &str = "permissions";
 /// Missing actions that are shown; all of them with -v and with --json.
@@ -46,37 +46,42 @@ fn of_plan(plan: &Plan, account: &str, state: &str) -> Result<Value, Failure> {
 }
 
 /// Asks.
-pub async fn look(plan: &Plan, connection: &Connection, identity: &Identity, context: &Context) -> (Check, Value) {
+pub async fn look(
+    plan: &Plan,
+    connection: &AccountConnection,
+    identity: &CallerIdentity,
+    context: &Context,
+) -> (DoctorCheck, Value) {
     let policy = match of_plan(plan, &identity.account, &context.global.state) {
         Ok(policy) => policy,
-        Err(failure) => return (Check::failed(NAME, &failure), Value::Null),
+        Err(failure) => return (DoctorCheck::failed(NAME, &failure), Value::Null),
     };
     let compare = "compare the caller's policies with: akidb-edge deploy --print-iam-policy";
     match simulate(&connection.clients, identity, &policy).await {
-        Ok(Some(simulation)) => (told(&simulation, context.voice.verbose > 0), json!(simulation)),
+        Ok(Some(simulation)) => (told(&simulation, context.printer.verbose > 0), json!(simulation)),
         Ok(None) => {
             let why =
                 shown!("{} is not a user or role that IAM simulates; the root user may do everything", identity.arn);
-            (Check::skipped(NAME, why), Value::Null)
+            (DoctorCheck::skipped(NAME, why), Value::Null)
         }
-        Err(fault) if fault.class == Class::Denied => {
+        Err(fault) if fault.class == FaultClass::Denied => {
             let found = "not known: the caller may not ask IAM's policy simulator";
             let next = shown!("allow iam:SimulatePrincipalPolicy and iam:GetRole, or {}", compare);
-            (Check::warning(NAME, found, next), Value::Null)
+            (DoctorCheck::warning(NAME, found, next), Value::Null)
         }
-        Err(fault) => (Check::unknown(NAME, "not known", &fault, compare), Value::Null),
+        Err(fault) => (DoctorCheck::unknown(NAME, "not known", &fault, compare), Value::Null),
     }
 }
 
-fn told(simulation: &Simulation, all: bool) -> Check {
+fn told(simulation: &Simulation, all: bool) -> DoctorCheck {
     let Simulation { principal, actions, missing } = simulation;
     if missing.is_empty() {
-        return Check::good(
+        return DoctorCheck::good(
             NAME,
             shown!("all {} actions of the plan are allowed to {} (simulated)", actions, principal),
         );
     }
-    let mut by_action: BTreeMap<&str, Vec<&Missing>> = BTreeMap::new();
+    let mut by_action: BTreeMap<&str, Vec<&MissingAction>> = BTreeMap::new();
     for one in missing {
         by_action.entry(&one.action).or_default().push(one);
     }
@@ -92,10 +97,10 @@ fn told(simulation: &Simulation, all: bool) -> Check {
         found.push(shown!("\nand {} more (-v shows them)", left));
     }
     let next = "add them to the caller's policy: akidb-edge deploy --print-iam-policy prints the whole of it";
-    Check::failed(NAME, &Failure::error(found, next))
+    DoctorCheck::failed(NAME, &Failure::error(found, next))
 }
 
-fn why(each: &[&Missing]) -> &'static str {
+fn why(each: &[&MissingAction]) -> &'static str {
     if each.iter().any(|one| one.by_organization) {
         " (not allowed by a policy of the organization)"
     } else if each.iter().any(|one| one.denied) {

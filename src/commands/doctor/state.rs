@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::check::Check;
+use super::check::DoctorCheck;
 use crate::commands::Context;
-use crate::commands::walk::{self, Connection};
+use crate::commands::workflow::{self, AccountConnection};
 use crate::exit::Failure;
 use crate::ledger::{Lease, Ledger, Store};
 use crate::observe;
-use crate::provider::aws::{GLOBAL, Identity};
+use crate::provider::aws::{CallerIdentity, GLOBAL};
 use crate::report;
-use crate::resource::{Artefacts, Owned, Remembered, Shown, shown};
+use crate::resource::{Artifacts, OwnedResource, SafeText, StackState, shown};
 
 /// What was found.
-pub struct Found {
+pub struct JournalCheck {
     /// One or two checks.
-    pub checks: Vec<Check>,
+    pub checks: Vec<DoctorCheck>,
     /// The same for programs.
     pub data: Value,
 }
@@ -26,54 +26,54 @@ pub struct Found {
 /// same.
 pub async fn look(
     stack: &str,
-    connection: Option<&Connection>,
-    identity: Option<&Identity>,
+    connection: Option<&AccountConnection>,
+    identity: Option<&CallerIdentity>,
     context: &Context,
-) -> Found {
+) -> JournalCheck {
     match read(stack, connection, context).await {
         Ok(read) => found(stack, &read, connection, identity, context).await,
         Err(failure) => {
             let data = json!({"stack": stack, "place": context.global.state, "problem": failure.problem});
-            Found { checks: vec![Check::failed("state", &failure)], data }
+            JournalCheck { checks: vec![DoctorCheck::failed("state", &failure)], data }
         }
     }
 }
 
 /// What lies in the store.
-struct Read {
+struct JournalRead {
     store: Arc<dyn Store>,
     place: String,
-    state: Remembered,
+    state: StackState,
     lease: Option<Lease>,
 }
 
-async fn read(stack: &str, connection: Option<&Connection>, context: &Context) -> Result<Read, Failure> {
-    let store = walk::store(&context.global, &context.session, stack, connection).await?;
+async fn read(stack: &str, connection: Option<&AccountConnection>, context: &Context) -> Result<JournalRead, Failure> {
+    let store = workflow::store(&context.global, &context.session, stack, connection).await?;
     let lease = store.lease().await?.filter(|lease| !lease.is_cut_off());
     let ledger = Ledger::read(Arc::clone(&store), stack).await?;
-    Ok(Read { store, place: ledger.place(), state: ledger.remembered(), lease })
+    Ok(JournalRead { store, place: ledger.place(), state: ledger.recorded(), lease })
 }
 
 async fn found(
     stack: &str,
-    read: &Read,
-    connection: Option<&Connection>,
-    identity: Option<&Identity>,
+    read: &JournalRead,
+    connection: Option<&AccountConnection>,
+    identity: Option<&CallerIdentity>,
     context: &Context,
-) -> Found {
-    let Read { store, place, state, lease } = read;
+) -> JournalCheck {
+    let JournalRead { store, place, state, lease } = read;
     let mut checks = vec![standing(stack, place, state, identity)];
     // Nothing is written beside the journal of another account.
-    let in_a_bucket = walk::root(&context.global.state).is_none();
-    if in_a_bucket && !checks.iter().any(Check::is_failed) {
+    let in_a_bucket = workflow::root(&context.global.state).is_none();
+    if in_a_bucket && !checks.iter().any(DoctorCheck::is_failed) {
         checks.push(match store.probe().await {
-            Ok(()) => Check::good("writes", "the bucket refuses a write whose condition does not hold"),
-            Err(bad) => Check::failed("writes", &Failure::from(bad)),
+            Ok(()) => DoctorCheck::good("writes", "the bucket refuses a write whose condition does not hold"),
+            Err(bad) => DoctorCheck::failed("writes", &Failure::from(bad)),
         });
     }
     let live = lease.as_ref().filter(|lease| !lease.is_stale(&context.session.host));
     checks.push(match (live, lease) {
-        (Some(lease), _) => Check::warning(
+        (Some(lease), _) => DoctorCheck::warning(
             "lease",
             shown!(
                 "{} is being changed by {}@{} (`{}`) since {}",
@@ -85,10 +85,11 @@ async fn found(
             ),
             "wait until it ends",
         ),
-        (None, Some(lease)) => {
-            Check::good("lease", shown!("left by {}@{}, and stale: the next run takes it over", lease.user, lease.host))
-        }
-        (None, None) => Check::good("lease", "free"),
+        (None, Some(lease)) => DoctorCheck::good(
+            "lease",
+            shown!("left by {}@{}, and stale: the next run takes it over", lease.user, lease.host),
+        ),
+        (None, None) => DoctorCheck::good("lease", "free"),
     });
     let mut data = json!({"stack": stack, "place": place, "revision": state.revision(), "resources": state.resources.len(),
                           "account": state.account, "lease": lease.as_ref().map(|lease| json!({
@@ -101,43 +102,46 @@ async fn found(
         data["marked"] = json!(marked);
         checks.extend(lost(stack, place, &marked));
     }
-    Found { checks, data }
+    JournalCheck { checks, data }
 }
 
-fn standing(stack: &str, place: &str, state: &Remembered, identity: Option<&Identity>) -> Check {
+fn standing(stack: &str, place: &str, state: &StackState, identity: Option<&CallerIdentity>) -> DoctorCheck {
     if state.revision() == 0 {
-        return Check::good("state", shown!("{}: {} is not there yet: the first deploy begins it", place, stack));
+        return DoctorCheck::good("state", shown!("{}: {} is not there yet: the first deploy begins it", place, stack));
     }
     let resources = report::counted(state.resources.len(), "resource");
     let last = state
         .runs
         .last()
-        .map_or_else(Shown::default, |run| shown!(", last `{}` at {} by {}", run.command, run.at, run.by));
+        .map_or_else(SafeText::default, |run| shown!(", last `{}` at {} by {}", run.command, run.at, run.by));
     let found = shown!("{}: revision {}, {}{}", place, state.revision(), resources, last);
     match (&state.account, identity) {
         (Some(known), Some(identity)) if *known != identity.account && !known.is_empty() => {
             let problem =
                 shown!("{}\nit belongs to account {}, these credentials are of {}", found, known, identity.account);
-            Check::failed("state", &Failure::refused(problem, "use the credentials of that account (AWS_PROFILE)"))
+            DoctorCheck::failed(
+                "state",
+                &Failure::refused(problem, "use the credentials of that account (AWS_PROFILE)"),
+            )
         }
-        _ => Check::good("state", found),
+        _ => DoctorCheck::good("state", found),
     }
 }
 
 /// What carries the stack's mark and is not in its journal, in the regions that are known without a plan.
-async fn marked(state: &Remembered, connection: &Connection) -> Vec<Owned> {
-    let providers = walk::with_artefacts(connection, Artefacts::default());
+async fn marked(state: &StackState, connection: &AccountConnection) -> Vec<OwnedResource> {
+    let providers = workflow::with_artifacts(connection, Artifacts::default());
     let regions = [connection.region.clone(), GLOBAL.to_owned()].into();
     observe::unmanaged(state, &regions, &providers).await.0
 }
 
 /// A journal that knows nothing while the account does: it lies elsewhere, or it is lost.
-fn lost(stack: &str, place: &str, marked: &[Owned]) -> Option<Check> {
+fn lost(stack: &str, place: &str, marked: &[OwnedResource]) -> Option<DoctorCheck> {
     let first: Vec<String> = marked.iter().take(3).map(|one| format!("{} {}", one.kind.name(), one.id)).collect();
     let more = marked.len().saturating_sub(first.len());
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     (!marked.is_empty()).then(|| {
-        Check::warning(
+        DoctorCheck::warning(
             "mark",
             shown!(
                 "{} of {} in this account, though {} knows nothing of it: {}{}",

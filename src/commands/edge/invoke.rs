@@ -85,8 +85,8 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let process = Process { files: PROGRAMS, arguments: &arguments, modules: None, time };
     let found = process.run(&Value::from(events)).map_err(not_run)?;
     let failed = answers(&found).any(|answer| answer.get("failed").is_some());
-    if context.voice.json {
-        context.voice.json("edge-invoke", &found);
+    if context.printer.json {
+        context.printer.json("edge-invoke", &found);
     } else {
         tell(&found, context);
     }
@@ -137,16 +137,16 @@ fn tell(found: &Value, context: &Context) {
         let billed = report["billed_duration_ms"].as_u64().unwrap_or_default();
         let warmth = if number == 0 { "cold" } else { "warm" };
         match answer.get("failed").and_then(Value::as_str) {
-            Some(why) => context.voice.data(shown!("{}: failed: {}", warmth, why)),
-            None => context.voice.data(shown!("{}: {}; billed {} ms", warmth, response(&answer["response"]), billed)),
+            Some(why) => context.printer.data(shown!("{}: failed: {}", warmth, why)),
+            None => context.printer.data(shown!("{}: {}; billed {} ms", warmth, response(&answer["response"]), billed)),
         }
     }
     let memory = &found["memory"];
     match (memory["limit_mb"].as_u64(), memory["peak_bytes"].as_u64()) {
         (Some(limit), Some(peak)) => {
-            context.voice.data(shown!("memory: {} at most, of {} MB", report::size(peak), limit));
+            context.printer.data(shown!("memory: {} at most, of {} MB", report::size(peak), limit));
         }
-        _ => context.voice.remark("the memory was not limited: this user cannot make control groups"),
+        _ => context.printer.remark("the memory was not limited: this user cannot make control groups"),
     }
 }
 

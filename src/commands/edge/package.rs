@@ -73,19 +73,19 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     }
     write_private(&args.out, &package.archive.bytes).map_err(|why| unwritten(args, &why))?;
     if bytes > GOAL {
-        context.voice.remark(shown!("the zip has {}: a cold start fetches all of it", report::size(bytes)));
+        context.printer.remark(shown!("the zip has {}: a cold start fetches all of it", report::size(bytes)));
     }
-    if context.voice.json {
+    if context.printer.json {
         let body = json!({"file": args.out.display().to_string(), "bytes": bytes, "unpacked": package.archive.unpacked,
                           "sha256": sha256, "package": package.about, "files": package.files});
-        context.voice.json("edge-package", &body);
+        context.printer.json("edge-package", &body);
     } else {
         let tiers = if package.about.hash(STATIC).is_some() { "tiers full and static" } else { "tier full" };
         let size = format!("{}, {} unpacked", report::size(bytes), report::size(package.archive.unpacked));
         let files = counted(package.files.len(), "file");
-        context.voice.data(shown!("{}: {} ({}), {}", args.out.display(), size, files, tiers));
-        context.voice.data(shown!("  model {}, version {}", package.about.model, &package.about.version[..16]));
-        context.voice.data(shown!("  sha256 {}", sha256));
+        context.printer.data(shown!("{}: {} ({}), {}", args.out.display(), size, files, tiers));
+        context.printer.data(shown!("  model {}, version {}", package.about.model, &package.about.version[..16]));
+        context.printer.data(shown!("  sha256 {}", sha256));
     }
     Ok(exit::DONE)
 }

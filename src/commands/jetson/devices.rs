@@ -6,16 +6,16 @@ use std::sync::Arc;
 use futures::future::join_all;
 
 use crate::commands::Context;
-use crate::commands::walk::{AccessArgs, PlanArgs, clusters_of_machines};
+use crate::commands::workflow::{AccessArgs, PlanArgs, clusters_of_machines};
 use crate::desired::jetson;
 use crate::exit::Failure;
-use crate::plan::{Plan, Replaced, Work};
+use crate::plan::{Plan, ReplacedDevices, StepConfig};
 use crate::provider::ClusterApi;
-use crate::provider::device::{Fleet, Reply, Script, Wanted};
+use crate::provider::device::{DeviceRequirements, Fleet, Script, ScriptOutput};
 use crate::report;
 use crate::resource::host::HostSpec;
 use crate::resource::node::{NodeRole, NodeSpec};
-use crate::resource::{Fault, Kind, Remembered, Shown, shown};
+use crate::resource::{Fault, Kind, SafeText, StackState, shown};
 
 /// Which devices, and how they are reached.
 #[derive(Clone, Debug, clap::Args)]
@@ -30,7 +30,7 @@ pub struct DevicesArgs {
 }
 
 /// What a verb works with.
-pub struct Devices {
+pub struct VerbDevices {
     /// The plan.
     pub plan: Plan,
     /// The way to them.
@@ -44,11 +44,11 @@ pub struct Devices {
 }
 
 /// What a device said, or why it said nothing.
-pub struct Answer {
+pub struct DeviceAnswer {
     /// Seconds since 1970 on this machine when the answer came.
     pub at: i64,
     /// The answer.
-    pub reply: Result<Reply, Fault>,
+    pub reply: Result<ScriptOutput, Fault>,
 }
 
 impl DevicesArgs {
@@ -83,17 +83,17 @@ impl DevicesArgs {
     ///
     /// # Errors
     /// When the plan has no devices or none of that name.
-    pub fn load(&self, chosen: &[String], context: &Context) -> Result<Devices, Failure> {
+    pub fn load(&self, chosen: &[String], context: &Context) -> Result<VerbDevices, Failure> {
         let plan = self.plan(context)?;
         let built = jetson::build(&plan)?;
-        let fleet = self.access.fleet(&built.desired, &Remembered::default(), context)?;
+        let fleet = self.access.fleet(&built.desired, &StackState::default(), context)?;
         let of = |kind: Kind| built.desired.resources.values().filter(move |one| one.kind == kind);
         let hosts = of(Kind::Host).filter_map(|one| one.typed::<HostSpec>()).map(|spec| (spec.name.clone(), spec));
         let nodes = of(Kind::Node).filter_map(|one| one.typed::<NodeSpec>()).map(|spec| (spec.host.clone(), spec));
         let (hosts, nodes): (BTreeMap<_, _>, BTreeMap<_, _>) = (hosts.collect(), nodes.collect());
         let names = choose(hosts.keys(), chosen)?;
         let api = clusters_of_machines(&fleet);
-        Ok(Devices { plan, fleet, api, names, hosts, nodes })
+        Ok(VerbDevices { plan, fleet, api, names, hosts, nodes })
     }
 }
 
@@ -110,7 +110,7 @@ pub fn looked_at(named: &PlanArgs, inventory: Option<&str>, context: &Context) -
 fn without_artifacts(named: &PlanArgs, inventory: Option<&str>, context: &Context) -> Result<Plan, Failure> {
     let mut plan = named.load(&context.session)?;
     for step in &mut plan.steps {
-        if let Work::Jetson(jetson) = &mut step.work {
+        if let StepConfig::Jetson(jetson) = &mut step.work {
             jetson.artifacts = None;
         }
     }
@@ -123,7 +123,8 @@ fn without_artifacts(named: &PlanArgs, inventory: Option<&str>, context: &Contex
 /// # Errors
 /// When there are none.
 pub fn need_devices(plan: &Plan) -> Result<(), Failure> {
-    let any = plan.steps.iter().any(|step| matches!(&step.work, Work::Jetson(jetson) if !jetson.hosts.is_empty()));
+    let any =
+        plan.steps.iter().any(|step| matches!(&step.work, StepConfig::Jetson(jetson) if !jetson.hosts.is_empty()));
     if any {
         return Ok(());
     }
@@ -131,10 +132,10 @@ pub fn need_devices(plan: &Plan) -> Result<(), Failure> {
 }
 
 /// Names the devices that only the plan has, once an inventory stands in their place.
-pub fn say_who_is_replaced(replaced: &[Replaced], context: &Context) {
-    for Replaced { inventory, devices } in replaced {
+pub fn say_who_is_replaced(replaced: &[ReplacedDevices], context: &Context) {
+    for ReplacedDevices { inventory, devices } in replaced {
         let names = report::names(devices);
-        context.voice.talk(shown!(
+        context.printer.talk(shown!(
             "the devices are those of {}; only the plan has, not contacted: {}",
             inventory,
             names
@@ -160,7 +161,7 @@ pub fn choose<'a>(
     Ok(if chosen.is_empty() { known.cloned().collect() } else { chosen.iter().cloned().collect() })
 }
 
-impl Devices {
+impl VerbDevices {
     /// Forgets which of them did not answer: what was away is tried again.
     pub fn try_again(&mut self) {
         self.fleet = self.fleet.anew();
@@ -198,13 +199,13 @@ impl Devices {
     }
 
     /// What the plan wants of a device, as far as the doctor asks.
-    pub fn wanted(&self, name: &str) -> Wanted {
+    pub fn wanted(&self, name: &str) -> DeviceRequirements {
         let plan = self.plan.steps.iter().find_map(|step| match &step.work {
-            Work::Jetson(jetson) if jetson.hosts.contains_key(name) => Some(jetson),
+            StepConfig::Jetson(jetson) if jetson.hosts.contains_key(name) => Some(jetson),
             _ => None,
         });
         let own = plan.and_then(|plan| plan.hosts.get(name)?.power_mode.clone());
-        Wanted {
+        DeviceRequirements {
             host: name.to_owned(),
             jetpack: plan.and_then(|plan| plan.jetpack.clone()),
             power_mode: own.or_else(|| plan?.power_mode.clone()),
@@ -216,13 +217,13 @@ impl Devices {
     }
 
     /// Runs a script on each of the chosen, all at once.
-    pub async fn ask(&self, script: impl Into<Script>) -> BTreeMap<String, Answer> {
+    pub async fn ask(&self, script: impl Into<Script>) -> BTreeMap<String, DeviceAnswer> {
         let script: Script = script.into();
         let one = |name: &String| {
             let (name, script) = (name.clone(), script.clone());
             async move {
                 let reply = self.fleet.run(&name, script).await;
-                (name, Answer { at: jiff::Timestamp::now().as_second(), reply })
+                (name, DeviceAnswer { at: jiff::Timestamp::now().as_second(), reply })
             }
         };
         join_all(self.names.iter().map(one)).await.into_iter().collect()
@@ -231,8 +232,8 @@ impl Devices {
     /// Tells of each device that could not be reached.
     pub fn say_who_is_away<'a>(&self, faults: impl Iterator<Item = &'a Fault>, context: &Context) {
         for fault in faults {
-            let next = fault.next_step.as_ref().map_or_else(Shown::default, |next| shown!("\n  next: {}", next));
-            context.voice.remark(shown!("{}{}", fault.message.block(), next));
+            let next = fault.next_step.as_ref().map_or_else(SafeText::default, |next| shown!("\n  next: {}", next));
+            context.printer.remark(shown!("{}{}", fault.message.block(), next));
         }
     }
 }

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::devices::{Devices, DevicesArgs};
+use super::devices::{DevicesArgs, VerbDevices};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
-use crate::provider::device::{FACTS_SCRIPT, Facts, Finding, Reply, Severity, Wanted, diagnose};
+use crate::provider::device::{
+    DeviceFacts, DeviceFinding, DeviceRequirements, FACTS_SCRIPT, FindingSeverity, ScriptOutput, diagnose,
+};
 use crate::report;
-use crate::resource::{Fault, Shown, ToShown, Untrusted, shown};
+use crate::resource::{Fault, SafeText, ToSafeText, Untrusted, shown};
 
 /// Look for what stands in the way of a device, with the exact remedy. Exit code 1: provisioning cannot succeed, 2: warnings.
 #[derive(Debug, clap::Args)]
@@ -22,7 +24,7 @@ pub struct Args {
 }
 
 /// What is known of one device.
-type Seen = Result<(Facts, Vec<Finding>), Fault>;
+type Seen = Result<(DeviceFacts, Vec<DeviceFinding>), Fault>;
 
 /// Looks.
 ///
@@ -32,39 +34,39 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let devices = args.devices.load(&args.host, context)?;
     let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
     for (name, answer) in devices.ask(FACTS_SCRIPT).await {
-        let wanted = Wanted { now: answer.at, ..devices.wanted(&name) };
+        let wanted = DeviceRequirements { now: answer.at, ..devices.wanted(&name) };
         seen.insert(name, answer.reply.map(|reply| examined(&wanted, &reply)));
     }
     let code = code(&seen);
-    if context.voice.json {
-        context.voice.json("doctor", &document(&seen, code));
+    if context.printer.json {
+        context.printer.json("doctor", &document(&seen, code));
         return Ok(code);
     }
-    context.voice.data(table(&devices, &seen, context.session.width));
-    context.voice.data(findings(&seen));
-    context.voice.data(verdict(&seen));
+    context.printer.data(table(&devices, &seen, context.session.width));
+    context.printer.data(findings(&seen));
+    context.printer.data(verdict(&seen));
     Ok(code)
 }
 
-fn examined(wanted: &Wanted, reply: &Reply) -> (Facts, Vec<Finding>) {
-    let facts = Facts::of(reply);
+fn examined(wanted: &DeviceRequirements, reply: &ScriptOutput) -> (DeviceFacts, Vec<DeviceFinding>) {
+    let facts = DeviceFacts::of(reply);
     let found = diagnose(&facts, wanted);
     (facts, found)
 }
 
 fn code(seen: &BTreeMap<String, Seen>) -> u8 {
     let worst = seen.values().map(|one| match one {
-        Err(_) => Some(Severity::Blocks),
+        Err(_) => Some(FindingSeverity::Blocks),
         Ok((_, found)) => found.iter().map(|finding| finding.severity).max(),
     });
     match worst.max().flatten() {
-        Some(Severity::Blocks) => exit::ERROR,
-        Some(Severity::Warning) => exit::PENDING,
+        Some(FindingSeverity::Blocks) => exit::ERROR,
+        Some(FindingSeverity::Warning) => exit::PENDING,
         _ => exit::DONE,
     }
 }
 
-fn table(devices: &Devices, seen: &BTreeMap<String, Seen>, width: u16) -> Shown {
+fn table(devices: &VerbDevices, seen: &BTreeMap<String, Seen>, width: u16) -> SafeText {
     let header = ["device", "role", "JetPack", "kernel", "mode", "°C", "disk free", "k3s", "problems"];
     let dash = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
     let said = |text: &Untrusted| dash(&text.line());
@@ -76,7 +78,7 @@ fn table(devices: &Devices, seen: &BTreeMap<String, Seen>, width: u16) -> Shown 
             return row;
         };
         let hottest = facts.temperatures.values().max().map_or_else(|| "-".to_owned(), ToString::to_string);
-        let count = found.iter().filter(|finding| finding.severity > Severity::Note).count();
+        let count = found.iter().filter(|finding| finding.severity > FindingSeverity::Note).count();
         vec![
             name.clone(),
             dash(devices.role(name)),
@@ -94,46 +96,46 @@ fn table(devices: &Devices, seen: &BTreeMap<String, Seen>, width: u16) -> Shown 
 }
 
 /// What was found, the worst first; what several devices have in common once.
-fn findings(seen: &BTreeMap<String, Seen>) -> Shown {
-    let mut said: BTreeMap<(u8, Shown, Shown), Vec<String>> = BTreeMap::new();
+fn findings(seen: &BTreeMap<String, Seen>) -> SafeText {
+    let mut said: BTreeMap<(u8, SafeText, SafeText), Vec<String>> = BTreeMap::new();
     for (name, one) in seen {
-        let mut add = |word: u8, problem: Shown, remedy: Shown| {
+        let mut add = |word: u8, problem: SafeText, remedy: SafeText| {
             said.entry((word, problem, remedy)).or_default().push(name.clone());
         };
         match one {
             Err(fault) => {
-                let again = || Shown::from("run the same command again");
-                add(0, fault.message.block(), fault.next_step.as_ref().map_or_else(again, Shown::from))
+                let again = || SafeText::from("run the same command again");
+                add(0, fault.message.block(), fault.next_step.as_ref().map_or_else(again, SafeText::from))
             }
             Ok((_, found)) => {
                 found.iter().for_each(|one| add(weight(one.severity), one.problem.to_shown(), one.remedy.to_shown()))
             }
         }
     }
-    let line = |((word, problem, remedy), names): (&(u8, Shown, Shown), &Vec<String>)| {
+    let line = |((word, problem, remedy), names): (&(u8, SafeText, SafeText), &Vec<String>)| {
         // Why there is no answer names the device itself.
-        let names = if *word == 0 { Shown::default() } else { shown!("{}: ", report::names(names)) };
+        let names = if *word == 0 { SafeText::default() } else { shown!("{}: ", report::names(names)) };
         shown!("\n{:<8} {}{}\n  remedy: {}\n", WORDS[usize::from(*word)], names, problem, remedy)
     };
-    Shown::join(said.iter().map(line), "")
+    SafeText::join(said.iter().map(line), "")
 }
 
 /// The words of findings, the worst first.
 const WORDS: [&str; 4] = ["away", "blocks", "warning", "note"];
 
-const fn weight(severity: Severity) -> u8 {
+const fn weight(severity: FindingSeverity) -> u8 {
     match severity {
-        Severity::Blocks => 1,
-        Severity::Warning => 2,
-        Severity::Note => 3,
+        FindingSeverity::Blocks => 1,
+        FindingSeverity::Warning => 2,
+        FindingSeverity::Note => 3,
     }
 }
 
-fn verdict(seen: &BTreeMap<String, Seen>) -> Shown {
+fn verdict(seen: &BTreeMap<String, Seen>) -> SafeText {
     let away = seen.values().filter(|one| one.is_err()).count();
     let all = || seen.values().flatten().flat_map(|(_, found)| found);
     let count = |severity| all().filter(|finding| finding.severity == severity).count();
-    let (blocks, warnings) = (count(Severity::Blocks), count(Severity::Warning));
+    let (blocks, warnings) = (count(FindingSeverity::Blocks), count(FindingSeverity::Warning));
     let devices = report::counted(seen.len(), "device");
     if away + blocks + warnings == 0 {
         return shown!("\n{}: no problem found", devices);

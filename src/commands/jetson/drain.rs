@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::devices::{Devices, DevicesArgs};
+use super::devices::{DevicesArgs, VerbDevices};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
-use crate::provider::{Drain, Drained};
-use crate::resource::{Class, Fault, Untrusted, shown};
+use crate::provider::{DrainOptions, DrainOutcome};
+use crate::resource::{Fault, FaultClass, Untrusted, shown};
 
 /// Who answers.
 const API: &str = "kubernetes";
@@ -45,7 +45,7 @@ pub async fn run(args: DrainArgs, context: &Context) -> Result<u8, Failure> {
         let answer = drain(&devices, name, args.timeout, false).await;
         if answer.is_ok() {
             let named = args.which.devices.named();
-            context.voice.data(shown!("{}: drained; {} {} {} lets pods come back", name, undo, name, named));
+            context.printer.data(shown!("{}: drained; {} {} {} lets pods come back", name, undo, name, named));
         }
         went.push((name.clone(), answer.err()));
     }
@@ -60,8 +60,8 @@ fn tell(verb: &str, went: &[(String, Option<Fault>)], context: &Context) -> u8 {
         code = exit::ERROR;
         fail(name, fault, context);
     }
-    if context.voice.json {
-        context.voice.json(verb, &json!({"devices": went.iter().map(device).collect::<Vec<_>>()}));
+    if context.printer.json {
+        context.printer.json(verb, &json!({"devices": went.iter().map(device).collect::<Vec<_>>()}));
     }
     code
 }
@@ -81,7 +81,7 @@ pub async fn uncordon(args: Args, context: &Context) -> Result<u8, Failure> {
     for name in &args.hosts {
         let answer = uncordon_one(&devices, name).await;
         if answer.is_ok() {
-            context.voice.data(shown!("{}: takes pods again", name));
+            context.printer.data(shown!("{}: takes pods again", name));
         }
         went.push((name.clone(), answer.err()));
     }
@@ -89,7 +89,7 @@ pub async fn uncordon(args: Args, context: &Context) -> Result<u8, Failure> {
 }
 
 /// Lets pods come back to one.
-async fn uncordon_one(devices: &Devices, name: &str) -> Result<(), Fault> {
+async fn uncordon_one(devices: &VerbDevices, name: &str) -> Result<(), Fault> {
     let server = server_of(devices, "uncordon", name).await?;
     devices.api.patch_node(server, name, json!({"spec": {"unschedulable": null}})).await
 }
@@ -98,12 +98,12 @@ async fn uncordon_one(devices: &Devices, name: &str) -> Result<(), Fault> {
 ///
 /// # Errors
 /// Why pods are still there.
-pub async fn drain(devices: &Devices, name: &str, seconds: u32, all_go: bool) -> Result<(), Fault> {
+pub async fn drain(devices: &VerbDevices, name: &str, seconds: u32, all_go: bool) -> Result<(), Fault> {
     let server = server_of(devices, "drain", name).await?;
-    let how = Drain { evict: !all_go, within: Duration::from_secs(seconds.into()) };
+    let how = DrainOptions { evict: !all_go, within: Duration::from_secs(seconds.into()) };
     match devices.api.drain(server, name, how).await? {
-        Drained::Empty => Ok(()),
-        Drained::Left { pods, held } => Err(still_there(seconds, &pods, &held)),
+        DrainOutcome::Empty => Ok(()),
+        DrainOutcome::Left { pods, held } => Err(still_there(seconds, &pods, &held)),
     }
 }
 
@@ -111,13 +111,13 @@ pub async fn drain(devices: &Devices, name: &str, seconds: u32, all_go: bool) ->
 ///
 /// # Errors
 /// When the plan has no cluster, there is none yet, or the device is not one of its nodes.
-async fn server_of<'d>(devices: &'d Devices, operation: &str, name: &str) -> Result<&'d str, Fault> {
+async fn server_of<'d>(devices: &'d VerbDevices, operation: &str, name: &str) -> Result<&'d str, Fault> {
     let server = devices
         .server()
-        .map_err(|bad| Fault::new(Class::Refused, API, operation, "NoCluster", bad.problem).next(bad.next_step))?;
+        .map_err(|bad| Fault::new(FaultClass::Refused, API, operation, "NoCluster", bad.problem).next(bad.next_step))?;
     let Some(nodes) = devices.api.nodes(server).await? else {
         let words = format!("no k3s server runs on {server} yet");
-        return Err(Fault::new(Class::Missing, API, operation, "NoCluster", words)
+        return Err(Fault::new(FaultClass::Missing, API, operation, "NoCluster", words)
             .next("akidb-edge jetson provision makes the cluster"));
     };
     let is_it = |node: &serde_json::Value| node.pointer("/metadata/name").and_then(|name| name.as_str()) == Some(name);
@@ -125,7 +125,7 @@ async fn server_of<'d>(devices: &'d Devices, operation: &str, name: &str) -> Res
         return Ok(server);
     }
     let words = format!("{name} is not a node of the cluster of {server}");
-    Err(Fault::new(Class::Missing, API, operation, "NoNode", words)
+    Err(Fault::new(FaultClass::Missing, API, operation, "NoNode", words)
         .next("akidb-edge jetson status shows the nodes; akidb-edge jetson provision lets a device join"))
 }
 
@@ -145,14 +145,14 @@ fn still_there(seconds: u32, pods: &[Untrusted], held: &[Untrusted]) -> Fault {
         "the budget of a workload keeps its pods here: give it more replicas or another node first, or a longer --timeout"
     };
     let words = format!("not drained within {seconds} s: {what} {}{more}", names.join(", "));
-    Fault::new(Class::Refused, API, "drain", code, words).next(next)
+    Fault::new(FaultClass::Refused, API, "drain", code, words).next(next)
 }
 
 /// One line for a device that failed, and what helps.
 pub fn fail(name: &str, fault: &Fault, context: &Context) {
-    context.voice.data(shown!("{}: {}", name, fault.message.block()));
+    context.printer.data(shown!("{}: {}", name, fault.message.block()));
     if let Some(next) = &fault.next_step {
-        context.voice.data(shown!("  next: {}", next));
+        context.printer.data(shown!("  next: {}", next));
     }
 }
 

@@ -1,7 +1,7 @@
 //! `jetson`: devices over SSH, from bare to a GPU cluster and back. The same engine as for the cloud, in a journal of
 //! its own.
 
-mod aim;
+mod device_target;
 mod devices;
 mod doctor;
 mod drain;
@@ -24,7 +24,7 @@ use crate::exit::Failure;
 pub use devices::{DevicesArgs, need_devices, say_who_is_replaced};
 pub use same_machine::refuse_shared;
 pub use status::{NodeSeen, seen_nodes};
-pub use unnamed::Unnamed;
+pub use unnamed::UnnamedDevices;
 
 /// Make devices a GPU cluster, look at them, take them down.
 #[derive(Debug, clap::Args)]

@@ -1,14 +1,14 @@
 //! `jetson power`: a power mode by name, or one that follows the load. Journalled: `jetson rollback` brings back what was.
 
-use super::aim::{Aim, Part};
-use super::devices::{Devices, DevicesArgs, choose};
+use super::device_target::{DevicePart, DeviceTarget};
+use super::devices::{DevicesArgs, VerbDevices, choose};
 use crate::commands::Context;
-use crate::commands::walk::{self, RunArgs, Worlds};
+use crate::commands::workflow::{self, Platforms, RunArgs};
 use crate::desired::jetson;
 use crate::exit::Failure;
-use crate::plan::{Plan, Work};
-use crate::provider::device::{FACTS_SCRIPT, Facts};
-use crate::resource::{RunPurpose, Shown, Untrusted, shown, words};
+use crate::plan::{Plan, StepConfig};
+use crate::provider::device::{DeviceFacts, FACTS_SCRIPT};
+use crate::resource::{RunPurpose, SafeText, Untrusted, shown, syntax_check};
 
 /// Set the power mode by name; `auto` follows the load of the GPU.
 #[derive(Debug, clap::Args)]
@@ -30,11 +30,11 @@ pub struct Args {
 /// # Errors
 /// What failed, why, and the next step.
 pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
-    if !words::power_mode(&args.mode) {
+    if !syntax_check::power_mode(&args.mode) {
         // Said in the plan for the run below, it would be complained of at a line of the plan.
         return Err(Failure::refused(
             shown!("--mode {:?} is not the name of a power mode; nothing was done", args.mode),
-            words::POWER_MODE,
+            syntax_check::POWER_MODE,
         ));
     }
     let mut plan = args.devices.plan(context)?;
@@ -44,35 +44,35 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     }
     let before = set(&mut plan, &args.mode, &args.host)?;
     for said in before {
-        context.voice.talk(shown!(
+        context.printer.talk(shown!(
             "the plan says {}: the next provision sets that again; write power_mode: {} into the plan to keep it",
             said,
             args.mode
         ));
     }
     let command = format!("jetson power --mode {} {}", args.mode, args.devices.named());
-    let mut built = walk::devices(&plan, &context.voice)?;
+    let mut built = workflow::devices(&plan, &context.printer)?;
     // Files that a provision would carry are not needed for this.
     built.missing.clear();
-    let aim = Aim {
+    let aim = DeviceTarget {
         stack: jetson::stack(&plan),
         command,
         purpose: RunPurpose::Power,
         built,
         plan: Some(plan.file),
         hosts: args.host,
-        part: Part::Power,
+        part: DevicePart::Power,
     };
-    let worlds = Worlds::of_devices(args.devices.access(), context).through(devices.fleet);
-    aim.carry_out(worlds, &args.run, context).await
+    let platforms = Platforms::of_devices(args.devices.access(), context).through(devices.fleet);
+    aim.carry_out(platforms, &args.run, context).await
 }
 
 /// Refuses a mode that a device does not have. What does not answer is told later, with the rest.
-async fn need_mode(mode: &str, devices: &Devices) -> Result<(), Failure> {
+async fn need_mode(mode: &str, devices: &VerbDevices) -> Result<(), Failure> {
     let mut without = Vec::new();
     for (name, answer) in devices.ask(FACTS_SCRIPT).await {
         let Ok(reply) = answer.reply else { continue };
-        let known = Facts::of(&reply).power_modes;
+        let known = DeviceFacts::of(&reply).power_modes;
         if !known.iter().any(|one| *one == *mode) {
             let names = || known.iter().map(Untrusted::line).collect::<Vec<_>>().join(", ");
             let list = if known.is_empty() { "none: is it a Jetson?".to_owned() } else { names() };
@@ -83,7 +83,7 @@ async fn need_mode(mode: &str, devices: &Devices) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::refused(
-        shown!("{}\nnothing was done", Shown::join(&without, "\n")),
+        shown!("{}\nnothing was done", SafeText::join(&without, "\n")),
         "choose one of the modes named, or name the other devices with --host",
     ))
 }
@@ -92,7 +92,7 @@ async fn need_mode(mode: &str, devices: &Devices) -> Result<(), Failure> {
 fn set(plan: &mut Plan, mode: &str, hosts: &[String]) -> Result<std::collections::BTreeSet<String>, Failure> {
     let fleets = || {
         plan.steps.iter().filter_map(|step| match &step.work {
-            Work::Jetson(jetson) => Some(jetson),
+            StepConfig::Jetson(jetson) => Some(jetson),
             _ => None,
         })
     };
@@ -100,7 +100,7 @@ fn set(plan: &mut Plan, mode: &str, hosts: &[String]) -> Result<std::collections
     let names = choose(known.into_iter(), hosts)?;
     let mut before = std::collections::BTreeSet::new();
     for step in &mut plan.steps {
-        let Work::Jetson(jetson) = &mut step.work else { continue };
+        let StepConfig::Jetson(jetson) = &mut step.work else { continue };
         let all = jetson.power_mode.clone();
         for (_, host) in jetson.hosts.iter_mut().filter(|(name, _)| names.contains(*name)) {
             before.extend(host.power_mode.clone().or_else(|| all.clone()).filter(|said| said != mode));

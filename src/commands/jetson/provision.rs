@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::aim::{Aim, Part};
+use super::device_target::{DevicePart, DeviceTarget};
 use super::devices::{need_devices, say_who_is_replaced};
 use crate::commands::Context;
-use crate::commands::walk::{self, AccessArgs, PlanArgs, RunArgs, Worlds};
+use crate::commands::workflow::{self, AccessArgs, PlanArgs, Platforms, RunArgs};
 use crate::desired::jetson;
 use crate::exit::Failure;
-use crate::plan::Work;
+use crate::plan::StepConfig;
 use crate::resource::RunPurpose;
 
 /// Which devices, how they are reached, how the run is to go.
@@ -40,20 +40,20 @@ pub async fn run(args: Args, app: bool, context: &Context) -> Result<u8, Failure
     let replaced = plan.bring_devices(args.inventory.as_deref(), args.artifacts.as_deref())?;
     say_who_is_replaced(&replaced, context);
     if !app {
-        plan.steps.retain(|step| !matches!(step.work, Work::JetsonApp(_)));
+        plan.steps.retain(|step| !matches!(step.work, StepConfig::JetsonApp(_)));
     }
     need_devices(&plan)?;
     let verb = if app { "deploy" } else { "provision" };
     let command = format!("jetson {verb} --plan {}", args.plan.plan.as_deref().unwrap_or_default());
-    let built = walk::devices(&plan, &context.voice)?;
-    let aim = Aim {
+    let built = workflow::devices(&plan, &context.printer)?;
+    let aim = DeviceTarget {
         stack: jetson::stack(&plan),
         command,
         purpose: RunPurpose::Deploy,
         built,
         plan: Some(plan.file),
         hosts: args.host,
-        part: Part::Plan { app },
+        part: DevicePart::Plan { app },
     };
-    aim.carry_out(Worlds::of_devices(&args.access, context), &args.run, context).await
+    aim.carry_out(Platforms::of_devices(&args.access, context), &args.run, context).await
 }

@@ -1,16 +1,16 @@
 //! `jetson rollback`: the devices as they were after an earlier run.
 
-use super::uninstall::WhichArgs;
+use super::uninstall::DeviceStackArgs;
 use crate::commands::Context;
-use crate::commands::rollback::Undo;
-use crate::commands::walk::{AccessArgs, RunArgs, Worlds};
+use crate::commands::rollback::RollbackOperation;
+use crate::commands::workflow::{AccessArgs, Platforms, RunArgs};
 use crate::exit::Failure;
 
 /// Undo the last run on the devices, or go back to a revision.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    which: WhichArgs,
+    which: DeviceStackArgs,
     #[command(flatten)]
     access: AccessArgs,
     #[command(flatten)]
@@ -29,6 +29,6 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     // Going back may need the bytes of the plan's files.
     let named = args.which.stack.is_none() && args.which.plan.plan.is_some();
     let plan = if named { Some(args.which.plan.load(&context.session)?) } else { None };
-    let undo = Undo::of(&stack, "jetson rollback", args.to, plan.as_ref());
-    undo.carry_out(&args.run, Worlds::of_devices(&args.access, context), context).await
+    let undo = RollbackOperation::of(&stack, "jetson rollback", args.to, plan.as_ref());
+    undo.carry_out(&args.run, Platforms::of_devices(&args.access, context), context).await
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use super::unnamed::uninstall;
-use crate::commands::walk::machine;
+use crate::commands::workflow::machine;
 use crate::exit::Failure;
 use crate::resource::host::HostSpec;
-use crate::resource::{Address, Desired, Kind, Remembered, shown};
+use crate::resource::{Address, Desired, Kind, StackState, shown};
 
 /// Refuses a run in which a device of the journal that is not named has the endpoint of one that is named.
 ///
@@ -17,13 +17,13 @@ use crate::resource::{Address, Desired, Kind, Remembered, shown};
 pub fn refuse_renamed(
     unnamed: &BTreeSet<String>,
     desired: &Desired,
-    remembered: &Remembered,
+    recorded: &StackState,
     stack: &str,
 ) -> Result<(), Failure> {
-    let (named, known) = (named(desired), known(remembered));
+    let (named, known) = (named(desired), known(recorded));
     for (_, former) in known.iter().filter(|(_, host)| unnamed.contains(&host.name)) {
         let Some((_, now)) = named.iter().find(|(_, host)| host.endpoint() == former.endpoint()) else { continue };
-        let forget = forget(&former.name, remembered, stack);
+        let forget = forget(&former.name, recorded, stack);
         let next = if known.iter().any(|(_, host)| host.name == now.name) {
             shown!(
                 "both names are in the journal; let it forget {}, the machine stays as it is: {}",
@@ -58,12 +58,12 @@ pub fn refuse_renamed(
 pub fn refuse_shared(
     leaving: &BTreeSet<Address>,
     desired: &Desired,
-    remembered: &Remembered,
+    recorded: &StackState,
     stack: &str,
 ) -> Result<(), Failure> {
-    let on = |address: &Address| machine(desired, remembered, address);
+    let on = |address: &Address| machine(desired, recorded, address);
     let losing: BTreeSet<String> = leaving.iter().filter_map(on).collect();
-    let (named, known) = (named(desired), known(remembered));
+    let (named, known) = (named(desired), known(recorded));
     for (address, host) in known.iter().filter(|(_, host)| losing.contains(&host.name)) {
         let stays = known.iter().filter(|(at, _)| !leaving.contains(*at)).chain(&named);
         let mut others = stays.filter(|(at, _)| at != address);
@@ -81,7 +81,7 @@ pub fn refuse_shared(
             shown!(
                 "let the journal forget {}, the machine stays as it is: {}",
                 host.name,
-                forget(&host.name, remembered, stack)
+                forget(&host.name, recorded, stack)
             ),
         ));
     }
@@ -95,16 +95,16 @@ fn named(desired: &Desired) -> Vec<(&Address, HostSpec)> {
 }
 
 /// The machines of the journal.
-fn known(remembered: &Remembered) -> Vec<(&Address, HostSpec)> {
-    let hosts = remembered.resources.iter().filter(|(_, record)| record.kind == Kind::Host);
+fn known(recorded: &StackState) -> Vec<(&Address, HostSpec)> {
+    let hosts = recorded.resources.iter().filter(|(_, record)| record.kind == Kind::Host);
     hosts.filter_map(|(address, record)| Some((address, HostSpec::deserialize(&record.spec).ok()?))).collect()
 }
 
 /// The command that takes a machine out of the journal, with everything on it.
-fn forget(name: &str, remembered: &Remembered, stack: &str) -> String {
+fn forget(name: &str, recorded: &StackState, stack: &str) -> String {
     let nothing = Desired::new(stack);
-    let on_it = |address: &&Address| machine(&nothing, remembered, address).is_some_and(|on| on == name);
-    let addresses = remembered.resources.keys().filter(on_it).map(Address::as_str);
+    let on_it = |address: &&Address| machine(&nothing, recorded, address).is_some_and(|on| on == name);
+    let addresses = recorded.resources.keys().filter(on_it).map(Address::as_str);
     let addresses: Vec<&str> = addresses.collect();
     format!("akidb-edge state forget --stack {stack} {}", addresses.join(" "))
 }
@@ -133,8 +133,8 @@ mod tests {
     }
 
     /// The same in a journal.
-    fn journal(hosts: &[(&str, &str)]) -> Remembered {
-        let mut state = Remembered::empty("s-devices");
+    fn journal(hosts: &[(&str, &str)]) -> StackState {
+        let mut state = StackState::empty("s-devices");
         for (address, resource) in devices(hosts).resources {
             let record = json!({"kind": resource.kind, "id": "x", "generation": 0, "spec": resource.spec,
                 "attributes": {}, "needs": {}, "step": "", "standing": "present", "pending": null});

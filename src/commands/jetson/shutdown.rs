@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::devices::{Devices, DevicesArgs};
+use super::devices::{DevicesArgs, VerbDevices};
 use super::drain::{device, drain, fail};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
-use crate::resource::{Class, Fault, Shown, shown};
+use crate::resource::{Fault, FaultClass, SafeText, shown};
 
 /// Switch devices off: drained first, agents before the server.
 #[derive(Debug, clap::Args)]
@@ -58,7 +58,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     for name in &order {
         let answer = off(&devices, name).await;
         match &answer {
-            Ok(()) => context.voice.data(shown!("{}: is switching off", name)),
+            Ok(()) => context.printer.data(shown!("{}: is switching off", name)),
             Err(fault) => {
                 code = exit::ERROR;
                 fail(name, fault, context);
@@ -66,13 +66,13 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         }
         went.push((name.clone(), answer.err()));
     }
-    if context.voice.json {
+    if context.printer.json {
         let devices = went.iter().map(device).collect::<Vec<_>>();
         let not_drained: Vec<&String> = failed.iter().map(|(name, _)| name).collect();
-        context.voice.json("jetson-shutdown", &json!({"devices": devices, "not_drained": not_drained}));
+        context.printer.json("jetson-shutdown", &json!({"devices": devices, "not_drained": not_drained}));
     }
     if clustered {
-        context.voice.talk(shown!("when they are on again, this lets pods come back: {}", back));
+        context.printer.talk(shown!("when they are on again, this lets pods come back: {}", back));
     }
     Ok(code)
 }
@@ -85,7 +85,7 @@ fn ask(order: &[String], context: &Context) -> Result<(), Failure> {
         ));
     }
     let question = shown!("Switch off {}? They come back only when somebody switches them on.", order.join(", "));
-    if context.voice.ask(question) {
+    if context.printer.ask(question) {
         return Ok(());
     }
     Err(Failure::refused(
@@ -98,7 +98,7 @@ fn ask(order: &[String], context: &Context) -> Result<(), Failure> {
 fn still_on(failed: &[(String, Fault)], back: &str) -> Failure {
     let why = failed.iter().map(|(name, fault)| shown!("{}: {}", name, fault.message.block()));
     Failure::error(
-        shown!("no device was switched off, as not all could be drained: {}", Shown::join(why, "; ")),
+        shown!("no device was switched off, as not all could be drained: {}", SafeText::join(why, "; ")),
         shown!(
             "give the pods another place and run the same command again, or add --force to switch off all the same; to \
              let pods come back instead: {}",
@@ -108,22 +108,24 @@ fn still_on(failed: &[(String, Fault)], back: &str) -> Failure {
 }
 
 /// Agents, then the server.
-fn order(devices: &Devices) -> Vec<String> {
+fn order(devices: &VerbDevices) -> Vec<String> {
     let (server, agents): (Vec<&String>, Vec<&String>) =
         devices.names.iter().partition(|name| devices.role(name) == "server");
     agents.into_iter().chain(server).cloned().collect()
 }
 
 /// Drains them; those that could not be, and why.
-async fn empty(devices: &Devices, order: &[String], seconds: u32, context: &Context) -> Vec<(String, Fault)> {
+async fn empty(devices: &VerbDevices, order: &[String], seconds: u32, context: &Context) -> Vec<(String, Fault)> {
     let all_go = order.len() == devices.count();
     if all_go {
-        context.voice.talk("every device is switched off: disruption budgets cannot be kept, pods are ended in order");
+        context
+            .printer
+            .talk("every device is switched off: disruption budgets cannot be kept, pods are ended in order");
     }
     let mut failed = Vec::new();
     for name in order {
         match drain(devices, name, seconds, all_go).await {
-            Ok(()) => context.voice.data(shown!("{}: drained", name)),
+            Ok(()) => context.printer.data(shown!("{}: drained", name)),
             Err(fault) => {
                 fail(name, &fault, context);
                 failed.push((name.clone(), fault));
@@ -133,7 +135,7 @@ async fn empty(devices: &Devices, order: &[String], seconds: u32, context: &Cont
     failed
 }
 
-async fn off(devices: &Devices, name: &str) -> Result<(), Fault> {
+async fn off(devices: &VerbDevices, name: &str) -> Result<(), Fault> {
     let reply = devices.fleet.run(name, OFF).await?;
     if reply.code == 0 {
         return Ok(());
@@ -148,5 +150,6 @@ async fn off(devices: &Devices, name: &str) -> Result<(), Fault> {
             "sign in to it and run: sudo shutdown -h now; or switch it off by hand",
         ),
     };
-    Err(Fault::new(Class::Refused, "shutdown", "run", "Failed", format!("could not be switched off: {why}")).next(next))
+    Err(Fault::new(FaultClass::Refused, "shutdown", "run", "Failed", format!("could not be switched off: {why}"))
+        .next(next))
 }

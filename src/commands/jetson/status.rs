@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::json;
 
-use super::devices::{Answer, Devices, DevicesArgs};
+use super::devices::{DeviceAnswer, DevicesArgs, VerbDevices};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
-use crate::provider::device::{FACTS_SCRIPT, Facts, LOAD_SCRIPT, Load, Script, node_states};
+use crate::provider::device::{DeviceFacts, DeviceLoad, FACTS_SCRIPT, LOAD_SCRIPT, Script, node_states};
 use crate::report;
 use crate::resource::{Fault, shown};
 
@@ -33,8 +33,8 @@ struct Row {
     role: &'static str,
     /// What the API says of its node: ready, not ready, cordoned; none when it is no node.
     node: Option<&'static str>,
-    facts: Option<Facts>,
-    load: Option<Load>,
+    facts: Option<DeviceFacts>,
+    load: Option<DeviceLoad>,
     fault: Option<Fault>,
 }
 
@@ -50,8 +50,8 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let Some(seconds) = args.watch else {
         let rows = look(&devices).await;
         let code = code(&rows);
-        if context.voice.json {
-            context.voice.json("devices", &json!({"exit": code, "devices": rows}));
+        if context.printer.json {
+            context.printer.json("devices", &json!({"exit": code, "devices": rows}));
         } else {
             show(&rows, context);
             devices.say_who_is_away(rows.iter().filter_map(|row| row.fault.as_ref()), context);
@@ -62,7 +62,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     loop {
         every.tick().await;
         let rows = look(&devices).await;
-        if context.voice.json {
+        if context.printer.json {
             report::put_json_line(
                 &json!({"schema": "akidb-edge/devices/v1", "at": now(), "exit": code(&rows), "devices": rows}),
             );
@@ -85,21 +85,28 @@ fn now() -> String {
     jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-async fn look(devices: &Devices) -> Vec<Row> {
+async fn look(devices: &VerbDevices) -> Vec<Row> {
     let script = Script::from(FACTS_SCRIPT).and("\n").and(LOAD_SCRIPT);
     let (answers, nodes) = tokio::join!(devices.ask(script), nodes(devices));
-    let row = |(name, answer): (String, Answer)| {
+    let row = |(name, answer): (String, DeviceAnswer)| {
         let (role, node) = (devices.role(&name), nodes.get(&name).copied());
         match answer.reply {
             Err(fault) => Row { name, role, node, facts: None, load: None, fault: Some(fault) },
-            Ok(reply) => Row { name, role, node, facts: Some(Facts::of(&reply)), load: Load::of(&reply), fault: None },
+            Ok(reply) => Row {
+                name,
+                role,
+                node,
+                facts: Some(DeviceFacts::of(&reply)),
+                load: DeviceLoad::of(&reply),
+                fault: None,
+            },
         }
     };
     answers.into_iter().map(row).collect()
 }
 
 /// What the API says of each node; nothing when there is no cluster or it cannot be asked.
-async fn nodes(devices: &Devices) -> BTreeMap<String, &'static str> {
+async fn nodes(devices: &VerbDevices) -> BTreeMap<String, &'static str> {
     let Ok(server) = devices.server() else { return BTreeMap::new() };
     match tokio::time::timeout(NODES_WITHIN, devices.api.nodes(server)).await {
         Ok(Ok(Some(nodes))) => node_states(&nodes),
@@ -119,7 +126,7 @@ fn code(rows: &[Row]) -> u8 {
 fn show(rows: &[Row], context: &Context) {
     let header = ["device", "role", "node", "k3s", "JetPack", "mode", "GPU", "CPU", "°C", "RAM GiB", "W"];
     let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
-    context.voice.data(report::rows_table(&header, &cells, context.session.width));
+    context.printer.data(report::rows_table(&header, &cells, context.session.width));
 }
 
 fn cells(row: &Row) -> Vec<String> {
@@ -138,7 +145,7 @@ fn cells(row: &Row) -> Vec<String> {
         or_dash(facts.map(|facts| facts.power_mode.line())),
         percent(load.and_then(|load| load.gpu_percent)),
         percent(load.and_then(|load| load.cpu_percent)),
-        or_dash(load.and_then(Load::hottest).or(zone).map(|degrees| format!("{degrees:.0}"))),
+        or_dash(load.and_then(DeviceLoad::hottest).or(zone).map(|degrees| format!("{degrees:.0}"))),
         or_dash(ram.map(|(used, all)| format!("{used:.1} of {all:.1}"))),
         or_dash(load.and_then(|load| load.power_mw).map(|power| format!("{:.1}", power as f64 / 1000.0))),
     ]
@@ -154,11 +161,11 @@ pub struct NodeSeen {
 }
 
 /// The devices of a plan, for a report.
-pub async fn seen_nodes(devices: &Devices) -> Vec<NodeSeen> {
+pub async fn seen_nodes(devices: &VerbDevices) -> Vec<NodeSeen> {
     let major = |release: &str| release.split('.').next().map(str::to_owned);
     let seen = |row: Row| {
         let wanted = devices.wanted(&row.name).jetpack;
-        let there = row.facts.as_ref().and_then(Facts::jetpack);
+        let there = row.facts.as_ref().and_then(DeviceFacts::jetpack);
         let same = wanted.is_none_or(|wanted| there.is_some_and(|there| major(there) == major(&wanted)));
         NodeSeen { node: row.node, has_jetpack_of_plan: row.facts.is_some() && same }
     };

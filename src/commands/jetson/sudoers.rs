@@ -6,12 +6,12 @@ use serde_json::json;
 
 use super::devices;
 use crate::commands::Context;
-use crate::commands::walk::PlanArgs;
+use crate::commands::workflow::PlanArgs;
 use crate::desired::jetson;
 use crate::exit::{self, Failure};
 use crate::provider::device::sudoers;
 use crate::resource::host::HostSpec;
-use crate::resource::{Kind, Shown, shown};
+use crate::resource::{Kind, SafeText, shown};
 
 /// Print a file for sudo on the devices: it allows what the tool runs there and no other command. Its comments say what it does not
 /// limit. No device is contacted.
@@ -48,10 +48,10 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         ));
     }
     let text = sudoers(&accounts);
-    if context.voice.json {
-        context.voice.json("jetson-sudoers", &json!({"accounts": accounts, "sudoers": text}));
+    if context.printer.json {
+        context.printer.json("jetson-sudoers", &json!({"accounts": accounts, "sudoers": text}));
     } else {
-        context.voice.data(Shown::document(&text));
+        context.printer.data(SafeText::document(&text));
     }
     Ok(exit::DONE)
 }

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::aim::{Aim, Part};
-use crate::commands::walk::{self, AccessArgs, PlanArgs, RunArgs, Worlds};
-use crate::commands::{Context, unknown};
-use crate::desired::{Built, jetson};
+use super::device_target::{DevicePart, DeviceTarget};
+use crate::commands::workflow::{self, AccessArgs, PlanArgs, Platforms, RunArgs};
+use crate::commands::{Context, hints};
+use crate::desired::{DesiredStack, jetson};
 use crate::exit::{self, Failure};
 use crate::ledger::Ledger;
 use crate::report;
@@ -15,7 +15,7 @@ use crate::resource::{Changes, Desired, RunPurpose, shown};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    which: WhichArgs,
+    which: DeviceStackArgs,
     #[command(flatten)]
     access: AccessArgs,
     #[command(flatten)]
@@ -27,7 +27,7 @@ pub struct Args {
 
 /// Which stack of devices: of a plan, or by its name.
 #[derive(Clone, Debug, clap::Args)]
-pub struct WhichArgs {
+pub struct DeviceStackArgs {
     /// The plan.
     #[command(flatten)]
     pub plan: PlanArgs,
@@ -36,7 +36,7 @@ pub struct WhichArgs {
     pub stack: Option<String>,
 }
 
-impl WhichArgs {
+impl DeviceStackArgs {
     /// The name of the stack of devices.
     ///
     /// # Errors
@@ -49,7 +49,7 @@ impl WhichArgs {
                 let stack = jetson::stack(&self.plan.load(&context.session)?);
                 let goes_by =
                     format!("it names the stack and files to send, and the rest is in the journal of {stack}");
-                self.plan.say_what_variables_do(&context.voice, &goes_by);
+                self.plan.say_what_variables_do(&context.printer, &goes_by);
                 Ok(stack)
             }
         }
@@ -62,38 +62,38 @@ impl WhichArgs {
 /// What failed, why, and the next step.
 pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let stack = args.which.name(context)?;
-    let store = walk::store(&context.global, &context.session, &stack, None).await?;
+    let store = workflow::store(&context.global, &context.session, &stack, None).await?;
     // A wrong place of the state looks like devices that are clean already.
-    let remembered = Ledger::read(store, &stack).await?.remembered();
-    if remembered.sequence == 0 {
-        return Err(unknown::refusal(&stack, None, context));
+    let recorded = Ledger::read(store, &stack).await?.recorded();
+    if recorded.sequence == 0 {
+        return Err(hints::refusal(&stack, None, context));
     }
-    if remembered.resources.is_empty() && remembered.leftovers.is_empty() {
+    if recorded.resources.is_empty() && recorded.pending_deletions.is_empty() {
         return Ok(nothing_left(&stack, context));
     }
-    let aim = Aim {
+    let aim = DeviceTarget {
         command: format!("jetson uninstall --stack {stack}"),
         purpose: RunPurpose::Destroy,
-        built: Built { desired: Desired::new(&stack), ..Built::default() },
+        built: DesiredStack { desired: Desired::new(&stack), ..DesiredStack::default() },
         stack,
         plan: None,
         hosts: args.host,
-        part: Part::All,
+        part: DevicePart::All,
     };
-    aim.carry_out(Worlds::of_devices(&args.access, context), &args.run, context).await
+    aim.carry_out(Platforms::of_devices(&args.access, context), &args.run, context).await
 }
 
 /// The devices are clean: there is none to connect to.
 fn nothing_left(stack: &str, context: &Context) -> u8 {
-    if context.voice.json {
+    if context.printer.json {
         let mut body = json!({"stack": stack, "exit": exit::DONE, "outcome": Value::Null});
         let changes = report::changes_json(&Changes::default());
         if let (Some(all), Some(more)) = (body.as_object_mut(), changes.as_object()) {
             all.extend(more.clone());
         }
-        context.voice.json(&context.verb, &body);
+        context.printer.json(&context.verb, &body);
     } else {
-        context.voice.data(shown!("nothing is left to take away: the journal of {} has no resources\n", stack));
+        context.printer.data(shown!("nothing is left to take away: the journal of {} has no resources\n", stack));
     }
     exit::DONE
 }

@@ -5,34 +5,34 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use super::same_machine;
-use crate::change::{Outside, Scope};
-use crate::commands::walk::{machine, narrow};
+use crate::change::{DiffScope, OutsideResources};
+use crate::commands::workflow::{machine, narrow};
 use crate::exit::Failure;
 use crate::report;
 use crate::resource::host::HostSpec;
 use crate::resource::node::{NodeRole, NodeSpec};
-use crate::resource::{Address, Desired, Kind, Record, Remembered, Shown, shown};
+use crate::resource::{Address, Desired, Kind, ResourceRecord, SafeText, StackState, shown};
 
 /// What a run leaves as it is, because it is on devices that are not named any more, or belongs to one.
 #[derive(Debug, Default)]
-pub struct Unnamed {
+pub struct UnnamedDevices {
     /// The devices.
     pub machines: BTreeSet<String>,
     /// The addresses.
     pub addresses: BTreeSet<Address>,
 }
 
-impl Unnamed {
+impl UnnamedDevices {
     /// Finds them.
-    pub fn of(desired: &Desired, remembered: &Remembered) -> Self {
+    pub fn of(desired: &Desired, recorded: &StackState) -> Self {
         let hosts = desired.resources.values().filter(|resource| resource.kind == Kind::Host);
         let named: BTreeSet<String> =
             hosts.filter_map(|resource| resource.typed::<HostSpec>()).map(|host| host.name).collect();
         let mut left = Self::default();
-        let unwanted = remembered.resources.iter().filter(|(address, _)| !desired.resources.contains_key(*address));
-        let unwanted: Vec<(&Address, &Record)> = unwanted.collect();
+        let unwanted = recorded.resources.iter().filter(|(address, _)| !desired.resources.contains_key(*address));
+        let unwanted: Vec<(&Address, &ResourceRecord)> = unwanted.collect();
         for (address, _) in &unwanted {
-            let on = machine(desired, remembered, address).filter(|name| !named.contains(name));
+            let on = machine(desired, recorded, address).filter(|name| !named.contains(name));
             if let Some(name) = on {
                 left.machines.insert(name);
                 left.addresses.insert((*address).clone());
@@ -65,8 +65,8 @@ impl Unnamed {
     ///
     /// # Errors
     /// Both names, and the ways on.
-    pub fn refuse_renamed(&self, desired: &Desired, remembered: &Remembered, stack: &str) -> Result<(), Failure> {
-        same_machine::refuse_renamed(&self.machines, desired, remembered, stack)
+    pub fn refuse_renamed(&self, desired: &Desired, recorded: &StackState, stack: &str) -> Result<(), Failure> {
+        same_machine::refuse_renamed(&self.machines, desired, recorded, stack)
     }
 
     /// Refuses a cluster with another server while the device of the present one is not named: its nodes would leave it, and
@@ -74,10 +74,10 @@ impl Unnamed {
     ///
     /// # Errors
     /// Which devices, and the ways on.
-    pub fn refuse_other_server(&self, desired: &Desired, remembered: &Remembered, stack: &str) -> Result<(), Failure> {
+    pub fn refuse_other_server(&self, desired: &Desired, recorded: &StackState, stack: &str) -> Result<(), Failure> {
         let nodes = desired.resources.values().filter(|resource| resource.kind == Kind::Node);
         let wanted = nodes.filter_map(|resource| resource.typed::<NodeSpec>()).map(|node| node.server).next();
-        let records = self.addresses.iter().filter_map(|address| remembered.resources.get(address));
+        let records = self.addresses.iter().filter_map(|address| recorded.resources.get(address));
         let nodes = records.filter(|record| record.kind == Kind::Node && record.id.is_some());
         let servers = nodes.filter_map(|record| NodeSpec::deserialize(&record.spec).ok());
         let server = servers.filter(|node| node.role == NodeRole::Server).map(|node| node.host).next();
@@ -99,8 +99,14 @@ impl Unnamed {
     }
 
     /// Takes it out of what a run works on. The user's selection is not what leaves it out.
-    pub fn leave_out(&self, scope: &mut Scope, unselected: &mut Outside, desired: &Desired, remembered: &Remembered) {
-        narrow(scope, &self.addresses, desired, remembered);
+    pub fn leave_out(
+        &self,
+        scope: &mut DiffScope,
+        unselected: &mut OutsideResources,
+        desired: &Desired,
+        recorded: &StackState,
+    ) {
+        narrow(scope, &self.addresses, desired, recorded);
         unselected.addresses.retain(|address| !self.addresses.contains(address));
         unselected.would_change.retain(|address| !self.addresses.contains(address));
     }
@@ -111,7 +117,7 @@ impl Unnamed {
     }
 
     /// Says that they stay, and how they go; none when there are none.
-    pub fn remark(&self, stack: &str) -> Option<Shown> {
+    pub fn remark(&self, stack: &str) -> Option<SafeText> {
         if self.machines.is_empty() {
             return None;
         }
@@ -137,11 +143,11 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::resource::{Level, Origin, Resource, Standing};
+    use crate::resource::{Level, Resource, ResourceOrigin, ResourceStatus};
 
-    fn record(kind: Kind, spec: Value, needs: &[&str]) -> Record {
+    fn record(kind: Kind, spec: Value, needs: &[&str]) -> ResourceRecord {
         let needs = needs.iter().map(|need| (need.parse().expect("an address"), Level::Usable)).collect();
-        Record {
+        ResourceRecord {
             kind,
             id: Some("x".to_owned()),
             generation: 0,
@@ -150,10 +156,10 @@ mod tests {
             needs,
             step: String::new(),
             after: BTreeSet::new(),
-            standing: Standing::Present,
+            standing: ResourceStatus::Present,
             pending: None,
             made_at: None,
-            origin: Origin::Made,
+            origin: ResourceOrigin::Made,
         }
     }
 
@@ -163,8 +169,8 @@ mod tests {
     }
 
     /// A cluster of `one`, its server, and `two`, with a proof of `two`.
-    fn cluster() -> Remembered {
-        let mut state = Remembered::empty("s-devices");
+    fn cluster() -> StackState {
+        let mut state = StackState::empty("s-devices");
         let mut add = |address: &str, kind: Kind, spec: Value, needs: &[&str]| {
             state.resources.insert(address.parse().expect("an address"), record(kind, spec, needs));
         };
@@ -193,7 +199,7 @@ mod tests {
     #[test]
     fn what_is_on_a_device_that_is_not_named_stays() {
         let (desired, state) = (wanted(&["one", "three"], "one"), cluster());
-        let left = Unnamed::of(&desired, &state);
+        let left = UnnamedDevices::of(&desired, &state);
         assert_eq!(left.machines, BTreeSet::from(["two".to_owned()]));
         let addresses: Vec<&str> = left.addresses.iter().map(Address::as_str).collect();
         assert_eq!(addresses, ["jetson.host.two", "jetson.manifest.job-cuda-proof-two", "jetson.node.two"]);
@@ -201,14 +207,14 @@ mod tests {
         let refused = left.refuse(&["two".to_owned()], "s-devices").expect_err("it is not named");
         assert!(refused.next_step.contains("jetson uninstall --stack s-devices --host two"), "{refused}");
         assert!(left.refuse_other_server(&desired, &state, "s-devices").is_ok());
-        assert!(Unnamed::of(&wanted(&["one", "two"], "one"), &state).machines.is_empty());
+        assert!(UnnamedDevices::of(&wanted(&["one", "two"], "one"), &state).machines.is_empty());
     }
 
     #[test]
     fn what_stays_is_not_worked_on_and_not_what_a_selection_leaves_out() {
         let (desired, state) = (wanted(&["one"], "one"), cluster());
-        let left = Unnamed::of(&desired, &state);
-        let (mut scope, mut outside) = (Scope::default(), Outside::of(&desired, &state, &BTreeSet::new()));
+        let left = UnnamedDevices::of(&desired, &state);
+        let (mut scope, mut outside) = (DiffScope::default(), OutsideResources::of(&desired, &state, &BTreeSet::new()));
         left.leave_out(&mut scope, &mut outside, &desired, &state);
         let node = |name: &str| -> Address { format!("jetson.node.{name}").parse().expect("an address") };
         assert!(scope.covers(&node("one")) && !scope.covers(&node("two")));
@@ -216,13 +222,13 @@ mod tests {
         assert!(!outside.would_change.contains(&node("two")));
         assert_eq!(left.names(), ["two"]);
         assert!(left.remark("s-devices").is_some_and(|said| said.contains("--host two takes it away")));
-        assert_eq!(Unnamed::default().remark("s-devices"), None);
+        assert_eq!(UnnamedDevices::default().remark("s-devices"), None);
     }
 
     #[test]
     fn another_server_does_not_take_the_place_of_one_that_is_not_named() {
         let (desired, state) = (wanted(&["two", "three"], "three"), cluster());
-        let left = Unnamed::of(&desired, &state);
+        let left = UnnamedDevices::of(&desired, &state);
         let refused = left.refuse_other_server(&desired, &state, "s-devices").expect_err("it is another cluster");
         assert!(
             refused.problem.contains("is one") && refused.problem.contains("with three as the server"),

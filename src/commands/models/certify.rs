@@ -16,7 +16,7 @@ use crate::edge::signature::{SignatureFault, Signer};
 use crate::edge::suite::suite;
 use crate::edge::unpack::unpack;
 use crate::exit::{self, Failure};
-use crate::models::Store;
+use crate::models::ModelStore;
 use crate::report;
 use crate::resource::shown;
 
@@ -62,7 +62,7 @@ pub struct Args {
 }
 
 /// Asks every tier, compares, signs.
-pub fn run(args: &Args, store: &Store, context: &Context) -> Result<u8, Failure> {
+pub fn run(args: &Args, store: &ModelStore, context: &Context) -> Result<u8, Failure> {
     if let Some(unknown) = args.tiers.iter().find(|tier| !KNOWN.contains(&tier.as_str())) {
         return Err(Failure::refused(
             shown!("there is no tier {:?}", unknown),
@@ -74,11 +74,11 @@ pub fn run(args: &Args, store: &Store, context: &Context) -> Result<u8, Failure>
     let unpacked = unpack(&args.package, package.path()).map_err(|bad| bad.to_string());
     let (mut answers, mut skipped) = (Vec::new(), Vec::new());
     for tier in &args.tiers {
-        context.voice.talk(shown!("asking {} for {} vectors …", tier, suite().all().len()));
+        context.printer.talk(shown!("asking {} for {} vectors …", tier, suite().all().len()));
         match asked(args, store, tier, package.path(), &unpacked) {
             Ok(found) => answers.push(found),
             Err(reason) => {
-                context.voice.remark(shown!("{} is left out: {}", tier, reason));
+                context.printer.remark(shown!("{} is left out: {}", tier, reason));
                 skipped.push(Skipped { tier: tier.clone(), reason });
             }
         }
@@ -97,7 +97,7 @@ fn signer(key: &Path, context: &Context) -> Result<Signer, Failure> {
             std::fs::create_dir_all(folder).map_err(|why| unwritten(key, &why))?;
         }
         write_private(key, &Signer::generate().map_err(bad)?).map_err(|why| unwritten(key, &why))?;
-        context.voice.talk(shown!("made the key {}: keep it, and name its public part in plans", key.display()));
+        context.printer.talk(shown!("made the key {}: keep it, and name its public part in plans", key.display()));
     }
     let bytes = read_bounded(key).map_err(|why| unwritten(key, &why))?;
     Signer::read(&bytes).map_err(bad)
@@ -106,7 +106,7 @@ fn signer(key: &Path, context: &Context) -> Result<Signer, Failure> {
 /// The answers of a tier, or why there are none.
 fn asked(
     args: &Args,
-    store: &Store,
+    store: &ModelStore,
     tier: &str,
     package: &Path,
     unpacked: &Result<(), String>,
@@ -129,7 +129,7 @@ fn asked(
     read(&found)
 }
 
-fn arguments(args: &Args, store: &Store, tier: &str, package: &Path) -> std::io::Result<Vec<String>> {
+fn arguments(args: &Args, store: &ModelStore, tier: &str, package: &Path) -> std::io::Result<Vec<String>> {
     let mut pairs = vec![("--tier", tier.to_owned())];
     match tier {
         "edge" | "static" => pairs.push(("--package", package.display().to_string())),
@@ -176,19 +176,19 @@ fn write(args: &Args, certificate: &Certificate, signer: &Signer) -> Result<(), 
 }
 
 fn tell(args: &Args, certificate: &Certificate, signer: &Signer, context: &Context) {
-    if context.voice.json {
+    if context.printer.json {
         let body = json!({"file": args.out.display().to_string(), "key": signer.public(), "certificate": certificate});
-        return context.voice.json("models-certify", &body);
+        return context.printer.json("models-certify", &body);
     }
     let header = ["tier", "compared with", "ids", "cosine mean", "worst", "ten nearest", "recall@10", "holds"];
     let rows: Vec<Vec<String>> = certificate.tiers.iter().map(row).collect();
-    context.voice.data(report::rows_table(&header, &rows, 120));
+    context.printer.data(report::rows_table(&header, &rows, 120));
     for tier in &certificate.tiers {
         for missed in &tier.misses {
-            context.voice.remark(shown!("{}: {}", tier.tier, missed));
+            context.printer.remark(shown!("{}: {}", tier.tier, missed));
         }
     }
-    context.voice.data(shown!("{}: {} texts, key {}", args.out.display(), certificate.texts, signer.public()));
+    context.printer.data(shown!("{}: {} texts, key {}", args.out.display(), certificate.texts, signer.public()));
 }
 
 fn row(tier: &Tier) -> Vec<String> {

@@ -7,9 +7,9 @@ use clap::builder::FalseyValueParser;
 
 use crate::exit::Failure;
 use crate::models::ModelsFault;
-use crate::models::hub::{ENDPOINT, Hub, Network, Patience, Token};
+use crate::models::hub::{ENDPOINT, Hub, HubRetryPolicy, HubToken, Network};
 use crate::provider::network::{Bundle, Environment, Proxies};
-use crate::resource::{Fault, Shown};
+use crate::resource::{Fault, SafeText};
 
 /// Which hub.
 #[derive(Debug, clap::Args)]
@@ -30,7 +30,7 @@ impl HubArgs {
     pub fn hub(&self) -> Result<Hub, Failure> {
         // As Hugging Face's own tools have it: set to nothing is not set.
         let endpoint = Some(self.endpoint.as_str()).filter(|endpoint| !endpoint.trim().is_empty()).unwrap_or(ENDPOINT);
-        Ok(Hub::new(endpoint, token()?, Patience::default(), network()?)?)
+        Ok(Hub::new(endpoint, token()?, HubRetryPolicy::default(), network()?)?)
     }
 
     /// Whether the network is not used: by the flag, or by a variable of Hugging Face's tools.
@@ -44,8 +44,9 @@ impl HubArgs {
 /// The proxies and authorities that AWS is reached with, too.
 fn network() -> Result<Network, Failure> {
     let environment = Environment::of_process();
-    let wrong =
-        |fault: Fault| Failure::error(fault.message.block(), fault.next_step.map_or_else(Shown::default, Shown::from));
+    let wrong = |fault: Fault| {
+        Failure::error(fault.message.block(), fault.next_step.map_or_else(SafeText::default, SafeText::from))
+    };
     let proxies = Proxies::with_all_proxy(&environment).map_err(wrong)?;
     let named = ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"];
     let named = named.into_iter().find_map(|variable| Some((environment.get(variable)?, variable)));
@@ -70,13 +71,13 @@ fn expanded(path: PathBuf) -> PathBuf {
 }
 
 /// `HF_TOKEN` or its former name, else the file that the hub's own tools keep it in. There is no flag: command lines can be seen by others.
-fn token() -> Result<Option<Token>, ModelsFault> {
+fn token() -> Result<Option<HubToken>, ModelsFault> {
     if env::var("HF_HUB_DISABLE_IMPLICIT_TOKEN").is_ok_and(|value| is_true(&value)) {
         return Ok(None);
     }
     for key in ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"] {
         if let Ok(text) = env::var(key)
-            && let Some(token) = Token::parse(&text)?
+            && let Some(token) = HubToken::parse(&text)?
         {
             return Ok(Some(token));
         }
@@ -86,7 +87,7 @@ fn token() -> Result<Option<Token>, ModelsFault> {
     let home = || folder("HF_HOME").or_else(|| Some(cache()?.join("huggingface")));
     let Some(file) = folder("HF_TOKEN_PATH").or_else(|| Some(home()?.join("token"))) else { return Ok(None) };
     match std::fs::read_to_string(&file) {
-        Ok(text) => Token::parse(&text),
+        Ok(text) => HubToken::parse(&text),
         Err(none) if none.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(bad) => Err(ModelsFault::file(&file)(bad)),
     }

@@ -8,7 +8,7 @@ use crate::commands::Context;
 use crate::exit::{self, Failure};
 use crate::models::import::import;
 use crate::models::name::ModelName;
-use crate::models::{ModelsFault, Store};
+use crate::models::{ModelStore, ModelsFault};
 use crate::report;
 use crate::resource::shown;
 
@@ -23,19 +23,19 @@ pub struct Args {
 }
 
 /// Takes it in.
-pub fn run(args: &Args, store: &Store, context: &Context) -> Result<u8, Failure> {
+pub fn run(args: &Args, store: &ModelStore, context: &Context) -> Result<u8, Failure> {
     let whole = args.path.canonicalize().map_err(ModelsFault::file(&args.path))?;
     let own = whole.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let name = ModelName::parse(args.name.as_deref().unwrap_or(&own))?;
     let manifest = import(store, &args.path, &name)?;
     let folder = store.folder(&name).display().to_string();
-    if context.voice.json {
+    if context.printer.json {
         let body = json!({"name": name.as_str(), "source": manifest.source, "folder": folder, "files": manifest.files});
-        context.voice.json("models-import", &body);
+        context.printer.json("models-import", &body);
     } else {
         let files = report::counted(manifest.files.len(), "file");
         let size = report::size(manifest.size());
-        context.voice.data(shown!("{} ({}, {}) is in {}, every file was read back", name, files, size, folder));
+        context.printer.data(shown!("{} ({}, {}) is in {}, every file was read back", name, files, size, folder));
     }
     Ok(exit::DONE)
 }

@@ -4,50 +4,52 @@ use serde_json::json;
 
 use crate::commands::Context;
 use crate::exit::{self, Failure};
-use crate::models::Store;
-use crate::models::list::{Row, State, list};
-use crate::models::manifest::Source;
+use crate::models::ModelStore;
+use crate::models::list::{ModelRow, ModelState, list};
+use crate::models::manifest::ModelOrigin;
 use crate::report;
 use crate::resource::shown;
 
 /// Lists.
-pub fn run(store: &Store, context: &Context) -> Result<u8, Failure> {
+pub fn run(store: &ModelStore, context: &Context) -> Result<u8, Failure> {
     let rows = list(store)?;
-    if context.voice.json {
-        context.voice.json("models-list", &json!({"store": store.root(), "models": rows}));
+    if context.printer.json {
+        context.printer.json("models-list", &json!({"store": store.root(), "models": rows}));
         return Ok(exit::DONE);
     }
-    context.voice.talk(shown!("models in {}", store.shown()));
+    context.printer.talk(shown!("models in {}", store.shown()));
     if rows.is_empty() {
-        context.voice.talk("none yet; next: akidb-edge models pull all-MiniLM-L6-v2");
+        context.printer.talk("none yet; next: akidb-edge models pull all-MiniLM-L6-v2");
         return Ok(exit::DONE);
     }
     let header = ["name", "source", "revision", "graphs", "dimension", "tokens", "size", "verified", "state"];
     let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
-    context.voice.data(report::rows_table(&header, &cells, context.session.width));
+    context.printer.data(report::rows_table(&header, &cells, context.session.width));
     for row in &rows {
         if let Some(problem) = &row.problem {
-            context.voice.remark(shown!("{}: {}", row.name, problem));
+            context.printer.remark(shown!("{}: {}", row.name, problem));
         }
     }
     Ok(exit::DONE)
 }
 
-fn cells(row: &Row) -> Vec<String> {
+fn cells(row: &ModelRow) -> Vec<String> {
     let none = || "-".to_owned();
     let (source, revision) = match &row.source {
         None => (none(), none()),
-        Some(Source::Import { folder }) => (format!("folder {folder}"), none()),
-        Some(Source::Sync { from, version }) => (format!("sync {from}"), version.clone()),
-        Some(Source::Hub { repo, revision, commit }) if revision == commit => (repo.clone(), format!("{commit:.12}")),
-        Some(Source::Hub { repo, revision, commit }) => (repo.clone(), format!("{revision} ({commit:.12})")),
+        Some(ModelOrigin::Import { folder }) => (format!("folder {folder}"), none()),
+        Some(ModelOrigin::Sync { from, version }) => (format!("sync {from}"), version.clone()),
+        Some(ModelOrigin::Hub { repo, revision, commit }) if revision == commit => {
+            (repo.clone(), format!("{commit:.12}"))
+        }
+        Some(ModelOrigin::Hub { repo, revision, commit }) => (repo.clone(), format!("{revision} ({commit:.12})")),
     };
-    let of = |what: fn(&crate::models::check::Summary) -> String| row.summary.as_ref().map_or_else(none, what);
+    let of = |what: fn(&crate::models::check::ModelSummary) -> String| row.summary.as_ref().map_or_else(none, what);
     let state = match row.state {
-        State::Ready => "ready",
-        State::Unmanaged => "unmanaged",
-        State::Broken => "broken",
-        State::Partial => "partly pulled",
+        ModelState::Ready => "ready",
+        ModelState::Unmanaged => "unmanaged",
+        ModelState::Broken => "broken",
+        ModelState::Partial => "partly pulled",
     };
     vec![
         row.name.clone(),

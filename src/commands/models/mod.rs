@@ -15,7 +15,7 @@ use clap::Subcommand;
 
 use super::Context;
 use crate::exit::Failure;
-use crate::models::{ModelsFault, Store};
+use crate::models::{ModelStore, ModelsFault};
 use crate::resource::shown;
 
 /// Fetch models from a hub; list, check, import, publish and remove them.
@@ -51,7 +51,7 @@ enum What {
 /// # Errors
 /// What failed, why, and the next step.
 pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
-    let store = Store::at(args.models.unwrap_or_else(usual));
+    let store = ModelStore::at(args.models.unwrap_or_else(usual));
     match args.what {
         What::Pull(args) => pull::run(&args, &store, context).await,
         What::List => list::run(&store, context),
@@ -65,7 +65,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
 
 fn usual() -> PathBuf {
     let folder = |key: &str| std::env::var_os(key).map(PathBuf::from);
-    Store::usual(&std::env::current_dir().unwrap_or_default(), folder("XDG_DATA_HOME"), folder("HOME"))
+    ModelStore::usual(&std::env::current_dir().unwrap_or_default(), folder("XDG_DATA_HOME"), folder("HOME"))
 }
 
 impl From<ModelsFault> for Failure {

@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use crate::commands::Context;
-use crate::commands::walk::connect;
+use crate::commands::workflow::connect;
 use crate::delivery::folder_store::FolderStore;
 use crate::delivery::layout::{KEPT, MOST_KEPT};
 use crate::delivery::publish::{Publication, PublishFault, Published};
@@ -13,11 +13,11 @@ use crate::exit::{self, Failure};
 use crate::inference::folder::Variant;
 use crate::models::name::ModelName;
 use crate::models::publish::fit;
-use crate::models::{ModelsFault, Store};
+use crate::models::{ModelStore, ModelsFault};
 use crate::provider::aws::ModelBucket;
 use crate::report::{self, counted};
 use crate::resource::{Fault, shown};
-use crate::serve::model_sync::origin::From as Place;
+use crate::serve::model_sync::origin::SyncSource;
 
 /// Which model, and where to.
 #[derive(Debug, clap::Args)]
@@ -62,18 +62,20 @@ impl Graph {
 }
 
 /// Publishes.
-pub async fn run(args: &Args, store: &Store, context: &Context) -> Result<u8, Failure> {
+pub async fn run(args: &Args, store: &ModelStore, context: &Context) -> Result<u8, Failure> {
     let name = ModelName::parse(&args.name)?;
     let there = ModelName::parse(args.new_name.as_deref().unwrap_or(&args.name))?;
-    let place: Place = args.to.parse().map_err(|_| {
+    let place: SyncSource = args.to.parse().map_err(|_| {
         Failure::refused(shown!("--to {:?} names no place", args.to), "write s3://BUCKET/PREFIX or file:FOLDER")
     })?;
     let variants: Vec<Variant> = args.variant.iter().map(|graph| graph.variant()).collect();
     let fit = fit(store, &name, &variants)?;
     let publication = Publication::of(there.as_str(), &fit.folder, &fit.files)?;
     let published = match &place {
-        Place::Folder(folder) => publication.publish(&FolderStore::at(folder.clone()), args.keep, args.replace).await?,
-        Place::Bucket { bucket, prefix } => {
+        SyncSource::Folder(folder) => {
+            publication.publish(&FolderStore::at(folder.clone()), args.keep, args.replace).await?
+        }
+        SyncSource::Bucket { bucket, prefix } => {
             let connection = connect(&context.session).await?;
             let region = args.region.as_deref().unwrap_or(&connection.region);
             let bucket = ModelBucket::open(&connection.clients, region, bucket, prefix)?;
@@ -84,18 +86,18 @@ pub async fn run(args: &Args, store: &Store, context: &Context) -> Result<u8, Fa
     Ok(exit::DONE)
 }
 
-fn tell(name: &ModelName, place: &Place, published: &Published, context: &Context) {
-    if context.voice.json {
+fn tell(name: &ModelName, place: &SyncSource, published: &Published, context: &Context) {
+    if context.printer.json {
         let body = json!({"name": name.as_str(), "to": place.to_string(), "published": published});
-        return context.voice.json("models-publish", &body);
+        return context.printer.json("models-publish", &body);
     }
     let objects = counted(published.uploaded, "object");
     let uploaded = format!("{objects} uploaded, {}", report::size(published.bytes));
     let is = if published.unchanged { "was the current version already" } else { "is the current version now" };
     let text = shown!("{} {} {} in {} ({})", name, published.version, is, place.to_string(), uploaded);
-    context.voice.data(text);
+    context.printer.data(text);
     if !published.removed.is_empty() {
-        context.voice.talk(shown!("deleted: {}", published.removed.join(", ")));
+        context.printer.talk(shown!("deleted: {}", published.removed.join(", ")));
     }
 }
 

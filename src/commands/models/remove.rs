@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::commands::Context;
 use crate::exit::{self, Failure};
-use crate::models::Store;
+use crate::models::ModelStore;
 use crate::models::name::ModelName;
 use crate::models::remove::{look, remove};
 use crate::report;
@@ -21,7 +21,7 @@ pub struct Args {
 }
 
 /// Removes.
-pub fn run(args: &Args, store: &Store, context: &Context) -> Result<u8, Failure> {
+pub fn run(args: &Args, store: &ModelStore, context: &Context) -> Result<u8, Failure> {
     let name = ModelName::parse(&args.name)?;
     let removal = look(store, &name)?;
     let folder = store.served(&name).display().to_string();
@@ -31,20 +31,20 @@ pub fn run(args: &Args, store: &Store, context: &Context) -> Result<u8, Failure>
         if !context.session.can_ask {
             return Err(Failure::refused(shown!("{} would be deleted", what), "add --yes"));
         }
-        if !context.voice.ask(shown!("{}. Delete it?", what)) {
+        if !context.printer.ask(shown!("{}. Delete it?", what)) {
             return Err(Failure::refused("nothing was done", ""));
         }
     }
     let removal = remove(store, &name)?;
-    if context.voice.json {
+    if context.printer.json {
         let body = json!({"name": name.as_str(), "folder": folder, "files": removal.files, "bytes": removal.bytes});
-        context.voice.json("models-remove", &body);
+        context.printer.json("models-remove", &body);
     } else {
-        context.voice.data(shown!("{} is deleted", what));
+        context.printer.data(shown!("{} is deleted", what));
     }
     if removal.synced {
         let again = "a server that runs serves it until it ends, and one with --sync brings it again";
-        context.voice.remark(shown!("model sync brought it: {}", again));
+        context.printer.remark(shown!("model sync brought it: {}", again));
     }
     Ok(exit::DONE)
 }

@@ -4,11 +4,11 @@ use serde_json::json;
 
 use crate::commands::Context;
 use crate::exit::{self, Failure};
-use crate::models::Store;
+use crate::models::ModelStore;
 use crate::models::name::ModelName;
-use crate::models::verify::{State, Verdict, verify};
+use crate::models::verify::{Verification, VerifyState, verify};
 use crate::report::counted;
-use crate::resource::{Shown, shown};
+use crate::resource::{SafeText, shown};
 
 /// Which model.
 #[derive(Debug, clap::Args)]
@@ -18,7 +18,7 @@ pub struct Args {
 }
 
 /// Checks.
-pub fn run(args: &Args, store: &Store, context: &Context) -> Result<u8, Failure> {
+pub fn run(args: &Args, store: &ModelStore, context: &Context) -> Result<u8, Failure> {
     let names = match &args.name {
         Some(name) => vec![ModelName::parse(name)?],
         None => store.names()?,
@@ -26,22 +26,22 @@ pub fn run(args: &Args, store: &Store, context: &Context) -> Result<u8, Failure>
     let mut verdicts = Vec::new();
     for name in &names {
         let verdict = verify(store, name)?;
-        context.voice.data(words(&verdict));
+        context.printer.data(words(&verdict));
         verdicts.push(verdict);
     }
-    if context.voice.json {
-        context.voice.json("models-verify", &json!({"store": store.root(), "models": verdicts}));
+    if context.printer.json {
+        context.printer.json("models-verify", &json!({"store": store.root(), "models": verdicts}));
     }
     if verdicts.is_empty() {
-        context.voice.talk(shown!("there is no model in {}", store.shown()));
+        context.printer.talk(shown!("there is no model in {}", store.shown()));
     }
-    let count = |state: State| verdicts.iter().filter(|verdict| verdict.state == state).count();
-    let (damaged, unserved) = (count(State::Damaged), count(State::Unserved));
+    let count = |state: VerifyState| verdicts.iter().filter(|verdict| verdict.state == state).count();
+    let (damaged, unserved) = (count(VerifyState::Damaged), count(VerifyState::Unserved));
     if damaged + unserved == 0 {
         return Ok(exit::DONE);
     }
     if damaged == 0 {
-        context.voice.failure(shown!(
+        context.printer.failure(shown!(
             "{} cannot be served\n  next: change what is named above in the model's folder; docs/serve-models.md says what is \
              served",
             models(unserved)
@@ -49,7 +49,7 @@ pub fn run(args: &Args, store: &Store, context: &Context) -> Result<u8, Failure>
         return Ok(exit::ERROR);
     }
     let are = if damaged == 1 { "is" } else { "are" };
-    context.voice.failure(shown!(
+    context.printer.failure(shown!(
         "{} {} damaged\n  next: akidb-edge models pull NAME fetches again what is wrong; one that was imported: models remove \
          it, then import it again; one that model sync brought: a server with --sync fetches it again",
         models(damaged),
@@ -62,13 +62,13 @@ fn models(count: usize) -> String {
     counted(count, "model")
 }
 
-fn words(verdict: &Verdict) -> Shown {
+fn words(verdict: &Verification) -> SafeText {
     let files = counted(verdict.files, "file");
     let mut text = match verdict.state {
-        State::Verified => shown!("{}: {}, every hash is right", verdict.name, files),
-        State::Unhashed => shown!("{}: can be served; it has no manifest, so no hash was compared", verdict.name),
-        State::Unserved => shown!("{}: its files are as they were, and it cannot be served", verdict.name),
-        State::Damaged => shown!("{}: damaged", verdict.name),
+        VerifyState::Verified => shown!("{}: {}, every hash is right", verdict.name, files),
+        VerifyState::Unhashed => shown!("{}: can be served; it has no manifest, so no hash was compared", verdict.name),
+        VerifyState::Unserved => shown!("{}: its files are as they were, and it cannot be served", verdict.name),
+        VerifyState::Damaged => shown!("{}: damaged", verdict.name),
     };
     if let Some(version) = &verdict.version {
         text.push(shown!("\n  version {}", &version[..12]));

@@ -1,28 +1,28 @@
 //! The criteria of a plan: what was measured against what was wanted. What was not measured is never met.
 
-use super::known::Known;
+use super::input::ReportInput;
 use crate::commands::jetson::NodeSeen;
-use crate::desired::Built;
+use crate::desired::DesiredStack;
 use crate::plan::{Criterion, Plan, Probe};
-use crate::report::Judged;
+use crate::report::CriterionResult;
 
 /// A figure and where it comes from, or why there is none.
-type Taken = Result<(usize, String), String>;
+type Measurement = Result<(usize, String), String>;
 
 /// Every criterion, judged.
-pub fn judged(plan: &Plan, built: &Built, known: &Known) -> Vec<Judged> {
+pub fn judged(plan: &Plan, built: &DesiredStack, known: &ReportInput) -> Vec<CriterionResult> {
     let priorities = [("P0", &plan.criteria.p0), ("P1", &plan.criteria.p1), ("P2", &plan.criteria.p2)];
     let criteria = priorities.into_iter().flat_map(|(priority, all)| all.iter().map(move |one| (priority, one)));
     criteria.map(|(priority, one)| judge(priority, one, built, known)).collect()
 }
 
-fn judge(priority: &'static str, one: &Criterion, built: &Built, known: &Known) -> Judged {
+fn judge(priority: &'static str, one: &Criterion, built: &DesiredStack, known: &ReportInput) -> CriterionResult {
     let (measured, verdict, how) = match take(one, built, known) {
         Ok((value, how)) if one.compare.holds(value as f64, one.threshold) => (Some(value), "met", how),
         Ok((value, how)) => (Some(value), "missed", how),
         Err(why) => (None, "not measured", why),
     };
-    Judged {
+    CriterionResult {
         priority,
         id: one.id.clone(),
         title: one.title.clone(),
@@ -34,7 +34,7 @@ fn judge(priority: &'static str, one: &Criterion, built: &Built, known: &Known) 
     }
 }
 
-fn take(one: &Criterion, built: &Built, known: &Known) -> Taken {
+fn take(one: &Criterion, built: &DesiredStack, known: &ReportInput) -> Measurement {
     let pattern = one.of.as_deref().unwrap_or("*");
     match one.measure.probe() {
         Some(Probe::NodesReady) => nodes(known, |node| node.node == Some("ready")),
@@ -47,7 +47,7 @@ fn take(one: &Criterion, built: &Built, known: &Known) -> Taken {
     }
 }
 
-fn missing(pattern: &str, built: &Built, known: &Known) -> Taken {
+fn missing(pattern: &str, built: &DesiredStack, known: &ReportInput) -> Measurement {
     let all = built.desired.resources.iter();
     let wanted = all.filter(|(address, resource)| address.matches(pattern) && !resource.kind.facts().lookup);
     let wanted: Vec<_> = wanted.map(|(address, _)| address).collect();
@@ -59,7 +59,7 @@ fn missing(pattern: &str, built: &Built, known: &Known) -> Taken {
 }
 
 /// Counts nodes as `jetson status` shows them.
-fn nodes(known: &Known, counts: impl Fn(&NodeSeen) -> bool) -> Taken {
+fn nodes(known: &ReportInput, counts: impl Fn(&NodeSeen) -> bool) -> Measurement {
     let Some(nodes) = &known.nodes else { return Err("report --devices asks the cluster".to_owned()) };
     if nodes.iter().all(|node| node.node.is_none()) {
         return Err("the cluster did not answer; akidb-edge jetson status says why".to_owned());

@@ -1,5 +1,5 @@
 use super::*;
-use crate::plan::{Settings, load};
+use crate::plan::{PlanSettings, load};
 
 fn plan(criteria: &str) -> Plan {
     let folder = tempfile::tempdir().unwrap();
@@ -7,7 +7,7 @@ fn plan(criteria: &str) -> Plan {
     let days = "days: [{day: 1, title: d, steps: [{id: q, title: q, kind: queues, with: {queues: {a: {name: a-a, region: us-east-1}}}}]}]";
     let head = "version: 1\nstack: small\nmetadata: {name: small, title: Small}\n";
     std::fs::write(&file, format!("{head}{days}\ncriteria:\n  P0:\n{criteria}")).unwrap();
-    load(file.to_str().unwrap(), &Settings::default()).unwrap_or_else(|bad| panic!("{bad}"))
+    load(file.to_str().unwrap(), &PlanSettings::default()).unwrap_or_else(|bad| panic!("{bad}"))
 }
 
 fn row(id: &str, measure: &str, compare: &str, threshold: u32) -> String {
@@ -16,7 +16,7 @@ fn row(id: &str, measure: &str, compare: &str, threshold: u32) -> String {
     )
 }
 
-fn verdicts(plan: &Plan, known: &Known) -> Vec<(&'static str, Option<String>, String)> {
+fn verdicts(plan: &Plan, known: &ReportInput) -> Vec<(&'static str, Option<String>, String)> {
     let built = crate::desired::build(plan, &std::collections::BTreeSet::new()).unwrap_or_else(|bad| panic!("{bad}"));
     judged(plan, &built, known).into_iter().map(|one| (one.verdict, one.measured, one.how)).collect()
 }
@@ -25,16 +25,16 @@ fn verdicts(plan: &Plan, known: &Known) -> Vec<(&'static str, Option<String>, St
 fn an_empty_journal_claims_nothing() {
     let plan = plan(&(row("a", "resources.present", ">=", 0) + &row("b", "resources.missing", ">=", 0)));
     let nothing = ("not measured", None, "the journal is empty: nothing was deployed".to_owned());
-    assert_eq!(verdicts(&plan, &Known::default()), [nothing.clone(), nothing]);
+    assert_eq!(verdicts(&plan, &ReportInput::default()), [nothing.clone(), nothing]);
 }
 
 #[test]
 fn nodes_are_counted_by_the_cluster_alone() {
     let plan = plan(&(row("a", "jetson.nodes_ready", "=", 1) + &row("b", "jetson.devices_provisioned", "=", 2)));
     let asks = ("not measured", None, "report --devices asks the cluster".to_owned());
-    assert_eq!(verdicts(&plan, &Known::default()), [asks.clone(), asks]);
+    assert_eq!(verdicts(&plan, &ReportInput::default()), [asks.clone(), asks]);
     let node = |node, has_jetpack_of_plan| NodeSeen { node, has_jetpack_of_plan };
-    let seen = |nodes| Known { nodes: Some(nodes), ..Known::default() };
+    let seen = |nodes| ReportInput { nodes: Some(nodes), ..ReportInput::default() };
     let how = || "the cluster, as jetson status shows it".to_owned();
     assert_eq!(
         verdicts(&plan, &seen(vec![node(Some("ready"), true), node(Some("not ready"), true), node(None, true)])),

@@ -3,25 +3,25 @@
 
 use std::collections::BTreeMap;
 
-use super::known::Known;
+use super::input::ReportInput;
 use crate::cli::has_verb;
-use crate::desired::Built;
-use crate::plan::{Plan, Step, Work};
-use crate::report::{StoryDay, StoryStep, duration};
+use crate::desired::DesiredStack;
+use crate::plan::{Plan, Step, StepConfig};
+use crate::report::{ReportDay, ReportStep, duration};
 use crate::resource::Address;
 
 /// The days with their steps.
-pub fn days(plan: &Plan, built: &Built, known: &Known) -> Vec<StoryDay> {
+pub fn days(plan: &Plan, built: &DesiredStack, known: &ReportInput) -> Vec<ReportDay> {
     let took = known.took();
-    let mut days: BTreeMap<u32, StoryDay> = BTreeMap::new();
+    let mut days: BTreeMap<u32, ReportDay> = BTreeMap::new();
     for step in &plan.steps {
         let title = plan.days.get(&step.day).cloned().unwrap_or_default();
-        let day = days.entry(step.day).or_insert_with(|| StoryDay { day: step.day, title, steps: Vec::new() });
+        let day = days.entry(step.day).or_insert_with(|| ReportDay { day: step.day, title, steps: Vec::new() });
         let waits = waits(step, known);
         let own = if waits { Vec::new() } else { own(step, built) };
         let present = own.iter().filter(|address| is_made(step, address, known)).count();
         let took_ms: u64 = own.iter().filter_map(|address| took.get(address)).sum();
-        day.steps.push(StoryStep {
+        day.steps.push(ReportStep {
             id: step.id.clone(),
             title: step.title.clone(),
             state: standing(step, waits, own.len(), present, known),
@@ -36,12 +36,12 @@ pub fn days(plan: &Plan, built: &Built, known: &Known) -> Vec<StoryDay> {
 
 /// Whether a step is on request and nobody asked for it. A cutover changes what another step made: as long as it waits, none of that is
 /// its own.
-fn waits(step: &Step, known: &Known) -> bool {
+fn waits(step: &Step, known: &ReportInput) -> bool {
     step.on_request && !known.cloud().is_some_and(|state| state.requested.contains(&step.id))
 }
 
 /// What a step makes: what is only looked up is not its doing.
-fn own(step: &Step, built: &Built) -> Vec<Address> {
+fn own(step: &Step, built: &DesiredStack) -> Vec<Address> {
     let all = built.by_step.get(&step.id).into_iter().flatten();
     let made = |address: &&Address| {
         built.desired.resources.get(*address).is_some_and(|resource| !resource.kind.facts().lookup)
@@ -50,17 +50,17 @@ fn own(step: &Step, built: &Built) -> Vec<Address> {
 }
 
 /// Whether a resource is there as this step makes it: that of a cutover was there before, made by another step.
-fn is_made(step: &Step, address: &Address, known: &Known) -> bool {
+fn is_made(step: &Step, address: &Address, known: &ReportInput) -> bool {
     let record = known.present(address);
-    record.is_some_and(|record| !matches!(step.work, Work::Cutover(_)) || record.step == step.id)
+    record.is_some_and(|record| !matches!(step.work, StepConfig::Cutover(_)) || record.step == step.id)
 }
 
-fn standing(step: &Step, waits: bool, wanted: usize, present: usize, known: &Known) -> String {
-    let devices = matches!(step.work, Work::Jetson(_) | Work::JetsonApp(_));
+fn standing(step: &Step, waits: bool, wanted: usize, present: usize, known: &ReportInput) -> String {
+    let devices = matches!(step.work, StepConfig::Jetson(_) | StepConfig::JetsonApp(_));
     match &step.work {
-        Work::Later(later) if later.verb == "report" => "this report".to_owned(),
-        Work::Later(later) if has_verb(&later.verb) => format!("run separately (akidb-edge {})", later.verb),
-        Work::Later(later) => format!("not available yet ({})", later.verb),
+        StepConfig::Later(later) if later.verb == "report" => "this report".to_owned(),
+        StepConfig::Later(later) if has_verb(&later.verb) => format!("run separately (akidb-edge {})", later.verb),
+        StepConfig::Later(later) => format!("not available yet ({})", later.verb),
         _ if waits => "on request only".to_owned(),
         _ if wanted == 0 && devices => "no device is named (--inventory FILE)".to_owned(),
         _ if wanted == 0 => "makes nothing of its own".to_owned(),

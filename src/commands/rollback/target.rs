@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::exit::Failure;
 use crate::ledger::{Entry, Fact, Ledger, purpose_of};
 use crate::report;
-use crate::resource::{Ending, Remembered, RunPurpose, RunSummary, Shown, shown};
+use crate::resource::{RunPurpose, RunStatus, RunSummary, SafeText, StackState, shown};
 
 /// The revision that undoing the last run goes back to: the one before it that came to its end. Undoing that was itself
 /// cut short goes on to where it was going.
@@ -18,18 +18,18 @@ pub fn before_the_last(runs: &[RunSummary]) -> u64 {
 /// Whether a run undid the last one, and did not come to its end.
 fn cut_short(run: &RunSummary) -> bool {
     let undoes = purpose_of(run.purpose, &run.command) == RunPurpose::Rollback { to: None };
-    undoes && run.ending != Some(Ending::Done)
+    undoes && run.ending != Some(RunStatus::Done)
 }
 
 /// The runs without the last ones that left the state as it was: they failed before they changed anything, and there is
 /// nothing of them to undo.
-async fn with_effect<'r>(ledger: &Ledger, now: &'r Remembered) -> Result<&'r [RunSummary], Failure> {
+async fn with_effect<'r>(ledger: &Ledger, now: &'r StackState) -> Result<&'r [RunSummary], Failure> {
     let mut runs = now.runs.as_slice();
     let mut after = now.clone();
     while let [earlier @ .., last] = runs {
-        let before = ledger.remembered_at(earlier.last().map_or(0, |run| run.revision)).await?;
+        let before = ledger.recorded_at(earlier.last().map_or(0, |run| run.revision)).await?;
         let same = before.resources == after.resources
-            && before.leftovers == after.leftovers
+            && before.pending_deletions == after.pending_deletions
             && before.requested == after.requested
             && before.fallback == after.fallback;
         if !same || last.changes > 0 {
@@ -44,7 +44,7 @@ async fn with_effect<'r>(ledger: &Ledger, now: &'r Remembered) -> Result<&'r [Ru
 ///
 /// # Errors
 /// When there is no such revision.
-pub async fn of_one(to: Option<u64>, ledger: &Ledger, now: &Remembered) -> Result<Remembered, Failure> {
+pub async fn of_one(to: Option<u64>, ledger: &Ledger, now: &StackState) -> Result<StackState, Failure> {
     let last = now.revision();
     if last == 0 {
         return Err(Failure::refused("there is nothing to undo: no run is in the journal", ""));
@@ -60,7 +60,7 @@ pub async fn of_one(to: Option<u64>, ledger: &Ledger, now: &Remembered) -> Resul
             shown!("akidb-edge status --stack {} lists the revisions", now.stack),
         ));
     }
-    Ok(ledger.remembered_at(to).await?)
+    Ok(ledger.recorded_at(to).await?)
 }
 
 /// The states that the stack of the cloud (the first one) and that of its devices go back to. Without a revision, the last run over
@@ -73,8 +73,8 @@ pub async fn of_both(
     to: Option<u64>,
     devices_to: Option<u64>,
     ledgers: [&Ledger; 2],
-) -> Result<[Remembered; 2], Failure> {
-    let now = ledgers.map(Ledger::remembered);
+) -> Result<[StackState; 2], Failure> {
+    let now = ledgers.map(Ledger::recorded);
     let began = [Began::of(ledgers[0]).await?, Began::of(ledgers[1]).await?];
     let to = match to {
         Some(to) => {
@@ -107,7 +107,7 @@ impl Began {
 }
 
 /// Refuses revisions that are none, or that undo nothing.
-fn earlier(to: [u64; 2], now: &[Remembered; 2]) -> Result<[u64; 2], Failure> {
+fn earlier(to: [u64; 2], now: &[StackState; 2]) -> Result<[u64; 2], Failure> {
     let lists = || shown!("akidb-edge status --stack {} lists the revisions", now[0].stack);
     for (to, now) in to.iter().zip(now) {
         if *to > now.revision() {
@@ -132,7 +132,7 @@ fn earlier(to: [u64; 2], now: &[Remembered; 2]) -> Result<[u64; 2], Failure> {
 
 async fn before_the_last_of_both(
     ledgers: [&Ledger; 2],
-    now: &[Remembered; 2],
+    now: &[StackState; 2],
     began: &[Began; 2],
 ) -> Result<[u64; 2], Failure> {
     let runs = [with_effect(ledgers[0], &now[0]).await?, with_effect(ledgers[1], &now[1]).await?];
@@ -156,16 +156,16 @@ fn undone(own: Option<&Entry>, devices: Option<&Entry>, cut_short: [bool; 2]) ->
     }
 }
 
-async fn state_at(ledger: &Ledger, now: &Remembered, revision: u64) -> Result<Remembered, Failure> {
-    Ok(if revision == now.revision() { now.clone() } else { ledger.remembered_at(revision).await? })
+async fn state_at(ledger: &Ledger, now: &StackState, revision: u64) -> Result<StackState, Failure> {
+    Ok(if revision == now.revision() { now.clone() } else { ledger.recorded_at(revision).await? })
 }
 
 /// Names the runs that are undone, and the state that is gone back to. A command after which nothing was to be written down is
 /// not in the journal: what is undone may be older than the last deploy. Of several stacks (`of_both`) each is named.
-pub fn words(now: &Remembered, target: &Remembered, of_both: bool) -> Vec<Shown> {
-    let of = |said: Shown| if of_both { shown!("{}: {}", now.stack, said) } else { said };
+pub fn words(now: &StackState, target: &StackState, of_both: bool) -> Vec<SafeText> {
+    let of = |said: SafeText| if of_both { shown!("{}: {}", now.stack, said) } else { said };
     if of_both && target.revision() == now.revision() {
-        return vec![of(Shown::from("nothing of it is undone"))];
+        return vec![of(SafeText::from("nothing of it is undone"))];
     }
     let undone = now.runs.iter().rev().take_while(|run| run.revision > target.revision()).map(|run| {
         let cut_short = if run.ending.is_none() { "interrupted after " } else { "" };
@@ -176,9 +176,9 @@ pub fn words(now: &Remembered, target: &Remembered, of_both: bool) -> Vec<Shown>
 }
 
 /// The state that is gone back to. Runs that changed nothing may have a revision; what has none left nothing to undo.
-fn goes_back_to(last: Option<&RunSummary>) -> Shown {
+fn goes_back_to(last: Option<&RunSummary>) -> SafeText {
     let to = last.map_or_else(
-        || Shown::from("goes back to before the first run"),
+        || SafeText::from("goes back to before the first run"),
         |run| shown!("goes back to the state after revision {}: {} ({})", run.revision, run.command, run.at),
     );
     shown!("{}; a command that left no revision is not undone", to)

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 
-fn run(revision: u64, command: &str, purpose: Option<RunPurpose>, ending: Option<Ending>) -> RunSummary {
+fn run(revision: u64, command: &str, purpose: Option<RunPurpose>, ending: Option<RunStatus>) -> RunSummary {
     let (by, at) = ("me@here".to_owned(), "2026-11-21T06:00:00Z".to_owned());
     let unanswered = BTreeSet::new();
     RunSummary { revision, command: command.to_owned(), purpose, by, at, ending, changes: 1, unanswered }
@@ -10,7 +10,7 @@ fn run(revision: u64, command: &str, purpose: Option<RunPurpose>, ending: Option
 
 #[test]
 fn a_run_that_changed_nothing_may_have_a_revision() {
-    let unchanged = RunSummary { changes: 0, ..run(3, "rollback --fallback slow", None, Some(Ending::Done)) };
+    let unchanged = RunSummary { changes: 0, ..run(3, "rollback --fallback slow", None, Some(RunStatus::Done)) };
     let said = goes_back_to(Some(&unchanged));
     assert!(said.starts_with("goes back to the state after revision 3: rollback --fallback slow"), "{said:?}");
     assert!(said.ends_with("; a command that left no revision is not undone"), "{said:?}");
@@ -19,17 +19,17 @@ fn a_run_that_changed_nothing_may_have_a_revision() {
 #[test]
 fn an_undoing_that_was_cut_short_goes_on_to_where_it_was_going() {
     let undo = Some(RunPurpose::Rollback { to: None });
-    let before_last = |command: &str, purpose: Option<RunPurpose>, ending: Option<Ending>| {
-        let deploy = |revision| run(revision, "deploy", Some(RunPurpose::Deploy), Some(Ending::Done));
+    let before_last = |command: &str, purpose: Option<RunPurpose>, ending: Option<RunStatus>| {
+        let deploy = |revision| run(revision, "deploy", Some(RunPurpose::Deploy), Some(RunStatus::Done));
         before_the_last(&[deploy(1), deploy(2), run(3, command, purpose, ending)])
     };
-    for ending in [None, Some(Ending::Partial)] {
+    for ending in [None, Some(RunStatus::Partial)] {
         assert_eq!(before_last("of any text", undo, ending), 1);
         assert_eq!(before_last("rollback --stack s", None, ending), 1, "an older version wrote it");
         assert_eq!(before_last("rollback --stack s", Some(RunPurpose::Deploy), ending), 2, "the text decides nothing");
         assert_eq!(before_last("any", Some(RunPurpose::Rollback { to: Some(1) }), ending), 2);
     }
-    assert_eq!(before_last("rollback --stack s", undo, Some(Ending::Done)), 2, "it can be undone");
+    assert_eq!(before_last("rollback --stack s", undo, Some(RunStatus::Done)), 2, "it can be undone");
 }
 
 /// The first entry of a run, `seconds` after 1970.
@@ -44,7 +44,7 @@ fn began(run: u128, seconds: i64) -> Entry {
         requested: BTreeSet::new(),
         fallback: None,
         purpose: None,
-        worlds: Vec::new(),
+        platforms: Vec::new(),
     };
     let at = jiff::Timestamp::from_second(seconds).expect("a time");
     Entry { v: 4, seq: 1, run: uuid::Uuid::from_u128(run), at, fact }
@@ -73,8 +73,8 @@ fn a_revision_of_the_cloud_stands_for_its_time() {
 #[test]
 fn revisions_that_are_none_or_undo_nothing_are_refused() {
     let state = |stack: &str, last: u64| {
-        let mut state = Remembered::empty(stack);
-        state.runs = (1..=last).map(|revision| run(revision, "deploy", None, Some(Ending::Done))).collect();
+        let mut state = StackState::empty(stack);
+        state.runs = (1..=last).map(|revision| run(revision, "deploy", None, Some(RunStatus::Done))).collect();
         state
     };
     let now = [state("s", 3), state("s-devices", 2)];
@@ -86,8 +86,8 @@ fn revisions_that_are_none_or_undo_nothing_are_refused() {
 
 #[test]
 fn each_stack_of_two_is_named() {
-    let mut now = Remembered::empty("s");
-    now.runs = vec![run(1, "deploy", None, Some(Ending::Done)), run(2, "deploy", None, Some(Ending::Done))];
+    let mut now = StackState::empty("s");
+    now.runs = vec![run(1, "deploy", None, Some(RunStatus::Done)), run(2, "deploy", None, Some(RunStatus::Done))];
     let mut target = now.clone();
     assert_eq!(words(&now, &target, true), ["s: nothing of it is undone"]);
     target.runs.pop();

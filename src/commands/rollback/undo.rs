@@ -2,23 +2,25 @@
 
 use std::collections::BTreeSet;
 
-use super::{lacking, target};
-use crate::change::{self, Scope};
-use crate::commands::again::{self, LetGo};
+use super::{missing_files, target};
+use crate::change::{self, DiffScope};
+use crate::commands::forgotten::{self, ForgottenResources};
 use crate::commands::jetson::refuse_shared;
-use crate::commands::walk::{self, Journals, Request, RunArgs, Seen, Verb, Wanted, Worlds};
-use crate::commands::{Context, full, kept, unknown};
-use crate::desired::Built;
+use crate::commands::workflow::{self, Journals, Operation, Platforms, RunArgs, RunRequest, RunTarget, RunView};
+use crate::commands::{Context, hints, holding_data, retained};
+use crate::desired::DesiredStack;
 use crate::exit::Failure;
 use crate::ledger::{Lease, Ledger, purpose_of};
 use crate::observe;
 use crate::plan::Plan;
 use crate::provider::Providers;
-use crate::resource::{Action, Address, Artefacts, Changes, Kind, Origin, Remembered, RunPurpose, Shown, shown};
+use crate::resource::{
+    Action, Address, Artifacts, Changes, Kind, ResourceOrigin, RunPurpose, SafeText, StackState, shown,
+};
 
 /// Runs that are undone, over the cloud or over devices.
 #[derive(Default)]
-pub struct Undo<'a> {
+pub struct RollbackOperation<'a> {
     stack: &'a str,
     /// The stack of the devices, when both go back in one run.
     pub(super) devices: Option<String>,
@@ -29,33 +31,33 @@ pub struct Undo<'a> {
     /// The same of the devices, when both go back.
     pub(super) devices_to: Option<u64>,
     /// The files of the plan, when one is at hand: their bytes may be needed.
-    files: Artefacts,
+    files: Artifacts,
     /// Foreign things to take up.
     pub(super) adopt: BTreeSet<Address>,
     /// The data in buckets that go may be deleted.
     pub(super) empty_buckets: bool,
     /// The state to go back to, of all stacks.
-    aim: Remembered,
+    aim: StackState,
     /// What is undone, in words.
-    undone: Vec<Shown>,
+    undone: Vec<SafeText>,
     /// What runs since then let go of.
-    let_go: LetGo,
+    let_go: ForgottenResources,
     /// Hashes of the content that is at hand.
     at_hand: BTreeSet<String>,
 }
 
 /// The files of a plan, by their hashes.
-fn files_of(plan: Option<&Plan>) -> Artefacts {
-    let mut artefacts = Artefacts::default();
+fn files_of(plan: Option<&Plan>) -> Artifacts {
+    let mut artifacts = Artifacts::default();
     for (path, facts) in plan.into_iter().flat_map(|plan| &plan.files) {
         if let Ok((sha256, bytes)) = &facts.content {
-            artefacts.add_file(sha256, path.into(), *bytes);
+            artifacts.add_file(sha256, path.into(), *bytes);
         }
     }
-    artefacts
+    artifacts
 }
 
-impl<'a> Undo<'a> {
+impl<'a> RollbackOperation<'a> {
     /// Runs of a stack, to the state after a revision, or the last one alone. `verb` is what was typed; of the plan only the
     /// files are used.
     pub fn of(stack: &'a str, verb: &'static str, to: Option<u64>, plan: Option<&Plan>) -> Self {
@@ -66,15 +68,20 @@ impl<'a> Undo<'a> {
     ///
     /// # Errors
     /// What failed, why, and the next step.
-    pub async fn carry_out(mut self, run: &RunArgs, worlds: Worlds<'_>, context: &Context) -> Result<u8, Failure> {
+    pub async fn carry_out(
+        mut self,
+        run: &RunArgs,
+        platforms: Platforms<'_>,
+        context: &Context,
+    ) -> Result<u8, Failure> {
         let mut known = false;
         for stack in std::iter::once(self.stack).chain(self.devices.as_deref()) {
-            known |= self.is_known(stack, run, &worlds, context).await?;
+            known |= self.is_known(stack, run, &platforms, context).await?;
         }
         if !known {
-            return Err(unknown::refusal(self.stack, None, context));
+            return Err(hints::refusal(self.stack, None, context));
         }
-        let request = Request {
+        let request = RunRequest {
             stack: self.stack.to_owned(),
             devices: self.devices.clone(),
             command: self.command(self.to, self.devices_to),
@@ -82,13 +89,13 @@ impl<'a> Undo<'a> {
             run,
             plan: None,
             only_looks: run.dry_run,
-            emptying: full::ADD,
+            emptying: holding_data::ADD,
         };
-        walk::carry_out(&request, worlds, &mut self, context).await
+        workflow::carry_out(&request, platforms, &mut self, context).await
     }
 
     /// The states to go back to, of each stack; together they are what the run aims at.
-    async fn aims(&mut self, journals: &Journals, now: &Remembered) -> Result<Vec<Remembered>, Failure> {
+    async fn aims(&mut self, journals: &Journals, now: &StackState) -> Result<Vec<StackState>, Failure> {
         let own = journals.own();
         let aims = match journals.devices() {
             None => vec![target::of_one(self.to, own, now).await?],
@@ -98,7 +105,7 @@ impl<'a> Undo<'a> {
         for (ledger, aim) in journals.all().zip(&aims) {
             self.undone.extend(ledger.ask(|now| target::words(now, aim, both)));
         }
-        self.aim = aims.iter().cloned().reduce(Remembered::joined).unwrap_or_default();
+        self.aim = aims.iter().cloned().reduce(StackState::joined).unwrap_or_default();
         Ok(aims)
     }
 
@@ -115,13 +122,13 @@ impl<'a> Undo<'a> {
         &self,
         stack: &str,
         run: &RunArgs,
-        worlds: &Worlds<'_>,
+        platforms: &Platforms<'_>,
         context: &Context,
     ) -> Result<bool, Failure> {
-        let store = walk::store(&context.global, &context.session, stack, worlds.account()).await?;
+        let store = workflow::store(&context.global, &context.session, stack, platforms.account()).await?;
         let held = store.lease().await?;
         let ledger = Ledger::read(store, stack).await?;
-        let now = ledger.remembered();
+        let now = ledger.recorded();
         if now.sequence == 0 {
             return Ok(false);
         }
@@ -140,7 +147,7 @@ impl<'a> Undo<'a> {
     fn cut_off_before_it_began(
         &self,
         held: &Lease,
-        now: &Remembered,
+        now: &StackState,
         run: &RunArgs,
         context: &Context,
     ) -> Result<(), Failure> {
@@ -161,7 +168,7 @@ impl<'a> Undo<'a> {
                 shown!("to undo that revision: akidb-edge {} --to {} --stack {}", verb, to, now.stack),
             ));
         }
-        context.voice.remark(problem);
+        context.printer.remark(problem);
         Ok(())
     }
 }
@@ -171,52 +178,52 @@ fn undoes(held: &Lease) -> bool {
     purpose_of(held.purpose, &held.command) == RunPurpose::Rollback { to: None }
 }
 
-impl Verb for Undo<'_> {
-    async fn wants(&mut self, journals: &Journals, context: &Context) -> Result<Wanted, Failure> {
-        let now = journals.remembered();
+impl Operation for RollbackOperation<'_> {
+    async fn wants(&mut self, journals: &Journals, context: &Context) -> Result<RunTarget, Failure> {
+        let now = journals.recorded();
         let aims = self.aims(journals, &now).await?;
         let mut desired = self.aim.as_desired();
         desired.devices = journals.devices().map(|devices| devices.stack().to_owned());
-        let mut artefacts = Artefacts::default();
+        let mut artifacts = Artifacts::default();
         for (ledger, aim) in journals.all().zip(&aims) {
             desired.moved.extend(ledger.moved_since(aim.revision()).await?);
-            artefacts.extend(kept::kept_artefacts(&context.global, ledger.stack()));
-            self.let_go.extend(again::let_go_since(&ledger.entries().await?, aim.revision()));
+            artifacts.extend(retained::kept_artifacts(&context.global, ledger.stack()));
+            self.let_go.extend(forgotten::let_go_since(&ledger.entries().await?, aim.revision()));
         }
-        artefacts.extend(std::mem::take(&mut self.files));
-        self.at_hand = artefacts.iter().map(|(sha256, _, _)| sha256.to_owned()).collect();
-        let (moves, remembered) = walk::moved(&desired, self.let_go.supposed(&self.aim, now));
-        let going = remembered.resources.keys().filter(|address| !desired.resources.contains_key(*address));
+        artifacts.extend(std::mem::take(&mut self.files));
+        self.at_hand = artifacts.iter().map(|(sha256, _, _)| sha256.to_owned()).collect();
+        let (moves, recorded) = workflow::moved(&desired, self.let_go.supposed(&self.aim, now));
+        let going = recorded.resources.keys().filter(|address| !desired.resources.contains_key(*address));
         let stack = self.devices.as_deref().unwrap_or(self.stack);
-        refuse_shared(&going.cloned().collect(), &desired, &remembered, stack)?;
+        refuse_shared(&going.cloned().collect(), &desired, &recorded, stack)?;
         let was = self.aim.resources.iter().map(|(address, record)| (address.clone(), record.origin));
-        let was = was.filter(|(_, origin)| *origin != Origin::Made).collect();
-        let devices_to = aims.get(1).map(Remembered::revision);
-        Ok(Wanted {
-            built: Built { desired, artefacts, ..Built::default() },
-            remembered,
-            scope: Scope { moves, undo: true, was, adopt: self.adopt.clone(), ..Scope::default() },
+        let was = was.filter(|(_, origin)| *origin != ResourceOrigin::Made).collect();
+        let devices_to = aims.get(1).map(StackState::revision);
+        Ok(RunTarget {
+            built: DesiredStack { desired, artifacts, ..DesiredStack::default() },
+            recorded,
+            scope: DiffScope { moves, undo: true, was, adopt: self.adopt.clone(), ..DiffScope::default() },
             requested: self.aim.requested.clone(),
             fallback: self.aim.fallback.clone(),
-            again: format!("akidb-edge {}", self.command(aims.first().map(Remembered::revision), devices_to)),
-            ..Wanted::default()
+            again: format!("akidb-edge {}", self.command(aims.first().map(StackState::revision), devices_to)),
+            ..RunTarget::default()
         })
     }
 
-    fn seen(&mut self, wanted: &mut Wanted, seen: &Seen, context: &Context) -> Result<(), Failure> {
+    fn seen(&mut self, wanted: &mut RunTarget, seen: &RunView, context: &Context) -> Result<(), Failure> {
         for said in std::mem::take(&mut self.undone) {
-            context.voice.talk(said);
+            context.printer.talk(said);
         }
         if !seen.left.is_empty() {
             // The same command again would undo what this run does.
-            context.voice.remark(shown!("what is left out is not undone: when it can be reached, {}", wanted.again));
+            context.printer.remark(shown!("what is left out is not undone: when it can be reached, {}", wanted.again));
         }
-        for said in lacking::leave_out(wanted)? {
-            context.voice.remark(said);
+        for said in missing_files::leave_out(wanted)? {
+            context.printer.remark(said);
         }
-        let Wanted { built, remembered, .. } = wanted;
-        for address in self.let_go.leave_out(&seen.observed, &mut built.desired, remembered)? {
-            context.voice.remark(shown!(
+        let RunTarget { built, recorded, .. } = wanted;
+        for address in self.let_go.leave_out(&seen.observed, &mut built.desired, recorded)? {
+            context.printer.remark(shown!(
                 "{}: state forget let it go and it is not there any more: it is not made again",
                 address
             ));
@@ -228,30 +235,30 @@ impl Verb for Undo<'_> {
     async fn looks_again(
         &mut self,
         changes: &mut Changes,
-        wanted: &Wanted,
+        wanted: &RunTarget,
         providers: &Providers,
     ) -> Result<(), Failure> {
         let back = change::coming_back(changes);
         if back.is_empty() {
             return Ok(());
         }
-        let mut others = wanted.remembered.clone();
+        let mut others = wanted.recorded.clone();
         others.resources.retain(|address, _| !back.contains(address));
         let seen = observe::read(&wanted.built.desired, &others, providers, |address| back.contains(address)).await;
         let refused = change::take_up_again(changes, &seen);
-        if refused.is_empty() { Ok(()) } else { Err(walk::refused(&refused)) }
+        if refused.is_empty() { Ok(()) } else { Err(workflow::refused(&refused)) }
     }
 
-    fn differs(&mut self, changes: &mut Changes, _wanted: &Wanted, context: &Context) -> Result<(), Failure> {
+    fn differs(&mut self, changes: &mut Changes, _wanted: &RunTarget, context: &Context) -> Result<(), Failure> {
         for remark in cannot_be_undone(changes, &self.at_hand, self.empty_buckets) {
-            context.voice.remark(remark);
+            context.printer.remark(remark);
         }
         Ok(())
     }
 }
 
 /// What is said before it is done: data that does not come back, code that is not at hand, certificates that are new.
-fn cannot_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, empty_buckets: bool) -> Vec<Shown> {
+fn cannot_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, empty_buckets: bool) -> Vec<SafeText> {
     let mut remarks = Vec::new();
     for change in changes.acting() {
         let spec = change.after.as_ref().map(|resource| &resource.spec);

@@ -4,16 +4,16 @@ use serde_json::{Value as Json, json};
 
 use crate::commands::Context;
 use crate::exit::{DONE, Failure, REFUSED};
-use crate::resource::{Shown, shown};
-use crate::serve::config::layers::{Layers, Wrong};
+use crate::resource::{SafeText, shown};
+use crate::serve::config::layers::{ConfigError, Layers};
 use crate::serve::config::redacted;
 
 /// Shows the settings, then what is wrong.
 ///
 /// # Errors
 /// Something is wrong: all of it at once.
-pub fn show(layers: &Layers, wrong: &[Wrong], context: &Context) -> Result<u8, Failure> {
-    if context.voice.json {
+pub fn show(layers: &Layers, wrong: &[ConfigError], context: &Context) -> Result<u8, Failure> {
+    if context.printer.json {
         let settings: serde_json::Map<String, Json> = layers
             .all()
             .map(|(setting, value)| {
@@ -23,29 +23,29 @@ pub fn show(layers: &Layers, wrong: &[Wrong], context: &Context) -> Result<u8, F
             .collect();
         let problems: Vec<Json> =
             wrong.iter().map(|wrong| json!({"place": wrong.place, "problem": wrong.why})).collect();
-        context.voice.json("serve-check", &json!({"settings": settings, "problems": problems}));
+        context.printer.json("serve-check", &json!({"settings": settings, "problems": problems}));
     } else {
         for (setting, value) in layers.all() {
             let texts: Vec<String> = value.texts.iter().map(|text| redacted(text)).collect();
             let text = if texts.is_empty() { "-".to_owned() } else { texts.join(",") };
-            context.voice.data(shown!("{:<26} {:<34} {}", setting.name, text, value.origin));
+            context.printer.data(shown!("{:<26} {:<34} {}", setting.name, text, value.origin));
         }
     }
     match wrong {
         [] => Ok(DONE),
         // The document says it already, and is the only one.
-        _ if context.voice.json => Ok(REFUSED),
+        _ if context.printer.json => Ok(REFUSED),
         wrong => Err(refused(wrong)),
     }
 }
 
 /// All that is wrong, as one refusal.
-pub fn refused(wrong: &[Wrong]) -> Failure {
+pub fn refused(wrong: &[ConfigError]) -> Failure {
     let count = wrong.len();
     let things = if count == 1 { "thing" } else { "things" };
-    let list: Vec<Shown> = wrong.iter().map(|wrong| shown!("  {}", wrong)).collect();
+    let list: Vec<SafeText> = wrong.iter().map(|wrong| shown!("  {}", wrong)).collect();
     Failure::refused(
-        shown!("the configuration has {} {} to correct\n{}", count, things, Shown::join(&list, "\n")),
+        shown!("the configuration has {} {} to correct\n{}", count, things, SafeText::join(&list, "\n")),
         "akidb-edge serve --check shows every setting and where it comes from",
     )
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::serve::config::setting::{Kind, SETTINGS, Setting};
+use crate::serve::config::setting::{SETTINGS, Setting, SettingKind};
 
 /// What the command line said.
 #[derive(Debug, Default)]
@@ -32,15 +32,17 @@ impl Args {
 
 fn flag(setting: &'static Setting) -> Arg {
     let mut help = setting.help.to_owned();
-    if !setting.default.is_empty() && setting.kind != Kind::Switch {
+    if !setting.default.is_empty() && setting.kind != SettingKind::Switch {
         help.push_str(&format!(" [default: {}]", setting.default));
     }
     help.push_str(&format!(" [env: {}]", setting.variable));
     let arg = Arg::new(setting.name).long(setting.name).help(help);
     match setting.kind {
-        Kind::One(word) => arg.value_name(word),
-        Kind::Many(word) => arg.value_name(word).action(ArgAction::Append),
-        Kind::Switch => arg.value_name("BOOL").num_args(0..=1).require_equals(true).default_missing_value("true"),
+        SettingKind::One(word) => arg.value_name(word),
+        SettingKind::Many(word) => arg.value_name(word).action(ArgAction::Append),
+        SettingKind::Switch => {
+            arg.value_name("BOOL").num_args(0..=1).require_equals(true).default_missing_value("true")
+        }
     }
 }
 

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::{Which, open};
-use crate::commands::{Context, may_overwrite, saved};
+use crate::commands::{Context, may_overwrite, plan_file};
 use crate::exit::{self, Failure};
 use crate::export::{self, Export};
 use crate::report;
-use crate::resource::{Shown, Untrusted, sensitive, shown};
+use crate::resource::{SafeText, Untrusted, sensitive, shown};
 
 /// What to write, and where.
 #[derive(Debug, clap::Args)]
@@ -42,7 +42,7 @@ enum Format {
 /// # Errors
 /// When the journal cannot be read, or the files cannot be written.
 pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
-    let state = open(&args.which, context).await?.remembered();
+    let state = open(&args.which, context).await?.recorded();
     let export = match args.format {
         Format::Json => return json(args, &json!({"state": state}), context),
         Format::Terraform => export::terraform::export(&state),
@@ -57,27 +57,27 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         None => print(&export, context)?,
     };
     for file in &written {
-        context.voice.talk(shown!("wrote {}", file));
+        context.printer.talk(shown!("wrote {}", file));
     }
-    context.voice.remark(export::OTHERS);
+    context.printer.remark(export::OTHERS);
     for note in &export.notes {
-        context.voice.remark(shown!("{}: {}", note.address, note.text));
+        context.printer.remark(shown!("{}: {}", note.address, note.text));
     }
     if context.global.json {
-        context.voice.json("export-files", &json!({"files": written, "notes": export.notes}));
+        context.printer.json("export-files", &json!({"files": written, "notes": export.notes}));
     }
     Ok(exit::DONE)
 }
 
 fn json(args: &Args, body: &serde_json::Value, context: &Context) -> Result<u8, Failure> {
     let Some(file) = &args.out else {
-        context.voice.json("export", body);
+        context.printer.json("export", body);
         return Ok(exit::DONE);
     };
-    may_overwrite(file, args.force, |text| saved::has_schema(text, "akidb-edge/export/"))?;
+    may_overwrite(file, args.force, |text| plan_file::has_schema(text, "akidb-edge/export/"))?;
     let text = serde_json::to_string_pretty(&report::document("export", body)).unwrap_or_default();
     std::fs::write(file, text + "\n").map_err(|bad| unwritable(file, &bad))?;
-    context.voice.talk(shown!("wrote {}", file.display()));
+    context.printer.talk(shown!("wrote {}", file.display()));
     Ok(exit::DONE)
 }
 
@@ -119,7 +119,7 @@ fn print(export: &Export, context: &Context) -> Result<Vec<String>, Failure> {
         ));
     }
     let all: Vec<&str> = export.files.iter().map(|file| file.text.trim_end()).collect();
-    report::put(Shown::document(&all.join("\n\n")));
+    report::put(SafeText::document(&all.join("\n\n")));
     Ok(Vec::new())
 }
 

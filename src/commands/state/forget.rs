@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::{Which, revision};
-use crate::commands::{Context, walk};
+use crate::commands::{Context, workflow};
 use crate::exit::{self, Failure};
 use crate::ledger::{Fact, Ledger};
 use crate::report;
-use crate::resource::{Address, Record, Remembered, RunPurpose, Shown, shown};
+use crate::resource::{Address, ResourceRecord, RunPurpose, SafeText, StackState, shown};
 
 /// Which resources, and how.
 #[derive(Debug, clap::Args)]
@@ -41,7 +41,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let command = format!("{COMMAND}{}", words.join(" "));
     let ledger = revision::open(context, &stack, &command, RunPurpose::Forget, args.dry_run).await?;
     let answer = forget(args, &named, &command, context, &ledger).await;
-    walk::close(ledger, answer).await
+    workflow::close(ledger, answer).await
 }
 
 async fn forget(
@@ -51,12 +51,12 @@ async fn forget(
     context: &Context,
     ledger: &Ledger,
 ) -> Result<u8, Failure> {
-    let state = ledger.remembered();
+    let state = ledger.recorded();
     let held = held(named, &state)?;
     refuse_needed(named, &state)?;
-    let voice = &context.voice;
+    let printer = &context.printer;
     for (address, record) in &held {
-        voice.data(shown!(
+        printer.data(shown!(
             "{}: {} {} ({}) leaves the state and stays as it is",
             address,
             record.kind.facts().title,
@@ -64,7 +64,7 @@ async fn forget(
             record.origin.word()
         ));
     }
-    voice.data(
+    printer.data(
         "no call is made, and the mark (tags, comments) stays: a deploy of a plan that wants it adopts it again by that \
          mark; a destroy or a rollback does not touch it",
     );
@@ -73,22 +73,25 @@ async fn forget(
         revision::confirm("Forget this?", args.yes, context)?;
         let facts = held.iter().map(|(address, _)| Fact::Forgotten { address: (*address).clone() }).collect();
         revision::record(ledger, &state, (command, RunPurpose::Forget), context, facts).await?;
-        let revision = ledger.remembered().revision();
-        voice.data(shown!("{} forgotten, as revision {}", report::counted(held.len(), "resource"), revision));
+        let revision = ledger.recorded().revision();
+        printer.data(shown!("{} forgotten, as revision {}", report::counted(held.len(), "resource"), revision));
     }
-    if voice.json {
+    if printer.json {
         let forgotten = held.iter().map(|(address, record)| {
             json!({"address": address, "kind": record.kind, "id": record.id, "origin": record.origin})
         });
         let forgotten: Vec<_> = forgotten.collect();
         let body = json!({"stack": state.stack, "exit": code, "dry_run": args.dry_run, "forgotten": forgotten,
-                          "revision": ledger.remembered().revision()});
-        voice.json("forget", &body);
+                          "revision": ledger.recorded().revision()});
+        printer.json("forget", &body);
     }
     Ok(code)
 }
 
-fn held<'s>(named: &'s BTreeSet<Address>, state: &'s Remembered) -> Result<Vec<(&'s Address, &'s Record)>, Failure> {
+fn held<'s>(
+    named: &'s BTreeSet<Address>,
+    state: &'s StackState,
+) -> Result<Vec<(&'s Address, &'s ResourceRecord)>, Failure> {
     let mut held = Vec::new();
     for address in named {
         let Some(record) = state.resources.get(address) else {
@@ -101,8 +104,8 @@ fn held<'s>(named: &'s BTreeSet<Address>, state: &'s Remembered) -> Result<Vec<(
 }
 
 /// What stays in the state would refer to something that it does not know.
-fn refuse_needed(named: &BTreeSet<Address>, state: &Remembered) -> Result<(), Failure> {
-    let mut needing: Vec<Shown> = Vec::new();
+fn refuse_needed(named: &BTreeSet<Address>, state: &StackState) -> Result<(), Failure> {
+    let mut needing: Vec<SafeText> = Vec::new();
     let mut all = named.clone();
     loop {
         let staying = state.resources.iter().filter(|(address, _)| !all.contains(*address));
@@ -110,7 +113,7 @@ fn refuse_needed(named: &BTreeSet<Address>, state: &Remembered) -> Result<(), Fa
             let need = record.needs.keys().find(|need| all.contains(*need))?;
             Some((address.clone(), shown!("{} needs {}", address, need)))
         });
-        let more: Vec<(Address, Shown)> = more.collect();
+        let more: Vec<(Address, SafeText)> = more.collect();
         if more.is_empty() {
             break;
         }
@@ -124,7 +127,7 @@ fn refuse_needed(named: &BTreeSet<Address>, state: &Remembered) -> Result<(), Fa
     }
     let words: Vec<&str> = all.iter().map(Address::as_str).collect();
     Err(Failure::refused(
-        shown!("others in the state need it; nothing was done\n  {}", Shown::join(&needing, "\n  ")),
+        shown!("others in the state need it; nothing was done\n  {}", SafeText::join(&needing, "\n  ")),
         shown!("forget them, too: akidb-edge {}{}", COMMAND, words.join(" ")),
     ))
 }

@@ -5,21 +5,22 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::given::{self, Given};
 use super::identity;
-use crate::change::{self, Scope};
+use super::import_item::{self, ImportItem};
+use crate::change::{self, DiffScope};
 use crate::commands::Context;
-use crate::commands::walk::{self, Connection, PlanArgs};
+use crate::commands::workflow::{self, AccountConnection, PlanArgs};
 use crate::exit::{self, Failure};
-use crate::ledger::{Fact, Ledger, Subject};
+use crate::ledger::{Fact, Ledger, ResourceSnapshot};
 use crate::plan::Plan;
-use crate::provider::aws::Identity;
+use crate::provider::aws::CallerIdentity;
 use crate::report;
 use crate::resource::queue;
-use crate::resource::records::earlier::{Earlier, before_change, keep};
+use crate::resource::records::previous::{PreviousSets, before_change, keep};
 use crate::resource::{
-    Action, Address, Attributes, Changes, Desired, Ending, Found, Kind, Observed, Origin, Owner, Record, Remembered,
-    Resource, RunPurpose, Shown, Standing, WorldIdentity, counterpart, has_references, references, resolve, shown,
+    Action, Address, Attributes, Changes, Desired, Kind, Observed, ObservedResource, Owner, PlatformIdentity, Resource,
+    ResourceOrigin, ResourceRecord, ResourceStatus, RunPurpose, RunStatus, SafeText, StackState, counterpart,
+    has_references, references, resolve, shown,
 };
 
 /// What comes under which address.
@@ -51,34 +52,34 @@ pub struct Args {
 pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let plan = args.plan.load(&context.session)?;
     let (pairs, what) = match &args.from {
-        Some(file) => (given::from_file(file)?, format!("--from {}", file.display())),
+        Some(file) => (import_item::from_file(file)?, format!("--from {}", file.display())),
         None if args.pairs.is_empty() => {
             let next = "write ADDRESS=ID, or name a file of state export with --from FILE";
             return Err(Failure::refused("nothing is named that could be taken in", next));
         }
-        None => (given::pairs(&args.pairs)?, args.pairs.join(" ")),
+        None => (import_item::pairs(&args.pairs)?, args.pairs.join(" ")),
     };
-    let connection = walk::connect(&context.session).await?;
+    let connection = workflow::connect(&context.session).await?;
     let command = format!("state import {what}");
-    let ledger = walk::open(context, &connection, &plan.stack, &command, RunPurpose::Import, args.dry_run).await?;
+    let ledger = workflow::open(context, &connection, &plan.stack, &command, RunPurpose::Import, args.dry_run).await?;
     let answer = with_ledger(&args, &plan, &pairs, context, &connection, &ledger, &command).await;
-    walk::close(ledger, answer).await
+    workflow::close(ledger, answer).await
 }
 
 async fn with_ledger(
     args: &Args,
     plan: &Plan,
-    pairs: &given::All,
+    pairs: &import_item::ImportItems,
     context: &Context,
-    connection: &Connection,
+    connection: &AccountConnection,
     ledger: &Ledger,
     command: &str,
 ) -> Result<u8, Failure> {
-    let remembered = ledger.remembered();
-    let mut built = walk::build(plan, &remembered.requested, &context.voice)?;
+    let recorded = ledger.recorded();
+    let mut built = workflow::build(plan, &recorded.requested, &context.printer)?;
     let pairs = &with_arns(pairs, &built.desired, connection).await?;
-    let supposed = supposed(pairs, &built.desired, &remembered)?;
-    let providers = walk::with_artefacts(connection, std::mem::take(&mut built.artefacts));
+    let supposed = supposed(pairs, &built.desired, &recorded)?;
+    let providers = workflow::with_artifacts(connection, std::mem::take(&mut built.artifacts));
     // What is looked up is not in the journal yet, and record sets point to it.
     let needed = built.desired.with_needs(|address| pairs.contains_key(address));
     let wanted = |address: &Address| {
@@ -86,22 +87,22 @@ async fn with_ledger(
         pairs.contains_key(address) || (lookup && needed.contains(address))
     };
     let (identity, observed) = connection.look(&built.desired, &supposed, &providers, wanted).await?;
-    context.voice.header(&walk::header(connection, &identity, &plan.stack, Some(plan), &context.global));
+    context.printer.header(&workflow::header(connection, &identity, &plan.stack, Some(plan), &context.global));
     let mut after = supposed.clone();
     for address in pairs.keys() {
         let found = check(address, &pairs[address].id, args, &built.desired, &supposed, &observed, &identity)?;
         let remark = match &found.owner {
-            Owner::Ours => Shown::default(),
+            Owner::Ours => SafeText::default(),
             Owner::Foreign(why) | Owner::Contested(why) => shown!(" ({})", why),
         };
-        context.voice.data(shown!("{} = {}{}", address, found.id, remark));
+        context.printer.data(shown!("{} = {}{}", address, found.id, remark));
         let record = after.resources.entry(address.clone());
-        let origin = change::found_origin(&built.desired, &remembered, &observed, address);
+        let origin = change::found_origin(&built.desired, &recorded, &observed, address);
         record.and_modify(|record| fill(record, found, origin, &pairs[address]));
     }
     let adopt = if args.adopt { pairs.keys().cloned().collect() } else { BTreeSet::new() };
-    let scope = Scope { only: Some(pairs.keys().cloned().collect()), adopt, ..Scope::default() };
-    let changes = walk::difference(&built.desired, &after, &observed, &scope)?;
+    let scope = DiffScope { only: Some(pairs.keys().cloned().collect()), adopt, ..DiffScope::default() };
+    let changes = workflow::difference(&built.desired, &after, &observed, &scope)?;
     refuse_replacements(&changes)?;
     tell(args, &changes, context);
     if args.dry_run {
@@ -110,12 +111,16 @@ async fn with_ledger(
     confirm(args, context)?;
     record(ledger, &after, pairs, &identity, context, command).await?;
     let count = report::counted(pairs.len(), "resource");
-    context.voice.data(shown!("{} imported; deploy brings what differs to the plan", count));
+    context.printer.data(shown!("{} imported; deploy brings what differs to the plan", count));
     Ok(exit::DONE)
 }
 
 /// The same with the ARN of each queue: a person knows a queue by its name or its URL.
-async fn with_arns(pairs: &given::All, desired: &Desired, connection: &Connection) -> Result<given::All, Failure> {
+async fn with_arns(
+    pairs: &import_item::ImportItems,
+    desired: &Desired,
+    connection: &AccountConnection,
+) -> Result<import_item::ImportItems, Failure> {
     let mut pairs = pairs.clone();
     for (address, given) in &mut pairs {
         let Some(resource) = desired.resources.get(address).filter(|resource| resource.kind == Kind::Queue) else {
@@ -132,13 +137,13 @@ async fn with_arns(pairs: &given::All, desired: &Desired, connection: &Connectio
 }
 
 /// The journal as it would be if these were in it: then they are looked for by their IDs.
-fn supposed(pairs: &given::All, desired: &Desired, remembered: &Remembered) -> Result<Remembered, Failure> {
-    let mut supposed = remembered.clone();
+fn supposed(pairs: &import_item::ImportItems, desired: &Desired, recorded: &StackState) -> Result<StackState, Failure> {
+    let mut supposed = recorded.clone();
     for (address, given) in pairs {
         let given = &given.id;
         let Some(resource) = desired.resources.get(address) else { return Err(unknown(address, desired)) };
         let Some(id) = resource.kind.facts().id.normal(given) else { return Err(malformed(resource, given)) };
-        let twice = remembered
+        let twice = recorded
             .resources
             .iter()
             .find(|(other, held)| held.kind == resource.kind && held.id.as_deref() == Some(&id) && *other != address);
@@ -146,24 +151,24 @@ fn supposed(pairs: &given::All, desired: &Desired, remembered: &Remembered) -> R
             let problem = shown!("{} is in the state already, as {}", id, other);
             return Err(Failure::refused(problem, shown!("akidb-edge state move {} {}", other, address)));
         }
-        if let Some(held) = remembered.resources.get(address) {
+        if let Some(held) = recorded.resources.get(address) {
             let id = held.id.as_deref().unwrap_or("an ID that is not known yet");
             let problem = shown!("{} is in the state already: {}", address, id);
             return Err(Failure::refused(problem, "deploy works on it as it is; state show lists what is there"));
         }
-        let held = Record {
+        let held = ResourceRecord {
             kind: resource.kind,
             id: Some(id),
-            generation: remembered.generation(address),
+            generation: recorded.generation(address),
             spec: resource.spec.clone(),
             attributes: Attributes::new(),
             needs: resource.needs.clone(),
             step: resource.step.clone(),
             after: resource.after.clone(),
-            standing: Standing::Present,
+            standing: ResourceStatus::Present,
             pending: None,
             made_at: None,
-            origin: Origin::Made,
+            origin: ResourceOrigin::Made,
         };
         supposed.resources.insert(address.clone(), held);
     }
@@ -177,7 +182,7 @@ fn unknown(address: &Address, desired: &Desired) -> Failure {
     };
     let near: Vec<&str> = desired.resources.keys().filter(like).map(Address::as_str).collect();
     let next = if near.is_empty() {
-        Shown::from("a part of the plan must want it; deploy --dry-run lists the addresses")
+        SafeText::from("a part of the plan must want it; deploy --dry-run lists the addresses")
     } else {
         shown!("did you mean {}?", near.join(" or "))
     };
@@ -203,10 +208,10 @@ fn check<'o>(
     given: &str,
     args: &Args,
     desired: &Desired,
-    supposed: &Remembered,
+    supposed: &StackState,
     observed: &'o Observed,
-    identity: &Identity,
-) -> Result<&'o Found, Failure> {
+    identity: &CallerIdentity,
+) -> Result<&'o ObservedResource, Failure> {
     let resource = &desired.resources[address];
     let title = resource.kind.facts().title;
     let id = supposed.resources[address].id.as_deref().unwrap_or_default();
@@ -240,7 +245,7 @@ fn check<'o>(
 }
 
 /// An ARN says where a thing is.
-fn elsewhere(given: &str, spec: &Value, identity: &Identity) -> Result<(), Failure> {
+fn elsewhere(given: &str, spec: &Value, identity: &CallerIdentity) -> Result<(), Failure> {
     let Some((account, region)) = identity::place(given) else { return Ok(()) };
     if !account.is_empty() && account != identity.account {
         let problem = shown!("{} is of account {}, these credentials are of {}", given, account, identity.account);
@@ -258,12 +263,16 @@ fn elsewhere(given: &str, spec: &Value, identity: &Identity) -> Result<(), Failu
 
 /// What is remembered of it is what was there, as far as the plan speaks of it: a rollback to this revision brings it
 /// back, and what the plan leaves out stays alone.
-fn fill(record: &mut Record, found: &Found, origin: Origin, given: &Given) {
+fn fill(record: &mut ResourceRecord, found: &ObservedResource, origin: ResourceOrigin, given: &ImportItem) {
     record.spec = spoken_of(record.kind, "", &record.spec, &found.spec);
     record.attributes.clone_from(&found.attributes);
-    record.origin = given.origin.filter(|said| *said == Origin::Imported).unwrap_or(origin);
+    record.origin = given.origin.filter(|said| *said == ResourceOrigin::Imported).unwrap_or(origin);
     if record.kind == Kind::Records {
-        let all = if origin == Origin::Recovered { Earlier::new() } else { before_change(None, found, &Value::clone) };
+        let all = if origin == ResourceOrigin::Recovered {
+            PreviousSets::new()
+        } else {
+            before_change(None, found, &Value::clone)
+        };
         keep(&mut record.attributes, &all.into_iter().chain(given.earlier.clone()).collect());
     }
     record.id = Some(found.id.clone());
@@ -312,23 +321,23 @@ fn refuse_replacements(changes: &Changes) -> Result<(), Failure> {
 fn tell(args: &Args, changes: &Changes, context: &Context) {
     let differs = changes.acting().count() > 0;
     let words = if differs { "the next deploy would change:" } else { "the next deploy would change nothing of it" };
-    context.voice.data(words);
+    context.printer.data(words);
     if differs {
         let text = report::changes_text(
             changes,
-            context.voice.verbose > 0,
-            context.session.colour,
+            context.printer.verbose > 0,
+            context.session.color,
             crate::resource::Level::Usable,
-            &report::Omitted::default(),
+            &report::OmittedResources::default(),
         );
-        context.voice.data(text);
+        context.printer.data(text);
     }
-    if context.voice.json {
+    if context.printer.json {
         let mut body = json!({"dry_run": args.dry_run});
         if let (Some(all), Some(more)) = (body.as_object_mut(), report::changes_json(changes).as_object()) {
             all.extend(more.clone());
         }
-        context.voice.json("import", &body);
+        context.printer.json("import", &body);
     }
 }
 
@@ -340,15 +349,15 @@ fn confirm(args: &Args, context: &Context) -> Result<(), Failure> {
         let next = "read what is above, then add --yes";
         return Err(Failure::refused("nothing was done: there is no terminal to ask for a confirmation on", next));
     }
-    if context.voice.ask("Take this in?") { Ok(()) } else { Err(Failure::refused("nothing was done", "")) }
+    if context.printer.ask("Take this in?") { Ok(()) } else { Err(Failure::refused("nothing was done", "")) }
 }
 
 /// A revision in which nothing changed but what the journal knows.
 async fn record(
     ledger: &Ledger,
-    after: &Remembered,
-    pairs: &given::All,
-    identity: &Identity,
+    after: &StackState,
+    pairs: &import_item::ImportItems,
+    identity: &CallerIdentity,
     context: &Context,
     command: &str,
 ) -> Result<(), Failure> {
@@ -362,12 +371,12 @@ async fn record(
         requested: after.requested.clone(),
         fallback: after.fallback.clone(),
         purpose: Some(RunPurpose::Import),
-        worlds: vec![WorldIdentity::Aws { account: identity.account.clone(), caller: identity.arn.clone() }],
+        platforms: vec![PlatformIdentity::Aws { account: identity.account.clone(), caller: identity.arn.clone() }],
     };
     ledger.record(began).await?;
     for address in pairs.keys() {
         let held = &after.resources[address];
-        let subject = Subject {
+        let subject = ResourceSnapshot {
             address: address.clone(),
             kind: held.kind,
             generation: held.generation,
@@ -381,7 +390,7 @@ async fn record(
         let id = held.id.clone().unwrap_or_default();
         ledger.record(Fact::Learned { subject, id, attributes: held.attributes.clone() }).await?;
     }
-    ledger.record(Fact::RunEnded { ending: Ending::Done, changes: 0 }).await?;
+    ledger.record(Fact::RunEnded { ending: RunStatus::Done, changes: 0 }).await?;
     Ok(())
 }
 

@@ -2,9 +2,9 @@
 
 mod export;
 pub mod forget;
-mod given;
 mod identity;
 mod import;
+mod import_item;
 mod list;
 mod move_;
 mod pull;
@@ -14,7 +14,7 @@ mod show;
 pub(crate) mod unlock;
 
 use super::Context;
-use super::walk::{self, PlanArgs};
+use super::workflow::{self, PlanArgs};
 use crate::exit::Failure;
 use crate::ledger::Ledger;
 use crate::plan::Plan;
@@ -95,6 +95,6 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
 
 async fn open(which: &Which, context: &Context) -> Result<Ledger, Failure> {
     let stack = which.stack(context)?;
-    let store = walk::store(&context.global, &context.session, &stack, None).await?;
+    let store = workflow::store(&context.global, &context.session, &stack, None).await?;
     Ok(Ledger::read(store, &stack).await?)
 }

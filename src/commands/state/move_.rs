@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use super::{Which, revision};
-use crate::commands::{Context, walk};
+use crate::commands::{Context, workflow};
 use crate::desired;
 use crate::exit::{self, Failure};
 use crate::ledger::{Fact, Ledger};
 use crate::plan::Plan;
-use crate::resource::{Address, Moves, Remembered, RunPurpose, Shown, shown};
+use crate::resource::{Address, Moves, RunPurpose, SafeText, StackState, shown};
 
 /// From where to where, and how.
 #[derive(Debug, clap::Args)]
@@ -39,7 +39,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let command = format!("state move {} {}", args.address, args.new_address);
     let ledger = revision::open(context, &stack, &command, RunPurpose::Move, args.dry_run).await?;
     let answer = within(args, plan.as_ref(), &command, context, &ledger).await;
-    walk::close(ledger, answer).await
+    workflow::close(ledger, answer).await
 }
 
 async fn within(
@@ -50,11 +50,11 @@ async fn within(
     ledger: &Ledger,
 ) -> Result<u8, Failure> {
     let (from, to) = (&args.address, &args.new_address);
-    let state = ledger.remembered();
+    let state = ledger.recorded();
     refuse(from, to, &state)?;
-    let voice = &context.voice;
+    let printer = &context.printer;
     let id = state.resources[from].id.clone();
-    voice.data(shown!("{} -> {}: {}", from, to, id.as_deref().unwrap_or("without an ID")));
+    printer.data(shown!("{} -> {}: {}", from, to, id.as_deref().unwrap_or("without an ID")));
     let following: Vec<&Address> = state
         .resources
         .iter()
@@ -62,28 +62,28 @@ async fn within(
         .map(|(address, _)| address)
         .collect();
     for address in &following {
-        voice.data(shown!("  {} refers to it: the reference follows", address));
+        printer.data(shown!("  {} refers to it: the reference follows", address));
     }
     let unwanted = plan.map(|plan| unwanted(plan, from, to, &state)).transpose()?.flatten();
     if let Some(words) = &unwanted {
-        voice.remark(words);
+        printer.remark(words);
     }
     let code = if args.dry_run { exit::PENDING } else { exit::DONE };
     if !args.dry_run {
         revision::confirm("Move it?", args.yes, context)?;
         let moves = Moves { addresses: [(from.clone(), to.clone())].into(), ..Moves::default() };
         revision::record(ledger, &state, (command, RunPurpose::Move), context, vec![Fact::Moved(moves)]).await?;
-        voice.data(shown!("moved, as revision {}; the next deploy writes its mark", ledger.remembered().revision()));
+        printer.data(shown!("moved, as revision {}; the next deploy writes its mark", ledger.recorded().revision()));
     }
-    if voice.json {
+    if printer.json {
         let body = json!({"stack": state.stack, "exit": code, "dry_run": args.dry_run, "from": from, "to": to, "id": id,
-                          "following": following, "remark": unwanted, "revision": ledger.remembered().revision()});
-        voice.json("move", &body);
+                          "following": following, "remark": unwanted, "revision": ledger.recorded().revision()});
+        printer.json("move", &body);
     }
     Ok(code)
 }
 
-fn refuse(from: &Address, to: &Address, state: &Remembered) -> Result<(), Failure> {
+fn refuse(from: &Address, to: &Address, state: &StackState) -> Result<(), Failure> {
     let lists = "akidb-edge state list shows the addresses";
     if !state.resources.contains_key(from) {
         return Err(Failure::refused(shown!("the state of {} has no {}; nothing was done", state.stack, from), lists));
@@ -111,7 +111,7 @@ fn refuse(from: &Address, to: &Address, state: &Remembered) -> Result<(), Failur
 }
 
 /// What the plan at hand makes of the new address.
-fn unwanted(plan: &Plan, from: &Address, to: &Address, state: &Remembered) -> Result<Option<Shown>, Failure> {
+fn unwanted(plan: &Plan, from: &Address, to: &Address, state: &StackState) -> Result<Option<SafeText>, Failure> {
     let wanted = desired::build(plan, &state.requested)?.desired;
     if wanted.resources.contains_key(to) {
         return Ok(None);
@@ -119,9 +119,9 @@ fn unwanted(plan: &Plan, from: &Address, to: &Address, state: &Remembered) -> Re
     let then = if wanted.resources.contains_key(from) {
         shown!("it wants {}: the next deploy moves it back", from)
     } else if state.resources[from].is_imported() {
-        Shown::from("the next deploy forgets it")
+        SafeText::from("the next deploy forgets it")
     } else {
-        Shown::from("the next deploy deletes it")
+        SafeText::from("the next deploy deletes it")
     };
     Ok(Some(shown!("the plan does not want {}; {}", to, then)))
 }

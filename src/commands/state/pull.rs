@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::Which;
-use crate::commands::{Context, walk};
+use crate::commands::{Context, workflow};
 use crate::exit::{self, Failure};
-use crate::ledger::{Lineage, Whole};
+use crate::ledger::{JournalCopy, JournalRelation};
 use crate::report;
 use crate::resource::{counted, shown};
 
@@ -35,10 +35,10 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
             "add --out FILE, or leave --json away",
         ));
     }
-    let store = walk::store(&context.global, &context.session, &stack, None).await?;
+    let store = workflow::store(&context.global, &context.session, &stack, None).await?;
     let text = store.text().await?;
     let place = store.place();
-    let whole = Whole::read(&place, &stack, text.as_bytes())?;
+    let whole = JournalCopy::read(&place, &stack, text.as_bytes())?;
     if whole.entries.is_empty() {
         return Err(Failure::refused(
             shown!("{} has no journal at {}", stack, place),
@@ -53,16 +53,16 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         need_ours(out, &stack, &whole)?;
     }
     write(out, text.as_bytes())?;
-    let artefacts = walk::directory(&context.global, &stack).map(|directory| directory.join("artefacts"));
-    let artefacts = artefacts.filter(|directory| directory.is_dir());
+    let artifacts = workflow::directory(&context.global, &stack).map(|directory| directory.join("artefacts"));
+    let artifacts = artifacts.filter(|directory| directory.is_dir());
     if context.global.json {
         let document = json!({"stack": stack, "exit": exit::DONE, "from": place, "file": out, "entries": whole.entries.len(),
-                              "revision": whole.state.revision(), "artefacts": artefacts});
-        context.voice.json("state-pull", &document);
+                              "revision": whole.state.revision(), "artefacts": artifacts});
+        context.printer.json("state-pull", &document);
         return Ok(exit::DONE);
     }
     let entries = entries(whole.entries.len());
-    context.voice.data(shown!(
+    context.printer.data(shown!(
         "{}: {}, revision {}, from {} to {}",
         stack,
         entries,
@@ -70,15 +70,15 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         place,
         out.display()
     ));
-    if let Some(artefacts) = artefacts {
-        context.voice.remark(shown!(
+    if let Some(artifacts) = artifacts {
+        context.printer.remark(shown!(
             "{} is not part of the journal: it holds content that a rollback may need; copy it, too",
-            artefacts.display()
+            artifacts.display()
         ));
     }
-    let content = walk::directory(&context.global, &stack).map(|directory| directory.join("content"));
+    let content = workflow::directory(&context.global, &stack).map(|directory| directory.join("content"));
     if let Some(content) = content.filter(|directory| directory.is_dir()) {
-        context.voice.remark(shown!(
+        context.printer.remark(shown!(
             "{} is not part of the journal: it holds contents of files and sensitive values that a rollback may need; \
              copy it, too, and let nobody else read it",
             content.display()
@@ -93,7 +93,7 @@ pub fn entries(count: usize) -> String {
 }
 
 /// Refuses to write over anything but an earlier copy of this journal.
-fn need_ours(out: &Path, stack: &str, whole: &Whole) -> Result<(), Failure> {
+fn need_ours(out: &Path, stack: &str, whole: &JournalCopy) -> Result<(), Failure> {
     let foreign = |why: &str| {
         Failure::refused(
             shown!("{} is there and {}; nothing was written", out.display(), why),
@@ -108,12 +108,13 @@ fn need_ours(out: &Path, stack: &str, whole: &Whole) -> Result<(), Failure> {
         Err(bad) => return Err(foreign(&format!("cannot be read: {bad}"))),
         Ok(bytes) => bytes,
     };
-    let there = Whole::read(&out.display().to_string(), stack, &bytes).ok().filter(|there| !there.entries.is_empty());
+    let there =
+        JournalCopy::read(&out.display().to_string(), stack, &bytes).ok().filter(|there| !there.entries.is_empty());
     let there = there.ok_or_else(|| foreign("is not a journal"))?;
     match whole.follows(&there.text) {
-        Lineage::Same | Lineage::Ahead { .. } => Ok(()),
-        Lineage::Behind { by } => Err(foreign(&format!("has {} more than the journal", entries(by)))),
-        Lineage::Differs { line } => Err(foreign(&format!("is another journal: line {line} differs"))),
+        JournalRelation::Same | JournalRelation::Ahead { .. } => Ok(()),
+        JournalRelation::Behind { by } => Err(foreign(&format!("has {} more than the journal", entries(by)))),
+        JournalRelation::Differs { line } => Err(foreign(&format!("is another journal: line {line} differs"))),
     }
 }
 

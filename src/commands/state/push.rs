@@ -8,12 +8,12 @@ use serde_json::json;
 
 use super::Which;
 use super::pull::entries;
-use crate::commands::walk::Connection;
-use crate::commands::{Context, walk};
+use crate::commands::workflow::AccountConnection;
+use crate::commands::{Context, workflow};
 use crate::exit::{self, Failure};
-use crate::ledger::{Lease, Ledger, LedgerError, Lineage, Store, Whole};
-use crate::provider::aws::Identity;
-use crate::resource::{RunPurpose, Shown, shown};
+use crate::ledger::{JournalCopy, JournalRelation, Lease, Ledger, LedgerError, Store};
+use crate::provider::aws::CallerIdentity;
+use crate::resource::{RunPurpose, SafeText, shown};
 
 /// Which file, and whose journal it becomes.
 #[derive(Debug, clap::Args)]
@@ -39,22 +39,22 @@ struct Pushed {
 pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let stack = args.which.stack(context)?;
     let whole = read(args, &stack)?;
-    let in_bucket = walk::root(&context.global.state).is_none();
-    let connection = if in_bucket { Some(walk::connect(&context.session).await?) } else { None };
-    let store = walk::store(&context.global, &context.session, &stack, connection.as_ref()).await?;
+    let in_bucket = workflow::root(&context.global.state).is_none();
+    let connection = if in_bucket { Some(workflow::connect(&context.session).await?) } else { None };
+    let store = workflow::store(&context.global, &context.session, &stack, connection.as_ref()).await?;
     if let Some(account) = whole.state.account.as_ref().filter(|account| !account.is_empty()) {
         need_account(account, connection.as_ref(), context).await?;
     }
     let place = store.place();
     let command = format!("state push --stack {stack}");
-    let pushed = match walk::write(context, Arc::clone(&store), &stack, &command, RunPurpose::Other).await {
+    let pushed = match workflow::write(context, Arc::clone(&store), &stack, &command, RunPurpose::Other).await {
         Ok(ledger) => {
             let mut pushed = Pushed::default();
             let answer = put(&ledger, &whole, args, &stack).await.map(|done| {
                 pushed = done;
                 exit::DONE
             });
-            walk::close(ledger, answer).await?;
+            workflow::close(ledger, answer).await?;
             pushed
         }
         Err(LedgerError::Corrupt { .. } | LedgerError::Contradicts { .. } | LedgerError::Missing { .. })
@@ -62,20 +62,20 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         {
             over_a_damaged_one(store, &whole, context, &command).await?
         }
-        Err(bad) => return Err(walk::not_written(bad, &stack, context.session.can_ask)),
+        Err(bad) => return Err(workflow::not_written(bad, &stack, context.session.can_ask)),
     };
     tell(&pushed, &whole, &place, &stack, context);
     Ok(exit::DONE)
 }
 
 /// Refuses a journal of another account than that of the credentials. A directory can be written without any: then that is said.
-async fn need_account(account: &str, connection: Option<&Connection>, context: &Context) -> Result<(), Failure> {
+async fn need_account(account: &str, connection: Option<&AccountConnection>, context: &Context) -> Result<(), Failure> {
     let identity = match connection {
         Some(connection) => connection.identity().await?,
         None => match caller(context).await {
             Ok(identity) => identity,
             Err(unknown) => {
-                context.voice.remark(shown!(
+                context.printer.remark(shown!(
                     "the file is a journal of account {}, which was not compared with credentials: {}",
                     account,
                     unknown.problem
@@ -93,17 +93,17 @@ async fn need_account(account: &str, connection: Option<&Connection>, context: &
     ))
 }
 
-async fn caller(context: &Context) -> Result<Identity, Failure> {
-    walk::connect(&context.session).await?.identity().await
+async fn caller(context: &Context) -> Result<CallerIdentity, Failure> {
+    workflow::connect(&context.session).await?.identity().await
 }
 
 /// The file, checked from its first line to its last.
-fn read(args: &Args, stack: &str) -> Result<Whole, Failure> {
+fn read(args: &Args, stack: &str) -> Result<JournalCopy, Failure> {
     let file = args.file.display().to_string();
     let next = "name a file that state pull wrote, or the journal.jsonl of a directory; nothing was changed";
     let bytes =
         crate::commands::read_bounded(&args.file).map_err(|bad| Failure::refused(shown!("{}: {}", file, bad), next))?;
-    let whole = Whole::read(&file, stack, &bytes).map_err(|bad| match bad {
+    let whole = JournalCopy::read(&file, stack, &bytes).map_err(|bad| match bad {
         LedgerError::Newer { .. } => Failure::refused(shown!("{}", bad), "update akidb-edge; nothing was changed"),
         bad => Failure::refused(shown!("the file is not a whole journal: {}", bad), next),
     })?;
@@ -119,10 +119,10 @@ fn read(args: &Args, stack: &str) -> Result<Whole, Failure> {
     }
 }
 
-async fn put(ledger: &Ledger, whole: &Whole, args: &Args, stack: &str) -> Result<Pushed, Failure> {
+async fn put(ledger: &Ledger, whole: &JournalCopy, args: &Args, stack: &str) -> Result<Pushed, Failure> {
     let present = ledger.text().await?;
     let (file, place) = (args.file.display(), ledger.place());
-    let refused = |why: Shown| {
+    let refused = |why: SafeText| {
         Failure::refused(
             shown!("{}; nothing was changed", why),
             shown!(
@@ -132,7 +132,7 @@ async fn put(ledger: &Ledger, whole: &Whole, args: &Args, stack: &str) -> Result
             ),
         )
     };
-    let now = ledger.remembered();
+    let now = ledger.recorded();
     if let (Some(here), Some(other)) = (&now.account, &whole.state.account)
         && here != other
     {
@@ -143,16 +143,16 @@ async fn put(ledger: &Ledger, whole: &Whole, args: &Args, stack: &str) -> Result
     }
     let lineage = whole.follows(&present);
     let added = match lineage {
-        Lineage::Same => return Ok(Pushed { added: 0, kept: None }),
-        Lineage::Ahead { by } => by,
-        Lineage::Behind { by } if !args.force => {
+        JournalRelation::Same => return Ok(Pushed { added: 0, kept: None }),
+        JournalRelation::Ahead { by } => by,
+        JournalRelation::Behind { by } if !args.force => {
             let by = entries(by);
             return Err(refused(shown!("{} lacks the last {} of the journal {}", file, by, place)));
         }
-        Lineage::Differs { line } if !args.force => {
+        JournalRelation::Differs { line } if !args.force => {
             return Err(refused(shown!("{} is another journal than {}: line {} differs", file, place, line)));
         }
-        Lineage::Behind { .. } | Lineage::Differs { .. } => 0,
+        JournalRelation::Behind { .. } | JournalRelation::Differs { .. } => 0,
     };
     let kept = if added > 0 { None } else { Some(ledger.keep_aside().await?) };
     ledger.replace(whole).await?;
@@ -162,7 +162,7 @@ async fn put(ledger: &Ledger, whole: &Whole, args: &Args, stack: &str) -> Result
 /// The present journal cannot be read: it is kept as it is, and the file replaces it.
 async fn over_a_damaged_one(
     store: Arc<dyn Store>,
-    whole: &Whole,
+    whole: &JournalCopy,
     context: &Context,
     command: &str,
 ) -> Result<Pushed, Failure> {
@@ -179,18 +179,18 @@ async fn over_a_damaged_one(
     Ok(answer?)
 }
 
-fn tell(pushed: &Pushed, whole: &Whole, place: &str, stack: &str, context: &Context) {
+fn tell(pushed: &Pushed, whole: &JournalCopy, place: &str, stack: &str, context: &Context) {
     let (count, revision) = (whole.entries.len(), whole.state.revision());
     if context.global.json {
         let document = json!({"stack": stack, "exit": exit::DONE, "to": place, "entries": count, "added": pushed.added,
                               "revision": revision, "kept": pushed.kept});
-        context.voice.json("state-push", &document);
+        context.printer.json("state-push", &document);
         return;
     }
     let what = match (&pushed.kept, pushed.added) {
         (Some(kept), _) => shown!("took the place of the one there, which is kept at {}", kept),
-        (None, 0) => Shown::from("was there already"),
+        (None, 0) => SafeText::from("was there already"),
         (None, added) => shown!("is there, with {} more than before", entries(added)),
     };
-    context.voice.data(shown!("{}: the journal up to revision {} {} ({})", stack, revision, what, place));
+    context.printer.data(shown!("{}: the journal up to revision {} {} ({})", stack, revision, what, place));
 }

@@ -1,10 +1,10 @@
 //! A revision in which nothing changes but what the journal knows: no call is made.
 
 use crate::commands::Context;
-use crate::commands::walk::{self, Purpose};
+use crate::commands::workflow::{self, RunLabel};
 use crate::exit::Failure;
 use crate::ledger::{Fact, Ledger};
-use crate::resource::{Ending, Remembered, RunPurpose};
+use crate::resource::{RunPurpose, RunStatus, StackState};
 
 /// The journal of a stack: under a lease, unless the verb only looks.
 ///
@@ -17,12 +17,12 @@ pub async fn open(
     purpose: RunPurpose,
     only_looks: bool,
 ) -> Result<Ledger, Failure> {
-    let store = walk::store(&context.global, &context.session, stack, None).await?;
+    let store = workflow::store(&context.global, &context.session, stack, None).await?;
     if only_looks {
         return Ok(Ledger::read(store, stack).await?);
     }
-    let ledger = walk::write(context, store, stack, command, purpose).await;
-    ledger.map_err(|bad| walk::not_written(bad, stack, context.session.can_ask))
+    let ledger = workflow::write(context, store, stack, command, purpose).await;
+    ledger.map_err(|bad| workflow::not_written(bad, stack, context.session.can_ask))
 }
 
 /// Asks, unless that was answered on the command line.
@@ -37,7 +37,7 @@ pub fn confirm(question: &'static str, yes: bool, context: &Context) -> Result<(
         let next = "read what is above, then add --yes";
         return Err(Failure::refused("nothing was done: there is no terminal to ask for a confirmation on", next));
     }
-    if context.voice.ask(question) { Ok(()) } else { Err(Failure::refused("nothing was done", "")) }
+    if context.printer.ask(question) { Ok(()) } else { Err(Failure::refused("nothing was done", "")) }
 }
 
 /// Writes these facts as a revision of their own.
@@ -46,22 +46,22 @@ pub fn confirm(question: &'static str, yes: bool, context: &Context) -> Result<(
 /// When the journal cannot be written.
 pub async fn record(
     ledger: &Ledger,
-    before: &Remembered,
+    before: &StackState,
     (command, kind): (&str, RunPurpose),
     context: &Context,
     facts: Vec<Fact>,
 ) -> Result<(), Failure> {
-    let purpose = Purpose {
+    let purpose = RunLabel {
         command: command.to_owned(),
         kind,
         requested: before.requested.clone(),
         fallback: before.fallback.clone(),
     };
     let account = before.account.clone().unwrap_or_default();
-    ledger.record(walk::began(before, &purpose, &context.session, &account, &[])).await?;
+    ledger.record(workflow::began(before, &purpose, &context.session, &account, &[])).await?;
     for fact in facts {
         ledger.record(fact).await?;
     }
-    ledger.record(Fact::RunEnded { ending: Ending::Done, changes: 0 }).await?;
+    ledger.record(Fact::RunEnded { ending: RunStatus::Done, changes: 0 }).await?;
     Ok(())
 }

@@ -6,27 +6,27 @@ use super::{Which, open};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
 use crate::report;
-use crate::resource::{Remembered, sensitive, shown};
+use crate::resource::{StackState, sensitive, shown};
 
 /// The remembered resources.
 pub async fn state(which: &Which, context: &Context) -> Result<u8, Failure> {
-    let state = open(which, context).await?.remembered();
+    let state = open(which, context).await?.recorded();
     if context.global.json {
-        context.voice.json("state", &listing(&state));
+        context.printer.json("state", &listing(&state));
         return Ok(exit::DONE);
     }
-    context.voice.data(report::resources_table(&state, context.session.width));
+    context.printer.data(report::resources_table(&state, context.session.width));
     for (address, record) in &state.resources {
-        context.voice.data(shown!("\n{}", address));
+        context.printer.data(shown!("\n{}", address));
         for (name, value) in &record.attributes {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            context.voice.data(shown!("  {} = {}", name, value));
+            context.printer.data(shown!("  {} = {}", name, value));
         }
     }
     Ok(exit::DONE)
 }
 
-fn listing(state: &Remembered) -> serde_json::Value {
+fn listing(state: &StackState) -> serde_json::Value {
     let resources: Vec<_> = state
         .resources
         .iter()
@@ -37,14 +37,14 @@ fn listing(state: &Remembered) -> serde_json::Value {
         })
         .collect();
     json!({"stack": state.stack, "revision": state.revision(), "account": state.account, "resources": resources,
-           "requested": state.requested, "fallback": state.fallback, "leftovers": state.leftovers})
+           "requested": state.requested, "fallback": state.fallback, "leftovers": state.pending_deletions})
 }
 
 /// The journal's entries.
 pub async fn journal(which: &Which, context: &Context) -> Result<u8, Failure> {
     let entries = open(which, context).await?.entries().await?;
     if context.global.json {
-        context.voice.json("journal", &json!({"entries": entries}));
+        context.printer.json("journal", &json!({"entries": entries}));
         return Ok(exit::DONE);
     }
     for entry in entries {

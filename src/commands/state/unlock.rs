@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::Which;
-use crate::commands::{Context, walk};
+use crate::commands::{Context, workflow};
 use crate::exit::{self, Failure};
 use crate::ledger::{Holder, Lease, Ledger, LedgerError, Store};
-use crate::resource::{Remembered, Shown, shown};
+use crate::resource::{SafeText, StackState, shown};
 
 /// Whose lease, and whether to ask.
 #[derive(Debug, clap::Args)]
@@ -29,14 +29,14 @@ pub fn lease_document(lease: &Lease, this_host: &str) -> serde_json::Value {
 /// Frees the lease. Only a holder that may be alive is asked about: any other would be taken over by the next run.
 pub async fn run(unlock: &Args, context: &Context) -> Result<u8, Failure> {
     let stack = unlock.which.stack(context)?;
-    let store = walk::store(&context.global, &context.session, &stack, None).await?;
-    let tell = |lease: Option<&Lease>, words: Shown| {
+    let store = workflow::store(&context.global, &context.session, &stack, None).await?;
+    let tell = |lease: Option<&Lease>, words: SafeText| {
         if context.global.json {
             let held = lease.map(|lease| lease_document(lease, &context.session.host));
             let document = json!({"stack": stack, "exit": exit::DONE, "unlocked": lease.is_some(), "lease": held});
-            context.voice.json("state-unlock", &document);
+            context.printer.json("state-unlock", &document);
         } else {
-            context.voice.data(words);
+            context.printer.data(words);
         }
     };
     let Some(lease) = store.lease().await?.filter(|lease| !lease.is_cut_off()) else {
@@ -60,7 +60,7 @@ pub async fn run(unlock: &Args, context: &Context) -> Result<u8, Failure> {
                 "if that process is gone for good, add --yes",
             ));
         }
-        if !context.voice.ask(shown!("{} is held by {}. Take the lease away?", stack, holder)) {
+        if !context.printer.ask(shown!("{} is held by {}. Take the lease away?", stack, holder)) {
             return Err(Failure::refused("nothing was done", ""));
         }
     }
@@ -71,7 +71,7 @@ pub async fn run(unlock: &Args, context: &Context) -> Result<u8, Failure> {
             marked(store.acquire(&lease.cut_off()).await, &lease, &now)?;
             nothing_to_undo(&lease, &now)
         }
-        None => Shown::default(),
+        None => SafeText::default(),
     };
     let then = match standing {
         Holder::Alive => "if that process is still running, its next write is refused",
@@ -84,10 +84,10 @@ pub async fn run(unlock: &Args, context: &Context) -> Result<u8, Failure> {
 
 /// The state that a command found which never began: what it was for has no revision, and there is one before it. None for any
 /// other command, and when the journal cannot be read.
-async fn before_it(lease: &Lease, store: Arc<dyn Store>, stack: &str) -> Option<Remembered> {
+async fn before_it(lease: &Lease, store: Arc<dyn Store>, stack: &str) -> Option<StackState> {
     let ledger = Ledger::read(store, stack).await.ok()?;
     let entries = ledger.entries().await.ok()?;
-    let now = ledger.remembered();
+    let now = ledger.recorded();
     (!now.runs.is_empty() && !lease.has_begun(&entries)).then_some(now)
 }
 
@@ -96,12 +96,12 @@ async fn before_it(lease: &Lease, store: Arc<dyn Store>, stack: &str) -> Option<
 ///
 /// # Errors
 /// When it could not be written: what was done all the same, and what a rollback would do without it.
-fn marked(written: Result<(), LedgerError>, lease: &Lease, now: &Remembered) -> Result<(), Failure> {
+fn marked(written: Result<(), LedgerError>, lease: &Lease, now: &StackState) -> Result<(), Failure> {
     let bad = match written {
         Ok(()) | Err(LedgerError::Locked(_)) => return Ok(()),
         Err(bad) => bad,
     };
-    let last = now.runs.last().map_or_else(Shown::default, |run| shown!(" ({})", run.command));
+    let last = now.runs.last().map_or_else(SafeText::default, |run| shown!(" ({})", run.command));
     Err(Failure::error(
         shown!(
             "the lease of {}@{} was taken away, but the note that `{}` changed nothing could not be written: {}",
@@ -121,7 +121,7 @@ fn marked(written: Result<(), LedgerError>, lease: &Lease, now: &Remembered) -> 
 }
 
 /// A rollback would undo the run before it.
-fn nothing_to_undo(lease: &Lease, now: &Remembered) -> Shown {
+fn nothing_to_undo(lease: &Lease, now: &StackState) -> SafeText {
     let ended = shown!(
         "\n{} of {}@{} was ended before it changed anything: there is nothing of it to undo",
         lease.command,
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_mark_that_was_not_written_is_an_error_that_says_what_was_done() {
-        let (lease, now) = (Lease::new("me", "here", "deploy --plan p"), Remembered::empty("shop"));
+        let (lease, now) = (Lease::new("me", "here", "deploy --plan p"), StackState::empty("shop"));
         assert!(marked(Ok(()), &lease, &now).is_ok());
         let taken = LedgerError::Locked(Box::new(Lease::new("other", "there", "deploy")));
         assert!(marked(Err(taken), &lease, &now).is_ok(), "somebody else runs already");

@@ -4,18 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::super::walk::{self, Purpose};
+use super::super::workflow::{self, RunLabel};
 use super::Context;
-use super::drift::{self, Seen};
+use super::drift::{self, DriftView};
 use crate::change::without;
 use crate::exit::{self, Failure};
-use crate::ledger::{Fact, Ledger, Subject};
+use crate::ledger::{Fact, Ledger, ResourceSnapshot};
 use crate::plan::Plan;
 use crate::report;
-use crate::resource::{ACCEPTED_EXTRAS, Address, Drifted, Ending, Happened, Remedy, RunPurpose, Shown, Sort, shown};
+use crate::resource::{
+    ACCEPTED_EXTRAS, Address, DriftKind, DriftedResource, FieldOrigin, Remedy, RunPurpose, RunStatus, SafeText, shown,
+};
 
 /// What is to be accepted, and how.
-pub struct Order {
+pub struct AcceptRequest {
     /// Addresses or beginnings of them; none for all that can be.
     pub chosen: Vec<String>,
     /// Only show it.
@@ -28,69 +30,73 @@ pub struct Order {
 ///
 /// # Errors
 /// What failed, why, and the next step; where the plan speaks, that it wins.
-pub async fn run(plan: Option<&Plan>, stack: &str, order: &Order, context: &Context) -> Result<u8, Failure> {
-    walk::no_devices(context, stack, "provision --dry-run").await?;
-    let connection = walk::connect(&context.session).await?;
+pub async fn run(plan: Option<&Plan>, stack: &str, order: &AcceptRequest, context: &Context) -> Result<u8, Failure> {
+    workflow::no_devices(context, stack, "provision --dry-run").await?;
+    let connection = workflow::connect(&context.session).await?;
     let mut command = "status --drift --accept".to_owned();
     for one in &order.chosen {
         command.push_str(&format!(" {one}"));
     }
-    let ledger = walk::open(context, &connection, stack, &command, RunPurpose::Accept, order.dry_run).await?;
+    let ledger = workflow::open(context, &connection, stack, &command, RunPurpose::Accept, order.dry_run).await?;
     let answer = with_ledger(plan, order, &command, context, &connection, &ledger).await;
-    walk::close(ledger, answer).await
+    workflow::close(ledger, answer).await
 }
 
 async fn with_ledger(
     plan: Option<&Plan>,
-    order: &Order,
+    order: &AcceptRequest,
     command: &str,
     context: &Context,
-    connection: &walk::Connection,
+    connection: &workflow::AccountConnection,
     ledger: &Ledger,
 ) -> Result<u8, Failure> {
     let seen = drift::look(plan, ledger, connection, context).await?;
-    context.voice.header(&seen.header);
-    let drifting: Vec<&Drifted> = seen.drift.iter().filter(|one| one.counts()).collect();
+    context.printer.header(&seen.header);
+    let drifting: Vec<&DriftedResource> = seen.drift.iter().filter(|one| one.counts()).collect();
     let taken = choose(&seen, &drifting, &order.chosen)?;
     let text = report::drift_text(
         &taken.iter().map(|one| (*one).clone()).collect::<Vec<_>>(),
         false,
-        context.session.colour,
+        context.session.color,
         context.session.width.into(),
     );
-    context.voice.data(shown!("the state takes this as it is:\n\n{}", text));
+    context.printer.data(shown!("the state takes this as it is:\n\n{}", text));
     let code = if taken.is_empty() || !order.dry_run { exit::DONE } else { exit::PENDING };
     if !taken.is_empty() && !order.dry_run {
         confirm(order, context)?;
         write(&seen, &taken, command, context, ledger).await?;
         let things = report::counted(taken.len(), "resource");
-        context.voice.data(shown!("accepted: {}, as revision {}", things, ledger.remembered().revision()));
+        context.printer.data(shown!("accepted: {}, as revision {}", things, ledger.recorded().revision()));
     }
     if context.global.json {
         let addresses: Vec<&Address> = taken.iter().map(|one| &one.address).collect();
         let body = json!({"header": seen.header, "exit": code, "dry_run": order.dry_run, "accepted": addresses,
-                          "drift": taken, "revision": ledger.remembered().revision()});
-        context.voice.json("accept", &body);
+                          "drift": taken, "revision": ledger.recorded().revision()});
+        context.printer.json("accept", &body);
     }
     Ok(code)
 }
 
 /// What of the drift is to be accepted: what is named, else all that can be.
-fn choose<'d>(seen: &Seen, drifting: &[&'d Drifted], chosen: &[String]) -> Result<Vec<&'d Drifted>, Failure> {
-    let named = |one: &Drifted| chosen.is_empty() || chosen.iter().any(|pattern| one.address.matches(pattern));
+fn choose<'d>(
+    seen: &DriftView,
+    drifting: &[&'d DriftedResource],
+    chosen: &[String],
+) -> Result<Vec<&'d DriftedResource>, Failure> {
+    let named = |one: &DriftedResource| chosen.is_empty() || chosen.iter().any(|pattern| one.address.matches(pattern));
     if let Some(nothing) = chosen.iter().find(|pattern| !drifting.iter().any(|one| one.address.matches(pattern))) {
         return Err(Failure::refused(
             shown!("nothing at {} differs from the recorded state; nothing was done", nothing),
-            shown!("akidb-edge status --stack {} --drift lists what is", seen.remembered.stack),
+            shown!("akidb-edge status --stack {} --drift lists what is", seen.recorded.stack),
         ));
     }
-    let mut taken: Vec<&Drifted> = drifting.iter().copied().filter(|one| named(one)).collect();
+    let mut taken: Vec<&DriftedResource> = drifting.iter().copied().filter(|one| named(one)).collect();
     let mut refused = Vec::new();
     // Forgetting one thing may depend on forgetting another: look again until no more falls out.
     loop {
         let leaving: BTreeSet<&Address> =
-            taken.iter().filter(|one| one.happened == Happened::Gone).map(|one| &one.address).collect();
-        let (stay, out): (Vec<&Drifted>, Vec<&Drifted>) =
+            taken.iter().filter(|one| one.happened == DriftKind::Gone).map(|one| &one.address).collect();
+        let (stay, out): (Vec<&DriftedResource>, Vec<&DriftedResource>) =
             taken.iter().copied().partition(|one| refusal(seen, one, &leaving).is_none());
         refused.extend(out.iter().filter_map(|one| Some((one.address.clone(), refusal(seen, one, &leaving)?))));
         taken = stay;
@@ -101,44 +107,44 @@ fn choose<'d>(seen: &Seen, drifting: &[&'d Drifted], chosen: &[String]) -> Resul
     if refused.is_empty() || (chosen.is_empty() && !taken.is_empty()) {
         return Ok(taken);
     }
-    let lines: Vec<Shown> = refused.iter().map(|(address, why)| shown!("{}: {}", address, why)).collect();
+    let lines: Vec<SafeText> = refused.iter().map(|(address, why)| shown!("{}: {}", address, why)).collect();
     Err(Failure::refused(
-        shown!("this cannot be accepted; nothing was done\n{}", Shown::join(&lines, "\n")),
+        shown!("this cannot be accepted; nothing was done\n{}", SafeText::join(&lines, "\n")),
         "the plan wins: change the plan, or let deploy put it back",
     ))
 }
 
 /// Why something cannot be accepted.
-fn refusal(seen: &Seen, one: &Drifted, leaving: &BTreeSet<&Address>) -> Option<Shown> {
+fn refusal(seen: &DriftView, one: &DriftedResource, leaving: &BTreeSet<&Address>) -> Option<SafeText> {
     match one.happened {
-        Happened::Contested => {
+        DriftKind::Contested => {
             let why = one.reason.as_deref().unwrap_or("another stack's mark is on it");
             Some(shown!("{}: whose it is cannot be settled here; deploy --adopt {} takes it back", why, one.address))
         }
-        Happened::Gone => {
-            let others = seen.remembered.resources.iter().filter(|(address, _)| !leaving.contains(address));
+        DriftKind::Gone => {
+            let others = seen.recorded.resources.iter().filter(|(address, _)| !leaving.contains(address));
             let mut needing = others.filter(|(_, record)| record.needs.contains_key(&one.address));
             needing.next().map(|(other, _)| shown!("it is gone, and {}, which is there, needs it", other))
         }
-        Happened::Changed => {
-            let said: Vec<Shown> =
+        DriftKind::Changed => {
+            let said: Vec<SafeText> =
                 one.fields.iter().filter(|field| field.remedy == Remedy::Deploy).map(spoken).collect();
-            (!said.is_empty()).then(|| Shown::join(&said, "; "))
+            (!said.is_empty()).then(|| SafeText::join(&said, "; "))
         }
     }
 }
 
-fn spoken(field: &crate::resource::DriftField) -> Shown {
+fn spoken(field: &crate::resource::DriftField) -> SafeText {
     match field.sort {
-        Sort::Mark => shown!("{}: the mark says whose it is, and deploy puts it back", field.path),
+        FieldOrigin::Mark => shown!("{}: the mark says whose it is, and deploy puts it back", field.path),
         _ => {
-            let value = field.remembered.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
+            let value = field.recorded.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
             shown!("the plan speaks of {} (asked for last: {})", field.path, value)
         }
     }
 }
 
-fn confirm(order: &Order, context: &Context) -> Result<(), Failure> {
+fn confirm(order: &AcceptRequest, context: &Context) -> Result<(), Failure> {
     if order.yes {
         return Ok(());
     }
@@ -148,25 +154,29 @@ fn confirm(order: &Order, context: &Context) -> Result<(), Failure> {
             "read what would be taken above, then add --yes",
         ));
     }
-    if context.voice.ask("Take this into the state?") { Ok(()) } else { Err(Failure::refused("nothing was done", "")) }
+    if context.printer.ask("Take this into the state?") {
+        Ok(())
+    } else {
+        Err(Failure::refused("nothing was done", ""))
+    }
 }
 
 /// A revision of its own: who accepted what is to be found again, and a rollback can go behind it.
 async fn write(
-    seen: &Seen,
-    taken: &[&Drifted],
+    seen: &DriftView,
+    taken: &[&DriftedResource],
     command: &str,
     context: &Context,
     ledger: &Ledger,
 ) -> Result<(), Failure> {
-    let purpose = Purpose {
+    let purpose = RunLabel {
         command: command.to_owned(),
         kind: RunPurpose::Accept,
-        requested: seen.remembered.requested.clone(),
-        fallback: seen.remembered.fallback.clone(),
+        requested: seen.recorded.requested.clone(),
+        fallback: seen.recorded.fallback.clone(),
     };
     let header = &seen.header;
-    let began = walk::began(&seen.remembered, &purpose, &context.session, &header.account, &header.worlds);
+    let began = workflow::began(&seen.recorded, &purpose, &context.session, &header.account, &header.platforms);
     ledger.record(began).await?;
     if !seen.moves.is_empty() {
         ledger.record(Fact::Moved(seen.moves.clone())).await?;
@@ -174,26 +184,26 @@ async fn write(
     for fact in taken.iter().filter_map(|one| fact(seen, one)) {
         ledger.record(fact).await?;
     }
-    ledger.record(Fact::RunEnded { ending: Ending::Done, changes: 0 }).await?;
+    ledger.record(Fact::RunEnded { ending: RunStatus::Done, changes: 0 }).await?;
     Ok(())
 }
 
-fn fact(seen: &Seen, one: &Drifted) -> Option<Fact> {
-    if one.happened == Happened::Gone {
+fn fact(seen: &DriftView, one: &DriftedResource) -> Option<Fact> {
+    if one.happened == DriftKind::Gone {
         return Some(Fact::Forgotten { address: one.address.clone() });
     }
-    let record = seen.remembered.resources.get(&one.address)?;
+    let record = seen.recorded.resources.get(&one.address)?;
     let found = seen.observed.found(&one.address)?;
     let accepted = one.fields.iter().filter(|field| field.remedy == Remedy::Accept);
     let mut spec = record.spec.clone();
     // A setting that the plan gave up: the state forgets that it was ever asked for, and it stays as it is.
-    for field in accepted.clone().filter(|field| field.sort == Sort::Setting) {
+    for field in accepted.clone().filter(|field| field.sort == FieldOrigin::Setting) {
         without(&mut spec, &field.path);
     }
     let mut attributes = record.attributes.clone();
     attributes.extend(found.attributes.clone());
     // A setting that the plan gave up is from now on something that nobody asked for.
-    let extras = accepted.clone().filter(|field| matches!(field.sort, Sort::Extra | Sort::Setting));
+    let extras = accepted.clone().filter(|field| matches!(field.sort, FieldOrigin::Extra | FieldOrigin::Setting));
     let extras = extras.filter_map(|field| Some((field.path.clone(), field.real.clone()?)));
     let mut all: BTreeMap<String, Value> =
         attributes.get(ACCEPTED_EXTRAS).and_then(|held| serde::Deserialize::deserialize(held).ok()).unwrap_or_default();
@@ -201,7 +211,7 @@ fn fact(seen: &Seen, one: &Drifted) -> Option<Fact> {
     if !all.is_empty() {
         attributes.insert(ACCEPTED_EXTRAS.to_owned(), json!(all));
     }
-    let subject = Subject {
+    let subject = ResourceSnapshot {
         address: one.address.clone(),
         kind: record.kind,
         generation: record.generation,

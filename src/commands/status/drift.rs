@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::super::{unknown, walk};
+use super::super::{hints, workflow};
 use super::Context;
-use crate::change::{self, Refusal, Scope};
+use crate::change::{self, DiffScope, PlanningRefusal};
 use crate::desired;
 use crate::exit::{self, Failure};
 use crate::ledger::Ledger;
@@ -14,27 +14,28 @@ use crate::observe;
 use crate::plan::Plan;
 use crate::report;
 use crate::resource::{
-    Artefacts, Changes, Desired, Drifted, Fault, Happened, Kind, Level, Moves, Observed, Owned, Remembered, shown,
+    Artifacts, Changes, Desired, DriftKind, DriftedResource, Fault, Kind, Level, Moves, Observed, OwnedResource,
+    StackState, shown,
 };
 
 /// One look at the world with what it is compared with.
-pub struct Seen {
+pub struct DriftView {
     /// Whom we talk to.
-    pub header: report::Header,
+    pub header: report::RunHeader,
     /// What is remembered.
-    pub remembered: Remembered,
-    /// What the plan calls otherwise than the journal; `remembered` does so, too.
+    pub recorded: StackState,
+    /// What the plan calls otherwise than the journal; `recorded` does so, too.
     pub moves: Moves,
     /// What is wanted: by the plan, else by what was asked for last.
     pub wanted: Desired,
     /// What is there.
     pub observed: Observed,
     /// What carries our mark and is in nobody's journal.
-    pub unmanaged: Vec<Owned>,
+    pub unmanaged: Vec<OwnedResource>,
     /// What could not be listed.
     pub unlisted: Vec<(Kind, Fault)>,
     /// What differs from the recorded state.
-    pub drift: Vec<Drifted>,
+    pub drift: Vec<DriftedResource>,
 }
 
 /// Looks.
@@ -44,61 +45,61 @@ pub struct Seen {
 pub async fn look(
     plan: Option<&Plan>,
     ledger: &Ledger,
-    connection: &walk::Connection,
+    connection: &workflow::AccountConnection,
     context: &Context,
-) -> Result<Seen, Failure> {
-    let remembered = ledger.remembered();
+) -> Result<DriftView, Failure> {
+    let recorded = ledger.recorded();
     let wanted = match plan {
-        Some(plan) => desired::build(plan, &remembered.requested)?.desired,
-        None => remembered.as_desired(),
+        Some(plan) => desired::build(plan, &recorded.requested)?.desired,
+        None => recorded.as_desired(),
     };
-    let (moves, remembered) = walk::moved(&wanted, remembered);
-    let providers = walk::with_artefacts(connection, Artefacts::default());
-    let providers = providers.and(walk::in_clusters(&wanted, &remembered, connection)?);
-    let regions = regions(&wanted, &remembered, &connection.region);
+    let (moves, recorded) = workflow::moved(&wanted, recorded);
+    let providers = workflow::with_artifacts(connection, Artifacts::default());
+    let providers = providers.and(workflow::in_clusters(&wanted, &recorded, connection)?);
+    let regions = regions(&wanted, &recorded, &connection.region);
     let (looked, (mut unmanaged, unlisted)) = tokio::join!(
-        connection.look_thoroughly(&wanted, &remembered, &providers),
-        observe::unmanaged(&remembered, &regions, &providers)
+        connection.look_thoroughly(&wanted, &recorded, &providers),
+        observe::unmanaged(&recorded, &regions, &providers)
     );
     let (identity, observed) = looked?;
     // What the plan wants under this very address is taken up by the next deploy: it is told as such.
-    let taken_up = |one: &Owned| {
+    let taken_up = |one: &OwnedResource| {
         let at = one.address.as_ref().filter(|address| wanted.resources.contains_key(*address));
         at.and_then(|address| observed.found(address)).is_some_and(|found| found.id == one.id)
     };
     unmanaged.retain(|one| !taken_up(one));
-    let header = walk::header(connection, &identity, &remembered.stack, plan, &context.global);
-    let drift = change::drift(&wanted, &remembered, &observed, plan.is_some());
-    Ok(Seen { header, remembered, moves, wanted, observed, unmanaged, unlisted, drift })
+    let header = workflow::header(connection, &identity, &recorded.stack, plan, &context.global);
+    let drift = change::drift(&wanted, &recorded, &observed, plan.is_some());
+    Ok(DriftView { header, recorded, moves, wanted, observed, unmanaged, unlisted, drift })
 }
 
 /// The regions that the stack lives in.
-fn regions(wanted: &Desired, remembered: &Remembered, own: &str) -> BTreeSet<String> {
+fn regions(wanted: &Desired, recorded: &StackState, own: &str) -> BTreeSet<String> {
     let wanted = wanted.resources.values().map(|resource| &resource.spec);
-    let specs = wanted.chain(remembered.resources.values().map(|record| &record.spec));
+    let specs = wanted.chain(recorded.resources.values().map(|record| &record.spec));
     let named = specs.filter_map(|spec| spec.get("region")?.as_str()).filter(|region| !region.contains("${"));
     named.map(str::to_owned).chain([own.to_owned()]).collect()
 }
 
 /// What deploy would do, and what it would refuse.
-struct Compared {
+struct ComparedPlan {
     changes: Changes,
     /// What stands in the way of the plan: something foreign, for example.
-    in_the_way: Vec<Refusal>,
+    in_the_way: Vec<PlanningRefusal>,
     /// What could not be read.
-    unread: Vec<Refusal>,
+    unread: Vec<PlanningRefusal>,
 }
 
-impl Seen {
+impl DriftView {
     /// What is contested is shown as that, and does not stand in the way of the rest.
-    fn compared(&self) -> Compared {
-        let contested = self.drift.iter().filter(|one| one.happened == Happened::Contested);
+    fn compared(&self) -> ComparedPlan {
+        let contested = self.drift.iter().filter(|one| one.happened == DriftKind::Contested);
         let adopt = contested.map(|one| one.address.clone()).collect();
-        let scope = Scope { adopt, moves: self.moves.clone(), ..Scope::default() };
-        let (changes, refused) = change::diff_around(&self.wanted, &self.remembered, &self.observed, &scope);
-        let is_unread = |one: &Refusal| self.observed.seen.get(&one.address).is_some_and(Result::is_err);
+        let scope = DiffScope { adopt, moves: self.moves.clone(), ..DiffScope::default() };
+        let (changes, refused) = change::diff_around(&self.wanted, &self.recorded, &self.observed, &scope);
+        let is_unread = |one: &PlanningRefusal| self.observed.seen.get(&one.address).is_some_and(Result::is_err);
         let (unread, in_the_way) = refused.into_iter().partition(is_unread);
-        Compared { changes, in_the_way, unread }
+        ComparedPlan { changes, in_the_way, unread }
     }
 }
 
@@ -107,67 +108,68 @@ impl Seen {
 /// # Errors
 /// What failed, why, and the next step.
 pub async fn run(plan: Option<&Plan>, stack: &str, context: &Context) -> Result<u8, Failure> {
-    walk::no_devices(context, stack, "provision --dry-run").await?;
-    let connection = walk::connect(&context.session).await?;
-    let store = walk::store(&context.global, &context.session, stack, Some(&connection)).await?;
+    workflow::no_devices(context, stack, "provision --dry-run").await?;
+    let connection = workflow::connect(&context.session).await?;
+    let store = workflow::store(&context.global, &context.session, stack, Some(&connection)).await?;
     let ledger = Ledger::read(store, stack).await?;
     let seen = look(plan, &ledger, &connection, context).await?;
-    if plan.is_none() && seen.remembered.sequence == 0 && seen.unmanaged.is_empty() {
-        return Err(unknown::refusal(stack, Some(&[]), context));
+    if plan.is_none() && seen.recorded.sequence == 0 && seen.unmanaged.is_empty() {
+        return Err(hints::refusal(stack, Some(&[]), context));
     }
-    let voice = &context.voice;
-    voice.header(&seen.header);
+    let printer = &context.printer;
+    printer.header(&seen.header);
     for (kind, fault) in &seen.unlisted {
-        voice.remark(shown!("what else this stack owns of kind {} is not known: {}", kind.name(), fault.shown()));
+        printer.remark(shown!("what else this stack owns of kind {} is not known: {}", kind.name(), fault.shown()));
     }
     let compared = seen.compared();
     let code = code(&seen, &compared);
     if context.global.json {
-        voice.json("drift", &document(&seen, &compared, code));
+        printer.json("drift", &document(&seen, &compared, code));
     } else {
         tell(&seen, &compared, context);
     }
     // What is there is told all the same.
-    if compared.unread.is_empty() { Ok(code) } else { Err(walk::refused(&compared.unread)) }
+    if compared.unread.is_empty() { Ok(code) } else { Err(workflow::refused(&compared.unread)) }
 }
 
-fn code(seen: &Seen, compared: &Compared) -> u8 {
+fn code(seen: &DriftView, compared: &ComparedPlan) -> u8 {
     let as_planned = compared.changes.is_empty() && compared.in_the_way.is_empty();
-    let none = as_planned && !seen.drift.iter().any(Drifted::counts) && seen.unmanaged.is_empty();
+    let none = as_planned && !seen.drift.iter().any(DriftedResource::counts) && seen.unmanaged.is_empty();
     if none { exit::DONE } else { exit::PENDING }
 }
 
-fn tell(seen: &Seen, compared: &Compared, context: &Context) {
-    let (voice, colour) = (&context.voice, context.session.colour);
-    let text = report::drift_text(&seen.drift, voice.verbose > 0, colour, context.session.width.into());
+fn tell(seen: &DriftView, compared: &ComparedPlan, context: &Context) {
+    let (printer, color) = (&context.printer, context.session.color);
+    let text = report::drift_text(&seen.drift, printer.verbose > 0, color, context.session.width.into());
     if !text.is_empty() {
-        voice.data(text);
+        printer.data(text);
     }
     if !seen.unmanaged.is_empty() {
-        voice.data(report::unmanaged_text(&seen.unmanaged));
+        printer.data(report::unmanaged_text(&seen.unmanaged));
     }
-    for Refusal { address, problem, next_step } in &compared.in_the_way {
-        voice.data(shown!("in the way of the plan: {}: {}\n  next  {}", address, problem, next_step));
+    for PlanningRefusal { address, problem, next_step } in &compared.in_the_way {
+        printer.data(shown!("in the way of the plan: {}: {}\n  next  {}", address, problem, next_step));
     }
-    let Compared { changes, in_the_way, unread } = compared;
-    let drifting = seen.drift.iter().any(Drifted::counts);
+    let ComparedPlan { changes, in_the_way, unread } = compared;
+    let drifting = seen.drift.iter().any(DriftedResource::counts);
     if !in_the_way.is_empty() && !changes.is_empty() {
-        voice.data("\ndeploy is refused until then; after that it would do this:");
+        printer.data("\ndeploy is refused until then; after that it would do this:");
     } else if drifting && !changes.is_empty() {
-        let contested = seen.drift.iter().any(|one| one.happened == Happened::Contested);
+        let contested = seen.drift.iter().any(|one| one.happened == DriftKind::Contested);
         let adopting = if contested { ", with --adopt of what is contested" } else { "" };
-        voice.data(shown!("\ndeploy{} would do this:", adopting));
+        printer.data(shown!("\ndeploy{} would do this:", adopting));
     }
     // Without a comparison of everything nothing is said to match the plan.
     if !changes.is_empty() || in_the_way.is_empty() && unread.is_empty() {
-        let omitted = report::Omitted::default();
-        voice.data(report::changes_text(changes, voice.verbose > 0, colour, Level::Usable, &omitted));
+        let omitted = report::OmittedResources::default();
+        printer.data(report::changes_text(changes, printer.verbose > 0, color, Level::Usable, &omitted));
     }
 }
 
-fn document(seen: &Seen, compared: &Compared, code: u8) -> serde_json::Value {
-    let refused = |all: &[Refusal]| {
-        let one = |one: &Refusal| json!({"address": one.address, "problem": one.problem, "next_step": one.next_step});
+fn document(seen: &DriftView, compared: &ComparedPlan, code: u8) -> serde_json::Value {
+    let refused = |all: &[PlanningRefusal]| {
+        let one =
+            |one: &PlanningRefusal| json!({"address": one.address, "problem": one.problem, "next_step": one.next_step});
         all.iter().map(one).collect::<Vec<_>>()
     };
     let mut body = report::changes_json(&compared.changes);

@@ -6,13 +6,13 @@ mod drift;
 use serde_json::json;
 
 use super::Context;
-use super::walk::{self, PlanArgs};
+use super::workflow::{self, PlanArgs};
 use crate::commands::state::unlock::lease_document;
 use crate::exit::{self, Failure};
 use crate::ledger::{Holder, Lease, Ledger};
 use crate::plan::Plan;
 use crate::report;
-use crate::resource::{Remembered, RunSummary, Standing, shown};
+use crate::resource::{ResourceStatus, RunSummary, StackState, shown};
 
 /// Show what is there. Without --drift no call is made.
 #[derive(Debug, clap::Args)]
@@ -47,36 +47,36 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         return Err(Failure::refused("no stack is named", "add --plan NAME, or --stack NAME"));
     };
     if let Some(chosen) = args.accept {
-        let order = accept::Order { chosen, dry_run: args.dry_run, yes: args.yes };
+        let order = accept::AcceptRequest { chosen, dry_run: args.dry_run, yes: args.yes };
         return accept::run(plan.as_ref(), &stack, &order, context).await;
     }
     if args.drift {
         return drift::run(plan.as_ref(), &stack, context).await;
     }
-    let store = walk::store(&context.global, &context.session, &stack, None).await?;
+    let store = workflow::store(&context.global, &context.session, &stack, None).await?;
     let lease = store.lease().await?.filter(|lease| !lease.is_cut_off());
     let ledger = Ledger::read(store, &stack).await?;
-    let state = ledger.remembered();
-    let pending =
-        state.leftovers.len() + state.resources.values().filter(|record| record.standing != Standing::Present).count();
+    let state = ledger.recorded();
+    let pending = state.pending_deletions.len()
+        + state.resources.values().filter(|record| record.standing != ResourceStatus::Present).count();
     let code = if pending == 0 { exit::DONE } else { exit::PENDING };
     if context.global.json {
         let held = lease.map(|lease| lease_document(&lease, &context.session.host));
-        context.voice.json("status", &json!({"stack": stack, "exit": code, "state": state, "lease": held}));
+        context.printer.json("status", &json!({"stack": stack, "exit": code, "state": state, "lease": held}));
         return Ok(code);
     }
-    let voice = &context.voice;
+    let printer = &context.printer;
     if state.revision() == 0 {
-        voice.data(shown!("{}: nothing was deployed yet, by the journal {}", stack, ledger.place()));
+        printer.data(shown!("{}: nothing was deployed yet, by the journal {}", stack, ledger.place()));
         tell_the_rest(&state, plan.as_ref(), context);
-        let others = super::unknown::stacks(context);
+        let others = super::hints::stacks(context);
         if !others.is_empty() {
-            voice.data(shown!("stacks with a state at {}: {}", context.global.state, others.join(", ")));
+            printer.data(shown!("stacks with a state at {}: {}", context.global.state, others.join(", ")));
         }
         tell_lease(lease.as_ref(), context);
         return Ok(code);
     }
-    voice.data(shown!(
+    printer.data(shown!(
         "{}: revision {}, {}, journal {}",
         stack,
         state.revision(),
@@ -84,12 +84,12 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         ledger.place()
     ));
     if !state.resources.is_empty() {
-        voice.data(report::resources_table(&state, context.session.width));
+        printer.data(report::resources_table(&state, context.session.width));
     }
     for run in state.runs.iter().rev().take(5) {
         let begun = shown!("revision {:<3} {}  {}", run.revision, run.at, run.command);
         let (by, so_far) = (&run.by, report::so_far(run));
-        voice.data(match run.ending {
+        printer.data(match run.ending {
             Some(ending) => shown!("{}  {} by {}: {}", begun, so_far, by, format!("{ending:?}").to_lowercase()),
             None if is_at_work(run, &state, lease.as_ref(), context) => {
                 shown!("{} by {}: runs, {} so far", begun, by, so_far)
@@ -103,7 +103,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
 }
 
 /// Whether a run without an end may be at work: it is the last one, and somebody who is there holds the lease.
-fn is_at_work(run: &RunSummary, state: &Remembered, lease: Option<&Lease>, context: &Context) -> bool {
+fn is_at_work(run: &RunSummary, state: &StackState, lease: Option<&Lease>, context: &Context) -> bool {
     let held = lease.is_some_and(|lease| lease.holder(&context.session.host) == Holder::Alive);
     held && run.revision == state.revision()
 }
@@ -113,23 +113,23 @@ fn tell_lease(lease: Option<&Lease>, context: &Context) {
     let Some(lease) = lease else { return };
     let who = shown!("{}@{} ({})", lease.user, lease.host, lease.command);
     let next = "the next run takes it over";
-    context.voice.data(match lease.holder(&context.session.host) {
+    context.printer.data(match lease.holder(&context.session.host) {
         Holder::Alive => shown!("being changed by {} since {}", who, format!("{:.0}", lease.since)),
         Holder::Gone => shown!("the lease of {} was left behind: process {} is gone; {}", who, lease.pid, next),
         Holder::Expired => shown!("the lease of {} ended at {}; {}", who, format!("{:.0}", lease.expires), next),
     });
 }
 
-fn tell_the_rest(state: &Remembered, plan: Option<&Plan>, context: &Context) {
-    let voice = &context.voice;
+fn tell_the_rest(state: &StackState, plan: Option<&Plan>, context: &Context) {
+    let printer = &context.printer;
     if let Some(fallback) = &state.fallback {
-        voice.data(shown!("the fallback {} is in force", fallback));
+        printer.data(shown!("the fallback {} is in force", fallback));
     }
-    for left in &state.leftovers {
-        voice.data(shown!("to be deleted by a later run: {} {}: {}", left.address, left.id, left.reason));
+    for left in &state.pending_deletions {
+        printer.data(shown!("to be deleted by a later run: {} {}: {}", left.address, left.id, left.reason));
     }
     let steps = plan.into_iter().flat_map(|plan| &plan.steps);
     for step in steps.filter(|step| step.on_request && !state.requested.contains(&step.id)) {
-        voice.data(shown!("on request only: step {} ({})", step.id, step.title));
+        printer.data(shown!("on request only: step {} ({})", step.id, step.title));
     }
 }

@@ -3,39 +3,39 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::fresh::{Fresh, Placed, too_long};
-use super::{Embedded, Engine, Wish};
-use crate::inference::cache::{Found, Key, Known, Own, VectorCache};
+use super::uncached::{Placed, Uncached, too_long};
+use super::{EmbedOptions, Embedded, Engine};
+use crate::inference::cache::{CacheFill, CacheKey, CacheLookup, CachedText, VectorCache};
 use crate::inference::fault::EmbedFault;
 
 /// A request on its way through the cache.
 #[derive(Default)]
-struct Passage<'a> {
+struct CachedRequest<'a> {
     /// The texts to run, and what their vectors are for besides.
     run: Vec<Placed>,
-    owned: Vec<Option<Own<'a>>>,
+    owned: Vec<Option<CacheFill<'a>>>,
     /// The texts that others run.
-    joined: Vec<(Placed, Key)>,
+    joined: Vec<(Placed, CacheKey)>,
 }
 
 impl Engine {
     /// Vectors of texts, as the model gives them.
-    pub(super) async fn vectors(&self, texts: Vec<String>, wish: &Wish) -> Result<Embedded, EmbedFault> {
+    pub(super) async fn vectors(&self, texts: Vec<String>, options: &EmbedOptions) -> Result<Embedded, EmbedFault> {
         let all = texts.len();
         let mut embedded =
-            Embedded { vectors: Vec::new(), tokens: 0, tokenising: Duration::ZERO, waited: Duration::ZERO };
+            Embedded { vectors: Vec::new(), tokens: 0, tokenizing: Duration::ZERO, waited: Duration::ZERO };
         let Some((cache, version)) = self.cache.as_ref() else {
-            let fresh = self.fresh(texts.into_iter().enumerate().collect(), all, wish).await?;
+            let fresh = self.fresh(texts.into_iter().enumerate().collect(), all, options).await?;
             embedded.vectors = fresh.vectors;
             embedded.tokens = fresh.read.iter().map(|(_, tokens, _)| tokens).sum();
-            (embedded.tokenising, embedded.waited) = (fresh.tokenising, fresh.waited);
+            (embedded.tokenizing, embedded.waited) = (fresh.tokenizing, fresh.waited);
             return Ok(embedded);
         };
         embedded.vectors.resize(all, Vec::new());
-        let mut passage = self.look(cache, *version, texts, wish, &mut embedded)?;
+        let mut passage = self.look(cache, *version, texts, options, &mut embedded)?;
         // Own texts first: nobody may wait for others while others wait for him.
-        self.run(std::mem::take(&mut passage.run), std::mem::take(&mut passage.owned), wish, &mut embedded).await?;
-        self.join(cache, passage.joined, wish, &mut embedded).await?;
+        self.run(std::mem::take(&mut passage.run), std::mem::take(&mut passage.owned), options, &mut embedded).await?;
+        self.join(cache, passage.joined, options, &mut embedded).await?;
         Ok(embedded)
     }
 
@@ -45,18 +45,18 @@ impl Engine {
         cache: &'a Arc<VectorCache>,
         version: u32,
         texts: Vec<String>,
-        wish: &Wish,
+        options: &EmbedOptions,
         embedded: &mut Embedded,
-    ) -> Result<Passage<'a>, EmbedFault> {
-        let side = wish.side.unwrap_or(self.tokenizer.side());
-        let prompt: Option<Arc<str>> = wish.prompt_name.as_deref().map(Arc::from);
-        let mut passage = Passage::default();
+    ) -> Result<CachedRequest<'a>, EmbedFault> {
+        let side = options.side.unwrap_or(self.tokenizer.side());
+        let prompt: Option<Arc<str>> = options.prompt_name.as_deref().map(Arc::from);
+        let mut passage = CachedRequest::default();
         for (place, text) in texts.into_iter().enumerate() {
             let key = cache.key(version, side, prompt.as_ref(), &text);
             match key.map(|key| (cache.look(&key), key)) {
-                Some((Found::Known(known), _)) => self.take(place, &known, wish, embedded)?,
-                Some((Found::UnderWay, key)) => passage.joined.push(((place, text), key)),
-                Some((Found::Own(own), _)) => {
+                Some((CacheLookup::Known(known), _)) => self.take(place, &known, options, embedded)?,
+                Some((CacheLookup::UnderWay, key)) => passage.joined.push(((place, text), key)),
+                Some((CacheLookup::Own(own), _)) => {
                     passage.run.push((place, text));
                     passage.owned.push(Some(own));
                 }
@@ -70,8 +70,14 @@ impl Engine {
     }
 
     /// Puts a known vector into its place.
-    fn take(&self, place: usize, known: &Known, wish: &Wish, embedded: &mut Embedded) -> Result<(), EmbedFault> {
-        if known.cut && !wish.truncate {
+    fn take(
+        &self,
+        place: usize,
+        known: &CachedText,
+        options: &EmbedOptions,
+        embedded: &mut Embedded,
+    ) -> Result<(), EmbedFault> {
+        if known.cut && !options.truncate {
             return Err(too_long(place, self.tokenizer.longest()));
         }
         embedded.vectors[place] = known.vector.to_vec();
@@ -83,20 +89,21 @@ impl Engine {
     async fn run(
         &self,
         texts: Vec<Placed>,
-        owned: Vec<Option<Own<'_>>>,
-        wish: &Wish,
+        owned: Vec<Option<CacheFill<'_>>>,
+        options: &EmbedOptions,
         embedded: &mut Embedded,
     ) -> Result<(), EmbedFault> {
         if texts.is_empty() {
             return Ok(());
         }
-        let Fresh { mut vectors, read, tokenising, waited } = self.fresh(texts, embedded.vectors.len(), wish).await?;
-        embedded.tokenising += tokenising;
+        let Uncached { mut vectors, read, tokenizing, waited } =
+            self.fresh(texts, embedded.vectors.len(), options).await?;
+        embedded.tokenizing += tokenizing;
         embedded.waited = embedded.waited.max(waited);
         for ((place, tokens, cut), own) in read.into_iter().zip(owned) {
             let vector = std::mem::take(&mut vectors[place]);
             if let Some(own) = own {
-                own.keep(Known { vector: vector.as_slice().into(), tokens, cut });
+                own.keep(CachedText { vector: vector.as_slice().into(), tokens, cut });
             }
             embedded.vectors[place] = vector;
             embedded.tokens += tokens;
@@ -108,8 +115,8 @@ impl Engine {
     async fn join(
         &self,
         cache: &VectorCache,
-        mut texts: Vec<(Placed, Key)>,
-        wish: &Wish,
+        mut texts: Vec<(Placed, CacheKey)>,
+        options: &EmbedOptions,
         embedded: &mut Embedded,
     ) -> Result<(), EmbedFault> {
         while !texts.is_empty() {
@@ -119,20 +126,20 @@ impl Engine {
                 // Whoever has waited long for one waits for no other; and who has to run one does not keep others waiting.
                 let found = if late || !run.is_empty() { cache.look(&key) } else { cache.join(&key).await };
                 match found {
-                    Found::Known(known) => self.take(place, &known, wish, embedded)?,
-                    Found::Own(own) => {
+                    CacheLookup::Known(known) => self.take(place, &known, options, embedded)?,
+                    CacheLookup::Own(own) => {
                         run.push((place, text));
                         owned.push(Some(own));
                     }
-                    Found::UnderWay if late || run.is_empty() => {
+                    CacheLookup::UnderWay if late || run.is_empty() => {
                         late = true;
                         run.push((place, text));
                         owned.push(None);
                     }
-                    Found::UnderWay => rest.push(((place, text), key)),
+                    CacheLookup::UnderWay => rest.push(((place, text), key)),
                 }
             }
-            self.run(run, owned, wish, embedded).await?;
+            self.run(run, owned, options, embedded).await?;
             texts = rest;
         }
         Ok(())

@@ -3,8 +3,8 @@
 use crate::inference::backend::{RunFault, Sessions};
 use crate::inference::canary;
 use crate::inference::folder::ModelFolder;
-use crate::inference::head::Head;
-use crate::inference::tokenize::{Side, TextTokenizer, TokenizerFault, Tokens};
+use crate::inference::head::OutputHead;
+use crate::inference::tokenize::{TextTokenizer, TokenizerFault, Tokens, TruncationSide};
 
 /// Texts of every kind: short, long, of many scripts, of signs alone.
 const TEXTS: [&str; 4] = [
@@ -66,7 +66,7 @@ pub enum FiniteFault {
 pub(super) fn finite(
     sessions: &mut Sessions,
     folder: &ModelFolder,
-    head: &Head,
+    head: &OutputHead,
     tokenizer: &TextTokenizer,
 ) -> Result<(), FiniteFault> {
     let Some(session) = sessions.each.first_mut() else { return Ok(()) };
@@ -78,7 +78,7 @@ pub(super) fn finite(
     };
     let mut texts: Vec<(String, Box<[u32]>)> = Vec::new();
     for text in TEXTS {
-        let ids = tokenizer.encode("", text, Side::End)?.ids;
+        let ids = tokenizer.encode("", text, TruncationSide::End)?.ids;
         if !ids.is_empty() {
             texts.push((format!("the text {text:?}"), ids));
         }

@@ -2,9 +2,9 @@
 
 mod cached;
 mod check;
-mod fresh;
-mod guess;
+mod token_estimate;
 mod tokens;
+mod uncached;
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,27 +13,27 @@ use std::time::{Duration, Instant};
 
 use crate::inference::backend::{RunFault, Sessions};
 use crate::inference::cache::VectorCache;
-use crate::inference::canary::{self, Canary, CanaryFault, Question};
-use crate::inference::event::Listener;
-use crate::inference::fault::{Code, EmbedFault, beginning};
+use crate::inference::calibration;
+use crate::inference::canary::{self, Canary, CanaryFault, CanaryText};
+use crate::inference::failure_streak::FailureStreak;
+use crate::inference::fault::{EmbedFault, ErrorCode, beginning};
 use crate::inference::folder::{FolderFault, ModelFolder};
-use crate::inference::head::{Head, normalise};
-use crate::inference::pace::{Measured as Pace, Pace as Meter};
-use crate::inference::queue::{Bounds, Budget, Depth, Queue};
-use crate::inference::soundness::Soundness;
-use crate::inference::tokenize::{Side, TextTokenizer, TokenizerFault, Tokens};
-use crate::inference::trial;
-use crate::inference::worker::{self, Shared};
+use crate::inference::head::{OutputHead, normalize};
+use crate::inference::observer::InferenceObserver;
+use crate::inference::queue::{BatchBudget, Queue, QueueBounds, QueueDepth};
+use crate::inference::throughput::{Throughput, ThroughputSample};
+use crate::inference::tokenize::{TextTokenizer, TokenizerFault, Tokens, TruncationSide};
+use crate::inference::worker::{self, WorkerShared};
 
-use guess::Guess;
+use token_estimate::TokenEstimate;
 
 const LATE: &str = "its time ran out before the model had answered; send fewer texts or allow more";
 
 /// How a model is to be run.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings {
+pub struct EngineSettings {
     /// How long texts may wait, and how many.
-    pub bounds: Bounds,
+    pub bounds: QueueBounds,
     /// Tokens of a batch; measured at start when it is not given.
     pub batch_tokens: Option<usize>,
     /// Batch sizes in tokens that are tried at start.
@@ -42,13 +42,13 @@ pub struct Settings {
 
 /// What a request wants.
 #[derive(Clone, Debug)]
-pub struct Wish {
+pub struct EmbedOptions {
     /// Make vectors one unit long.
-    pub normalise: bool,
+    pub normalize: bool,
     /// Cut texts that are too long; otherwise they are refused.
     pub truncate: bool,
     /// Which end of a text that is too long is cut off; as the model has it when it is not said.
-    pub side: Option<Side>,
+    pub side: Option<TruncationSide>,
     /// The prompt of the model that goes before each text; its default prompt when none is named.
     pub prompt_name: Option<String>,
     /// Keep only so many numbers of each vector (for models that were trained for it).
@@ -65,7 +65,7 @@ pub struct Embedded {
     /// Tokens of all texts, special tokens included.
     pub tokens: usize,
     /// Time to tokenise.
-    pub tokenising: Duration,
+    pub tokenizing: Duration,
     /// Longest wait in the queue.
     pub waited: Duration,
 }
@@ -79,10 +79,10 @@ pub struct Engine {
     /// What runs it: `cpu`, `cuda (NVIDIA H100)`.
     pub runs_on: String,
     canary: Canary,
-    pace: Meter,
-    guess: Guess,
+    throughput: Throughput,
+    estimate: TokenEstimate,
     tokenizer: Arc<TextTokenizer>,
-    shared: Arc<Shared>,
+    shared: Arc<WorkerShared>,
     /// Vectors that were made before, and this version's name in it.
     cache: Option<(Arc<VectorCache>, u32)>,
 }
@@ -98,8 +98,8 @@ impl Engine {
         folder: ModelFolder,
         hash: String,
         mut sessions: Sessions,
-        settings: &Settings,
-        listener: Arc<dyn Listener>,
+        settings: &EngineSettings,
+        listener: Arc<dyn InferenceObserver>,
     ) -> Result<Self, FolderFault> {
         let tokenizer = TextTokenizer::read(&folder).map_err(|why| FolderFault::bad(&folder.tokenizer, why))?;
         let ids = tokenizer.vocabulary();
@@ -107,21 +107,21 @@ impl Engine {
             let why = TokenizerFault::Vocabulary { highest: ids - 1, known };
             return Err(FolderFault::bad(&folder.tokenizer, why));
         }
-        let head = Head::read(&folder)?;
-        let measured = trial::measure(&mut sessions, &folder, &head, settings, tokenizer.pad())
+        let head = OutputHead::read(&folder)?;
+        let measured = calibration::measure(&mut sessions, &folder, &head, settings, tokenizer.pad())
             .map_err(|why| FolderFault::bad(&folder.graph, why))?;
-        let canary = sing(&mut sessions, &folder, &head, &tokenizer)?;
+        let canary = verify_canary(&mut sessions, &folder, &head, &tokenizer)?;
         check::finite(&mut sessions, &folder, &head, &tokenizer).map_err(|why| FolderFault::bad(&folder.graph, why))?;
         let workers = sessions.each.len();
         let queue = Queue::new(settings.bounds, measured.budget, workers, measured.speed * workers as f64);
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(WorkerShared {
             model: name.to_owned(),
             queue,
             alone: sessions.alone.map(std::sync::Mutex::new),
-            lone: measured.lone,
+            session_choice: measured.session_choice,
             head,
             pad: tokenizer.pad(),
-            soundness: Soundness::default(),
+            soundness: FailureStreak::default(),
             listener,
         });
         for (number, session) in sessions.each.into_iter().enumerate() {
@@ -131,9 +131,9 @@ impl Engine {
                 .spawn(move || worker::run(&shared, session))
                 .map_err(|why| FolderFault::bad(&folder.graph, NoThread(why)))?;
         }
-        let (runs_on, pace, guess, tokenizer) =
-            (sessions.runs_on, Meter::new(), Guess::new(tokenizer.longest()), Arc::new(tokenizer));
-        Ok(Self { folder, hash, runs_on, canary, pace, guess, tokenizer, shared, cache: None })
+        let (runs_on, throughput, estimate, tokenizer) =
+            (sessions.runs_on, Throughput::new(), TokenEstimate::new(tokenizer.longest()), Arc::new(tokenizer));
+        Ok(Self { folder, hash, runs_on, canary, throughput, estimate, tokenizer, shared, cache: None })
     }
 
     /// The same with a place for vectors that were made before.
@@ -154,7 +154,7 @@ impl Engine {
     }
 
     /// What waits and runs.
-    pub fn depth(&self) -> Depth {
+    pub fn depth(&self) -> QueueDepth {
         self.shared.queue.depth()
     }
 
@@ -164,7 +164,7 @@ impl Engine {
     }
 
     /// The measured budget of a batch.
-    pub fn budget(&self) -> Budget {
+    pub fn budget(&self) -> BatchBudget {
         self.shared.queue.budget()
     }
 
@@ -177,9 +177,9 @@ impl Engine {
     ///
     /// # Errors
     /// What the tokenizer said.
-    pub fn tokenise(&self, text: &str) -> Result<Tokens, EmbedFault> {
+    pub fn tokenize(&self, text: &str) -> Result<Tokens, EmbedFault> {
         let tokens = self.tokenizer.encode("", text, self.tokenizer.side());
-        tokens.map_err(|why| EmbedFault::new(Code::InvalidRequest, why.to_string()))
+        tokens.map_err(|why| EmbedFault::new(ErrorCode::InvalidRequest, why.to_string()))
     }
 
     /// Vectors for these texts, or a refusal when the deadline comes first: nobody reads a later answer, and a device that hangs
@@ -187,8 +187,8 @@ impl Engine {
     ///
     /// # Errors
     /// A text that is too long, no room, no time.
-    pub async fn embed(&self, texts: Vec<String>, wish: Wish) -> Result<Embedded, EmbedFault> {
-        self.in_time(wish.deadline, self.answer(texts, &wish)).await
+    pub async fn embed(&self, texts: Vec<String>, options: EmbedOptions) -> Result<Embedded, EmbedFault> {
+        self.in_time(options.deadline, self.answer(texts, &options)).await
     }
 
     /// What comes of `work` before the deadline; its time counts when it goes well.
@@ -201,14 +201,14 @@ impl Engine {
         let late = |_| Err(self.late());
         let done = tokio::time::timeout_at(deadline.into(), work).await.unwrap_or_else(late);
         if done.is_ok() {
-            self.pace.add(began.elapsed());
+            self.throughput.add(began.elapsed());
         }
         done
     }
 
     /// How fast requests were answered in the last minute; nothing when there were none.
-    pub fn pace(&self) -> Option<Pace> {
-        self.pace.measured()
+    pub fn throughput(&self) -> Option<ThroughputSample> {
+        self.throughput.measured()
     }
 
     /// Why the model is not sound: batch after batch gave nothing usable. Nothing when it is.
@@ -228,25 +228,32 @@ impl Engine {
     /// # Errors
     /// Another vector than at load (`INTERNAL`), or what a request may meet: no room, no time.
     pub async fn probe(&self, deadline: Instant) -> Result<f32, EmbedFault> {
-        let wish = Wish { normalise: false, truncate: true, side: None, prompt_name: None, dimensions: None, deadline };
-        let done = self.fresh(vec![(0, self.canary.text.clone())], 1, &wish).await?;
+        let options = EmbedOptions {
+            normalize: false,
+            truncate: true,
+            side: None,
+            prompt_name: None,
+            dimensions: None,
+            deadline,
+        };
+        let done = self.fresh(vec![(0, self.canary.text.clone())], 1, &options).await?;
         let fresh = done.vectors.first().map_or(&[][..], Vec::as_slice);
-        self.canary.compare(fresh).map_err(|why| EmbedFault::new(Code::Internal, why.to_string()))
+        self.canary.compare(fresh).map_err(|why| EmbedFault::new(ErrorCode::Internal, why.to_string()))
     }
 
-    async fn answer(&self, texts: Vec<String>, wish: &Wish) -> Result<Embedded, EmbedFault> {
-        if let Some(wanted) = wish.dimensions.filter(|wanted| *wanted == 0 || *wanted > self.folder.dimension) {
+    async fn answer(&self, texts: Vec<String>, options: &EmbedOptions) -> Result<Embedded, EmbedFault> {
+        if let Some(wanted) = options.dimensions.filter(|wanted| *wanted == 0 || *wanted > self.folder.dimension) {
             let message =
                 format!("dimensions is {wanted}, but the vectors of {} have {}", self.name(), self.folder.dimension);
-            return Err(EmbedFault::new(Code::InvalidRequest, message));
+            return Err(EmbedFault::new(ErrorCode::InvalidRequest, message));
         }
-        let mut embedded = self.vectors(texts, wish).await?;
+        let mut embedded = self.vectors(texts, options).await?;
         for vector in &mut embedded.vectors {
-            if let Some(wanted) = wish.dimensions.or(self.folder.prompts.dimensions) {
+            if let Some(wanted) = options.dimensions.or(self.folder.prompts.dimensions) {
                 vector.truncate(wanted);
             }
-            if wish.normalise {
-                normalise(vector);
+            if options.normalize {
+                normalize(vector);
             }
         }
         Ok(embedded)
@@ -261,13 +268,13 @@ impl Engine {
                 if names.is_empty() { "it has none".to_owned() } else { format!("there are: {}", names.join(", ")) };
             let name = beginning(name.unwrap_or_default());
             let message = format!("the model {} has no prompt {name:?}; {there}", self.name());
-            EmbedFault::new(Code::InvalidRequest, message)
+            EmbedFault::new(ErrorCode::InvalidRequest, message)
         })
     }
 
     /// What a request hears whose time is over. When others are before it, asking again later helps.
     fn late(&self) -> EmbedFault {
-        let (fault, wait) = (EmbedFault::new(Code::DeadlineExceeded, LATE), self.shared.queue.wait());
+        let (fault, wait) = (EmbedFault::new(ErrorCode::DeadlineExceeded, LATE), self.shared.queue.wait());
         if wait.is_zero() { fault } else { fault.again_after(wait) }
     }
 }
@@ -296,14 +303,14 @@ struct NoThread(#[source] std::io::Error);
 struct OfCanary(#[source] CanaryFault);
 
 /// Every session embeds the canary: all have to agree with the folder and with each other.
-fn sing(
+fn verify_canary(
     sessions: &mut Sessions,
     folder: &ModelFolder,
-    head: &Head,
+    head: &OutputHead,
     tokenizer: &TextTokenizer,
 ) -> Result<Canary, FolderFault> {
     let file = folder.root.join("canary.json");
-    let question = Question::read(&file, folder.dimension).map_err(|why| FolderFault::bad(&file, why))?;
+    let question = CanaryText::read(&file, folder.dimension).map_err(|why| FolderFault::bad(&file, why))?;
     let prompt = folder.prompts.of(None).unwrap_or_default();
     let tokens = tokenizer
         .encode(prompt, &question.text, tokenizer.side())

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::*;
-use crate::inference::backend::{Backend, Output};
+use crate::inference::backend::{Backend, GraphOutput};
 use crate::inference::batch::Batch;
-use crate::inference::event::Silence;
-use crate::inference::folder::{Arithmetic, Choice, Variant};
+use crate::inference::folder::{Arithmetic, ModelOptions, Variant};
+use crate::inference::observer::NoObserver;
 
 /// Answers at once until it is told to hang; then with the end of the channel.
 struct Hanging {
@@ -17,11 +17,11 @@ struct Hanging {
 }
 
 impl Backend for Hanging {
-    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(Output<'_>)) -> Result<(), RunFault> {
+    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(GraphOutput<'_>)) -> Result<(), RunFault> {
         if self.hangs.load(Ordering::Relaxed) {
             let _ = self.end.recv();
         }
-        read(Output::Pooled(&vec![1.0; 8 * batch.rows]));
+        read(GraphOutput::Pooled(&vec![1.0; 8 * batch.rows]));
         Ok(())
     }
 }
@@ -32,8 +32,8 @@ fn hanging() -> (Engine, Arc<AtomicBool>, Sender<()>) {
     (start(Box::new(Hanging { hangs: hangs.clone(), end })).unwrap(), hangs, begin)
 }
 
-const SETTINGS: Settings = Settings {
-    bounds: Bounds { wait: Duration::from_secs(60), tokens: 1 << 20 },
+const SETTINGS: EngineSettings = EngineSettings {
+    bounds: QueueBounds { wait: Duration::from_secs(60), tokens: 1 << 20 },
     batch_tokens: Some(512),
     candidates: &[64],
 };
@@ -45,7 +45,7 @@ fn start(backend: Box<dyn Backend>) -> Result<Engine, FolderFault> {
     let sessions =
         Sessions { each, alone: None, rows: usize::MAX, arithmetic: Arithmetic::Exact, runs_on: "test".to_owned() };
     let folder = ModelFolder::open(&root, &Variant::Fp32.into()).unwrap();
-    Engine::start("tiny", folder, "1".to_owned(), sessions, &SETTINGS, Arc::new(Silence))
+    Engine::start("tiny", folder, "1".to_owned(), sessions, &SETTINGS, Arc::new(NoObserver))
 }
 
 /// What a text of the tiny model's words does to a batch.
@@ -63,9 +63,9 @@ struct Odd {
 impl Odd {
     fn new() -> (Box<Self>, Arc<AtomicUsize>) {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/embedding/tiny");
-        let tokenizer = TextTokenizer::read(&ModelFolder::open(&root, &Choice::default()).unwrap()).unwrap();
+        let tokenizer = TextTokenizer::read(&ModelFolder::open(&root, &ModelOptions::default()).unwrap()).unwrap();
         let id = |word: &str| {
-            let ids = tokenizer.encode("", word, Side::End).unwrap().ids;
+            let ids = tokenizer.encode("", word, TruncationSide::End).unwrap().ids;
             assert_eq!(ids.len(), 3, "{word} is one word of the tiny model");
             i64::from(ids[1])
         };
@@ -75,7 +75,7 @@ impl Odd {
 }
 
 impl Backend for Odd {
-    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(Output<'_>)) -> Result<(), RunFault> {
+    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(GraphOutput<'_>)) -> Result<(), RunFault> {
         let [breaks, damaged, refused] = self.words;
         // More than one odd word is a row of ids that the engine tries at load.
         let odd = |row: &[i64], word: i64| row.contains(&word) && row.len() == 3;
@@ -87,14 +87,14 @@ impl Backend for Odd {
         self.rows.fetch_add(batch.rows, Ordering::Relaxed);
         let number = |row: &[i64]| if odd(row, damaged) { f32::NAN } else { row[row.len() / 2] as f32 + 1.0 };
         let vectors: Vec<f32> = rows().flat_map(|row| [number(row); 8]).collect();
-        read(Output::Pooled(&vectors));
+        read(GraphOutput::Pooled(&vectors));
         Ok(())
     }
 }
 
-fn within(limit: Duration) -> Wish {
-    Wish {
-        normalise: true,
+fn within(limit: Duration) -> EmbedOptions {
+    EmbedOptions {
+        normalize: true,
         truncate: false,
         side: None,
         prompt_name: None,
@@ -112,7 +112,7 @@ async fn a_worker_that_hangs_holds_nobody_beyond_the_requests_time() {
     ask(LONG).await.expect("it works");
     hangs.store(true, Ordering::Relaxed);
     let fault = ask(Duration::from_secs(1)).await.expect_err("its worker hangs");
-    assert_eq!(fault.code, Code::DeadlineExceeded, "{fault}");
+    assert_eq!(fault.code, ErrorCode::DeadlineExceeded, "{fault}");
     hangs.store(false, Ordering::Relaxed);
     drop(begin);
     ask(LONG).await.expect("it works again");
@@ -125,7 +125,7 @@ async fn what_has_no_chance_is_refused_before_it_is_tokenised() {
     let endless = || vec!["a text ".repeat(1000)];
     engine.embed(vec!["a text ".repeat(3)], within(LONG)).await.expect("it works");
     let fault = engine.embed(endless(), within(LONG)).await.expect_err("it is too long");
-    assert_eq!(fault.code, Code::InputTooLong, "{fault}");
+    assert_eq!(fault.code, ErrorCode::InputTooLong, "{fault}");
     hangs.store(true, Ordering::Relaxed);
     let held = engine.embed(vec!["a text".to_owned()], within(LONG));
     let beside = async {
@@ -138,7 +138,7 @@ async fn what_has_no_chance_is_refused_before_it_is_tokenised() {
     };
     let (held, fault) = tokio::join!(held, beside);
     held.expect("it was admitted");
-    assert_eq!(fault.code, Code::Overloaded, "{fault}");
+    assert_eq!(fault.code, ErrorCode::Overloaded, "{fault}");
 }
 
 async fn ask(engine: &Engine, texts: &[&str]) -> Result<Embedded, EmbedFault> {
@@ -150,9 +150,9 @@ async fn a_panic_ends_the_requests_of_its_batch_and_the_worker_goes_on() {
     let engine = start(Odd::new().0).unwrap();
     for number in 1..=4 {
         let fault = ask(&engine, &["a", BREAKS]).await.expect_err("it panics");
-        assert_eq!(fault.code, Code::Internal, "{fault}");
+        assert_eq!(fault.code, ErrorCode::Internal, "{fault}");
         assert_eq!(engine.unsound().is_some(), number >= 3);
-        assert_eq!(engine.depth(), Depth::default());
+        assert_eq!(engine.depth(), QueueDepth::default());
     }
     engine.lost().await;
     assert!(engine.unsound().unwrap().contains("panicked: as asked"), "{:?}", engine.unsound());
@@ -160,7 +160,7 @@ async fn a_panic_ends_the_requests_of_its_batch_and_the_worker_goes_on() {
     assert_eq!(engine.unsound(), None, "a good batch mends it");
     ask(&engine, &["a", "of"]).await.expect("it works");
     let fault = ask(&engine, &[REFUSED]).await.expect_err("the runtime fails");
-    assert!(fault.code == Code::Internal && fault.message.contains("as asked"), "{fault}");
+    assert!(fault.code == ErrorCode::Internal && fault.message.contains("as asked"), "{fault}");
 }
 
 #[tokio::test]
@@ -171,7 +171,7 @@ async fn a_vector_that_is_not_finite_fails_its_own_request_only() {
     assert!(one.unwrap().vectors.concat().iter().all(|value| value.is_finite()));
     three.unwrap();
     let fault = two.expect_err("its second text has no vector");
-    assert!(fault.code == Code::NotFinite && fault.message.contains("text 1"), "{fault}");
+    assert!(fault.code == ErrorCode::NotFinite && fault.message.contains("text 1"), "{fault}");
     assert_eq!(engine.unsound(), None);
     for _ in 0..3 {
         ask(&engine, &[DAMAGED]).await.expect_err("again");
@@ -183,8 +183,8 @@ async fn a_vector_that_is_not_finite_fails_its_own_request_only() {
 struct Damaged(fn(usize) -> bool);
 
 impl Backend for Damaged {
-    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(Output<'_>)) -> Result<(), RunFault> {
-        read(Output::Pooled(&vec![if self.0(batch.width) { f32::INFINITY } else { 1.0 }; 8 * batch.rows]));
+    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(GraphOutput<'_>)) -> Result<(), RunFault> {
+        read(GraphOutput::Pooled(&vec![if self.0(batch.width) { f32::INFINITY } else { 1.0 }; 8 * batch.rows]));
         Ok(())
     }
 }
@@ -220,9 +220,9 @@ async fn a_text_without_tokens_is_named() {
         runs_on: "test".to_owned(),
     };
     let folder = ModelFolder::open(copy.path(), &Variant::Fp32.into()).unwrap();
-    let engine = Engine::start("tiny", folder, "1".to_owned(), sessions, &SETTINGS, Arc::new(Silence)).unwrap();
+    let engine = Engine::start("tiny", folder, "1".to_owned(), sessions, &SETTINGS, Arc::new(NoObserver)).unwrap();
     let fault = ask(&engine, &["a", "", "b"]).await.expect_err("the second text has no tokens");
-    assert!(fault.code == Code::InvalidRequest && fault.message.starts_with("text 1 has no tokens"), "{fault}");
+    assert!(fault.code == ErrorCode::InvalidRequest && fault.message.starts_with("text 1 has no tokens"), "{fault}");
     ask(&engine, &["a"]).await.expect("others have");
 }
 
@@ -246,7 +246,7 @@ async fn a_text_is_run_once() {
     assert_eq!(run(), 4, "it was under way");
     assert_eq!([&one.unwrap().vectors[0], &three.unwrap().vectors[0]], [&two.unwrap().vectors[0]; 2]);
     // Options are applied to what is kept.
-    let short = Wish { dimensions: Some(2), normalise: false, ..within(LONG) };
+    let short = EmbedOptions { dimensions: Some(2), normalize: false, ..within(LONG) };
     let raw = engine.embed(vec!["to".to_owned()], short).await.unwrap();
     assert!(raw.vectors[0].len() == 2 && raw.vectors[0][0] > 1.0 && run() == 4, "{raw:?}");
     engine.probe(Instant::now() + LONG).await.unwrap();
@@ -258,7 +258,7 @@ async fn a_text_is_run_once() {
 async fn what_failed_is_not_kept_and_keeps_nobody_waiting() {
     let (engine, run) = cached();
     let (one, two) = tokio::join!(ask(&engine, &[DAMAGED, "of"]), ask(&engine, &["of", "to"]));
-    assert_eq!(one.expect_err("its first text is damaged").code, Code::NotFinite);
+    assert_eq!(one.expect_err("its first text is damaged").code, ErrorCode::NotFinite);
     two.expect("its own texts are sound");
     ask(&engine, &[DAMAGED]).await.expect_err("still damaged");
     // A request that is given up leaves its texts to others.
@@ -271,21 +271,21 @@ async fn what_failed_is_not_kept_and_keeps_nobody_waiting() {
 async fn a_text_that_was_cut_is_refused_from_the_cache_too() {
     let (engine, run) = cached();
     let long = vec!["of ".repeat(100)];
-    let cut = Wish { truncate: true, ..within(LONG) };
+    let cut = EmbedOptions { truncate: true, ..within(LONG) };
     let tokens = engine.embed(long.clone(), cut.clone()).await.unwrap().tokens;
     assert_eq!(engine.embed(long.clone(), cut).await.unwrap().tokens, tokens);
     assert_eq!(run(), 1);
-    assert_eq!(engine.embed(long, within(LONG)).await.unwrap_err().code, Code::InputTooLong);
+    assert_eq!(engine.embed(long, within(LONG)).await.unwrap_err().code, ErrorCode::InputTooLong);
 }
 
 /// Gives each token a vector of its id.
 struct Each(Arc<AtomicUsize>);
 
 impl Backend for Each {
-    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(Output<'_>)) -> Result<(), RunFault> {
+    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(GraphOutput<'_>)) -> Result<(), RunFault> {
         self.0.fetch_add(batch.rows, Ordering::Relaxed);
         let vectors: Vec<f32> = batch.ids.iter().flat_map(|id| [*id as f32 + 1.0; 8]).collect();
-        read(Output::Tokens(&vectors));
+        read(GraphOutput::Tokens(&vectors));
         Ok(())
     }
 }
@@ -303,15 +303,15 @@ async fn token_vectors_share_batches_with_others_and_are_not_kept() {
     assert_eq!((room, one.tokens), (8 * 8 * 4, 8));
     assert_eq!(one.vectors, two.vectors);
     for (text, (flat, vector)) in texts().iter().zip(one.vectors.iter().zip(&pooled.vectors)) {
-        let ids = engine.tokenise(text).unwrap().ids;
+        let ids = engine.tokenize(text).unwrap().ids;
         let wanted: Vec<f32> = ids.iter().flat_map(|id| [*id as f32 + 1.0; 8]).collect();
         assert_eq!(*flat, wanted, "as the graph gives them");
         assert!(vector.len() == 8 && (vector[0] - 8.0_f32.sqrt().recip()).abs() < 1e-6, "{vector:?}");
     }
-    let none = |bytes| Err::<(), _>(EmbedFault::new(Code::Overloaded, format!("{bytes} bytes")));
+    let none = |bytes| Err::<(), _>(EmbedFault::new(ErrorCode::Overloaded, format!("{bytes} bytes")));
     let before = rows.load(Ordering::Relaxed);
     let fault = engine.embed_tokens(texts(), within(LONG), none).await.expect_err("there is no room");
-    assert!(fault.code == Code::Overloaded && fault.message == "256 bytes", "{fault}");
+    assert!(fault.code == ErrorCode::Overloaded && fault.message == "256 bytes", "{fault}");
     assert_eq!(rows.load(Ordering::Relaxed), before, "what has no room is not run");
 }
 
@@ -320,9 +320,9 @@ async fn a_graph_that_pools_has_no_token_vectors_and_those_beside_get_theirs() {
     let engine = start(Odd::new().0).unwrap();
     let tokens = engine.embed_tokens(vec!["of".to_owned()], within(LONG), |_| Ok(()));
     let (tokens, pooled) = tokio::join!(tokens, ask(&engine, &["of", "the"]));
-    assert_eq!(tokens.expect_err("it pools").code, Code::NotSupported);
+    assert_eq!(tokens.expect_err("it pools").code, ErrorCode::NotSupported);
     assert_eq!(pooled.unwrap().vectors.len(), 2);
     assert_eq!(engine.unsound(), None);
     let fault = engine.embed_tokens(vec![BREAKS.to_owned()], within(LONG), |_| Ok(())).await.expect_err("it panics");
-    assert_eq!(fault.code, Code::Internal, "{fault}");
+    assert_eq!(fault.code, ErrorCode::Internal, "{fault}");
 }

@@ -1,7 +1,7 @@
 //! A vector for each token of a text, as the graph gives it: not pooled, not normalised, and never from the cache.
 
-use super::{Embedded, Engine, Wish};
-use crate::inference::batch::Wanted;
+use super::{EmbedOptions, Embedded, Engine};
+use crate::inference::batch::RequestedVectors;
 use crate::inference::fault::EmbedFault;
 
 impl Engine {
@@ -15,18 +15,18 @@ impl Engine {
     pub async fn embed_tokens<R>(
         &self,
         texts: Vec<String>,
-        wish: Wish,
+        options: EmbedOptions,
         room: impl FnOnce(usize) -> Result<R, EmbedFault>,
     ) -> Result<(Embedded, R), EmbedFault> {
         let work = async {
             let all = texts.len();
-            let read = self.read(texts.into_iter().enumerate().collect(), &wish).await?;
+            let read = self.read(texts.into_iter().enumerate().collect(), &options).await?;
             let tokens = read.tokens.iter().map(|(_, tokens)| tokens.ids.len()).sum::<usize>();
             let held = room(tokens.saturating_mul(self.folder.width).saturating_mul(size_of::<f32>()))?;
-            let fresh = self.run_read(read, all, Wanted::Tokens, &wish).await?;
-            let (vectors, tokenising, waited) = (fresh.vectors, fresh.tokenising, fresh.waited);
-            Ok((Embedded { vectors, tokens, tokenising, waited }, held))
+            let fresh = self.run_read(read, all, RequestedVectors::Tokens, &options).await?;
+            let (vectors, tokenizing, waited) = (fresh.vectors, fresh.tokenizing, fresh.waited);
+            Ok((Embedded { vectors, tokens, tokenizing, waited }, held))
         };
-        self.in_time(wish.deadline, work).await
+        self.in_time(options.deadline, work).await
     }
 }

@@ -33,7 +33,7 @@ pub fn most(path: &str) -> Option<u64> {
 /// A file of a model is larger than such a file may be.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{path} has {bytes} bytes; at most {most} are read")]
-pub struct TooLarge {
+pub struct FileTooLarge {
     /// Its path in the model's folder.
     pub path: String,
     /// Its bytes.
@@ -46,9 +46,9 @@ pub struct TooLarge {
 ///
 /// # Errors
 /// How many it may have.
-pub fn check(path: &str, bytes: u64) -> Result<(), TooLarge> {
+pub fn check(path: &str, bytes: u64) -> Result<(), FileTooLarge> {
     match most(path).filter(|most| bytes > *most) {
-        Some(most) => Err(TooLarge { path: path.to_owned(), bytes, most }),
+        Some(most) => Err(FileTooLarge { path: path.to_owned(), bytes, most }),
         None => Ok(()),
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::inference::graph_file::{GraphFileFault, InputFault};
 
 /// What is wrong with a file: the error of whoever read it, or words.
-pub type Why = Box<dyn Error + Send + Sync>;
+pub type FaultCause = Box<dyn Error + Send + Sync>;
 
 /// Why a folder cannot be used as a model. A process that loads it on trial hands it on as JSON.
 #[derive(Debug, Serialize, Deserialize, thiserror::Error)]
@@ -29,13 +29,13 @@ pub enum FolderFault {
         /// What is wrong. Of what another process met, its words are left.
         #[source]
         #[serde(with = "words")]
-        why: Why,
+        why: FaultCause,
     },
 }
 
 impl FolderFault {
     /// A file that cannot be used, and why.
-    pub fn bad(file: &Path, why: impl Into<Why>) -> Self {
+    pub fn bad(file: &Path, why: impl Into<FaultCause>) -> Self {
         Self::Bad { file: file.display().to_string(), why: why.into() }
     }
 }
@@ -44,20 +44,20 @@ impl FolderFault {
 mod words {
     use serde::{Deserialize, Deserializer, Serializer};
 
-    use super::Why;
+    use super::FaultCause;
 
-    pub fn serialize<S: Serializer>(why: &Why, to: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(why: &FaultCause, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(why)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Why, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<FaultCause, D::Error> {
         Ok(String::deserialize(from)?.into())
     }
 }
 
 /// Why the vectors of tokens cannot be made one of a text.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum Unpooled {
+pub enum UnsupportedPooling {
     /// A module that is not applied here.
     #[error("{0}; export a graph that holds it and gives sentence_embedding")]
     Module(String),
@@ -71,7 +71,7 @@ pub enum Unpooled {
 
 /// Why a folder cannot be served, though its files can be read.
 #[derive(Debug, thiserror::Error)]
-pub enum Unserved {
+pub enum UnsupportedModel {
     /// The graph cannot be read.
     #[error(transparent)]
     Graph(#[from] GraphFileFault),
@@ -80,7 +80,7 @@ pub enum Unserved {
     Inputs(#[from] InputFault),
     /// What follows the graph.
     #[error(transparent)]
-    Pooling(#[from] Unpooled),
+    Pooling(#[from] UnsupportedPooling),
 }
 
 #[cfg(test)]

@@ -8,9 +8,9 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::read::bad;
-use super::{FolderFault, ModelFolder, Modules, Step, Variant};
+use super::{FolderFault, ModelFolder, ModuleStep, Modules, Variant};
 use crate::inference::graph_file;
-use crate::inference::tokenize::Side;
+use crate::inference::tokenize::TruncationSide;
 
 /// The way in which numbers are computed, where other ways give vectors that differ by more than 1e-4.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -61,7 +61,7 @@ impl ModelFolder {
         }
         add(&mut hasher, &self.tokenizer)?;
         for step in &self.modules.steps {
-            if let Step::Dense(super::Dense { weights, .. }) | Step::LayerNorm { weights, .. } = step {
+            if let ModuleStep::Dense(super::Dense { weights, .. }) | ModuleStep::LayerNorm { weights, .. } = step {
                 add(&mut hasher, weights)?;
             }
         }
@@ -71,27 +71,27 @@ impl ModelFolder {
 
     /// What the small files say, as far as it changes vectors.
     fn said(&self, arithmetic: Arithmetic) -> serde_json::Value {
-        let Modules { pools, steps, normalised, .. } = &self.modules;
+        let Modules { pools, steps, normalized, .. } = &self.modules;
         json!({
             "dimension": self.dimension,
             "longest": self.longest,
-            "cuts_the_beginning": self.spelling.side == Some(Side::Beginning),
+            "cuts_the_beginning": self.spelling.side == Some(TruncationSide::Beginning),
             "spelling": self.spelling,
             "first_position": self.first_position,
             "pooling": pools,
             "steps": steps.iter().map(described).collect::<Vec<_>>(),
-            "normalised": normalised,
+            "normalised": normalized,
             "prompts": self.prompts,
             "arithmetic": arithmetic,
         })
     }
 }
 
-fn described(step: &Step) -> serde_json::Value {
+fn described(step: &ModuleStep) -> serde_json::Value {
     match step {
-        Step::Normalize => json!("normalize"),
-        Step::LayerNorm { dimension, .. } => json!({"layer_norm": dimension}),
-        Step::Dense(dense) => {
+        ModuleStep::Normalize => json!("normalize"),
+        ModuleStep::LayerNorm { dimension, .. } => json!({"layer_norm": dimension}),
+        ModuleStep::Dense(dense) => {
             json!({"dense": [dense.from, dense.to], "activation": dense.activation, "bias": dense.bias, "residual": dense.residual})
         }
     }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::read::{Unexpected, bad, may};
-use super::spelling::TokenizerConfig;
+use super::normalization::TokenizerConfig;
+use super::read::{UnexpectedJson, bad, may};
 use super::{Config, FolderFault};
 
 /// When no file says how long a text may be (T5 and others with relative positions).
@@ -27,7 +27,7 @@ const BEHIND_PADDING: [&str; 8] =
 /// What the file of sentence-transformers says of a text.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Sentence {
+pub(super) struct SentenceConfig {
     max_seq_length: Option<usize>,
     pub do_lower_case: bool,
     #[serde(alias = "tokenizer_args", alias = "tokenizer_kwargs")]
@@ -55,14 +55,14 @@ struct Processor {
     model_max_length: Option<usize>,
 }
 
-impl Sentence {
+impl SentenceConfig {
     /// Reads the first of the files that is there.
     pub fn read(root: &Path) -> Result<Self, FolderFault> {
         for name in SENTENCE_FILES {
             // An empty object counts as no file, as there.
             let read: Option<serde_json::Map<_, _>> = may(&root.join(name))?;
             if let Some(object) = read.filter(|object| !object.is_empty()) {
-                return serde_json::from_value(object.into()).map_err(|why| bad(&root.join(name), Unexpected(why)));
+                return serde_json::from_value(object.into()).map_err(|why| bad(&root.join(name), UnexpectedJson(why)));
             }
         }
         Ok(Self::default())
@@ -81,7 +81,7 @@ impl Config {
 pub(super) fn longest(
     root: &Path,
     config: &Config,
-    sentence: &Sentence,
+    sentence: &SentenceConfig,
     tokenizer: &TokenizerConfig,
 ) -> Result<usize, FolderFault> {
     // XLNet writes -1 for no limit.

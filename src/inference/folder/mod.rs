@@ -6,29 +6,29 @@ mod graph;
 mod identity;
 mod length;
 mod modules;
+mod normalization;
 mod pooling;
 mod prompts;
 mod read;
-mod spelling;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-pub use fault::{FolderFault, Unpooled, Unserved, Why};
+pub use fault::{FaultCause, FolderFault, UnsupportedModel, UnsupportedPooling};
 pub use graph::{FP32_GRAPHS, INT8_GRAPHS, Variant};
 pub use identity::Arithmetic;
 pub use length::SENTENCE_FILES;
-pub use modules::{Activation, Dense, Modules, Step};
+pub use modules::{Activation, Dense, ModuleStep, Modules};
+pub use normalization::Normalization;
 pub use pooling::{Pooling, PoolingFault, Pools};
 pub use prompts::{FILE as PROMPTS_FILE, Prompts};
-pub use spelling::Spelling;
 
 use super::graph_file::{self, InputFault};
-use length::Sentence;
+use length::SentenceConfig;
+use normalization::TokenizerConfig;
 use read::{bad, missing, must};
-use spelling::TokenizerConfig;
 
 /// Names of a graph's outputs with a vector for each text.
 pub const OF_TEXTS: [&str; 3] = ["sentence_embedding", "embedding", "embeddings"];
@@ -38,7 +38,7 @@ const INPUTS: [&str; 5] = ["input_ids", "attention_mask", "token_type_ids", "pos
 
 /// What is said of a model besides its files.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Choice {
+pub struct ModelOptions {
     /// Which graph is wanted.
     pub variant: Variant,
     /// The graph's file, by its path in the folder; it goes before the variant.
@@ -47,7 +47,7 @@ pub struct Choice {
     pub pooling: Option<Pooling>,
 }
 
-impl From<Variant> for Choice {
+impl From<Variant> for ModelOptions {
     fn from(variant: Variant) -> Self {
         Self { variant, ..Self::default() }
     }
@@ -55,12 +55,12 @@ impl From<Variant> for Choice {
 
 /// Which folder lies at a path: another one that takes its place by a rename has another identity.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Identity {
+pub struct FolderIdentity {
     device: u64,
     number: u64,
 }
 
-impl Identity {
+impl FolderIdentity {
     /// Of the folder that lies there now; nothing when there is none.
     pub fn of(folder: &Path) -> Option<Self> {
         let facts = std::fs::metadata(folder).ok()?;
@@ -74,7 +74,7 @@ pub struct ModelFolder {
     /// The folder.
     pub root: PathBuf,
     /// Which folder that was when it was read.
-    pub identity: Option<Identity>,
+    pub identity: Option<FolderIdentity>,
     /// The graph.
     pub graph: PathBuf,
     /// Which one it is: never [`Variant::Auto`].
@@ -90,7 +90,7 @@ pub struct ModelFolder {
     /// Tokens of a text that are read, special tokens included.
     pub longest: usize,
     /// What goes before the rules of `tokenizer.json`.
-    pub spelling: Spelling,
+    pub spelling: Normalization,
     /// The id of the padding, when a file says it.
     pub pad: Option<u32>,
     /// The first position of a text, for graphs that want positions as an input.
@@ -142,8 +142,8 @@ impl ModelFolder {
     ///
     /// # Errors
     /// The first file that is missing or says something that cannot be served.
-    pub fn open(root: &Path, choice: &Choice) -> Result<Self, FolderFault> {
-        let identity = Identity::of(root);
+    pub fn open(root: &Path, choice: &ModelOptions) -> Result<Self, FolderFault> {
+        let identity = FolderIdentity::of(root);
         let mut modules = Modules::read(root)?;
         let inner = modules.inner.clone();
         let file = inner.join("config.json");
@@ -165,7 +165,7 @@ impl ModelFolder {
             None => modules.dimension(width).map_err(|why| bad(&root.join("modules.json"), why))?,
             Some(_) => width,
         };
-        let sentence = Sentence::read(&inner)?;
+        let sentence = SentenceConfig::read(&inner)?;
         let tokenizer_config = TokenizerConfig::read(&inner)?;
         Ok(Self {
             dimension,
@@ -190,10 +190,10 @@ impl ModelFolder {
     ///
     /// # Errors
     /// What is missing.
-    pub fn pools(&self) -> Result<(), Unpooled> {
+    pub fn pools(&self) -> Result<(), UnsupportedPooling> {
         match (&self.modules.unserved, &self.modules.pools) {
-            (Some(module), _) => Err(Unpooled::Module(module.clone())),
-            (None, None) => Err(Unpooled::Unsaid),
+            (Some(module), _) => Err(UnsupportedPooling::Module(module.clone())),
+            (None, None) => Err(UnsupportedPooling::Unsaid),
             (None, Some(_)) => Ok(()),
         }
     }
@@ -202,7 +202,7 @@ impl ModelFolder {
     ///
     /// # Errors
     /// A graph that is damaged or wants other inputs, or vectors of tokens of which nothing makes one of a text.
-    pub fn served(&self) -> Result<(), Unserved> {
+    pub fn served(&self) -> Result<(), UnsupportedModel> {
         let read = graph_file::read(&self.graph)?;
         for wanted in ["input_ids", "attention_mask"] {
             if !read.inputs.iter().any(|input| input == wanted) {
@@ -214,7 +214,7 @@ impl ModelFolder {
             return Err(InputFault::Unknown { name: other.clone() }.into());
         }
         let gives_texts = read.outputs.iter().any(|output| OF_TEXTS.contains(&output.as_str()));
-        self.pools().or_else(|why| if gives_texts { Ok(()) } else { Err(Unserved::Pooling(why)) })
+        self.pools().or_else(|why| if gives_texts { Ok(()) } else { Err(UnsupportedModel::Pooling(why)) })
     }
 
     /// The pooling as it is shown; `graph` where the graph gives one vector for a text.

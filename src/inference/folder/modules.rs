@@ -10,7 +10,7 @@ use super::read::{bad, inside, may, missing, must};
 
 /// What follows the pooling.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Step {
+pub enum ModuleStep {
     /// A linear layer and its activation.
     Dense(Dense),
     /// Makes a vector one unit long.
@@ -68,9 +68,9 @@ pub struct Modules {
     /// The width of a token's vector, when the pooling says it.
     pub(super) width: Option<usize>,
     /// What follows it, in this order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<ModuleStep>,
     /// Whether vectors are made one unit long at the end.
-    pub normalised: bool,
+    pub normalized: bool,
     /// Why these modules cannot be applied here. A graph that holds them all, and gives `sentence_embedding`, can be served.
     pub unserved: Option<String>,
 }
@@ -104,9 +104,9 @@ impl Modules {
             modules.add(&inside(root, &module.path, &list)?, module)?;
         }
         // What a request may switch off is not a step.
-        if modules.steps.last() == Some(&Step::Normalize) {
+        if modules.steps.last() == Some(&ModuleStep::Normalize) {
             modules.steps.pop();
-            modules.normalised = true;
+            modules.normalized = true;
         }
         Ok(modules)
     }
@@ -125,11 +125,11 @@ impl Modules {
                 (self.pools, self.width) = (Some(pools), width);
             }
             "Dense" if pooled => match dense(folder)? {
-                Ok(dense) => self.steps.push(Step::Dense(dense)),
+                Ok(dense) => self.steps.push(ModuleStep::Dense(dense)),
                 Err(why) => self.refuse(module, &why),
             },
             "LayerNorm" if pooled => self.steps.push(layer_norm(folder)?),
-            "Normalize" if pooled => self.steps.push(Step::Normalize),
+            "Normalize" if pooled => self.steps.push(ModuleStep::Normalize),
             // It does nothing but in training.
             "Dropout" => {}
             "Dense" | "LayerNorm" | "Normalize" => self.refuse(module, &Unapplied::OnTokens),
@@ -145,16 +145,16 @@ impl Modules {
     }
 
     /// Numbers of a text's vector, for tokens of this width.
-    pub(super) fn dimension(&self, width: usize) -> Result<usize, Misfit> {
+    pub(super) fn dimension(&self, width: usize) -> Result<usize, ModuleMismatch> {
         let mut numbers = width * self.pools.as_ref().map_or(1, |pools| pools.modes.len());
         for step in &self.steps {
             let (wanted, gives) = match step {
-                Step::Dense(dense) => (dense.from, dense.to),
-                Step::LayerNorm { dimension, .. } => (*dimension, *dimension),
-                Step::Normalize => (numbers, numbers),
+                ModuleStep::Dense(dense) => (dense.from, dense.to),
+                ModuleStep::LayerNorm { dimension, .. } => (*dimension, *dimension),
+                ModuleStep::Normalize => (numbers, numbers),
             };
             if wanted != numbers {
-                return Err(Misfit { wanted, found: numbers });
+                return Err(ModuleMismatch { wanted, found: numbers });
             }
             numbers = gives;
         }
@@ -165,7 +165,7 @@ impl Modules {
 /// Two modules do not fit together.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("a module wants {wanted} numbers, and the one before it gives {found}")]
-pub(super) struct Misfit {
+pub(super) struct ModuleMismatch {
     wanted: usize,
     found: usize,
 }
@@ -240,13 +240,13 @@ fn activation(name: Option<&str>) -> Option<Activation> {
     })
 }
 
-fn layer_norm(folder: &Path) -> Result<Step, FolderFault> {
+fn layer_norm(folder: &Path) -> Result<ModuleStep, FolderFault> {
     #[derive(Deserialize)]
     struct File {
         dimension: usize,
     }
     let File { dimension } = must(&folder.join("config.json"), "it says how large the LayerNorm is")?;
-    Ok(Step::LayerNorm { weights: weights(folder)?, dimension })
+    Ok(ModuleStep::LayerNorm { weights: weights(folder)?, dimension })
 }
 
 fn weights(folder: &Path) -> Result<PathBuf, FolderFault> {

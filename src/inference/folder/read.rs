@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 
 use super::bounds::SETTINGS;
-use super::{FolderFault, Why};
+use super::{FaultCause, FolderFault};
 use crate::files;
 
 /// A file that has to be there.
@@ -20,7 +20,7 @@ pub(super) fn may<T: DeserializeOwned>(file: &Path) -> Result<Option<T>, FolderF
         Ok(bytes) => {
             // Editors of other systems begin files with a byte order mark.
             let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-            serde_json::from_slice(text).map(Some).map_err(|why| bad(file, Unexpected(why)))
+            serde_json::from_slice(text).map(Some).map_err(|why| bad(file, UnexpectedJson(why)))
         }
         Err(why) if matches!(why.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(why) => Err(bad(file, why)),
@@ -31,14 +31,14 @@ pub(super) fn missing(file: &Path, what: &str) -> FolderFault {
     FolderFault::Missing { file: file.display().to_string(), what: what.to_owned() }
 }
 
-pub(super) fn bad(file: &Path, why: impl Into<Why>) -> FolderFault {
+pub(super) fn bad(file: &Path, why: impl Into<FaultCause>) -> FolderFault {
     FolderFault::bad(file, why)
 }
 
 /// A file of JSON that says something else than is wanted.
 #[derive(Debug, thiserror::Error)]
 #[error("not as expected: {0}")]
-pub(super) struct Unexpected(#[source] pub serde_json::Error);
+pub(super) struct UnexpectedJson(#[source] pub serde_json::Error);
 
 /// A path that a file of the model names, inside of its folder.
 pub(super) fn inside(root: &Path, path: &str, named_in: &Path) -> Result<PathBuf, FolderFault> {

@@ -19,7 +19,7 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 fn open(files: &[(&str, &str)]) -> Result<ModelFolder, String> {
     let folder = folder(files);
     let shown = folder.path().display().to_string();
-    ModelFolder::open(folder.path(), &Choice::default()).map_err(|why| why.to_string().replace(&shown, ""))
+    ModelFolder::open(folder.path(), &ModelOptions::default()).map_err(|why| why.to_string().replace(&shown, ""))
 }
 
 fn longest(files: &[(&str, &str)]) -> usize {
@@ -86,7 +86,7 @@ fn modules_are_read_in_their_order() {
     let why = open(&[&files[..], &[("2_Dense/pytorch_model.bin", "")]].concat()).unwrap_err();
     assert!(why.contains("pickle") && why.contains("safetensors.torch"), "{why}");
     let opened = open(&[&files[..], &[("2_Dense/model.safetensors", "")]].concat()).unwrap();
-    assert_eq!((opened.width, opened.dimension, opened.modules.normalised), (8, 4, true));
+    assert_eq!((opened.width, opened.dimension, opened.modules.normalized), (8, 4, true));
     let other = dense.replace("\"in_features\": 8", "\"in_features\": 9");
     let wrong =
         [("modules.json", list.as_str()), MEAN, ("2_Dense/config.json", &other), ("2_Dense/model.safetensors", "")];
@@ -108,7 +108,7 @@ fn what_is_not_applied_is_named() {
     let list = r#"[{"path": "", "type": "sentence_transformers.models.StaticEmbedding"}]"#;
     let folder = folder(&[("modules.json", list)]);
     std::fs::remove_file(folder.path().join("config.json")).unwrap();
-    let why = ModelFolder::open(folder.path(), &Choice::default()).unwrap_err().to_string();
+    let why = ModelFolder::open(folder.path(), &ModelOptions::default()).unwrap_err().to_string();
     assert!(why.contains("StaticEmbedding"), "{why}");
     let list = modules(r#", {"path": "../other", "type": "sentence_transformers.models.Normalize"}"#);
     assert!(open(&[("modules.json", &list), MEAN]).unwrap_err().contains("outside"));
@@ -118,7 +118,7 @@ fn what_is_not_applied_is_named() {
 fn a_pooling_that_no_file_says_can_be_said() {
     let folder = folder(&[]);
     let said = |pooling| {
-        let choice = Choice { pooling, ..Choice::default() };
+        let choice = ModelOptions { pooling, ..ModelOptions::default() };
         ModelFolder::open(folder.path(), &choice).unwrap().pooling()
     };
     assert_eq!(said(None), "graph");
@@ -132,7 +132,7 @@ fn the_version_covers_all_that_changes_a_vector() {
     let version = |change: &[(&str, &str)]| {
         let base: Vec<_> = base.iter().map(|(name, text)| (*name, text.as_str())).collect();
         let folder = folder(&[&base[..], change].concat());
-        let opened = ModelFolder::open(folder.path(), &Choice::default()).unwrap();
+        let opened = ModelFolder::open(folder.path(), &ModelOptions::default()).unwrap();
         opened.version(Arithmetic::Exact).unwrap()
     };
     let plain = version(&[]);

@@ -6,10 +6,10 @@ use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors};
 
 use super::fault::LayerFault;
-use super::normalise;
+use super::normalize;
 use crate::files;
 use crate::inference::folder::bounds::LAYER;
-use crate::inference::folder::{Activation, Dense, FolderFault, Step};
+use crate::inference::folder::{Activation, Dense, FolderFault, ModuleStep};
 
 /// Added to the variance by PyTorch's `nn.LayerNorm`.
 const EPSILON: f32 = 1e-5;
@@ -33,11 +33,11 @@ impl Layer {
     ///
     /// # Errors
     /// The file, and what is wrong with it.
-    pub(super) fn read(step: &Step) -> Result<Self, FolderFault> {
+    pub(super) fn read(step: &ModuleStep) -> Result<Self, FolderFault> {
         match step {
-            Step::Normalize => Ok(Self::Normalize),
-            Step::Dense(dense) => Self::dense(dense).map_err(|why| FolderFault::bad(&dense.weights, why)),
-            Step::LayerNorm { weights, dimension } => {
+            ModuleStep::Normalize => Ok(Self::Normalize),
+            ModuleStep::Dense(dense) => Self::dense(dense).map_err(|why| FolderFault::bad(&dense.weights, why)),
+            ModuleStep::LayerNorm { weights, dimension } => {
                 Self::layer_norm(weights, *dimension).map_err(|why| FolderFault::bad(weights, why))
             }
         }
@@ -68,7 +68,7 @@ impl Layer {
     pub(super) fn apply(&self, mut vector: Vec<f32>) -> Vec<f32> {
         match self {
             Self::Normalize => {
-                normalise(&mut vector);
+                normalize(&mut vector);
                 vector
             }
             Self::Norm { weight, bias } => {

@@ -4,15 +4,15 @@ mod fault;
 mod layers;
 mod pooling;
 
-use super::backend::Output;
-use super::batch::{Batch, Wanted};
+use super::backend::GraphOutput;
+use super::batch::{Batch, RequestedVectors};
 use super::folder::{FolderFault, ModelFolder, Pools};
 
 pub use fault::{HeadFault, LayerFault};
 use layers::Layer;
 
 /// The modules of a model, ready to run.
-pub struct Head {
+pub struct OutputHead {
     /// Nothing where only the graph's own `sentence_embedding` can be served.
     pools: Option<Pools>,
     layers: Vec<Layer>,
@@ -20,7 +20,7 @@ pub struct Head {
     dimension: usize,
 }
 
-impl Head {
+impl OutputHead {
     /// Reads the weights of a folder's modules.
     ///
     /// # Errors
@@ -41,11 +41,16 @@ impl Head {
     ///
     /// # Errors
     /// The graph gave another number of numbers than the folder says, or vectors of tokens where no pooling is known.
-    pub fn vectors(&self, output: Output<'_>, batch: &Batch, vectors: &mut Vec<Vec<f32>>) -> Result<(), HeadFault> {
+    pub fn vectors(
+        &self,
+        output: GraphOutput<'_>,
+        batch: &Batch,
+        vectors: &mut Vec<Vec<f32>>,
+    ) -> Result<(), HeadFault> {
         vectors.clear();
         let (all, parts, wanted) = match output {
-            Output::Pooled(all) => (all, 1, self.dimension),
-            Output::Tokens(all) => (all, batch.width, self.width),
+            GraphOutput::Pooled(all) => (all, 1, self.dimension),
+            GraphOutput::Tokens(all) => (all, batch.width, self.width),
         };
         let (cells, each) = (batch.rows * parts, parts * wanted);
         if all.len() != cells * wanted {
@@ -57,9 +62,9 @@ impl Head {
         for (row, numbers) in all.chunks_exact(each).enumerate() {
             let own = || &numbers[..batch.lengths[row] * self.width];
             vectors.push(match (output, batch.wanted[row]) {
-                (Output::Pooled(_), _) => numbers.to_vec(),
-                (Output::Tokens(_), Wanted::Tokens) => own().to_vec(),
-                (Output::Tokens(_), Wanted::Pooled) => self.vector(own(), batch.skips[row])?,
+                (GraphOutput::Pooled(_), _) => numbers.to_vec(),
+                (GraphOutput::Tokens(_), RequestedVectors::Tokens) => own().to_vec(),
+                (GraphOutput::Tokens(_), RequestedVectors::Pooled) => self.vector(own(), batch.skips[row])?,
             });
         }
         Ok(())
@@ -81,7 +86,7 @@ impl Head {
 }
 
 /// Makes a vector one unit long (L2). A vector of zeros stays as it is.
-pub fn normalise(vector: &mut [f32]) {
+pub fn normalize(vector: &mut [f32]) {
     // In 64 bits: the squares of large numbers do not fit into 32.
     let length = vector.iter().map(|value| f64::from(*value) * f64::from(*value)).sum::<f64>().sqrt();
     if length > 1e-12 {
@@ -95,8 +100,8 @@ mod tests {
     use super::*;
     use crate::inference::folder::Pooling;
 
-    fn head(mode: Pooling) -> Head {
-        Head { pools: Some(Pools::one(mode)), layers: Vec::new(), width: 2, dimension: 2 }
+    fn head(mode: Pooling) -> OutputHead {
+        OutputHead { pools: Some(Pools::one(mode)), layers: Vec::new(), width: 2, dimension: 2 }
     }
 
     fn batch() -> Batch {
@@ -116,10 +121,10 @@ mod tests {
             (Pooling::LastToken, [[3.0, 4.0], [5.0, 6.0]]),
             (Pooling::Max, [[3.0, 4.0], [5.0, 6.0]]),
         ] {
-            head(mode).vectors(Output::Tokens(&hidden), &batch(), &mut vectors).unwrap();
+            head(mode).vectors(GraphOutput::Tokens(&hidden), &batch(), &mut vectors).unwrap();
             assert_eq!(vectors, want, "{mode:?}");
         }
-        head(Pooling::Mean).vectors(Output::Pooled(&hidden[..4]), &batch(), &mut vectors).unwrap();
+        head(Pooling::Mean).vectors(GraphOutput::Pooled(&hidden[..4]), &batch(), &mut vectors).unwrap();
         assert_eq!(vectors, [[1.0, 2.0], [3.0, 4.0]]);
     }
 
@@ -127,21 +132,21 @@ mod tests {
     fn vectors_of_tokens_are_those_of_the_graph() {
         let hidden = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 99.0, 99.0];
         let (mut batch, mut vectors) = (batch(), Vec::new());
-        batch.wanted[1] = Wanted::Tokens;
-        head(Pooling::Mean).vectors(Output::Tokens(&hidden), &batch, &mut vectors).unwrap();
+        batch.wanted[1] = RequestedVectors::Tokens;
+        head(Pooling::Mean).vectors(GraphOutput::Tokens(&hidden), &batch, &mut vectors).unwrap();
         assert_eq!(vectors, [[2.0, 3.0], [5.0, 6.0]], "padding is left out");
-        batch.wanted = vec![Wanted::Tokens, Wanted::Pooled];
-        head(Pooling::Mean).vectors(Output::Tokens(&hidden), &batch, &mut vectors).unwrap();
+        batch.wanted = vec![RequestedVectors::Tokens, RequestedVectors::Pooled];
+        head(Pooling::Mean).vectors(GraphOutput::Tokens(&hidden), &batch, &mut vectors).unwrap();
         assert_eq!(vectors, [vec![1.0, 2.0, 3.0, 4.0], vec![5.0, 6.0]]);
         batch.fill([&[1_u32][..]].into_iter(), 0);
-        assert_eq!(batch.wanted, [Wanted::Pooled], "the next batch begins anew");
+        assert_eq!(batch.wanted, [RequestedVectors::Pooled], "the next batch begins anew");
     }
 
     #[test]
     fn what_does_not_fit_is_an_error() {
         let mut vectors = Vec::new();
-        let mut fault = |head: Head, numbers: &[f32], batch: &Batch| {
-            head.vectors(Output::Tokens(numbers), batch, &mut vectors).unwrap_err()
+        let mut fault = |head: OutputHead, numbers: &[f32], batch: &Batch| {
+            head.vectors(GraphOutput::Tokens(numbers), batch, &mut vectors).unwrap_err()
         };
         let why = fault(head(Pooling::Cls), &[1.0; 7], &batch());
         assert_eq!(why, HeadFault::Width { found: 1, wanted: 2 });
@@ -149,18 +154,18 @@ mod tests {
         let mut empty = Batch::default();
         empty.fill([&[][..]].into_iter(), 0);
         assert_eq!(fault(head(Pooling::LastToken), &[], &empty), HeadFault::NoTokens);
-        let none = Head { pools: None, ..head(Pooling::Cls) };
+        let none = OutputHead { pools: None, ..head(Pooling::Cls) };
         assert_eq!(fault(none, &[1.0; 8], &batch()), HeadFault::NoPooling);
     }
 
     #[test]
     fn vectors_become_one_unit_long() {
         for mut vector in [[3.0, 4.0], [3e30, 4e30], [3e-6, 4e-6]] {
-            normalise(&mut vector);
+            normalize(&mut vector);
             assert!((vector[0] - 0.6).abs() < 1e-6 && (vector[1] - 0.8).abs() < 1e-6, "{vector:?}");
         }
         let mut zero = [0.0, 0.0];
-        normalise(&mut zero);
+        normalize(&mut zero);
         assert_eq!(zero, [0.0, 0.0]);
     }
 }

@@ -6,7 +6,7 @@ use ort::value::TensorElementType;
 
 use super::provider::Device;
 use crate::inference::backend::first_line;
-use crate::inference::folder::Unpooled;
+use crate::inference::folder::UnsupportedPooling;
 use crate::inference::graph_file::{GraphFileFault, InputFault};
 
 /// Why a graph cannot be opened.
@@ -72,7 +72,7 @@ pub enum SessionFault {
     },
     /// Its outputs are vectors of tokens, which cannot be made one of a text.
     #[error(transparent)]
-    Unpooled(#[from] Unpooled),
+    Unpooled(#[from] UnsupportedPooling),
     /// The device that was asked for does not run it.
     #[error(
         "{device} was asked for and cannot be had: {source}; mend that, or allow the processor with --fallback cpu"

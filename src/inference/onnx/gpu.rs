@@ -5,7 +5,7 @@ use std::process::Command;
 
 /// A GPU, as its driver tells.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Gpu {
+pub struct GpuInfo {
     /// `NVIDIA H100 80GB HBM3`, `Orin`.
     pub name: String,
     /// Version of the driver; on a Jetson that of L4T.
@@ -16,7 +16,7 @@ pub struct Gpu {
     pub tensorrt: Option<String>,
 }
 
-impl Gpu {
+impl GpuInfo {
     /// The first GPU; nothing where there is none.
     pub fn look() -> Option<Self> {
         let (name, driver, compute) = by_driver().or_else(by_device_tree)?;
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn engines_are_kept_apart_by_what_they_were_built_for() {
-        let gpu = Gpu {
+        let gpu = GpuInfo {
             name: "Orin".to_owned(),
             driver: "l4t-36.4.3".to_owned(),
             compute: "8.7".to_owned(),

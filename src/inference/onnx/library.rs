@@ -11,7 +11,7 @@ pub const HOW_TO_GET: &str = "get it with `pip install onnxruntime==1.31.1` (or 
 
 /// The loaded library.
 #[derive(Clone)]
-pub struct Runtime {
+pub struct OnnxRuntime {
     environment: ort::environment::Environment,
     /// The file it was loaded from.
     pub file: PathBuf,
@@ -19,7 +19,7 @@ pub struct Runtime {
     pub version: String,
 }
 
-impl fmt::Debug for Runtime {
+impl fmt::Debug for OnnxRuntime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Runtime").field("file", &self.file).field("version", &self.version).finish_non_exhaustive()
     }
@@ -48,9 +48,9 @@ impl LibraryFault {
 }
 
 /// One for the process: a second load would be another copy.
-static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
+static LOADED: Mutex<Option<OnnxRuntime>> = Mutex::new(None);
 
-impl Runtime {
+impl OnnxRuntime {
     /// Loads the library: the file that is named, else the first that is found beside the program, in `lib/` beside it, or
     /// where packages put it.
     ///

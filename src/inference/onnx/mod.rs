@@ -12,8 +12,8 @@ mod shared_weights;
 mod trial_load;
 
 pub use fault::SessionFault;
-pub use library::Runtime;
-pub use session::{Start, open};
+pub use library::OnnxRuntime;
+pub use session::{SessionOptions, open};
 pub use trial_load::{TrialLoad, TrialProcess, VERB as TRIAL_VERB};
 
 use std::path::Path;
@@ -22,19 +22,19 @@ use std::sync::Arc;
 use provider::Device;
 
 use super::cache::VectorCache;
-use super::engine::{Engine, Settings};
-use super::event::Listener;
-use super::folder::{Choice, FolderFault, ModelFolder};
+use super::engine::{Engine, EngineSettings};
+use super::folder::{FolderFault, ModelFolder, ModelOptions};
 use super::graph_file;
-use super::registry::{Loader, Source};
+use super::observer::InferenceObserver;
+use super::registry::{Loader, ModelSource};
 use crate::delivery::manifest::{FILE, Manifest};
 
 /// Loads folders as sessions of ONNX Runtime.
 pub struct OnnxLoader {
     /// The library.
-    pub runtime: Runtime,
+    pub runtime: OnnxRuntime,
     /// Which graph of a folder is wanted, and what its files do not say.
-    pub choice: Choice,
+    pub choice: ModelOptions,
     /// The model whose graph the choice may name.
     pub default_model: String,
     /// Bytes that the weights of a model may have.
@@ -42,19 +42,19 @@ pub struct OnnxLoader {
     /// Where models are loaded on trial.
     pub trial: Option<TrialProcess>,
     /// How sessions are made.
-    pub start: Start,
+    pub start: SessionOptions,
     /// How models are run.
-    pub settings: Settings,
+    pub settings: EngineSettings,
     /// Vectors that were made before.
     pub cache: Option<Arc<VectorCache>>,
     /// Who wants to know.
-    pub listener: Arc<dyn Listener>,
+    pub listener: Arc<dyn InferenceObserver>,
 }
 
 /// The weights of one model are larger than the memory of all.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("its weights have {bytes} bytes, and all models may have {most}: see --model-memory")]
-pub struct TooHeavy {
+pub struct WeightsTooLarge {
     /// Bytes of the graph and its weights.
     pub bytes: u64,
     /// Bytes that all models may have.
@@ -62,7 +62,7 @@ pub struct TooHeavy {
 }
 
 impl Loader for OnnxLoader {
-    fn load(&self, name: &str, source: &Source) -> Result<Engine, FolderFault> {
+    fn load(&self, name: &str, source: &ModelSource) -> Result<Engine, FolderFault> {
         need_intact(&source.folder)?;
         let folder = ModelFolder::open(&source.folder, &self.choice_for(name))?;
         self.fits(&folder)?;
@@ -73,7 +73,7 @@ impl Loader for OnnxLoader {
     }
 
     /// A processor's load. On a GPU the trial would need the memory of the device twice.
-    fn on_trial(&self, name: &str, source: &Source) -> Result<(), FolderFault> {
+    fn on_trial(&self, name: &str, source: &ModelSource) -> Result<(), FolderFault> {
         let Some(trial) = self.trial.as_ref().filter(|_| self.start.device == Device::Cpu) else { return Ok(()) };
         let choice = self.choice_for(name);
         let weights = self.fits(&ModelFolder::open(&source.folder, &choice)?)?;
@@ -93,10 +93,10 @@ fn need_intact(folder: &Path) -> Result<(), FolderFault> {
 }
 
 impl OnnxLoader {
-    fn choice_for(&self, name: &str) -> Choice {
+    fn choice_for(&self, name: &str) -> ModelOptions {
         let variant = self.start.device.suits(self.choice.variant);
         let graph = self.choice.graph.clone().filter(|_| name == self.default_model);
-        Choice { variant, graph, ..self.choice }
+        ModelOptions { variant, graph, ..self.choice }
     }
 
     /// Bytes of the graph and the files of its weights: plain files, and no larger than the memory of all models.
@@ -113,6 +113,6 @@ impl OnnxLoader {
         if all <= self.most {
             return Ok(all);
         }
-        Err(FolderFault::bad(&folder.graph, TooHeavy { bytes: all, most: self.most }))
+        Err(FolderFault::bad(&folder.graph, WeightsTooLarge { bytes: all, most: self.most }))
     }
 }

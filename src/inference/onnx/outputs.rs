@@ -4,27 +4,27 @@ use half::{bf16, f16};
 use ort::value::{DynValue, Outlet, TensorElementType, ValueType};
 
 use super::fault::SessionFault;
-use crate::inference::backend::{Output, RunFault};
-use crate::inference::folder::{OF_TEXTS, Unpooled};
+use crate::inference::backend::{GraphOutput, RunFault};
+use crate::inference::folder::{OF_TEXTS, UnsupportedPooling};
 
 /// Names of outputs with a vector for each token.
 const OF_TOKENS: [&str; 3] = ["last_hidden_state", "token_embeddings", "hidden_states"];
 
 /// The output that is read.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Chosen {
+pub(super) struct ChosenOutput {
     pub(super) name: String,
     /// One vector for each text, to which nothing is done any more.
     pooled: bool,
 }
 
-impl Chosen {
+impl ChosenOutput {
     /// The output to read. `tokens` says why the vectors of tokens are of no use, when they are: then the graph's own
     /// `sentence_embedding` is taken.
     ///
     /// # Errors
     /// There is none of the wanted kind.
-    pub(super) fn of(declared: &[Outlet], tokens: Result<(), Unpooled>) -> Result<Self, SessionFault> {
+    pub(super) fn of(declared: &[Outlet], tokens: Result<(), UnsupportedPooling>) -> Result<Self, SessionFault> {
         let named = |names: &[&'static str]| {
             names.iter().copied().find(|name| declared.iter().any(|output| output.name() == *name))
         };
@@ -54,8 +54,9 @@ impl Chosen {
     ///
     /// # Errors
     /// It is not of floats, or has another rank than it should.
-    pub(super) fn read(&self, value: &DynValue, read: &mut dyn FnMut(Output<'_>)) -> Result<(), RunFault> {
-        let mut hand = |flat: &[f32]| read(if self.pooled { Output::Pooled(flat) } else { Output::Tokens(flat) });
+    pub(super) fn read(&self, value: &DynValue, read: &mut dyn FnMut(GraphOutput<'_>)) -> Result<(), RunFault> {
+        let mut hand =
+            |flat: &[f32]| read(if self.pooled { GraphOutput::Pooled(flat) } else { GraphOutput::Tokens(flat) });
         match value.dtype().tensor_type() {
             Some(TensorElementType::Float32) => hand(value.try_extract_tensor::<f32>().map_err(RunFault::runtime)?.1),
             Some(TensorElementType::Float16) => {

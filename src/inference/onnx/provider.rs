@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use ort::ep::{self, ArbitrarilyConfigurableExecutionProvider, ExecutionProviderDispatch};
 
-use super::Start;
-use super::gpu::Gpu;
+use super::SessionOptions;
+use super::gpu::GpuInfo;
 use crate::inference::folder::{Arithmetic, ModelFolder, Variant};
 use crate::inference::queue::MOST_ROWS;
 
@@ -77,7 +77,7 @@ impl Device {
     pub(super) fn providers(
         self,
         folder: &ModelFolder,
-        start: &Start,
+        start: &SessionOptions,
         inputs: &[String],
     ) -> Vec<ExecutionProviderDispatch> {
         let cuda = || ep::CUDA::default().build().error_on_failure();
@@ -101,11 +101,11 @@ fn openvino(threads: usize) -> ExecutionProviderDispatch {
 
 /// One profile for every shape that a batch may have, so that no request waits for a build; engines are kept in a folder whose
 /// name says what they were built for, since TensorRT itself looks at less.
-fn tensorrt(folder: &ModelFolder, start: &Start, inputs: &[String]) -> ExecutionProviderDispatch {
+fn tensorrt(folder: &ModelFolder, start: &SessionOptions, inputs: &[String]) -> ExecutionProviderDispatch {
     let shapes = |rows: usize, width: usize| profile(inputs, rows, width);
-    let gpu = Gpu::look();
+    let gpu = GpuInfo::look();
     let mut provider = ep::TensorRT::default()
-        .with_fp16(gpu.as_ref().is_none_or(Gpu::has_fp16))
+        .with_fp16(gpu.as_ref().is_none_or(GpuInfo::has_fp16))
         .with_layer_norm_fp32_fallback(true)
         .with_profile_min_shapes(shapes(1, 1))
         .with_profile_opt_shapes(shapes(16, 64.min(folder.longest)))

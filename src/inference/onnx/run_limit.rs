@@ -57,18 +57,18 @@ impl RunLimit {
     }
 
     /// Options for a run; it is watched until they are dropped.
-    pub(super) fn begin(&self) -> Running<'_> {
+    pub(super) fn begin(&self) -> WatchedRun<'_> {
         // Of the run before, which was stopped.
         let _ = self.0.options.unterminate();
         self.0.began.store(self.0.now() + 1, Ordering::Release);
-        Running(self)
+        WatchedRun(self)
     }
 }
 
 /// A run that is watched.
-pub(super) struct Running<'a>(&'a RunLimit);
+pub(super) struct WatchedRun<'a>(&'a RunLimit);
 
-impl Running<'_> {
+impl WatchedRun<'_> {
     /// What the runtime is to be given.
     pub(super) fn options(&self) -> &RunOptions<NoSelectedOutputs> {
         &self.0.0.options
@@ -81,7 +81,7 @@ impl Running<'_> {
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for WatchedRun<'_> {
     fn drop(&mut self) {
         self.0.0.began.store(0, Ordering::Release);
     }

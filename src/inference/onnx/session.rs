@@ -7,21 +7,21 @@ use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 
 use super::fault::SessionFault;
-use super::gpu::Gpu;
+use super::gpu::GpuInfo;
 use super::inputs::Inputs;
-use super::library::Runtime;
-use super::outputs::Chosen;
+use super::library::OnnxRuntime;
+use super::outputs::ChosenOutput;
 use super::provider::Device;
 use super::run_limit::RunLimit;
 use super::shared_weights::SharedWeights;
-use crate::inference::backend::{Backend, Output, RunFault, Sessions};
+use crate::inference::backend::{Backend, GraphOutput, RunFault, Sessions};
 use crate::inference::batch::Batch;
 use crate::inference::folder::{Arithmetic, FolderFault, ModelFolder};
 use crate::inference::graph_file::{self, GraphFile};
 
 /// How sessions are made.
 #[derive(Clone, Debug)]
-pub struct Start {
+pub struct SessionOptions {
     /// What runs the graph.
     pub device: Device,
     /// When that cannot be had, the processor runs it, and says so.
@@ -36,9 +36,9 @@ pub struct Start {
     pub run_time: Duration,
 }
 
-impl Start {
+impl SessionOptions {
     /// The folder of a model's engines: they fit this model, driver, TensorRT and GPU only.
-    pub(super) fn engine_cache(&self, folder: &ModelFolder, gpu: Option<&Gpu>) -> Option<PathBuf> {
+    pub(super) fn engine_cache(&self, folder: &ModelFolder, gpu: Option<&GpuInfo>) -> Option<PathBuf> {
         let hash = folder.version(Arithmetic::Fp16).ok()?;
         let cache = self.cache.as_ref()?.join(format!("{}-{}", &hash[..16], gpu?.key()));
         std::fs::create_dir_all(&cache).ok()?;
@@ -50,7 +50,7 @@ impl Start {
 ///
 /// # Errors
 /// A graph that is damaged, wants what no text has, or gives what is no vector; a device that cannot be had.
-pub fn open(runtime: &Runtime, folder: &ModelFolder, start: &Start) -> Result<Sessions, FolderFault> {
+pub fn open(runtime: &OnnxRuntime, folder: &ModelFolder, start: &SessionOptions) -> Result<Sessions, FolderFault> {
     let bad = |why: SessionFault| FolderFault::bad(&folder.graph, why);
     if start.device == Device::Cpu {
         return on(runtime, folder, start).map_err(bad);
@@ -58,7 +58,7 @@ pub fn open(runtime: &Runtime, folder: &ModelFolder, start: &Start) -> Result<Se
     match on(runtime, folder, start) {
         Ok(sessions) => Ok(sessions),
         Err(why) if start.fallback => {
-            let cpu = Start { device: Device::Cpu, ..start.clone() };
+            let cpu = SessionOptions { device: Device::Cpu, ..start.clone() };
             let mut sessions = on(runtime, folder, &cpu).map_err(bad)?;
             sessions.runs_on = format!("cpu ({} was asked for: {why})", start.device);
             Ok(sessions)
@@ -67,7 +67,7 @@ pub fn open(runtime: &Runtime, folder: &ModelFolder, start: &Start) -> Result<Se
     }
 }
 
-fn on(runtime: &Runtime, folder: &ModelFolder, start: &Start) -> Result<Sessions, SessionFault> {
+fn on(runtime: &OnnxRuntime, folder: &ModelFolder, start: &SessionOptions) -> Result<Sessions, SessionFault> {
     let read = graph_file::read(&folder.graph)?;
     let own = own_files(folder, &read)?;
     let copied = own.as_ref().map(|(_, folder)| folder);
@@ -95,7 +95,12 @@ fn own_files(folder: &ModelFolder, read: &GraphFile) -> Result<Option<(tempfile:
     Ok(Some((copy, own)))
 }
 
-fn with_files(runtime: &Runtime, folder: &ModelFolder, start: &Start, rows: usize) -> Result<Sessions, SessionFault> {
+fn with_files(
+    runtime: &OnnxRuntime,
+    folder: &ModelFolder,
+    start: &SessionOptions,
+    rows: usize,
+) -> Result<Sessions, SessionFault> {
     // A device has weights of its own.
     let shared = (start.device == Device::Cpu).then(|| SharedWeights::read(&folder.graph));
     let make = |threads: usize| -> Result<Box<dyn Backend>, SessionFault> {
@@ -115,37 +120,37 @@ fn with_files(runtime: &Runtime, folder: &ModelFolder, start: &Start, rows: usiz
 }
 
 fn runs_on(device: Device) -> String {
-    let gpu = if device.is_gpu() { Gpu::look() } else { None };
+    let gpu = if device.is_gpu() { GpuInfo::look() } else { None };
     gpu.map_or_else(|| device.name().to_owned(), |gpu| format!("{device} ({})", gpu.name))
 }
 
 struct GraphSession {
     session: Session,
     inputs: Inputs,
-    output: Chosen,
+    output: ChosenOutput,
     limit: RunLimit,
 }
 
 impl GraphSession {
     fn open(
-        runtime: &Runtime,
+        runtime: &OnnxRuntime,
         folder: &ModelFolder,
-        start: &Start,
+        start: &SessionOptions,
         threads: usize,
         shared: Option<&SharedWeights>,
     ) -> Result<Self, SessionFault> {
         let session = session(runtime, folder, start, threads, shared)?;
         let inputs = Inputs::of(session.inputs(), folder.first_position)?;
-        let output = Chosen::of(session.outputs(), folder.pools())?;
+        let output = ChosenOutput::of(session.outputs(), folder.pools())?;
         let limit = RunLimit::new(start.run_time)?;
         Ok(Self { session, inputs, output, limit })
     }
 }
 
 fn session(
-    runtime: &Runtime,
+    runtime: &OnnxRuntime,
     folder: &ModelFolder,
-    start: &Start,
+    start: &SessionOptions,
     threads: usize,
     shared: Option<&SharedWeights>,
 ) -> ort::Result<Session> {
@@ -173,7 +178,7 @@ fn session(
 }
 
 /// The inputs of a graph, before anything is built for it.
-fn inputs(runtime: &Runtime, folder: &ModelFolder) -> ort::Result<Vec<String>> {
+fn inputs(runtime: &OnnxRuntime, folder: &ModelFolder) -> ort::Result<Vec<String>> {
     let builder = Session::builder(runtime.environment())?.with_optimization_level(GraphOptimizationLevel::Disable)?;
     let session = builder.with_intra_threads(1)?.commit_from_file(&folder.graph)?;
     let declared = Inputs::of(session.inputs(), 0).map_err(ort::Error::wrap)?;
@@ -181,7 +186,7 @@ fn inputs(runtime: &Runtime, folder: &ModelFolder) -> ort::Result<Vec<String>> {
 }
 
 impl Backend for GraphSession {
-    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(Output<'_>)) -> Result<(), RunFault> {
+    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(GraphOutput<'_>)) -> Result<(), RunFault> {
         let values = self.inputs.values(batch).map_err(RunFault::runtime)?;
         let running = self.limit.begin();
         let outputs = self.session.run_with_options(values, running.options());

@@ -13,11 +13,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::provider::Device;
-use super::{Runtime, Start, open};
-use crate::inference::engine::{Engine, Settings};
-use crate::inference::event::Silence;
-use crate::inference::folder::{Choice, FolderFault, ModelFolder, Pooling, Variant, Why};
-use crate::inference::queue::Bounds;
+use super::{OnnxRuntime, SessionOptions, open};
+use crate::inference::engine::{Engine, EngineSettings};
+use crate::inference::folder::{FaultCause, FolderFault, ModelFolder, ModelOptions, Pooling, Variant};
+use crate::inference::observer::NoObserver;
+use crate::inference::queue::QueueBounds;
 
 /// The hidden verb of this program that reads a [`TrialLoad`] from its standard input.
 pub const VERB: &str = "try-model";
@@ -42,8 +42,8 @@ pub struct TrialLoad {
 
 impl TrialLoad {
     /// The folder as a server with this choice opens it. `weights` are the bytes of its graph and weights.
-    pub fn new(folder: &Path, choice: &Choice, runtime: &Path, weights: u64) -> Self {
-        let Choice { variant, graph, pooling } = choice.clone();
+    pub fn new(folder: &Path, choice: &ModelOptions, runtime: &Path, weights: u64) -> Self {
+        let ModelOptions { variant, graph, pooling } = choice.clone();
         Self { folder: folder.to_owned(), variant, graph, pooling, runtime: runtime.to_owned(), weights }
     }
 
@@ -53,19 +53,28 @@ impl TrialLoad {
     /// What is wrong with its files.
     pub fn run(self) -> Result<(), FolderFault> {
         bounds::apply(self.weights).map_err(|why| self.bad(TrialFault::Unbounded(why)))?;
-        let runtime = Runtime::load(Some(&self.runtime)).map_err(|why| self.bad(why))?;
-        let choice = Choice { variant: self.variant, graph: self.graph.clone(), pooling: self.pooling };
+        let runtime = OnnxRuntime::load(Some(&self.runtime)).map_err(|why| self.bad(why))?;
+        let choice = ModelOptions { variant: self.variant, graph: self.graph.clone(), pooling: self.pooling };
         let folder = ModelFolder::open(&self.folder, &choice)?;
-        let start =
-            Start { device: Device::Cpu, fallback: false, workers: 1, threads: 1, cache: None, run_time: RUN_TIME };
+        let start = SessionOptions {
+            device: Device::Cpu,
+            fallback: false,
+            workers: 1,
+            threads: 1,
+            cache: None,
+            run_time: RUN_TIME,
+        };
         let sessions = open(&runtime, &folder, &start)?;
         // Whether it runs is asked, not how fast.
-        let settings =
-            Settings { bounds: Bounds { wait: TIME, tokens: 1 << 20 }, batch_tokens: Some(512), candidates: &[512] };
-        Engine::start("trial", folder, String::new(), sessions, &settings, Arc::new(Silence)).map(drop)
+        let settings = EngineSettings {
+            bounds: QueueBounds { wait: TIME, tokens: 1 << 20 },
+            batch_tokens: Some(512),
+            candidates: &[512],
+        };
+        Engine::start("trial", folder, String::new(), sessions, &settings, Arc::new(NoObserver)).map(drop)
     }
 
-    fn bad(&self, why: impl Into<Why>) -> FolderFault {
+    fn bad(&self, why: impl Into<FaultCause>) -> FolderFault {
         FolderFault::bad(&self.folder, why)
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::speed::Load;
+use super::speed::QueuedTokens;
 use super::{CALM, Queue, State, nanos};
-use crate::inference::fault::{Code, EmbedFault};
+use crate::inference::fault::{EmbedFault, ErrorCode};
 
 /// An idle server refuses only what needs so many times the request's time: an estimate may be wrong, and what is not run is
 /// not measured.
@@ -15,19 +15,19 @@ const BATCHES: usize = 2;
 
 /// Tokens of a request.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Own {
+pub(super) struct RequestTokens {
     /// Of all of its texts.
-    pub all: Load,
+    pub all: QueuedTokens,
     /// Of the longest: one worker runs it, however many there are.
     pub longest: usize,
     /// Its texts.
     pub texts: usize,
 }
 
-impl Own {
+impl RequestTokens {
     /// Of texts with so many tokens.
     pub fn of(lengths: impl Iterator<Item = usize>) -> Self {
-        lengths.fold(Self { all: Load::default(), longest: 0, texts: 0 }, |mut own, length| {
+        lengths.fold(Self { all: QueuedTokens::default(), longest: 0, texts: 0 }, |mut own, length| {
             own.all.add(length);
             own.longest = own.longest.max(length);
             own.texts += 1;
@@ -42,7 +42,7 @@ impl Queue {
     ///
     /// # Errors
     /// `OVERLOADED` with the time after which there is room.
-    pub fn foresee(&self, lengths: impl Iterator<Item = usize>, deadline: Instant) -> Result<(), EmbedFault> {
+    pub fn check_deadline(&self, lengths: impl Iterator<Item = usize>, deadline: Instant) -> Result<(), EmbedFault> {
         let mut state = self.state();
         if state.stopped || self.has_free(&state) {
             return Ok(());
@@ -51,7 +51,7 @@ impl Queue {
         state.crowded = Some(now);
         state.speeds.relax(now);
         let place = nanos(now.duration_since(self.began));
-        self.admit(&state, place, &Own::of(lengths), deadline.saturating_duration_since(now)).map(drop)
+        self.admit(&state, place, &RequestTokens::of(lengths), deadline.saturating_duration_since(now)).map(drop)
     }
 
     /// Time until what is there now has run; zero when there is nothing.
@@ -66,7 +66,13 @@ impl Queue {
 
     /// Whether a request can be answered in time, and the seconds until its first text is taken; what stands before it in line
     /// is looked at no further than needed.
-    pub(super) fn admit(&self, state: &State, place: u64, own: &Own, left: Duration) -> Result<f64, EmbedFault> {
+    pub(super) fn admit(
+        &self,
+        state: &State,
+        place: u64,
+        own: &RequestTokens,
+        left: Duration,
+    ) -> Result<f64, EmbedFault> {
         let speeds = &state.speeds;
         let (all, left) = (speeds.seconds(&own.all), left.as_secs_f64());
         // A free worker begins at once, and may be faster than it was: when it is refused work, nobody learns that.
@@ -104,7 +110,7 @@ impl State {
     fn overloaded(&self) -> EmbedFault {
         let (tokens, wait) = (self.pending_tokens(), self.wait());
         let message = format!("{tokens} tokens wait already, about {} ms of work; ask again later", wait.as_millis());
-        EmbedFault::new(Code::Overloaded, message).again_after(wait.max(CALM))
+        EmbedFault::new(ErrorCode::Overloaded, message).again_after(wait.max(CALM))
     }
 }
 
@@ -112,5 +118,5 @@ fn never(tokens: usize, needs: f64) -> EmbedFault {
     let message = format!(
         "{tokens} tokens need about {needs:.1} s, more than the request's time; send fewer texts or allow more"
     );
-    EmbedFault::new(Code::DeadlineExceeded, message)
+    EmbedFault::new(ErrorCode::DeadlineExceeded, message)
 }

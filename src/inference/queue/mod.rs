@@ -4,23 +4,23 @@
 //! after another at half the measured speed, so that single texts beside it find their place between them, and none starves.
 
 mod admit;
-mod choice;
-mod gather;
+mod batch_delay;
+mod batch_selection;
 mod speed;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::batch::Wanted;
-use super::fault::{Code, EmbedFault};
+use super::batch::RequestedVectors;
+use super::fault::{EmbedFault, ErrorCode};
 use super::ticket::Ticket;
 
-use admit::Own;
-use speed::{Ran, Speeds};
+use admit::RequestTokens;
+use speed::{CompletedBatch, Speeds};
 
-pub use choice::{Budget, MOST_ROWS};
-pub use speed::{CLASSES, Load, class};
+pub use batch_selection::{BatchBudget, MOST_ROWS};
+pub use speed::{CLASSES, QueuedTokens, class};
 
 /// Share of the measured speed at which the texts of a large request take their places in line.
 const BULK_SHARE: f64 = 0.5;
@@ -30,13 +30,13 @@ const CALM: Duration = Duration::from_millis(20);
 
 /// One text.
 #[derive(Debug)]
-pub struct Item {
+pub struct QueueItem {
     /// Its token ids.
     pub ids: Box<[u32]>,
     /// Tokens at its beginning that belong to a prompt.
     pub prompt: usize,
     /// Which of its vectors.
-    pub wanted: Wanted,
+    pub wanted: RequestedVectors,
     /// Its place in its request.
     pub place: usize,
     /// The request.
@@ -49,20 +49,20 @@ pub struct Item {
 
 /// What a worker is to run.
 #[derive(Debug)]
-pub struct Work {
+pub struct QueuedBatch {
     /// At least one text.
-    pub items: Vec<Item>,
+    pub items: Vec<QueueItem>,
     /// Nothing else waits or runs.
     pub alone: bool,
     /// Texts that were dropped on the way.
     pub skipped: usize,
     /// Its tokens, which the queue wants to hear of again when it has run.
-    pub load: Load,
+    pub load: QueuedTokens,
 }
 
 /// How a batch ran.
 #[derive(Clone, Copy, Debug)]
-pub struct Run {
+pub struct BatchTimes {
     /// Texts.
     pub rows: usize,
     /// How long it took.
@@ -74,14 +74,14 @@ pub struct Run {
 /// A text that waits.
 #[derive(Debug)]
 struct Pending {
-    item: Item,
+    item: QueueItem,
     /// Seconds until it is taken, as foreseen when it came; nothing for those that stand behind others of their own request.
     foreseen: Option<f64>,
 }
 
 /// How long texts may wait, and how many.
 #[derive(Clone, Copy, Debug)]
-pub struct Bounds {
+pub struct QueueBounds {
     /// A request that would wait longer before its first text runs is refused.
     pub wait: Duration,
     /// Tokens that may wait at the same time.
@@ -90,7 +90,7 @@ pub struct Bounds {
 
 /// What waits and runs at a moment.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Depth {
+pub struct QueueDepth {
     /// Texts that wait.
     pub texts: usize,
     /// Their tokens.
@@ -105,25 +105,25 @@ pub struct Queue {
     state: Mutex<State>,
     wake: Condvar,
     /// Wakes the worker that waits for company.
-    company: Condvar,
+    batch_delay: Condvar,
     began: Instant,
-    bounds: Bounds,
-    budget: Budget,
+    bounds: QueueBounds,
+    budget: BatchBudget,
     workers: usize,
 }
 
 #[derive(Debug)]
 struct State {
     pending: BTreeMap<(u64, u64), Pending>,
-    waiting: Load,
-    running: Load,
+    waiting: QueuedTokens,
+    running: QueuedTokens,
     busy: usize,
     idle: usize,
     count: u64,
     speeds: Speeds,
     /// When two requests were last there at the same time.
     crowded: Option<Instant>,
-    company: gather::Company,
+    batch_delay: batch_delay::BatchDelay,
     stopped: bool,
 }
 
@@ -141,23 +141,23 @@ impl State {
 
 impl Queue {
     /// An empty queue for so many workers. `speed` is the first guess, in tokens a second of all of them together.
-    pub fn new(bounds: Bounds, budget: Budget, workers: usize, speed: f64) -> Self {
+    pub fn new(bounds: QueueBounds, budget: BatchBudget, workers: usize, speed: f64) -> Self {
         let state = State {
             pending: BTreeMap::new(),
-            waiting: Load::default(),
-            running: Load::default(),
+            waiting: QueuedTokens::default(),
+            running: QueuedTokens::default(),
             busy: 0,
             idle: 0,
             count: 0,
             speeds: Speeds::new(speed),
             crowded: None,
-            company: gather::Company::default(),
+            batch_delay: batch_delay::BatchDelay::default(),
             stopped: false,
         };
         Self {
             state: Mutex::new(state),
             wake: Condvar::new(),
-            company: Condvar::new(),
+            batch_delay: Condvar::new(),
             began: Instant::now(),
             bounds,
             budget,
@@ -170,7 +170,7 @@ impl Queue {
     }
 
     /// The budget of a batch.
-    pub fn budget(&self) -> Budget {
+    pub fn budget(&self) -> BatchBudget {
         self.budget
     }
 
@@ -180,9 +180,9 @@ impl Queue {
     }
 
     /// What waits and runs.
-    pub fn depth(&self) -> Depth {
+    pub fn depth(&self) -> QueueDepth {
         let state = self.state();
-        Depth { texts: state.pending.len(), tokens: state.pending_tokens(), busy: state.busy }
+        QueueDepth { texts: state.pending.len(), tokens: state.pending_tokens(), busy: state.busy }
     }
 
     /// Measured tokens a second of all workers together.
@@ -194,12 +194,12 @@ impl Queue {
     ///
     /// # Errors
     /// `OVERLOADED` with the time after which there is room, `SHUTTING_DOWN`.
-    pub fn put(&self, mut items: Vec<Item>, deadline: Instant) -> Result<(), EmbedFault> {
+    pub fn put(&self, mut items: Vec<QueueItem>, deadline: Instant) -> Result<(), EmbedFault> {
         let now = Instant::now();
-        let own = Own::of(items.iter().map(|item| item.ids.len()));
+        let own = RequestTokens::of(items.iter().map(|item| item.ids.len()));
         let mut state = self.state();
         if state.stopped {
-            return Err(EmbedFault::new(Code::ShuttingDown, "the server is stopping; ask another one"));
+            return Err(EmbedFault::new(ErrorCode::ShuttingDown, "the server is stopping; ask another one"));
         }
         let place = nanos(now.duration_since(self.began));
         let several = items.len() > 1;
@@ -222,7 +222,7 @@ impl Queue {
         let enough = state.enough();
         drop(state);
         match enough {
-            Some(true) => self.company.notify_one(),
+            Some(true) => self.batch_delay.notify_one(),
             // The worker that waits takes it, and wakes others when there is more.
             Some(false) => {}
             None if several => self.wake.notify_all(),
@@ -232,10 +232,10 @@ impl Queue {
     }
 
     /// Waits for work; nothing when the queue was stopped and is empty.
-    pub fn take(&self) -> Option<Work> {
+    pub fn take(&self) -> Option<QueuedBatch> {
         let mut state = self.state();
         loop {
-            state = self.gather(state);
+            state = self.wait_for_more(state);
             if state.enough() != Some(false)
                 && let Some(work) = self.choose(&mut state)
             {
@@ -256,22 +256,22 @@ impl Queue {
     }
 
     /// A worker is done with what it took; `run` is nothing when it could not be run.
-    pub fn done(&self, load: &Load, run: Option<Run>) {
+    pub fn done(&self, load: &QueuedTokens, run: Option<BatchTimes>) {
         let mut state = self.state();
         state.busy = state.busy.saturating_sub(1);
         state.running.without(load);
-        let Some(Run { rows, took, all_cores }) = run else { return };
+        let Some(BatchTimes { rows, took, all_cores }) = run else { return };
         let tokens = load.total();
-        state.company.learn(tokens, took);
+        state.batch_delay.learn(tokens, took);
         let beside = if all_cores { 1 } else { self.workers };
-        state.speeds.learn(&Ran { rows, tokens, took, beside, budget: self.budget.tokens }, Instant::now());
+        state.speeds.learn(&CompletedBatch { rows, tokens, took, beside, budget: self.budget.tokens }, Instant::now());
     }
 
     /// Takes nothing in any more; what waits is still run.
     pub fn stop(&self) {
         self.state().stopped = true;
         self.wake.notify_all();
-        self.company.notify_all();
+        self.batch_delay.notify_all();
     }
 }
 

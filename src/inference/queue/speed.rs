@@ -31,11 +31,11 @@ pub fn class(tokens: usize) -> usize {
 
 /// Tokens of texts, by the class of the text's length.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Load {
+pub struct QueuedTokens {
     tokens: [usize; CLASSES],
 }
 
-impl Load {
+impl QueuedTokens {
     /// Of texts with so many tokens.
     pub fn of(lengths: impl Iterator<Item = usize>) -> Self {
         let mut load = Self::default();
@@ -96,7 +96,7 @@ pub struct Speeds {
 
 /// A batch that has run.
 #[derive(Clone, Copy, Debug)]
-pub struct Ran {
+pub struct CompletedBatch {
     /// Texts.
     pub rows: usize,
     /// Their tokens, padding left out.
@@ -133,7 +133,7 @@ impl Speeds {
     }
 
     /// Seconds of all workers for this.
-    pub fn seconds(&self, load: &Load) -> f64 {
+    pub fn seconds(&self, load: &QueuedTokens) -> f64 {
         load.tokens.iter().zip(&self.each).map(|(tokens, speed)| *tokens as f64 / speed.rate).sum()
     }
 
@@ -144,7 +144,7 @@ impl Speeds {
     }
 
     /// A batch has run.
-    pub fn learn(&mut self, ran: &Ran, now: Instant) {
+    pub fn learn(&mut self, ran: &CompletedBatch, now: Instant) {
         let Some(length) = ran.tokens.checked_div(ran.rows) else { return };
         let measured = ran.tokens as f64 / ran.took.as_secs_f64().max(1e-6) * ran.beside as f64;
         let fullness = ran.tokens as f64 / ran.budget.max(1) as f64;
@@ -187,9 +187,9 @@ impl Speeds {
 mod tests {
     use super::*;
 
-    fn ran(rows: usize, length: usize, rate: f64) -> Ran {
+    fn ran(rows: usize, length: usize, rate: f64) -> CompletedBatch {
         let tokens = rows * length;
-        Ran { rows, tokens, took: Duration::from_secs_f64(tokens as f64 / rate), beside: 1, budget: 512 }
+        CompletedBatch { rows, tokens, took: Duration::from_secs_f64(tokens as f64 / rate), beside: 1, budget: 512 }
     }
 
     #[test]
@@ -199,7 +199,7 @@ mod tests {
         for _ in 0..4000 {
             speeds.learn(&ran(1, 10, 3000.0), now);
         }
-        let texts = Load::of(std::iter::repeat_n(252, 500));
+        let texts = QueuedTokens::of(std::iter::repeat_n(252, 500));
         assert_eq!(texts.total(), 126_000);
         assert!(speeds.seconds(&texts) < 8.0, "short queries say nothing of long texts: {}", speeds.seconds(&texts));
         for _ in 0..100 {
@@ -239,9 +239,9 @@ mod tests {
     #[test]
     fn classes_are_doublings() {
         assert_eq!([0, 1, 15, 16, 31, 32, 255, 256, 100_000].map(class), [0, 0, 0, 1, 1, 2, 4, 5, CLASSES - 1]);
-        let mut load = Load::of([10, 20, 300].into_iter());
+        let mut load = QueuedTokens::of([10, 20, 300].into_iter());
         load.take(20);
-        load.without(&Load::of([10].into_iter()));
+        load.without(&QueuedTokens::of([10].into_iter()));
         assert_eq!(load.total(), 300);
     }
 }

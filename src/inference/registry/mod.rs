@@ -10,16 +10,16 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::engine::Engine;
-use super::event::{Listener, Load};
-use super::fault::{Code, EmbedFault, beginning};
+use super::fault::{EmbedFault, ErrorCode, beginning};
 use super::folder::FolderFault;
+use super::observer::{InferenceObserver, LoadEvent};
 use memory::Watch;
 pub use memory::resident;
-use slot::{Found, Look, Slot, State, Turn};
+use slot::{LoadTurn, ModelSlot, SlotLookup, SlotView, State};
 
 /// Where a model comes from.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Source {
+pub struct ModelSource {
     /// Its folder.
     pub folder: PathBuf,
     /// What is said of its version, when something is.
@@ -31,7 +31,7 @@ pub struct Source {
 /// A model makes vectors of another length than is asked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("its vectors have {found} numbers, but {said} are asked for, by --model-dimension or the list of models")]
-pub struct OtherDimension {
+pub struct DimensionMismatch {
     /// Numbers of its vectors.
     pub found: usize,
     /// Numbers that are asked for.
@@ -44,20 +44,20 @@ pub trait Loader: Send + Sync {
     ///
     /// # Errors
     /// What is wrong with its files.
-    fn load(&self, name: &str, source: &Source) -> Result<Engine, FolderFault>;
+    fn load(&self, name: &str, source: &ModelSource) -> Result<Engine, FolderFault>;
 
     /// Loads it where nothing but the trial can be lost, before [`Loader::load`] does.
     ///
     /// # Errors
     /// What is wrong with its files.
-    fn on_trial(&self, _name: &str, _source: &Source) -> Result<(), FolderFault> {
+    fn on_trial(&self, _name: &str, _source: &ModelSource) -> Result<(), FolderFault> {
         Ok(())
     }
 }
 
 /// How much may be in memory.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct MemoryLimits {
     /// Bytes of all loaded models together.
     pub bytes: u64,
     /// Loaded models.
@@ -68,7 +68,7 @@ pub struct Limits {
 
 /// What a model is doing.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Status {
+pub enum ModelStatus {
     /// Known, not in memory.
     Available,
     /// Being loaded.
@@ -79,7 +79,7 @@ pub enum Status {
     Failed(String),
 }
 
-impl Status {
+impl ModelStatus {
     /// As clients see it.
     pub fn name(&self) -> &'static str {
         match self {
@@ -93,13 +93,13 @@ impl Status {
 
 /// A model in the list.
 #[derive(Clone, Debug)]
-pub struct Listed {
+pub struct ListedModel {
     /// Its name.
     pub name: String,
     /// Where it comes from.
-    pub source: Source,
+    pub source: ModelSource,
     /// What it is doing.
-    pub status: Status,
+    pub status: ModelStatus,
     /// The loaded engine.
     pub engine: Option<Arc<Engine>>,
     /// Its memory in bytes as measured around its load; 0 when it is not loaded.
@@ -112,23 +112,23 @@ pub struct Listed {
 
 /// The models of a server.
 pub struct Registry {
-    models: RwLock<BTreeMap<String, Arc<Slot>>>,
+    models: RwLock<BTreeMap<String, Arc<ModelSlot>>>,
     loader: Arc<dyn Loader>,
-    limits: Limits,
+    limits: MemoryLimits,
     pinned: String,
-    listener: Arc<dyn Listener>,
+    listener: Arc<dyn InferenceObserver>,
 }
 
 impl Registry {
     /// A registry with these models; `pinned` is the one for requests that name none.
     pub fn new(
-        models: BTreeMap<String, Source>,
+        models: BTreeMap<String, ModelSource>,
         pinned: String,
-        limits: Limits,
+        limits: MemoryLimits,
         loader: Arc<dyn Loader>,
-        listener: Arc<dyn Listener>,
+        listener: Arc<dyn InferenceObserver>,
     ) -> Arc<Self> {
-        let models = models.into_iter().map(|(name, source)| (name, Arc::new(Slot::new(source)))).collect();
+        let models = models.into_iter().map(|(name, source)| (name, Arc::new(ModelSlot::new(source)))).collect();
         Arc::new(Self { models: RwLock::new(models), loader, limits, pinned, listener })
     }
 
@@ -140,7 +140,7 @@ impl Registry {
     /// Makes models known, changes where known ones come from, and forgets those that are not in the list, but for the default
     /// one. Whoever uses a forgotten one keeps it until then. Names those that are in memory from another place than the list
     /// says: they are to be swapped.
-    pub fn know(&self, models: BTreeMap<String, Source>) -> Vec<(String, Source)> {
+    pub fn know(&self, models: BTreeMap<String, ModelSource>) -> Vec<(String, ModelSource)> {
         let mut forgotten = Vec::new();
         let mut stale = Vec::new();
         let mut known = self.models.write().unwrap_or_else(PoisonError::into_inner);
@@ -155,7 +155,7 @@ impl Registry {
             match known.get(&name) {
                 Some(slot) if slot.is_in_use() && slot.source() != source => stale.push((name, source)),
                 Some(slot) => slot.move_to(source),
-                None => drop(known.insert(name, Arc::new(Slot::new(source)))),
+                None => drop(known.insert(name, Arc::new(ModelSlot::new(source)))),
             }
         }
         drop(known);
@@ -167,12 +167,12 @@ impl Registry {
         stale
     }
 
-    fn slot(&self, name: &str) -> Result<Arc<Slot>, EmbedFault> {
+    fn slot(&self, name: &str) -> Result<Arc<ModelSlot>, EmbedFault> {
         let known = self.models.read().unwrap_or_else(PoisonError::into_inner);
         known.get(name).cloned().ok_or_else(|| {
             let names: Vec<&str> = known.keys().map(String::as_str).take(8).collect();
             let name = beginning(name);
-            EmbedFault::new(Code::ModelNotFound, format!("no model {name:?}; there are: {}", names.join(", ")))
+            EmbedFault::new(ErrorCode::ModelNotFound, format!("no model {name:?}; there are: {}", names.join(", ")))
         })
     }
 
@@ -184,38 +184,38 @@ impl Registry {
         let slot = self.slot(name)?;
         let again = self.limits.again;
         match slot.find(name, again) {
-            Found::Engine(engine) => {
+            SlotLookup::Engine(engine) => {
                 self.listener.asked(name, true);
                 return Ok(engine);
             }
-            Found::Begin(turn) => self.begin(name, turn),
-            Found::Wait => {}
-            Found::Fault(fault) => return Err(fault),
+            SlotLookup::Begin(turn) => self.begin(name, turn),
+            SlotLookup::Wait => {}
+            SlotLookup::Fault(fault) => return Err(fault),
         }
         self.listener.asked(name, false);
         let mut changes = slot.changes();
         loop {
             // Loaded and let go again before this request came to look: it begins anew.
             match slot.find(name, again) {
-                Found::Engine(engine) => return Ok(engine),
-                Found::Begin(turn) => self.begin(name, turn),
-                Found::Wait => {}
-                Found::Fault(fault) => return Err(fault),
+                SlotLookup::Engine(engine) => return Ok(engine),
+                SlotLookup::Begin(turn) => self.begin(name, turn),
+                SlotLookup::Wait => {}
+                SlotLookup::Fault(fault) => return Err(fault),
             }
             if tokio::time::timeout_at(deadline.into(), changes.changed()).await.is_err() {
-                let fault = EmbedFault::new(Code::ModelLoading, format!("the model {name} is still being loaded"));
+                let fault = EmbedFault::new(ErrorCode::ModelLoading, format!("the model {name} is still being loaded"));
                 return Err(fault.again_after(Duration::from_secs(1)));
             }
         }
     }
 
-    fn begin(self: &Arc<Self>, name: &str, turn: Turn) {
+    fn begin(self: &Arc<Self>, name: &str, turn: LoadTurn) {
         let (registry, name) = (self.clone(), name.to_owned());
         tokio::task::spawn_blocking(move || registry.load(&name, turn));
     }
 
     /// Loads, and lets go of others when memory is short.
-    fn load(&self, name: &str, turn: Turn) {
+    fn load(&self, name: &str, turn: LoadTurn) {
         // The default model is what the server is there for: nothing is lost with it, and its start is not made longer.
         let (loaded, load) = self.make(name, &turn.source, name != self.pinned);
         turn.end(match loaded {
@@ -227,7 +227,7 @@ impl Registry {
     }
 
     /// An engine, and what it took to make it.
-    fn make(&self, name: &str, source: &Source, on_trial: bool) -> (Result<Arc<Engine>, FolderFault>, Load) {
+    fn make(&self, name: &str, source: &ModelSource, on_trial: bool) -> (Result<Arc<Engine>, FolderFault>, LoadEvent) {
         let (watch, began) = (Watch::begin(), Instant::now());
         // What reads its files may panic at what is in them: this load has failed then, and the models after it are loaded.
         let ended = catch_unwind(AssertUnwindSafe(|| {
@@ -242,12 +242,12 @@ impl Registry {
         };
         let loaded = ended.unwrap_or_else(broken).and_then(|engine| match source.dimension {
             Some(said) if said != engine.folder.dimension => {
-                Err(FolderFault::bad(&source.folder, OtherDimension { found: engine.folder.dimension, said }))
+                Err(FolderFault::bad(&source.folder, DimensionMismatch { found: engine.folder.dimension, said }))
             }
             _ => Ok(Arc::new(engine)),
         });
         let bytes = loaded.as_ref().map_or(0, |engine| watch.taken(&engine.folder.graph));
-        let load = Load { took: began.elapsed(), ready: loaded.is_ok(), bytes };
+        let load = LoadEvent { took: began.elapsed(), ready: loaded.is_ok(), bytes };
         (loaded, load)
     }
 
@@ -255,7 +255,7 @@ impl Registry {
     /// for last stays, however large it is.
     fn make_room(&self) {
         let known = self.models.read().unwrap_or_else(PoisonError::into_inner);
-        let mut loaded: Vec<(Instant, &String, &Arc<Slot>, u64)> = known
+        let mut loaded: Vec<(Instant, &String, &Arc<ModelSlot>, u64)> = known
             .iter()
             .filter_map(|(name, slot)| slot.use_of().map(|(used, bytes)| (used, name, slot, bytes)))
             .collect();
@@ -280,13 +280,13 @@ impl Registry {
     ///
     /// # Errors
     /// The new one cannot be loaded: the old one stays.
-    pub fn swap(&self, name: &str, source: Source) -> Result<Arc<Engine>, FolderFault> {
+    pub fn swap(&self, name: &str, source: ModelSource) -> Result<Arc<Engine>, FolderFault> {
         let (made, load) = self.make(name, &source, true);
         self.listener.load(name, &load);
         let engine = made?;
         let slot = {
             let mut known = self.models.write().unwrap_or_else(PoisonError::into_inner);
-            known.entry(name.to_owned()).or_insert_with(|| Arc::new(Slot::new(source.clone()))).clone()
+            known.entry(name.to_owned()).or_insert_with(|| Arc::new(ModelSlot::new(source.clone()))).clone()
         };
         if slot.is_in_use() || name == self.pinned {
             slot.replace(source, State::loaded(engine.clone(), load.bytes));
@@ -299,18 +299,18 @@ impl Registry {
     }
 
     /// What a model is doing.
-    pub fn look(&self, name: &str) -> Option<Listed> {
+    pub fn look(&self, name: &str) -> Option<ListedModel> {
         let slot = self.slot(name).ok()?;
         Some(self.listed(name, &slot))
     }
 
-    fn listed(&self, name: &str, slot: &Slot) -> Listed {
-        let Look { source, status, engine, bytes, since } = slot.look();
-        Listed { name: name.to_owned(), source, status, engine, bytes, pinned: name == self.pinned, since }
+    fn listed(&self, name: &str, slot: &ModelSlot) -> ListedModel {
+        let SlotView { source, status, engine, bytes, since } = slot.look();
+        ListedModel { name: name.to_owned(), source, status, engine, bytes, pinned: name == self.pinned, since }
     }
 
     /// All models.
-    pub fn list(&self) -> Vec<Listed> {
+    pub fn list(&self) -> Vec<ListedModel> {
         let known = self.models.read().unwrap_or_else(PoisonError::into_inner);
         known.iter().map(|(name, slot)| self.listed(name, slot)).collect()
     }

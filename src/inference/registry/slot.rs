@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::{Source, Status};
+use super::{ModelSource, ModelStatus};
 use crate::inference::engine::Engine;
-use crate::inference::fault::{Code, EmbedFault};
+use crate::inference::fault::{EmbedFault, ErrorCode};
 
 pub enum State {
     Available,
@@ -27,7 +27,7 @@ impl State {
 }
 
 struct Inner {
-    source: Source,
+    source: ModelSource,
     state: State,
     since: jiff::Timestamp,
     /// Counts what was put here: a load that began before a swap must not undo it.
@@ -43,20 +43,20 @@ impl Inner {
     }
 }
 
-pub struct Slot {
+pub struct ModelSlot {
     inner: Mutex<Inner>,
     changed: watch::Sender<u64>,
 }
 
 /// The right to load what a slot names. Dropped without an end, the load has failed.
-pub struct Turn {
-    slot: Arc<Slot>,
-    pub source: Source,
+pub struct LoadTurn {
+    slot: Arc<ModelSlot>,
+    pub source: ModelSource,
     number: u64,
     ended: bool,
 }
 
-impl Turn {
+impl LoadTurn {
     /// Ends the load; whether its result counts. It does not when another engine was put there meanwhile.
     pub fn end(mut self, state: State) -> bool {
         self.ended = true;
@@ -64,7 +64,7 @@ impl Turn {
     }
 }
 
-impl Drop for Turn {
+impl Drop for LoadTurn {
     fn drop(&mut self) {
         if !self.ended {
             self.slot.end(self.number, State::failed("the thread that loaded it ended".to_owned()));
@@ -73,15 +73,15 @@ impl Drop for Turn {
 }
 
 /// What a request finds.
-pub enum Found {
+pub enum SlotLookup {
     Engine(Arc<Engine>),
-    Begin(Turn),
+    Begin(LoadTurn),
     Wait,
     Fault(EmbedFault),
 }
 
-impl Slot {
-    pub fn new(source: Source) -> Self {
+impl ModelSlot {
+    pub fn new(source: ModelSource) -> Self {
         let inner = Inner { source, state: State::Available, since: jiff::Timestamp::now(), turn: 0 };
         Self { inner: Mutex::new(inner), changed: watch::Sender::new(0) }
     }
@@ -90,12 +90,12 @@ impl Slot {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn source(&self) -> Source {
+    pub fn source(&self) -> ModelSource {
         self.inner().source.clone()
     }
 
     /// Another place, from which it is loaded next time. A model that failed is tried again at once.
-    pub fn move_to(&self, source: Source) {
+    pub fn move_to(&self, source: ModelSource) {
         let mut inner = self.inner();
         if inner.source == source {
             return;
@@ -111,24 +111,30 @@ impl Slot {
     }
 
     /// What there is for a request of this moment. A failed model is tried again after a pause.
-    pub fn find(self: &Arc<Self>, name: &str, again: Duration) -> Found {
+    pub fn find(self: &Arc<Self>, name: &str, again: Duration) -> SlotLookup {
         let mut inner = self.inner();
         match &mut inner.state {
             State::Loaded { engine, used, .. } => {
                 *used = Instant::now();
-                return Found::Engine(engine.clone());
+                return SlotLookup::Engine(engine.clone());
             }
-            State::Loading => return Found::Wait,
+            State::Loading => return SlotLookup::Wait,
             State::Failed { why, at } if at.elapsed() < again => {
                 let left = Duration::from_secs(1).max(again.saturating_sub(at.elapsed()));
-                let fault = EmbedFault::new(Code::ModelFailed, format!("the model {name} cannot be loaded: {why}"));
-                return Found::Fault(fault.again_after(left));
+                let fault =
+                    EmbedFault::new(ErrorCode::ModelFailed, format!("the model {name} cannot be loaded: {why}"));
+                return SlotLookup::Fault(fault.again_after(left));
             }
             State::Failed { .. } | State::Available => {}
         }
         drop(inner.put(State::Loading));
         inner.turn += 1;
-        Found::Begin(Turn { slot: self.clone(), source: inner.source.clone(), number: inner.turn, ended: false })
+        SlotLookup::Begin(LoadTurn {
+            slot: self.clone(),
+            source: inner.source.clone(),
+            number: inner.turn,
+            ended: false,
+        })
     }
 
     fn end(&self, number: u64, state: State) -> bool {
@@ -144,7 +150,7 @@ impl Slot {
     }
 
     /// Puts an engine in the place of whatever is there; whoever has the old one keeps it until its requests end.
-    pub fn replace(&self, source: Source, state: State) {
+    pub fn replace(&self, source: ModelSource, state: State) {
         let mut inner = self.inner();
         inner.source = source;
         inner.turn += 1;
@@ -179,22 +185,22 @@ impl Slot {
         true
     }
 
-    pub fn look(&self) -> Look {
+    pub fn look(&self) -> SlotView {
         let inner = self.inner();
         let (status, engine, bytes) = match &inner.state {
-            State::Available => (Status::Available, None, 0),
-            State::Loading => (Status::Loading, None, 0),
-            State::Loaded { engine, bytes, .. } => (Status::Loaded, Some(engine.clone()), *bytes),
-            State::Failed { why, .. } => (Status::Failed(why.clone()), None, 0),
+            State::Available => (ModelStatus::Available, None, 0),
+            State::Loading => (ModelStatus::Loading, None, 0),
+            State::Loaded { engine, bytes, .. } => (ModelStatus::Loaded, Some(engine.clone()), *bytes),
+            State::Failed { why, .. } => (ModelStatus::Failed(why.clone()), None, 0),
         };
-        Look { source: inner.source.clone(), status, engine, bytes, since: inner.since }
+        SlotView { source: inner.source.clone(), status, engine, bytes, since: inner.since }
     }
 }
 
 /// What a slot is doing.
-pub struct Look {
-    pub source: Source,
-    pub status: Status,
+pub struct SlotView {
+    pub source: ModelSource,
+    pub status: ModelStatus,
     pub engine: Option<Arc<Engine>>,
     pub bytes: u64,
     pub since: jiff::Timestamp,

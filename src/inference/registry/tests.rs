@@ -7,22 +7,22 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::{Limits, Loader, Registry, Source, Status};
-use crate::inference::backend::{Backend, Output, RunFault, Sessions};
+use super::{Loader, MemoryLimits, ModelSource, ModelStatus, Registry};
+use crate::inference::backend::{Backend, GraphOutput, RunFault, Sessions};
 use crate::inference::batch::Batch;
-use crate::inference::engine::{Engine, Settings, Wish};
-use crate::inference::event::Silence;
-use crate::inference::fault::Code;
+use crate::inference::engine::{EmbedOptions, Engine, EngineSettings};
+use crate::inference::fault::ErrorCode;
 use crate::inference::folder::{Arithmetic, FolderFault, ModelFolder, Variant};
-use crate::inference::queue::Bounds;
+use crate::inference::observer::NoObserver;
+use crate::inference::queue::QueueBounds;
 
 /// Answers with its version in the second number of each vector.
 struct Stamp(f32);
 
 impl Backend for Stamp {
-    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(Output<'_>)) -> Result<(), RunFault> {
+    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(GraphOutput<'_>)) -> Result<(), RunFault> {
         let rows: Vec<f32> = (0..batch.rows).flat_map(|_| [100.0, self.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]).collect();
-        read(Output::Pooled(&rows));
+        read(GraphOutput::Pooled(&rows));
         Ok(())
     }
 }
@@ -48,7 +48,7 @@ impl Stand {
 }
 
 impl Loader for Stand {
-    fn load(&self, name: &str, source: &Source) -> Result<Engine, FolderFault> {
+    fn load(&self, name: &str, source: &ModelSource) -> Result<Engine, FolderFault> {
         self.loads.fetch_add(1, Ordering::Relaxed);
         let version = source.version.clone().unwrap_or_default();
         if version == "slow" {
@@ -67,26 +67,26 @@ impl Loader for Stand {
         let each: Vec<Box<dyn Backend>> = vec![Box::new(Stamp(stamp))];
         let sessions =
             Sessions { each, alone: None, rows: usize::MAX, arithmetic: Arithmetic::Exact, runs_on: "test".to_owned() };
-        let bounds = Bounds { wait: Duration::from_secs(60), tokens: 1 << 20 };
-        let settings = Settings { bounds, batch_tokens: Some(512), candidates: &[64] };
-        Engine::start(name, folder, version, sessions, &settings, Arc::new(Silence))
+        let bounds = QueueBounds { wait: Duration::from_secs(60), tokens: 1 << 20 };
+        let settings = EngineSettings { bounds, batch_tokens: Some(512), candidates: &[64] };
+        Engine::start(name, folder, version, sessions, &settings, Arc::new(NoObserver))
     }
 }
 
-fn source(version: &str) -> Source {
-    Source { folder: "models".into(), version: Some(version.to_owned()), dimension: None }
+fn source(version: &str) -> ModelSource {
+    ModelSource { folder: "models".into(), version: Some(version.to_owned()), dimension: None }
 }
 
-fn named(models: &[(&str, &str)]) -> BTreeMap<String, Source> {
+fn named(models: &[(&str, &str)]) -> BTreeMap<String, ModelSource> {
     models.iter().map(|(name, version)| ((*name).to_owned(), source(version))).collect()
 }
 
-fn registry(models: &[(&str, &str)], limits: Limits) -> (Arc<Registry>, Arc<Stand>) {
+fn registry(models: &[(&str, &str)], limits: MemoryLimits) -> (Arc<Registry>, Arc<Stand>) {
     let stand = Arc::new(Stand::default());
-    (Registry::new(named(models), "first".to_owned(), limits, stand.clone(), Arc::new(Silence)), stand)
+    (Registry::new(named(models), "first".to_owned(), limits, stand.clone(), Arc::new(NoObserver)), stand)
 }
 
-const WIDE: Limits = Limits { bytes: u64::MAX, models: 10, again: Duration::from_secs(3600) };
+const WIDE: MemoryLimits = MemoryLimits { bytes: u64::MAX, models: 10, again: Duration::from_secs(3600) };
 
 fn later() -> Instant {
     Instant::now() + Duration::from_secs(60)
@@ -107,9 +107,15 @@ async fn settles<const N: usize>(now: impl Fn() -> [String; N], wanted: [&str; N
 static UNTIL: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(later);
 
 async fn stamp(engine: &Engine) -> f32 {
-    let wish =
-        Wish { normalise: false, truncate: true, side: None, prompt_name: None, dimensions: None, deadline: later() };
-    engine.embed(vec!["a text".to_owned()], wish).await.unwrap().vectors[0][1]
+    let options = EmbedOptions {
+        normalize: false,
+        truncate: true,
+        side: None,
+        prompt_name: None,
+        dimensions: None,
+        deadline: later(),
+    };
+    engine.embed(vec!["a text".to_owned()], options).await.unwrap().vectors[0][1]
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,7 +130,7 @@ async fn two_requests_for_a_loading_model_share_one_load() {
     // Others are served meanwhile.
     assert_eq!(stamp(&registry.engine("first", later()).await.unwrap()).await, 1.0);
     let hurried = registry.engine("second", Instant::now()).await.unwrap_err();
-    assert_eq!(hurried.code, Code::ModelLoading);
+    assert_eq!(hurried.code, ErrorCode::ModelLoading);
     go.send(()).unwrap();
     let (one, two) = (one.await.unwrap(), two.await.unwrap());
     assert!(Arc::ptr_eq(&one, &two));
@@ -134,7 +140,8 @@ async fn two_requests_for_a_loading_model_share_one_load() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_one_not_asked_for_longest_goes_and_the_default_stays() {
-    let (registry, _) = registry(&[("first", "1"), ("a", "1"), ("b", "1"), ("c", "1")], Limits { models: 3, ..WIDE });
+    let (registry, _) =
+        registry(&[("first", "1"), ("a", "1"), ("b", "1"), ("c", "1")], MemoryLimits { models: 3, ..WIDE });
     for name in ["first", "a", "b", "a", "c"] {
         registry.engine(name, later()).await.unwrap();
     }
@@ -147,7 +154,7 @@ async fn the_one_not_asked_for_longest_goes_and_the_default_stays() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_counts_as_measured() {
-    let (registry, _) = registry(&[("first", "1"), ("a", "1"), ("b", "1")], Limits { bytes: 1, ..WIDE });
+    let (registry, _) = registry(&[("first", "1"), ("a", "1"), ("b", "1")], MemoryLimits { bytes: 1, ..WIDE });
     for name in ["first", "a", "b"] {
         registry.engine(name, later()).await.unwrap();
         assert!(registry.look(name).unwrap().bytes > 10_000, "the graph alone has 19 kB");
@@ -160,11 +167,11 @@ async fn a_failed_model_is_tried_again_after_a_pause_only() {
     let (registry, stand) = registry(&[("first", "1"), ("a", "bad")], WIDE);
     for _ in 0..3 {
         let fault = registry.engine("a", later()).await.unwrap_err();
-        assert_eq!(fault.code, Code::ModelFailed);
+        assert_eq!(fault.code, ErrorCode::ModelFailed);
         assert!(fault.message.contains("as asked") && fault.retry_after.unwrap() > Duration::from_secs(3000));
     }
     assert_eq!(stand.loads.load(Ordering::Relaxed), 1);
-    assert!(matches!(registry.look("a").unwrap().status, Status::Failed(why) if why.contains("as asked")));
+    assert!(matches!(registry.look("a").unwrap().status, ModelStatus::Failed(why) if why.contains("as asked")));
     // Another source is another chance.
     assert!(registry.know(named(&[("a", "7")])).is_empty());
     assert_eq!(stamp(&registry.engine("a", later()).await.unwrap()).await, 7.0);
@@ -172,7 +179,7 @@ async fn a_failed_model_is_tried_again_after_a_pause_only() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_model_is_tried_again_when_the_pause_is_over() {
-    let (registry, stand) = registry(&[("first", "1")], Limits { again: Duration::ZERO, ..WIDE });
+    let (registry, stand) = registry(&[("first", "1")], MemoryLimits { again: Duration::ZERO, ..WIDE });
     stand.broken.store(true, Ordering::Relaxed);
     let deadline = Instant::now() + Duration::from_millis(50);
     assert!(registry.engine("first", deadline).await.is_err());
@@ -184,7 +191,7 @@ async fn a_failed_model_is_tried_again_when_the_pause_is_over() {
 async fn a_loader_that_breaks_leaves_a_failed_model() {
     let (registry, _) = registry(&[("first", "panic")], WIDE);
     let fault = registry.engine("first", later()).await.unwrap_err();
-    assert_eq!(fault.code, Code::ModelFailed);
+    assert_eq!(fault.code, ErrorCode::ModelFailed);
     assert!(fault.message.contains("panics"), "{fault}");
     let why = registry.swap("first", source("panic")).unwrap_err().to_string();
     assert!(why.contains("panics"), "the caller of a swap goes on: {why}");
@@ -193,7 +200,7 @@ async fn a_loader_that_breaks_leaves_a_failed_model() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_dimension_than_the_list_says_is_refused() {
     let (registry, _) = registry(&[("first", "1")], WIDE);
-    let said = Source { dimension: Some(384), ..source("2") };
+    let said = ModelSource { dimension: Some(384), ..source("2") };
     let stale = registry.know(BTreeMap::from([("first".to_owned(), said)]));
     assert!(stale.is_empty(), "it is not in memory: nothing to swap");
     let fault = registry.engine("first", later()).await.unwrap_err();
@@ -245,7 +252,7 @@ async fn what_is_not_in_the_list_is_forgotten_but_for_the_default() {
     registry.engine("b", later()).await.unwrap();
     let stale = registry.know(named(&[("b", "2"), ("c", "1")]));
     assert_eq!(stale, [("b".to_owned(), source("2"))]);
-    assert_eq!(registry.engine("a", later()).await.unwrap_err().code, Code::ModelNotFound);
+    assert_eq!(registry.engine("a", later()).await.unwrap_err().code, ErrorCode::ModelNotFound);
     assert_eq!(stamp(&held).await, 1.0);
     let names: Vec<String> = registry.list().into_iter().map(|listed| listed.name).collect();
     assert_eq!(names, ["b", "c", "first"]);

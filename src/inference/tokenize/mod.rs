@@ -1,7 +1,7 @@
 //! Text to token ids, with the model's own tokenizer.
 
 mod fault;
-mod spelling;
+mod normalization;
 
 use std::collections::HashMap;
 use std::panic::catch_unwind;
@@ -19,7 +19,7 @@ const MORE: usize = 8;
 
 /// Which end of a text that is too long is cut off.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub enum Side {
+pub enum TruncationSide {
     /// The end, as all models were trained.
     #[default]
     End,
@@ -48,7 +48,7 @@ pub struct TextTokenizer {
     from_end: OnceLock<Arc<Tokenizer>>,
     longest: usize,
     /// Which end is cut off when a request does not say.
-    side: Side,
+    side: TruncationSide,
     pad: u32,
     /// Tokens of each prompt.
     prompts: HashMap<String, usize>,
@@ -71,7 +71,7 @@ impl TextTokenizer {
         let read = catch_unwind(|| Tokenizer::from_file(file));
         let read = read.map_err(|_| TokenizerFault::Panics)?;
         let mut tokenizer = read.map_err(|source| TokenizerFault::Format { source })?;
-        spelling::apply(&folder.spelling, &mut tokenizer)?;
+        normalization::apply(&folder.spelling, &mut tokenizer)?;
         let side = folder.spelling.side.unwrap_or_else(|| side(&tokenizer));
         tokenizer.with_padding(None);
         once(&tokenizer)?;
@@ -94,7 +94,7 @@ impl TextTokenizer {
     }
 
     /// Which end of a long text is cut off when a request does not say.
-    pub fn side(&self) -> Side {
+    pub fn side(&self) -> TruncationSide {
         self.side
     }
 
@@ -137,7 +137,7 @@ impl TextTokenizer {
     ///
     /// # Errors
     /// What the tokenizer said.
-    pub fn encode(&self, prompt: &str, text: &str, side: Side) -> Result<Tokens, TokenizerFault> {
+    pub fn encode(&self, prompt: &str, text: &str, side: TruncationSide) -> Result<Tokens, TokenizerFault> {
         if prompt.is_empty() {
             return self.cut_early(text, side);
         }
@@ -146,7 +146,7 @@ impl TextTokenizer {
     }
 
     /// The ids of a text of which no more is looked at than is needed: a tokenizer takes some fifty bytes for each of a text.
-    fn cut_early(&self, text: &str, side: Side) -> Result<Tokens, TokenizerFault> {
+    fn cut_early(&self, text: &str, side: TruncationSide) -> Result<Tokens, TokenizerFault> {
         let mut bytes = self.longest.saturating_mul(BYTES);
         while text.len() / 4 > bytes {
             let tokens = self.whole(part(text, bytes, side), side)?;
@@ -160,8 +160,8 @@ impl TextTokenizer {
         self.whole(text, side)
     }
 
-    fn whole(&self, text: &str, side: Side) -> Result<Tokens, TokenizerFault> {
-        let tokenizer = if side == Side::End { &self.tokenizer } else { self.left_cut()? };
+    fn whole(&self, text: &str, side: TruncationSide) -> Result<Tokens, TokenizerFault> {
+        let tokenizer = if side == TruncationSide::End { &self.tokenizer } else { self.left_cut()? };
         let encoding = tokenizer.encode_fast(text, true).map_err(TokenizerFault::library)?;
         let ids: Box<[u32]> = encoding.get_ids().into();
         let cut = !encoding.get_overflowing().is_empty() || (ids.len() >= self.longest && self.goes_on(text)?);
@@ -181,7 +181,7 @@ impl TextTokenizer {
 
     /// Tokens of a prompt as sentence-transformers counts them: without the special token at its end.
     fn prompt(&self, prompt: &str) -> Result<usize, TokenizerFault> {
-        let ids = self.whole(prompt, Side::End)?.ids;
+        let ids = self.whole(prompt, TruncationSide::End)?.ids;
         let special = self.tokenizer.get_added_tokens_decoder();
         let ends = ids.last().is_some_and(|last| special.get(last).is_some_and(|token| token.special));
         Ok(ids.len() - usize::from(ends))
@@ -189,10 +189,10 @@ impl TextTokenizer {
 }
 
 /// The end that the file itself cuts off.
-fn side(tokenizer: &Tokenizer) -> Side {
+fn side(tokenizer: &Tokenizer) -> TruncationSide {
     match tokenizer.get_truncation().map(|cut| cut.direction) {
-        Some(TruncationDirection::Left) => Side::Beginning,
-        _ => Side::End,
+        Some(TruncationDirection::Left) => TruncationSide::Beginning,
+        _ => TruncationSide::End,
     }
 }
 
@@ -230,10 +230,10 @@ fn pad(tokenizer: &Tokenizer) -> u32 {
 }
 
 /// The beginning or the end of a text, of about so many bytes.
-fn part(text: &str, bytes: usize, side: Side) -> &str {
+fn part(text: &str, bytes: usize, side: TruncationSide) -> &str {
     match side {
-        Side::End => &text[..text.floor_char_boundary(bytes)],
-        Side::Beginning => &text[text.ceil_char_boundary(text.len() - bytes)..],
+        TruncationSide::End => &text[..text.floor_char_boundary(bytes)],
+        TruncationSide::Beginning => &text[text.ceil_char_boundary(text.len() - bytes)..],
     }
 }
 
@@ -258,7 +258,7 @@ mod tests {
             "東京 🚀 ü".repeat(40_000),
         ];
         for text in &texts {
-            for side in [Side::End, Side::Beginning] {
+            for side in [TruncationSide::End, TruncationSide::Beginning] {
                 let early = tokenizer.cut_early(text, side).unwrap();
                 assert_eq!(early, tokenizer.whole(text, side).unwrap());
                 assert!(early.cut && early.ids.len() == tokenizer.longest());
@@ -305,7 +305,8 @@ mod tests {
     fn either_end_is_cut() {
         let tokenizer = tokenizer("tiny");
         let text = format!("hello {}world", "the ".repeat(100));
-        let [end, beginning] = [Side::End, Side::Beginning].map(|side| tokenizer.encode("", &text, side).unwrap().ids);
+        let [end, beginning] =
+            [TruncationSide::End, TruncationSide::Beginning].map(|side| tokenizer.encode("", &text, side).unwrap().ids);
         let id = |word: &str| tokenizer.uncut().token_to_id(word).unwrap();
         assert_eq!((end[1], beginning[beginning.len() - 2]), (id("hello"), id("world")));
         assert_eq!([end[0], end[end.len() - 1]], [beginning[0], beginning[beginning.len() - 1]], "special tokens stay");

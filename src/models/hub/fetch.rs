@@ -11,16 +11,16 @@ use reqwest::{Response, StatusCode};
 use tokio::fs::{self, File};
 use tokio::io::AsyncWriteExt;
 
-use super::again::{Tries, Trouble};
-use super::{Hub, Remote};
+use super::retry::{RetryState, TryFailure};
+use super::{Hub, RemoteFile};
 use crate::models::digest::{self, Digest};
-use crate::models::event::{Event, Listener};
+use crate::models::event::{ModelEvent, ModelListener};
 use crate::models::fault::ModelsFault;
 use crate::models::name::Repo;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
-pub struct Ask<'a> {
+pub struct FetchRequest<'a> {
     /// The repository.
     pub repo: &'a Repo,
     /// The commit.
@@ -28,12 +28,12 @@ pub struct Ask<'a> {
     /// The path in it.
     pub path: &'a str,
     /// What is known of it.
-    pub remote: &'a Remote,
+    pub remote: &'a RemoteFile,
 }
 
 /// A file that is here and right.
 #[derive(Clone, Debug)]
-pub struct Fetched {
+pub struct FetchedFile {
     /// The hash that the hub knows it by.
     pub hash: String,
     /// Where it lies.
@@ -49,16 +49,21 @@ impl Hub {
     ///
     /// # Errors
     /// When it does not come, is wrong, or cannot be written.
-    pub async fn fetch(&self, ask: Ask<'_>, parts: &Path, listener: Listener<'_>) -> Result<Fetched, ModelsFault> {
+    pub async fn fetch(
+        &self,
+        ask: FetchRequest<'_>,
+        parts: &Path,
+        listener: ModelListener<'_>,
+    ) -> Result<FetchedFile, ModelsFault> {
         let place = parts.join(ask.remote.expected.hex());
         let hash = ask.remote.expected.hex().to_owned();
         if let Some(digest) = right(&place, &ask).await? {
-            return Ok(Fetched { hash, place, digest, came: 0 });
+            return Ok(FetchedFile { hash, place, digest, came: 0 });
         }
         let part = place.with_extension("partial");
         let mut came = 0;
         let resumed = length(&part).await;
-        listener(&Event::Begun { file: ask.path, size: ask.remote.size, here: resumed });
+        listener(&ModelEvent::Begun { file: ask.path, size: ask.remote.size, here: resumed });
         let mut suspect = resumed > 0;
         loop {
             came += match self.until_whole(&ask, &part, listener).await {
@@ -71,8 +76,8 @@ impl Hub {
             };
             if let Some(digest) = right(&part, &ask).await? {
                 fs::rename(&part, &place).await.map_err(ModelsFault::file(&place))?;
-                listener(&Event::Right { file: ask.path, size: digest.size });
-                return Ok(Fetched { hash, place, digest, came });
+                listener(&ModelEvent::Right { file: ask.path, size: digest.size });
+                return Ok(FetchedFile { hash, place, digest, came });
             }
             let why = wrong(&part, &ask).await;
             fs::remove_file(&part).await.map_err(ModelsFault::file(&part))?;
@@ -80,15 +85,20 @@ impl Hub {
                 return Err(ModelsFault::WrongBytes { file: ask.path.to_owned(), why });
             }
             suspect = false;
-            listener(&Event::Remark(
+            listener(&ModelEvent::Remark(
                 "the part from before was not right: the file is fetched again from its first byte",
             ));
         }
     }
 
     /// Asks until all bytes are here, whatever they are. How many came.
-    async fn until_whole(&self, ask: &Ask<'_>, part: &Path, listener: Listener<'_>) -> Result<u64, ModelsFault> {
-        let mut tries = Tries::new(self.patience, ask.path, self.host(), listener);
+    async fn until_whole(
+        &self,
+        ask: &FetchRequest<'_>,
+        part: &Path,
+        listener: ModelListener<'_>,
+    ) -> Result<u64, ModelsFault> {
+        let mut tries = RetryState::new(self.retry_policy, ask.path, self.host(), listener);
         let (mut came, mut furthest, mut renewed) = (0, length(part).await, false);
         loop {
             let trouble = match self.fetch_once(ask, part, listener, &mut came).await {
@@ -103,7 +113,7 @@ impl Hub {
             }
             match trouble {
                 // Signed addresses end after a while: the hub gives a new one, once.
-                Trouble::Expired(_) if !renewed => renewed = true,
+                TryFailure::Expired(_) if !renewed => renewed = true,
                 trouble => tries.pause(trouble).await?,
             }
         }
@@ -111,11 +121,11 @@ impl Hub {
 
     async fn fetch_once(
         &self,
-        ask: &Ask<'_>,
+        ask: &FetchRequest<'_>,
         part: &Path,
-        listener: Listener<'_>,
+        listener: ModelListener<'_>,
         came: &mut u64,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), TryFailure> {
         let mut file = File::options().create(true).append(true).open(part).await.map_err(ModelsFault::file(part))?;
         let mut here = length(part).await;
         if here > ask.remote.size {
@@ -125,10 +135,10 @@ impl Hub {
         if here < ask.remote.size {
             let answer = self.answer(ask, here).await?;
             let begins = match begins(&answer, here, ask)? {
-                Begins::At(begins) => begins,
-                Begins::Elsewhere(why) => {
+                ResumePoint::At(begins) => begins,
+                ResumePoint::Elsewhere(why) => {
                     file.set_len(0).await.map_err(ModelsFault::file(part))?;
-                    return Err(Trouble::Again { why, after: None });
+                    return Err(TryFailure::Again { why, after: None });
                 }
             };
             if begins < here {
@@ -142,7 +152,7 @@ impl Hub {
         Ok(())
     }
 
-    async fn answer(&self, ask: &Ask<'_>, here: u64) -> Result<Response, Trouble> {
+    async fn answer(&self, ask: &FetchRequest<'_>, here: u64) -> Result<Response, TryFailure> {
         let mut parts = vec![&*ask.repo.owner, &*ask.repo.name, "resolve", ask.commit];
         parts.extend(ask.path.split('/'));
         let mut request = self.get(self.url(&parts));
@@ -156,14 +166,14 @@ impl Hub {
 }
 
 /// Where an answer goes on.
-enum Begins {
+enum ResumePoint {
     /// At this byte: the one asked for, or the first one where the server knows no ranges.
     At(u64),
     /// Nowhere that is of use.
     Elsewhere(String),
 }
 
-fn begins(answer: &Response, here: u64, ask: &Ask<'_>) -> Result<Begins, ModelsFault> {
+fn begins(answer: &Response, here: u64, ask: &FetchRequest<'_>) -> Result<ResumePoint, ModelsFault> {
     let size = ask.remote.size;
     let last = size - 1;
     match answer.status() {
@@ -171,27 +181,29 @@ fn begins(answer: &Response, here: u64, ask: &Ask<'_>) -> Result<Begins, ModelsF
             let said = answer.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
             let fits = [format!("bytes {here}-{last}/{size}"), format!("bytes {here}-{last}/*")];
             let why = format!("bytes {here}-{last}/{size} were asked for, the answer has {said:?}");
-            Ok(if fits.iter().any(|fit| fit == said) { Begins::At(here) } else { Begins::Elsewhere(why) })
+            Ok(if fits.iter().any(|fit| fit == said) { ResumePoint::At(here) } else { ResumePoint::Elsewhere(why) })
         }
-        StatusCode::RANGE_NOT_SATISFIABLE => Ok(Begins::Elsewhere(format!("there is nothing from byte {here} on"))),
+        StatusCode::RANGE_NOT_SATISFIABLE => {
+            Ok(ResumePoint::Elsewhere(format!("there is nothing from byte {here} on")))
+        }
         _ => match answer.content_length() {
             Some(other) if other != size => {
                 let why = format!("{size} bytes were announced, the answer has {other}");
                 Err(ModelsFault::WrongBytes { file: ask.path.to_owned(), why })
             }
-            _ => Ok(Begins::At(0)),
+            _ => Ok(ResumePoint::At(0)),
         },
     }
 }
 
 /// A connection that broke, or a disk that refused.
-enum Broken {
-    Network(Trouble),
+enum TransferError {
+    Network(TryFailure),
     Disk(io::Error),
 }
 
-impl Broken {
-    fn of(self, part: &Path) -> Trouble {
+impl TransferError {
+    fn of(self, part: &Path) -> TryFailure {
         match self {
             Self::Network(trouble) => trouble,
             Self::Disk(bad) => ModelsFault::file(part)(bad).into(),
@@ -203,24 +215,24 @@ async fn write(
     mut answer: Response,
     file: &mut File,
     begins: u64,
-    ask: &Ask<'_>,
-    listener: Listener<'_>,
+    ask: &FetchRequest<'_>,
+    listener: ModelListener<'_>,
     came: &mut u64,
-) -> Result<(), Broken> {
+) -> Result<(), TransferError> {
     let mut here = begins;
-    while let Some(piece) = answer.chunk().await.map_err(|bad| Broken::Network(bad.into()))? {
+    while let Some(piece) = answer.chunk().await.map_err(|bad| TransferError::Network(bad.into()))? {
         here += piece.len() as u64;
         if here > ask.remote.size {
             let why = format!("{} bytes were announced, more came", ask.remote.size);
-            return Err(Broken::Network(ModelsFault::WrongBytes { file: ask.path.to_owned(), why }.into()));
+            return Err(TransferError::Network(ModelsFault::WrongBytes { file: ask.path.to_owned(), why }.into()));
         }
-        file.write_all(&piece).await.map_err(Broken::Disk)?;
+        file.write_all(&piece).await.map_err(TransferError::Disk)?;
         *came += piece.len() as u64;
-        listener(&Event::Moved { file: ask.path, here });
+        listener(&ModelEvent::Moved { file: ask.path, here });
     }
     if here < ask.remote.size {
         let why = format!("it broke off after {here} of {} bytes", ask.remote.size);
-        return Err(Broken::Network(Trouble::Again { why, after: None }));
+        return Err(TransferError::Network(TryFailure::Again { why, after: None }));
     }
     Ok(())
 }
@@ -230,7 +242,7 @@ async fn length(path: &Path) -> u64 {
 }
 
 /// The digest of a file that is what it is to be.
-async fn right(path: &Path, ask: &Ask<'_>) -> Result<Option<Digest>, ModelsFault> {
+async fn right(path: &Path, ask: &FetchRequest<'_>) -> Result<Option<Digest>, ModelsFault> {
     match digest::of(path).await {
         Err(none) if none.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(bad) => Err(ModelsFault::file(path)(bad)),
@@ -238,7 +250,7 @@ async fn right(path: &Path, ask: &Ask<'_>) -> Result<Option<Digest>, ModelsFault
     }
 }
 
-async fn wrong(path: &Path, ask: &Ask<'_>) -> String {
+async fn wrong(path: &Path, ask: &FetchRequest<'_>) -> String {
     let expected = &ask.remote.expected;
     let found = digest::of(path).await.map_or_else(|bad| bad.to_string(), |read| read.found(expected).to_owned());
     format!("its hash is {found}, not {}", expected.hex())

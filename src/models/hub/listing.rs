@@ -6,10 +6,10 @@ use reqwest::Response;
 use serde::Deserialize;
 
 use super::Hub;
-use super::again::{Tries, Trouble};
-use crate::files::Below;
-use crate::models::digest::Expected;
-use crate::models::event::Listener;
+use super::retry::{RetryState, TryFailure};
+use crate::files::RelativePath;
+use crate::models::digest::ExpectedDigest;
+use crate::models::event::ModelListener;
 use crate::models::fault::ModelsFault;
 use crate::models::name::{Repo, is_commit};
 
@@ -18,22 +18,22 @@ const LONGEST: usize = 16 << 20;
 
 /// A file of the hub.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Remote {
+pub struct RemoteFile {
     /// Bytes.
     pub size: u64,
     /// What they are to be.
-    pub expected: Expected,
+    pub expected: ExpectedDigest,
 }
 
 /// A repository at a commit.
 #[derive(Clone, Debug)]
-pub struct Listing {
+pub struct RepoListing {
     /// The commit.
     pub commit: String,
-    files: BTreeMap<Below, Option<Remote>>,
+    files: BTreeMap<RelativePath, Option<RemoteFile>>,
 }
 
-impl Listing {
+impl RepoListing {
     /// From the hub's answer to a question for this revision.
     ///
     /// # Errors
@@ -44,14 +44,14 @@ impl Listing {
 
     /// The paths of all files.
     pub fn paths(&self) -> BTreeSet<&str> {
-        self.files.keys().map(Below::as_str).collect()
+        self.files.keys().map(RelativePath::as_str).collect()
     }
 
     /// A file, and its path in the model's folder.
     ///
     /// # Errors
     /// When the hub gave no size or hash for it: then its bytes cannot be checked.
-    pub fn remote(&self, path: &str) -> Result<(&Below, &Remote), ModelsFault> {
+    pub fn remote(&self, path: &str) -> Result<(&RelativePath, &RemoteFile), ModelsFault> {
         let known = self.files.get_key_value(path).and_then(|(below, remote)| Some((below, remote.as_ref()?)));
         known.ok_or_else(|| ModelsFault::Answer {
             what: path.to_owned(),
@@ -84,19 +84,19 @@ struct LargeFile {
 }
 
 impl Sibling {
-    fn remote(&self) -> Option<Remote> {
+    fn remote(&self) -> Option<RemoteFile> {
         let hex = |text: &str, length: usize| text.len() == length && text.chars().all(|c| c.is_ascii_hexdigit());
         let (size, expected) = match &self.lfs {
             Some(large) => {
                 let sha256 = large.sha256.as_ref().filter(|sha256| hex(sha256, 64))?;
-                (large.size.or(self.size)?, Expected::Sha256(sha256.to_lowercase()))
+                (large.size.or(self.size)?, ExpectedDigest::Sha256(sha256.to_lowercase()))
             }
             None => {
                 let blob = self.blob.as_ref().filter(|blob| hex(blob, 40))?;
-                (self.size?, Expected::GitBlob(blob.to_lowercase()))
+                (self.size?, ExpectedDigest::GitBlob(blob.to_lowercase()))
             }
         };
-        Some(Remote { size, expected })
+        Some(RemoteFile { size, expected })
     }
 }
 
@@ -105,9 +105,14 @@ impl Hub {
     ///
     /// # Errors
     /// When it cannot be had, or cannot be used.
-    pub async fn listing(&self, repo: &Repo, revision: &str, listener: Listener<'_>) -> Result<Listing, ModelsFault> {
+    pub async fn listing(
+        &self,
+        repo: &Repo,
+        revision: &str,
+        listener: ModelListener<'_>,
+    ) -> Result<RepoListing, ModelsFault> {
         let what = format!("revision {revision}");
-        let mut tries = Tries::new(self.patience, &what, self.host(), listener);
+        let mut tries = RetryState::new(self.retry_policy, &what, self.host(), listener);
         loop {
             match self.list_once(repo, revision, &what).await {
                 Ok(bytes) => return read(&bytes, repo, revision),
@@ -116,7 +121,7 @@ impl Hub {
         }
     }
 
-    async fn list_once(&self, repo: &Repo, revision: &str, what: &str) -> Result<Vec<u8>, Trouble> {
+    async fn list_once(&self, repo: &Repo, revision: &str, what: &str) -> Result<Vec<u8>, TryFailure> {
         let mut url = self.url(&["api", "models", &repo.owner, &repo.name, "revision", revision]);
         url.set_query(Some("blobs=true"));
         let answer = self.get(url).send().await?;
@@ -127,7 +132,7 @@ impl Hub {
     }
 }
 
-async fn whole(mut answer: Response, repo: &Repo) -> Result<Vec<u8>, Trouble> {
+async fn whole(mut answer: Response, repo: &Repo) -> Result<Vec<u8>, TryFailure> {
     let mut bytes = Vec::new();
     while let Some(piece) = answer.chunk().await? {
         bytes.extend_from_slice(&piece);
@@ -139,7 +144,7 @@ async fn whole(mut answer: Response, repo: &Repo) -> Result<Vec<u8>, Trouble> {
     Ok(bytes)
 }
 
-fn read(bytes: &[u8], repo: &Repo, revision: &str) -> Result<Listing, ModelsFault> {
+fn read(bytes: &[u8], repo: &Repo, revision: &str) -> Result<RepoListing, ModelsFault> {
     let bad = |why: String| ModelsFault::Answer { what: repo.to_string(), why };
     let answer: Answer = serde_json::from_slice(bytes).map_err(|why| bad(format!("not as expected: {why}")))?;
     if !is_commit(&answer.sha) || (is_commit(revision) && !answer.sha.eq_ignore_ascii_case(revision)) {
@@ -148,9 +153,9 @@ fn read(bytes: &[u8], repo: &Repo, revision: &str) -> Result<Listing, ModelsFaul
     let mut files = BTreeMap::new();
     for sibling in answer.siblings {
         // A file of a model has a plain path: one that would lie outside of its folder is none, and is never asked for.
-        if let Some(below) = Below::parse(&sibling.path) {
+        if let Some(below) = RelativePath::parse(&sibling.path) {
             files.insert(below, sibling.remote());
         }
     }
-    Ok(Listing { commit: answer.sha.to_lowercase(), files })
+    Ok(RepoListing { commit: answer.sha.to_lowercase(), files })
 }

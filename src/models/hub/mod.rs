@@ -1,9 +1,9 @@
 //! The client of a Hugging Face hub, or of a mirror that speaks like one. It asks for what is in a repository, and for files.
 
-mod again;
 mod fetch;
 mod listing;
 mod refusal;
+mod retry;
 mod token;
 
 use std::time::Duration;
@@ -13,10 +13,10 @@ use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Certificate, Client, ClientBuilder, Proxy, RequestBuilder, Url};
 
 use super::fault::ModelsFault;
-pub use again::Patience;
-pub use fetch::{Ask, Fetched};
-pub use listing::{Listing, Remote};
-pub use token::Token;
+pub use fetch::{FetchRequest, FetchedFile};
+pub use listing::{RemoteFile, RepoListing};
+pub use retry::HubRetryPolicy;
+pub use token::HubToken;
 
 /// The hub when nobody named one.
 pub const ENDPOINT: &str = "https://huggingface.co";
@@ -41,7 +41,7 @@ pub struct Hub {
     client: Client,
     endpoint: Url,
     token: Option<HeaderValue>,
-    patience: Patience,
+    retry_policy: HubRetryPolicy,
     /// A token was given, but not for such an endpoint.
     pub token_kept_back: bool,
 }
@@ -53,8 +53,8 @@ impl Hub {
     /// When the endpoint is no address, or this machine has no certificates.
     pub fn new(
         endpoint: &str,
-        token: Option<Token>,
-        patience: Patience,
+        token: Option<HubToken>,
+        retry_policy: HubRetryPolicy,
         network: Network,
     ) -> Result<Self, ModelsFault> {
         let endpoint = address(endpoint)?;
@@ -66,7 +66,7 @@ impl Hub {
             .read_timeout(STALLED)
             .redirect(Policy::custom(follow));
         let client = within(network, settings).and_then(ClientBuilder::build).map_err(|bad| ModelsFault::Refused {
-            problem: format!("no connection can be made: {}", again::words(&bad)),
+            problem: format!("no connection can be made: {}", retry::words(&bad)),
             next_step: "install the certificates of the system (ca-certificates), or name a file of authorities with \
                         AWS_CA_BUNDLE or SSL_CERT_FILE"
                 .to_owned(),
@@ -74,7 +74,7 @@ impl Hub {
         let safe = endpoint.scheme() == "https" || is_loopback(&endpoint);
         let token_kept_back = token.is_some() && !safe;
         let token = token.filter(|_| safe).map(|token| token.header());
-        Ok(Self { client, endpoint, token, patience, token_kept_back })
+        Ok(Self { client, endpoint, token, retry_policy, token_kept_back })
     }
 
     /// The host, for messages.
@@ -154,7 +154,8 @@ mod tests {
     use super::*;
 
     fn hub(endpoint: &str) -> Hub {
-        Hub::new(endpoint, Token::parse("hf_x").ok().flatten(), Patience::default(), Network::default()).expect("a hub")
+        Hub::new(endpoint, HubToken::parse("hf_x").ok().flatten(), HubRetryPolicy::default(), Network::default())
+            .expect("a hub")
     }
 
     #[test]

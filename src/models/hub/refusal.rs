@@ -5,7 +5,7 @@ use std::fmt;
 use reqwest::{Response, StatusCode, Url};
 
 use super::Hub;
-use super::again::{Trouble, asked};
+use super::retry::{TryFailure, asked};
 use crate::models::fault::ModelsFault;
 use crate::models::name::Repo;
 
@@ -13,12 +13,12 @@ use crate::models::name::Repo;
 const SHOWN: usize = 200;
 
 /// What a hub says of a refusal.
-struct Said {
+struct HubRefusal {
     code: String,
     message: String,
 }
 
-impl Said {
+impl HubRefusal {
     /// `X-Error-Code` and `X-Error-Message`.
     fn of(answer: &Response) -> Self {
         let header = |name: &str| answer.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
@@ -33,7 +33,7 @@ impl Said {
     }
 }
 
-impl fmt::Display for Said {
+impl fmt::Display for HubRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.code.as_str(), self.message.as_str()) {
             (only, "") | ("", only) => write!(f, "{only}"),
@@ -43,7 +43,7 @@ impl fmt::Display for Said {
 }
 
 /// A refusal of the host that the hub had redirected to.
-fn elsewhere(url: &Url, repo: &Repo, what: &str, said: &Said) -> ModelsFault {
+fn elsewhere(url: &Url, repo: &Repo, what: &str, said: &HubRefusal) -> ModelsFault {
     let host = url.host_str().unwrap_or_default();
     ModelsFault::Refused {
         problem: format!("{host}, where the hub keeps {what} of {repo}, refuses it (403){}", said.behind()),
@@ -61,21 +61,21 @@ impl Hub {
     }
 
     /// Why an answer is no good.
-    pub(super) fn refusal(&self, answer: &Response, repo: &Repo, what: &str) -> Trouble {
+    pub(super) fn refusal(&self, answer: &Response, repo: &Repo, what: &str) -> TryFailure {
         let status = answer.status();
         if status == StatusCode::TOO_MANY_REQUESTS {
-            return Trouble::Limited { after: asked(answer), token: self.token.is_some() };
+            return TryFailure::Limited { after: asked(answer), token: self.token.is_some() };
         }
         if status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY) {
-            return Trouble::Again { why: format!("the hub answers {}", status.as_u16()), after: asked(answer) };
+            return TryFailure::Again { why: format!("the hub answers {}", status.as_u16()), after: asked(answer) };
         }
-        let said = Said::of(answer);
+        let said = HubRefusal::of(answer);
         if status == StatusCode::FORBIDDEN && !self.is_own(answer.url()) {
-            return Trouble::Expired(elsewhere(answer.url(), repo, what, &said));
+            return TryFailure::Expired(elsewhere(answer.url(), repo, what, &said));
         }
         let (problem, next_step) = match (status, said.code.as_str()) {
             (_, "RevisionNotFound") => self.no_revision(repo, what),
-            (StatusCode::UNAUTHORIZED, code) => self.unauthorised(repo, code == "GatedRepo"),
+            (StatusCode::UNAUTHORIZED, code) => self.unauthorized(repo, code == "GatedRepo"),
             (StatusCode::FORBIDDEN, code) if code != "GatedRepo" && !said.message.is_empty() => (
                 format!("{} refuses {what} of {repo} (403): {said}", self.host()),
                 format!("look at {} what the token may read", self.page("settings/tokens")),
@@ -90,7 +90,7 @@ impl Hub {
                 "run the same command again later".to_owned(),
             ),
         };
-        Trouble::Final(ModelsFault::Refused { problem, next_step })
+        TryFailure::Final(ModelsFault::Refused { problem, next_step })
     }
 
     fn no_revision(&self, repo: &Repo, what: &str) -> (String, String) {
@@ -98,7 +98,7 @@ impl Hub {
         (problem, format!("its branches and tags are at {}/tree/main", self.page(&repo.to_string())))
     }
 
-    fn unauthorised(&self, repo: &Repo, gated: bool) -> (String, String) {
+    fn unauthorized(&self, repo: &Repo, gated: bool) -> (String, String) {
         if self.token.is_some() {
             let problem = format!("{} does not accept the token for {repo} (401)", self.host());
             return (problem, format!("make a new one at {} and set HF_TOKEN", self.page("settings/tokens")));
@@ -106,18 +106,18 @@ impl Hub {
         let why = if gated { "it is gated" } else { "it is gated or private, or there is no such repository" };
         let problem = format!("{repo} is not given to everybody: {why} (401, no token was sent)");
         let check = if gated { "" } else { "check its name; " };
-        (problem, format!("{check}{}", self.licence(repo)))
+        (problem, format!("{check}{}", self.license(repo)))
     }
 
     fn forbidden(&self, repo: &Repo) -> (String, String) {
         if self.token.is_none() {
-            return (format!("{repo} is gated (403, no token was sent)"), self.licence(repo));
+            return (format!("{repo} is gated (403, no token was sent)"), self.license(repo));
         }
         let problem = format!("the token's owner may not read {repo}: its licence is not accepted yet (403)");
         (problem, format!("accept it at {}, then run the same command again", self.page(&repo.to_string())))
     }
 
-    fn licence(&self, repo: &Repo) -> String {
+    fn license(&self, repo: &Repo) -> String {
         format!(
             "accept its licence at {}, then set HF_TOKEN to a token from {}",
             self.page(&repo.to_string()),

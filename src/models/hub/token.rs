@@ -8,9 +8,9 @@ use crate::models::fault::ModelsFault;
 
 /// A token.
 #[derive(Clone)]
-pub struct Token(HeaderValue);
+pub struct HubToken(HeaderValue);
 
-impl Token {
+impl HubToken {
     /// Takes it; none when the text is empty.
     ///
     /// # Errors
@@ -37,7 +37,7 @@ impl Token {
     }
 }
 
-impl fmt::Debug for Token {
+impl fmt::Debug for HubToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token")
     }
@@ -49,10 +49,10 @@ mod tests {
 
     #[test]
     fn a_token_is_not_shown() {
-        let token = Token::parse(" hf_secret\n").expect("a token").expect("not empty");
+        let token = HubToken::parse(" hf_secret\n").expect("a token").expect("not empty");
         assert!(!format!("{token:?} {:?}", token.clone().header()).contains("secret"));
-        assert!(Token::parse(" \n").is_ok_and(|none| none.is_none()));
-        let bad = Token::parse("hf secret").map(|_| ()).map_err(|fault| fault.to_string());
+        assert!(HubToken::parse(" \n").is_ok_and(|none| none.is_none()));
+        let bad = HubToken::parse("hf secret").map(|_| ()).map_err(|fault| fault.to_string());
         assert!(bad.is_err_and(|text| !text.contains("secret")));
     }
 }

@@ -8,19 +8,19 @@ use http::StatusCode;
 use tokio::sync::watch;
 
 use super::Gate;
-use super::keys::Key;
-use super::near::Near;
-use super::slots::Slot;
-use crate::serve::problem::Problem;
-use crate::serve::refused::Notice;
+use super::connection_slots::ConnectionSlots;
+use super::keys::ApiKey;
+use super::slots::TakenSlots;
+use crate::serve::problem::ApiProblem;
+use crate::serve::refused::GrpcCall;
 
 /// Who asks, as an extension of a request.
 #[derive(Clone)]
 pub struct Caller {
     gate: Arc<Gate>,
-    key: Option<Arc<Key>>,
+    key: Option<Arc<ApiKey>>,
     peer: IpAddr,
-    notice: Option<Arc<Notice>>,
+    notice: Option<Arc<GrpcCall>>,
     authorities: Option<watch::Receiver<u64>>,
 }
 
@@ -32,20 +32,20 @@ impl fmt::Debug for Caller {
 
 impl Caller {
     /// The caller that this gate let in with this key, at the other end.
-    pub fn new(gate: Arc<Gate>, key: Option<Arc<Key>>, peer: IpAddr) -> Self {
+    pub fn new(gate: Arc<Gate>, key: Option<Arc<ApiKey>>, peer: IpAddr) -> Self {
         Self { gate, key, peer, notice: None, authorities: None }
     }
 
     /// The same over this connection: its certificate counts as long as the authorities of clients stay.
     #[must_use]
-    pub fn over(mut self, near: &Near) -> Self {
+    pub fn over(mut self, near: &ConnectionSlots) -> Self {
         self.authorities.clone_from(&near.authorities);
         self
     }
 
     /// The same, which writes a line about each message that is refused.
     #[must_use]
-    pub fn telling(mut self, notice: Notice) -> Self {
+    pub fn telling(mut self, notice: GrpcCall) -> Self {
         self.notice = Some(Arc::new(notice));
         self
     }
@@ -60,7 +60,7 @@ impl Caller {
     /// # Errors
     /// The key is not known any more, or an authority of clients was taken away since the connection was opened (401); too many
     /// messages in a second, or too many requests at a time (429).
-    pub fn again(&self) -> Result<Slot, Problem> {
+    pub fn again(&self) -> Result<TakenSlots, ApiProblem> {
         let admitted = self.admitted();
         if let Err(problem) = &admitted {
             self.gate.count(problem);
@@ -71,10 +71,10 @@ impl Caller {
         admitted
     }
 
-    fn admitted(&self) -> Result<Slot, Problem> {
+    fn admitted(&self) -> Result<TakenSlots, ApiProblem> {
         if self.authorities.as_ref().is_some_and(|authorities| authorities.has_changed().unwrap_or(false)) {
             let message = "the authorities of clients are not those any more by which this connection's certificate was checked: connect again";
-            return Err(Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message));
+            return Err(ApiProblem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message));
         }
         let key = match &self.key {
             Some(key) => Some(self.gate.still(key)?),

@@ -11,7 +11,7 @@ const HEALTH: &str = "/grpc.health.v1.Health/";
 
 /// A kind of request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Kind {
+pub enum RequestKind {
     /// An address that needs no key, answered at once.
     Open,
     /// A client that is told when the health changes; it needs no key.
@@ -24,7 +24,7 @@ pub enum Kind {
     Single,
 }
 
-impl Kind {
+impl RequestKind {
     /// Of this path. `/metrics` is open when that is wanted.
     pub fn of(path: &str, metrics_open: bool) -> Self {
         match path {
@@ -61,21 +61,27 @@ mod tests {
         for call in calls {
             let (name, rest) = call.split_once('(').unwrap();
             let path = format!("/akidb.embedding.v1.EmbeddingService/{}", name.trim());
-            let kind = Kind::of(&path, false);
+            let kind = RequestKind::of(&path, false);
             assert_eq!(kind.is_stream(), rest.starts_with("stream "), "{path}");
             assert!(kind.is_stream() || !rest.contains("returns (stream"), "{path}: it has to be counted, too");
         }
         for version in ["v1", "v1alpha"] {
             let path = format!("/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo");
-            assert_eq!(Kind::of(&path, false), Kind::Stream);
+            assert_eq!(RequestKind::of(&path, false), RequestKind::Stream);
         }
-        let health = |call: &str| Kind::of(&format!("{HEALTH}{call}"), false);
-        assert_eq!((health("Watch"), health("Check"), health("List")), (Kind::Watch, Kind::Open, Kind::Open));
+        let health = |call: &str| RequestKind::of(&format!("{HEALTH}{call}"), false);
+        assert_eq!(
+            (health("Watch"), health("Check"), health("List")),
+            (RequestKind::Watch, RequestKind::Open, RequestKind::Open)
+        );
     }
 
     #[test]
     fn metrics_are_open_only_when_that_is_wanted() {
-        assert_eq!((Kind::of("/metrics", true), Kind::of("/metrics", false)), (Kind::Open, Kind::Single));
-        assert_eq!(Kind::of("/health/", true), Kind::Single);
+        assert_eq!(
+            (RequestKind::of("/metrics", true), RequestKind::of("/metrics", false)),
+            (RequestKind::Open, RequestKind::Single)
+        );
+        assert_eq!(RequestKind::of("/health/", true), RequestKind::Single);
     }
 }

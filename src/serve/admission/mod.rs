@@ -1,10 +1,10 @@
 //! Who may ask, how often, and how many at a time. One gate stands before all transports; what it refuses costs next to nothing.
 
 pub mod caller;
+pub mod connection_slots;
 pub mod cors;
 pub mod keys;
 pub mod kind;
-pub mod near;
 pub mod rate;
 pub mod slots;
 pub mod tenant;
@@ -17,16 +17,16 @@ use std::time::Duration;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 
-use super::http::request::{Ids, KEYS, is_sane};
-use super::problem::Problem;
-use super::shutdown::Stop;
+use super::http::request::{KEYS, RequestIds, is_sane};
+use super::problem::ApiProblem;
+use super::shutdown::ShutdownHandle;
+use connection_slots::ConnectionSlots;
 use cors::Cors;
-use keys::{Key, KeyRing};
-use kind::Kind;
-use near::Near;
-use rate::{ByAddress, Clock, Rate};
-use slots::{Slot, Slots};
-pub use tenant::{Tenant, Tenants};
+use keys::{ApiKey, ApiKeys};
+use kind::RequestKind;
+use rate::{AddressBuckets, Clock, Rate};
+use slots::{Slots, TakenSlots};
+pub use tenant::{KnownTenants, Tenant};
 
 /// Requests of open addresses at a time.
 pub const OPEN: usize = 2048;
@@ -35,7 +35,7 @@ pub const REFUSALS: usize = 2048;
 
 /// What the gate asks of a request.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Rules {
+pub struct AdmissionRules {
     /// `/metrics` needs no key.
     pub metrics_open: bool,
     /// Bytes of a body.
@@ -60,7 +60,7 @@ pub struct Rules {
     pub origins: Vec<String>,
 }
 
-impl Default for Rules {
+impl Default for AdmissionRules {
     fn default() -> Self {
         Self {
             metrics_open: false,
@@ -80,29 +80,29 @@ impl Default for Rules {
 
 /// What was let in.
 #[derive(Debug)]
-pub struct Pass {
+pub struct Admitted {
     /// Who asks, as a label.
     pub tenant: Tenant,
     /// The key that was shown, when one is wanted.
-    pub key: Option<Arc<Key>>,
+    pub key: Option<Arc<ApiKey>>,
     /// What it asks for.
-    pub kind: Kind,
+    pub kind: RequestKind,
     /// Its place among those under way.
-    pub slot: Slot,
+    pub slot: TakenSlots,
 }
 
-impl Pass {
+impl Admitted {
     /// Holds these places, too.
-    pub fn more(&mut self, places: Option<Slot>) {
+    pub fn more(&mut self, places: Option<TakenSlots>) {
         self.slot.more(places);
     }
 }
 
 /// The gate.
 pub struct Gate {
-    rules: Rules,
-    keys: Option<Arc<KeyRing>>,
-    addresses: Option<ByAddress>,
+    rules: AdmissionRules,
+    keys: Option<Arc<ApiKeys>>,
+    addresses: Option<AddressBuckets>,
     slots: Slots,
     open: Slots,
     refusals: Slots,
@@ -110,12 +110,12 @@ pub struct Gate {
     watches: Slots,
     bytes: Slots,
     answers: Slots,
-    tenants: Tenants,
+    tenants: KnownTenants,
     clock: Clock,
-    stop: Stop,
+    stop: ShutdownHandle,
     refused: Box<dyn Fn(&'static str) + Send + Sync>,
     /// Ids for requests that bring none.
-    pub ids: Ids,
+    pub ids: RequestIds,
     /// Pages of other origins.
     pub cors: Cors,
 }
@@ -129,13 +129,14 @@ impl fmt::Debug for Gate {
 impl Gate {
     /// A gate with these rules; without keys everybody may pass. `refused` is told the code of each refusal.
     pub fn new(
-        rules: Rules,
-        keys: Option<Arc<KeyRing>>,
-        stop: Stop,
+        rules: AdmissionRules,
+        keys: Option<Arc<ApiKeys>>,
+        stop: ShutdownHandle,
         refused: impl Fn(&'static str) + Send + Sync + 'static,
     ) -> Self {
         Self {
-            addresses: Rate::new(rules.rate_by_address, burst(rules.rate_by_address, rules.burst)).map(ByAddress::new),
+            addresses: Rate::new(rules.rate_by_address, burst(rules.rate_by_address, rules.burst))
+                .map(AddressBuckets::new),
             slots: Slots::new(rules.in_flight),
             open: Slots::new(OPEN),
             refusals: Slots::new(REFUSALS),
@@ -144,9 +145,9 @@ impl Gate {
             bytes: Slots::new(rules.bytes),
             answers: Slots::new(rules.bytes),
             cors: Cors::new(&rules.origins),
-            tenants: Tenants::new(),
+            tenants: KnownTenants::new(),
             clock: Clock::new(),
-            ids: Ids::new(),
+            ids: RequestIds::new(),
             refused: Box::new(refused),
             rules,
             keys,
@@ -155,7 +156,7 @@ impl Gate {
     }
 
     /// The rules.
-    pub fn rules(&self) -> &Rules {
+    pub fn rules(&self) -> &AdmissionRules {
         &self.rules
     }
 
@@ -170,12 +171,12 @@ impl Gate {
     }
 
     /// A place for a refusal until it is sent; nothing when too many are being told, to all or over this connection.
-    pub fn refusal(&self, near: &Near) -> Option<Slot> {
+    pub fn refusal(&self, near: &ConnectionSlots) -> Option<TakenSlots> {
         Some(near.refusals.take()?.and(self.refusals.take()?))
     }
 
     /// The end, as everybody sees it.
-    pub fn stop(&self) -> &Stop {
+    pub fn stop(&self) -> &ShutdownHandle {
         &self.stop
     }
 
@@ -183,15 +184,15 @@ impl Gate {
     ///
     /// # Errors
     /// No key or a wrong one, too many requests, or the server is stopping and was asked whether it is ready.
-    pub fn admit(&self, request: &Parts, peer: IpAddr, near: &Near) -> Result<Pass, Problem> {
+    pub fn admit(&self, request: &Parts, peer: IpAddr, near: &ConnectionSlots) -> Result<Admitted, ApiProblem> {
         let path = request.uri.path();
         if matches!(path, "/ready" | "/ping") && self.stop.is_stopping() {
             return Err(stopping());
         }
-        let kind = Kind::of(path, self.rules.metrics_open);
+        let kind = RequestKind::of(path, self.rules.metrics_open);
         if kind.is_open() {
             let slot = self.open_place(kind, near).ok_or_else(busy)?;
-            return Ok(Pass { tenant: self.tenants.of(None), key: None, kind, slot });
+            return Ok(Admitted { tenant: self.tenants.of(None), key: None, kind, slot });
         }
         let key = self.key(&request.headers, peer)?;
         self.within_rate(key.as_deref(), peer)?;
@@ -207,11 +208,11 @@ impl Gate {
             // What nobody vouches for is a label like any other, as long as nobody needs a key or a certificate.
             None => near.holder.as_deref().or_else(|| tenant(&request.headers)),
         };
-        Ok(Pass { tenant: self.tenants.of(named), key, kind, slot })
+        Ok(Admitted { tenant: self.tenants.of(named), key, kind, slot })
     }
 
     /// Whose a refused request is, as far as its key or the certificate of its connection says it.
-    pub fn vouched(&self, headers: &HeaderMap, near: &Near) -> Option<Tenant> {
+    pub fn vouched(&self, headers: &HeaderMap, near: &ConnectionSlots) -> Option<Tenant> {
         let key = self.keys.as_ref().and_then(|keys| keys.find(token(headers)?));
         let named = match &key {
             Some(key) => key.tenant.as_deref(),
@@ -221,20 +222,20 @@ impl Gate {
     }
 
     /// A place among all that are under way.
-    fn place(&self) -> Result<Slot, Problem> {
+    fn place(&self) -> Result<TakenSlots, ApiProblem> {
         self.slots.take().ok_or_else(|| self.full())
     }
 
     /// A place for an address that needs no key: not among those of requests, but counted, too.
-    fn open_place(&self, kind: Kind, near: &Near) -> Option<Slot> {
+    fn open_place(&self, kind: RequestKind, near: &ConnectionSlots) -> Option<TakenSlots> {
         match kind {
-            Kind::Watch => Some(near.watches.take()?.and(self.watches.take()?)),
+            RequestKind::Watch => Some(near.watches.take()?.and(self.watches.take()?)),
             _ => Some(near.open.take()?.and(self.open.take()?)),
         }
     }
 
     /// Tells whoever counts that a request was refused.
-    pub fn count(&self, problem: &Problem) {
+    pub fn count(&self, problem: &ApiProblem) {
         (self.refused)(problem.code);
     }
 
@@ -247,7 +248,7 @@ impl Gate {
     }
 
     /// The key that a request shows; nothing when none is wanted.
-    fn key(&self, headers: &HeaderMap, peer: IpAddr) -> Result<Option<Arc<Key>>, Problem> {
+    fn key(&self, headers: &HeaderMap, peer: IpAddr) -> Result<Option<Arc<ApiKey>>, ApiProblem> {
         let Some(keys) = &self.keys else { return Ok(None) };
         let token = token(headers);
         if let Some(key) = token.and_then(|token| keys.find(token)) {
@@ -262,18 +263,18 @@ impl Gate {
         } else {
             "a key is wanted: send the header `Authorization: Bearer KEY`"
         };
-        Err(Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message))
+        Err(ApiProblem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message))
     }
 
     /// The key as the file has it now.
-    fn still(&self, key: &Key) -> Result<Arc<Key>, Problem> {
+    fn still(&self, key: &ApiKey) -> Result<Arc<ApiKey>, ApiProblem> {
         self.keys.as_ref().and_then(|keys| keys.again(key)).ok_or_else(|| {
             let message = "the key with which this was opened is not known any more: open another one with a new key";
-            Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message)
+            ApiProblem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message)
         })
     }
 
-    fn within_rate(&self, key: Option<&Key>, peer: IpAddr) -> Result<(), Problem> {
+    fn within_rate(&self, key: Option<&ApiKey>, peer: IpAddr) -> Result<(), ApiProblem> {
         let taken = match key {
             Some(key) => {
                 let own = key.rate.unwrap_or(self.rules.rate);
@@ -285,43 +286,43 @@ impl Gate {
         taken.map_err(|pause| {
             let message =
                 "more requests than this client may send in a second; the header retry-after says when to go on";
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", message).again_after(pause)
+            ApiProblem::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", message).again_after(pause)
         })
     }
 
-    fn streaming(&self) -> Problem {
+    fn streaming(&self) -> ApiProblem {
         let message = format!("{} streams are open, which is the most; ask again later", self.rules.streams);
-        Problem::new(StatusCode::TOO_MANY_REQUESTS, "OVERLOADED", message).again_after(Duration::from_secs(1))
+        ApiProblem::new(StatusCode::TOO_MANY_REQUESTS, "OVERLOADED", message).again_after(Duration::from_secs(1))
     }
 
-    fn full(&self) -> Problem {
+    fn full(&self) -> ApiProblem {
         let message = format!("{} requests are under way, which is the most; ask again later", self.rules.in_flight);
-        Problem::new(StatusCode::TOO_MANY_REQUESTS, "OVERLOADED", message).again_after(Duration::from_secs(1))
+        ApiProblem::new(StatusCode::TOO_MANY_REQUESTS, "OVERLOADED", message).again_after(Duration::from_secs(1))
     }
 }
 
 /// Too many bytes are held.
-pub fn heavy(bytes: &Slots) -> Problem {
+pub fn heavy(bytes: &Slots) -> ApiProblem {
     let message = format!(
         "requests with {} MiB together are under way, which is about the most; ask again later, or send fewer texts at a time",
         bytes.taken() >> 20
     );
-    Problem::new(StatusCode::TOO_MANY_REQUESTS, "OVERLOADED", message).again_after(Duration::from_secs(1))
+    ApiProblem::new(StatusCode::TOO_MANY_REQUESTS, "OVERLOADED", message).again_after(Duration::from_secs(1))
 }
 
 /// Too many requests of an open address, of all clients or over this connection.
-fn busy() -> Problem {
+fn busy() -> ApiProblem {
     let message = "too many requests of this address are under way; end some of them, or ask again later";
-    Problem::new(StatusCode::TOO_MANY_REQUESTS, "OVERLOADED", message).again_after(Duration::from_secs(1))
+    ApiProblem::new(StatusCode::TOO_MANY_REQUESTS, "OVERLOADED", message).again_after(Duration::from_secs(1))
 }
 
 fn burst(rate: u32, burst: u32) -> u32 {
     if burst == 0 { rate } else { burst }
 }
 
-fn stopping() -> Problem {
+fn stopping() -> ApiProblem {
     let message = "the server is stopping: ask another one";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "SHUTTING_DOWN", message).again_after(Duration::from_secs(1))
+    ApiProblem::new(StatusCode::SERVICE_UNAVAILABLE, "SHUTTING_DOWN", message).again_after(Duration::from_secs(1))
 }
 
 /// The key that a request shows: in the header `authorization`, else in one of those that hold a key alone.

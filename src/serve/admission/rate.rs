@@ -28,9 +28,9 @@ impl Rate {
 
 /// A bucket: the time at which all that was taken is paid for, in nanoseconds.
 #[derive(Debug, Default)]
-pub struct Bucket(AtomicU64);
+pub struct TokenBucket(AtomicU64);
 
-impl Bucket {
+impl TokenBucket {
     /// Takes one token at the time `now`.
     ///
     /// # Errors
@@ -74,12 +74,12 @@ impl Default for Clock {
 
 /// A bucket for each address.
 #[derive(Debug)]
-pub struct ByAddress {
+pub struct AddressBuckets {
     rate: Rate,
-    buckets: Mutex<HashMap<IpAddr, Bucket>>,
+    buckets: Mutex<HashMap<IpAddr, TokenBucket>>,
 }
 
-impl ByAddress {
+impl AddressBuckets {
     /// No address has asked yet.
     pub fn new(rate: Rate) -> Self {
         Self { rate, buckets: Mutex::new(HashMap::new()) }
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn a_burst_then_the_rate() {
         let rate = Rate::new(10, 3).unwrap();
-        let bucket = Bucket::default();
+        let bucket = TokenBucket::default();
         assert!((0..3).all(|_| bucket.take(rate, 0).is_ok()));
         assert_eq!(bucket.take(rate, 0), Err(Duration::from_millis(100)));
         assert_eq!(bucket.take(rate, SECOND / 20), Err(Duration::from_millis(50)));
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn addresses_do_not_share() {
-        let buckets = ByAddress::new(Rate::new(1, 1).unwrap());
+        let buckets = AddressBuckets::new(Rate::new(1, 1).unwrap());
         let take = |text: &str, now| buckets.take(text.parse().unwrap(), now).is_ok();
         assert!(take("192.0.2.1", 0) && !take("192.0.2.1", 0) && take("192.0.2.2", 0));
         assert!(take("2001:db8::1", 0) && !take("2001:db8::2", 0) && take("2001:db8:0:1::1", 0));
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn the_table_of_addresses_is_bounded() {
-        let buckets = ByAddress::new(Rate::new(1, 1).unwrap());
+        let buckets = AddressBuckets::new(Rate::new(1, 1).unwrap());
         for number in 0..ADDRESSES {
             let address = std::net::Ipv4Addr::from_bits(u32::try_from(number).unwrap());
             assert!(buckets.take(address.into(), 0).is_ok());

@@ -17,22 +17,22 @@ impl Slots {
     }
 
     /// Takes a place until the slot is dropped; nothing when there is none.
-    pub fn take(&self) -> Option<Slot> {
+    pub fn take(&self) -> Option<TakenSlots> {
         self.take_many(1)
     }
 
     /// Takes so many places until the slot is dropped; nothing when there are fewer. Whoever wants more than there are gets all
     /// of them, when they are free: else it could never have any.
-    pub fn take_many(&self, count: usize) -> Option<Slot> {
+    pub fn take_many(&self, count: usize) -> Option<TakenSlots> {
         let count = count.min(self.most);
-        let slot = Slot { taken: self.taken.clone(), count, beside: None };
+        let slot = TakenSlots { taken: self.taken.clone(), count, beside: None };
         // The slot gives back what was taken too much.
         let before = self.taken.fetch_add(count, Ordering::AcqRel);
         before.checked_add(count).is_some_and(|after| after <= self.most).then_some(slot)
     }
 
     /// Takes so many places more for a slot of these; nothing changes when there are fewer.
-    pub fn grow(&self, slot: &mut Slot, count: usize) -> bool {
+    pub fn grow(&self, slot: &mut TakenSlots, count: usize) -> bool {
         let before = self.taken.fetch_add(count, Ordering::AcqRel);
         let there = before.checked_add(count).is_some_and(|after| after <= self.most);
         if there {
@@ -56,13 +56,13 @@ impl Slots {
 
 /// Places that are taken.
 #[derive(Debug)]
-pub struct Slot {
+pub struct TakenSlots {
     taken: Arc<AtomicUsize>,
     count: usize,
-    beside: Option<Box<Slot>>,
+    beside: Option<Box<TakenSlots>>,
 }
 
-impl Slot {
+impl TakenSlots {
     /// Both, until both are dropped.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
@@ -83,9 +83,9 @@ impl Slot {
 
 /// Places that an answer holds until it is sent, as an extension of it.
 #[derive(Clone, Debug)]
-pub struct Held(pub Arc<Slot>);
+pub struct HeldSlots(pub Arc<TakenSlots>);
 
-impl Drop for Slot {
+impl Drop for TakenSlots {
     fn drop(&mut self) {
         self.taken.fetch_sub(self.count, Ordering::AcqRel);
     }

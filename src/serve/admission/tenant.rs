@@ -24,13 +24,13 @@ impl Tenant {
 
 /// The tenants that came so far.
 #[derive(Debug)]
-pub struct Tenants {
+pub struct KnownTenants {
     known: ArcSwap<BTreeMap<Arc<str>, Tenant>>,
     other: Tenant,
     none: Tenant,
 }
 
-impl Tenants {
+impl KnownTenants {
     /// None so far.
     pub fn new() -> Self {
         let tenant = |name: &str| Tenant(name.into());
@@ -61,7 +61,7 @@ impl Tenants {
     }
 }
 
-impl Default for Tenants {
+impl Default for KnownTenants {
     fn default() -> Self {
         Self::new()
     }
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn the_first_fifty_have_names() {
-        let tenants = Tenants::new();
+        let tenants = KnownTenants::new();
         for number in 0..TENANTS {
             assert_eq!(&*tenants.of(Some(&format!("t{number}"))).0, format!("t{number}"));
         }

@@ -11,7 +11,7 @@ const REQUEST: usize = 8 << 10;
 
 /// The most that something holds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Bound {
+pub struct CacheBound {
     /// What it is, for a person.
     pub what: &'static str,
     /// Bytes.
@@ -19,8 +19,8 @@ pub struct Bound {
 }
 
 /// Each thing that clients make a server with this configuration hold, with its bound.
-pub fn bounds(config: &Config) -> Vec<Bound> {
-    let bound = |what, bytes| Bound { what, bytes };
+pub fn bounds(config: &Config) -> Vec<CacheBound> {
+    let bound = |what, bytes| CacheBound { what, bytes };
     let (rules, connections) = (&config.rules, &config.connections);
     let all = rules.in_flight.saturating_add(OPEN).saturating_add(REFUSALS);
     // Those of open addresses are answered at once.
@@ -29,8 +29,11 @@ pub fn bounds(config: &Config) -> Vec<Bound> {
         bound("bodies and the texts in them", rules.bytes),
         bound("answers and the vectors in them", rules.bytes),
         bound("vectors that were made before", config.limits.vector_cache),
-        bound("connections", connections.most.saturating_mul(connections.heads.bytes.saturating_add(CONNECTION))),
-        bound("headers of requests", with_headers.saturating_mul(connections.heads.bytes)),
+        bound(
+            "connections",
+            connections.most.saturating_mul(connections.header_limits.bytes.saturating_add(CONNECTION)),
+        ),
+        bound("headers of requests", with_headers.saturating_mul(connections.header_limits.bytes)),
         bound("requests", all.saturating_mul(REQUEST)),
         bound("streams of gRPC", rules.streams.saturating_mul(STREAM_WINDOW as usize + SEND_BUFFER + FRAMES)),
     ]

@@ -4,26 +4,26 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::Config;
-use super::layers::Wrong;
-use crate::inference::folder::{Choice, FolderFault, ModelFolder, Unserved};
-use crate::inference::onnx::Runtime;
+use super::layers::ConfigError;
+use crate::inference::folder::{FolderFault, ModelFolder, ModelOptions, UnsupportedModel};
+use crate::inference::onnx::OnnxRuntime;
 use crate::inference::onnx::library::HOW_TO_GET;
-use crate::serve::admission::keys::KeyRing;
+use crate::serve::admission::keys::ApiKeys;
 use crate::serve::tls::Tls;
 
 /// Everything that would keep the server from starting, or its default model from being loaded.
-pub fn problems(config: &Config) -> Vec<Wrong> {
-    let library = Runtime::load(config.onnxruntime.as_deref());
+pub fn problems(config: &Config) -> Vec<ConfigError> {
+    let library = OnnxRuntime::load(config.onnxruntime.as_deref());
     let library = library.err().map(|why| wrong("onnxruntime", &format!("{why}; {HOW_TO_GET}")));
-    let keys = config.api_keys.as_deref().map(KeyRing::open).and_then(Result::err);
+    let keys = config.api_keys.as_deref().map(ApiKeys::open).and_then(Result::err);
     let keys = keys.map(|why| wrong("api-keys", &why));
     let tls = config.tls.clone().map(Tls::open).and_then(Result::err).map(|why| wrong("tls-cert", &why));
     let model = model(config).err().map(|why| wrong("model", &why));
     [library, model, keys, tls].into_iter().flatten().collect()
 }
 
-fn wrong(place: &str, why: &dyn fmt::Display) -> Wrong {
-    Wrong { place: place.to_owned(), why: why.to_string() }
+fn wrong(place: &str, why: &dyn fmt::Display) -> ConfigError {
+    ConfigError { place: place.to_owned(), why: why.to_string() }
 }
 
 /// Why the default model cannot be served.
@@ -46,7 +46,7 @@ pub enum ModelFault {
         /// The graph.
         graph: PathBuf,
         /// Why not.
-        source: Unserved,
+        source: UnsupportedModel,
     },
     /// Its vectors have another length than was asked for.
     #[error("{model} makes vectors of {found} numbers, not {wanted}: correct --model-dimension, or name another model")]
@@ -74,7 +74,7 @@ pub fn model(config: &Config) -> Result<(), ModelFault> {
     if !folder.is_dir() {
         return Err(ModelFault::Absent { model, store: folder.parent().unwrap_or(&folder).to_owned() });
     }
-    let choice = Choice { variant: config.device.suits(config.choice.variant), ..config.choice.clone() };
+    let choice = ModelOptions { variant: config.device.suits(config.choice.variant), ..config.choice.clone() };
     let opened = ModelFolder::open(&folder, &choice)?;
     opened.served().map_err(|source| ModelFault::Unserved { graph: opened.graph.clone(), source })?;
     match config.dimension {

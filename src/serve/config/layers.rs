@@ -6,11 +6,11 @@ use std::path::Path;
 
 use crate::serve::files::read_text;
 
-use super::setting::{Kind, SETTINGS, Setting, find, nearest};
+use super::setting::{SETTINGS, Setting, SettingKind, find, nearest};
 
 /// Where a value comes from; the later one wins.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Origin {
+pub enum ValueOrigin {
     /// Nobody said anything.
     Default,
     /// The file of this path.
@@ -21,7 +21,7 @@ pub enum Origin {
     Flag(&'static str),
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for ValueOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
@@ -34,23 +34,23 @@ impl fmt::Display for Origin {
 
 /// A value and where it comes from.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Value {
+pub struct LayeredValue {
     /// As it was written.
     pub texts: Vec<String>,
     /// By whom.
-    pub origin: Origin,
+    pub origin: ValueOrigin,
 }
 
 /// Something to correct.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Wrong {
+pub struct ConfigError {
     /// Which setting, or which file.
     pub place: String,
     /// What is wrong with it, and the next step.
     pub why: String,
 }
 
-impl fmt::Display for Wrong {
+impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.place, self.why)
     }
@@ -59,9 +59,9 @@ impl fmt::Display for Wrong {
 /// All values.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Layers {
-    values: BTreeMap<&'static str, Value>,
+    values: BTreeMap<&'static str, LayeredValue>,
     /// What is wrong with the file itself.
-    pub wrong: Vec<Wrong>,
+    pub wrong: Vec<ConfigError>,
 }
 
 impl Layers {
@@ -75,20 +75,20 @@ impl Layers {
         let from_file = file.map(|file| layers.file(file)).unwrap_or_default();
         for setting in SETTINGS {
             let said = |setting: &Setting| {
-                let flagged = flag(setting.name).map(|texts| (texts, Origin::Flag(setting.name)));
+                let flagged = flag(setting.name).map(|texts| (texts, ValueOrigin::Flag(setting.name)));
                 let told = || {
                     let text = variable(setting.variable).filter(|text| !text.is_empty())?;
-                    Some((split(setting, &text), Origin::Environment(setting.variable)))
+                    Some((split(setting, &text), ValueOrigin::Environment(setting.variable)))
                 };
                 let written = || {
                     let path = file.map(|path| path.display().to_string()).unwrap_or_default();
-                    from_file.get(setting.name).map(|texts| (texts.clone(), Origin::File(path)))
+                    from_file.get(setting.name).map(|texts| (texts.clone(), ValueOrigin::File(path)))
                 };
                 flagged.or_else(told).or_else(written)
             };
-            let otherwise = || (split(setting, setting.default), Origin::Default);
+            let otherwise = || (split(setting, setting.default), ValueOrigin::Default);
             let (texts, origin) = said(setting).unwrap_or_else(otherwise);
-            layers.values.insert(setting.name, Value { texts, origin });
+            layers.values.insert(setting.name, LayeredValue { texts, origin });
         }
         layers
     }
@@ -104,12 +104,12 @@ impl Layers {
     }
 
     /// Who said it.
-    pub fn origin(&self, name: &str) -> &Origin {
-        self.values.get(name).map_or(&Origin::Default, |value| &value.origin)
+    pub fn origin(&self, name: &str) -> &ValueOrigin {
+        self.values.get(name).map_or(&ValueOrigin::Default, |value| &value.origin)
     }
 
     /// Every setting with its value, in the order of the help.
-    pub fn all(&self) -> impl Iterator<Item = (&'static Setting, &Value)> {
+    pub fn all(&self) -> impl Iterator<Item = (&'static Setting, &LayeredValue)> {
         SETTINGS.iter().filter_map(|setting| Some((setting, self.values.get(setting.name)?)))
     }
 
@@ -121,7 +121,7 @@ impl Layers {
         let table = match table {
             Ok(table) => table,
             Err(why) => {
-                self.wrong.push(Wrong { place, why });
+                self.wrong.push(ConfigError { place, why });
                 return BTreeMap::new();
             }
         };
@@ -131,11 +131,12 @@ impl Layers {
                 (Some(setting), Some(texts)) => drop(values.insert(setting.name, texts)),
                 (Some(_), None) => {
                     let why = format!("{key} is a text, a number, true, false or a list of texts");
-                    self.wrong.push(Wrong { place: place.clone(), why });
+                    self.wrong.push(ConfigError { place: place.clone(), why });
                 }
                 (None, _) => {
                     let near = nearest(key).map_or_else(String::new, |near| format!("; did you mean {near}?"));
-                    self.wrong.push(Wrong { place: place.clone(), why: format!("there is no setting {key}{near}") });
+                    self.wrong
+                        .push(ConfigError { place: place.clone(), why: format!("there is no setting {key}{near}") });
                 }
             }
         }
@@ -157,7 +158,9 @@ fn written(value: &toml::Value) -> Option<Vec<String>> {
 /// The values of a text: of several, commas stand between them.
 fn split(setting: &Setting, text: &str) -> Vec<String> {
     match setting.kind {
-        Kind::Many(_) => text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect(),
+        SettingKind::Many(_) => {
+            text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+        }
         _ if text.is_empty() => Vec::new(),
         _ => vec![text.to_owned()],
     }

@@ -3,10 +3,10 @@
 mod amount;
 pub mod bounds;
 pub mod check;
+mod invalid;
 pub mod layers;
 mod resolve;
 pub mod setting;
-mod unfit;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,17 +14,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::health::{HealthErrors, Peer};
-use super::model_sync::origin::From as SyncFrom;
-use crate::inference::folder::Choice;
+use super::model_sync::origin::SyncSource;
+use crate::inference::folder::ModelOptions;
 use crate::inference::onnx::provider::Device;
-use crate::serve::admission::Rules;
-use crate::serve::connection::Heads;
-use crate::serve::log::{Level, Shape};
-use crate::serve::pulse::Patience;
+use crate::serve::activity::IdleTimeouts;
+use crate::serve::admission::AdmissionRules;
+use crate::serve::connection::HeaderLimits;
+use crate::serve::log::{LogFormat, LogLevel};
 use crate::serve::tls::TlsFiles;
 use crate::serve::trace::TraceSettings;
+pub use invalid::{InvalidValue, redacted};
 pub use resolve::{attempt, resolve};
-pub use unfit::{Unfit, redacted};
 
 /// How much a request, and all requests together, may want.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -71,9 +71,9 @@ pub struct Connections {
     /// At a time.
     pub most: usize,
     /// How long one may be silent.
-    pub patience: Patience,
+    pub timeouts: IdleTimeouts,
     /// Size and number of headers.
-    pub heads: Heads,
+    pub header_limits: HeaderLimits,
     /// With readiness gone, connections are still taken for this long.
     pub drain: Duration,
     /// Time for what was admitted, at the end.
@@ -85,8 +85,8 @@ impl Default for Connections {
         let (headers, idle, stalled) = (Duration::from_secs(10), Duration::from_secs(75), Duration::from_secs(105));
         Self {
             most: 4096,
-            patience: Patience { headers, idle, stalled },
-            heads: Heads { bytes: 32 << 10, count: 100 },
+            timeouts: IdleTimeouts { headers, idle, stalled },
+            header_limits: HeaderLimits { bytes: 32 << 10, count: 100 },
             drain: Duration::ZERO,
             last: Duration::from_secs(30),
         }
@@ -111,7 +111,7 @@ pub struct Config {
     /// Numbers that the default model's vectors have to have.
     pub dimension: Option<usize>,
     /// Which graph of a model's folder, and what its files do not say. A graph that is named is the default model's.
-    pub choice: Choice,
+    pub choice: ModelOptions,
     /// What runs graphs.
     pub device: Device,
     /// When that cannot be had, the processor runs them.
@@ -135,7 +135,7 @@ pub struct Config {
     /// Servers of other regions that are asked whether they live.
     pub peers: Vec<Peer>,
     /// Where models are synced from.
-    pub sync: Option<SyncFrom>,
+    pub sync: Option<SyncSource>,
     /// How often that is looked at.
     pub sync_interval: Duration,
     /// How often each check of `/health` runs.
@@ -147,13 +147,13 @@ pub struct Config {
     /// Where traces go, and how many.
     pub traces: TraceSettings,
     /// How much the log says.
-    pub log_level: Level,
+    pub log_level: LogLevel,
     /// How its lines look.
-    pub log_format: Shape,
+    pub log_format: LogFormat,
     /// Where downloads of models are sent to; served from the store when it is not given.
     pub offline_cdn: Option<String>,
     /// What the gate asks.
-    pub rules: Rules,
+    pub rules: AdmissionRules,
     /// What connections may do.
     pub connections: Connections,
     /// The file of API keys; without one nobody needs a key.

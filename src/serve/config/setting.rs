@@ -2,7 +2,7 @@
 
 /// How a setting is written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Kind {
+pub enum SettingKind {
     /// One value, with the word that stands for it in the help.
     One(&'static str),
     /// Yes or no; the flag alone means yes.
@@ -19,7 +19,7 @@ pub struct Setting {
     /// The variable of the environment.
     pub variable: &'static str,
     /// How it is written.
-    pub kind: Kind,
+    pub kind: SettingKind,
     /// What it is when nobody says; empty for nothing.
     pub default: &'static str,
     /// One line for a person.
@@ -29,14 +29,14 @@ pub struct Setting {
 const fn row(
     name: &'static str,
     variable: &'static str,
-    kind: Kind,
+    kind: SettingKind,
     default: &'static str,
     help: &'static str,
 ) -> Setting {
     Setting { name, variable, kind, default, help }
 }
 
-use Kind::{Many, One, Switch};
+use SettingKind::{Many, One, Switch};
 
 /// All of them, in the order of the help.
 #[rustfmt::skip]

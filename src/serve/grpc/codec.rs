@@ -14,64 +14,64 @@ use super::proto::{
     EmbedRequest, EmbedResponse, EmbedStreamRequest, EmbedStreamResponse, HealthRequest, HealthResponse,
     ListModelsRequest, ListModelsResponse,
 };
-use crate::inference::fault::{Code, EmbedFault};
+use crate::inference::fault::{EmbedFault, ErrorCode};
 use crate::serve::body::ELEMENTS;
 
 /// A message of which it is known where its texts are.
-pub trait Counted: Message + Default + Send + 'static {
+pub trait CountedMessage: Message + Default + Send + 'static {
     /// The numbers of the fields that lead to the texts of a request; none where there are no such.
     const TEXTS: &'static [u64] = &[];
 }
 
-impl Counted for EmbedRequest {
+impl CountedMessage for EmbedRequest {
     const TEXTS: &'static [u64] = &[2];
 }
 
-impl Counted for EmbedStreamRequest {
+impl CountedMessage for EmbedStreamRequest {
     const TEXTS: &'static [u64] = &[2, 2];
 }
 
-impl Counted for HealthRequest {}
-impl Counted for ListModelsRequest {}
+impl CountedMessage for HealthRequest {}
+impl CountedMessage for ListModelsRequest {}
 
 // These are read by clients.
-impl Counted for EmbedResponse {}
-impl Counted for EmbedStreamResponse {}
-impl Counted for HealthResponse {}
-impl Counted for ListModelsResponse {}
+impl CountedMessage for EmbedResponse {}
+impl CountedMessage for EmbedStreamResponse {}
+impl CountedMessage for HealthResponse {}
+impl CountedMessage for ListModelsResponse {}
 
 /// Writes messages of one kind and reads those of another. The generated code names it, see `build.rs`.
-pub struct Bounded<T, U>(PhantomData<(T, U)>);
+pub struct BoundedCodec<T, U>(PhantomData<(T, U)>);
 
-impl<T, U> Default for Bounded<T, U> {
+impl<T, U> Default for BoundedCodec<T, U> {
     fn default() -> Self {
         Self(PhantomData)
     }
 }
 
-impl<T, U> Codec for Bounded<T, U>
+impl<T, U> Codec for BoundedCodec<T, U>
 where
     T: Message + Send + 'static,
-    U: Counted,
+    U: CountedMessage,
 {
     type Encode = T;
     type Decode = U;
     type Encoder = ProstEncoder<T>;
-    type Decoder = Counting<U>;
+    type Decoder = CountingDecoder<U>;
 
     fn encoder(&mut self) -> Self::Encoder {
         ProstEncoder::default()
     }
 
     fn decoder(&mut self) -> Self::Decoder {
-        Counting(ProstDecoder::default())
+        CountingDecoder(ProstDecoder::default())
     }
 }
 
 /// Reads messages that have no more texts than a list of JSON.
-pub struct Counting<U>(ProstDecoder<U>);
+pub struct CountingDecoder<U>(ProstDecoder<U>);
 
-impl<U: Counted> Decoder for Counting<U> {
+impl<U: CountedMessage> Decoder for CountingDecoder<U> {
     type Item = U;
     type Error = Status;
 
@@ -79,7 +79,7 @@ impl<U: Counted> Decoder for Counting<U> {
         // The bytes of a message lie together.
         if texts(from.chunk(), U::TEXTS) > ELEMENTS {
             let message = format!("a message has more than {ELEMENTS} texts: send several requests");
-            return Err(fault::status(EmbedFault::new(Code::InvalidRequest, message), ""));
+            return Err(fault::status(EmbedFault::new(ErrorCode::InvalidRequest, message), ""));
         }
         self.0.decode(from)
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tonic::metadata::MetadataMap;
 
-use crate::inference::fault::{Code, EmbedFault};
+use crate::inference::fault::{EmbedFault, ErrorCode};
 
 /// The time that a client gives; nothing when it gives none.
 ///
@@ -15,7 +15,7 @@ pub fn time(metadata: &MetadataMap) -> Result<Option<Duration>, EmbedFault> {
     let time = value.to_str().ok().and_then(parse);
     time.map(Some).ok_or_else(|| {
         let message = "grpc-timeout is no time: at most eight digits and one of H, M, S, m, u, n";
-        EmbedFault::new(Code::InvalidRequest, message)
+        EmbedFault::new(ErrorCode::InvalidRequest, message)
     })
 }
 

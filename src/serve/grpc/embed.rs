@@ -6,10 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::proto::{EmbedRequest, EmbedResponse, Encoding, TruncationDirection, Usage, Vector};
-use crate::inference::fault::{Code, EmbedFault};
-use crate::inference::tokenize::Side;
-use crate::serve::admission::slots::Slot;
-use crate::serve::{Ask, Embedder, Reply};
+use crate::inference::fault::{EmbedFault, ErrorCode};
+use crate::inference::tokenize::TruncationSide;
+use crate::serve::admission::slots::TakenSlots;
+use crate::serve::{Embedder, EmbeddingRequest, EmbeddingResponse};
 
 /// Vectors for a request, and what keeps their bytes counted until they are sent. `time` is when the client gives up, `call` the
 /// name of the call that it came by.
@@ -21,26 +21,26 @@ pub async fn answer(
     request: EmbedRequest,
     time: Option<Duration>,
     call: &str,
-) -> Result<(EmbedResponse, Option<Arc<Slot>>), EmbedFault> {
+) -> Result<(EmbedResponse, Option<Arc<TakenSlots>>), EmbedFault> {
     let encoding = Encoding::try_from(request.encoding).map_err(|_| {
         let message = format!("encoding is 0 to {}, not {}", Encoding::Bytes as i32, request.encoding);
-        EmbedFault::new(Code::InvalidRequest, message)
+        EmbedFault::new(ErrorCode::InvalidRequest, message)
     })?;
     let direction = TruncationDirection::try_from(request.truncation_direction).map_err(|_| {
         let (most, given) = (TruncationDirection::Left as i32, request.truncation_direction);
-        EmbedFault::new(Code::InvalidRequest, format!("truncation_direction is 0 to {most}, not {given}"))
+        EmbedFault::new(ErrorCode::InvalidRequest, format!("truncation_direction is 0 to {most}, not {given}"))
     })?;
     let said = |text: String| Some(text).filter(|text| !text.is_empty());
     let request_id = said(request.request_id).unwrap_or_else(|| call.to_owned());
-    let ask = Ask {
+    let ask = EmbeddingRequest {
         model: said(request.model),
         version: said(request.version),
         texts: request.inputs,
-        normalise: request.normalize,
+        normalize: request.normalize,
         truncate: request.truncate,
         side: match direction {
-            TruncationDirection::Left => Some(Side::Beginning),
-            TruncationDirection::Right => Some(Side::End),
+            TruncationDirection::Left => Some(TruncationSide::Beginning),
+            TruncationDirection::Right => Some(TruncationSide::End),
             TruncationDirection::Unspecified => None,
         },
         prompt_name: request.prompt_name,
@@ -52,7 +52,7 @@ pub async fn answer(
     Ok((response(reply, encoding, request_id), held))
 }
 
-fn response(reply: Reply, encoding: Encoding, request_id: String) -> EmbedResponse {
+fn response(reply: EmbeddingResponse, encoding: Encoding, request_id: String) -> EmbedResponse {
     let write = |values: Vec<f32>| match encoding {
         Encoding::Bytes => Vector { values: Vec::new(), packed: packed(&values) },
         Encoding::Unspecified | Encoding::Float => Vector { values, packed: Bytes::new() },

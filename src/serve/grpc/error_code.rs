@@ -12,7 +12,7 @@ use tonic::Status;
 use super::fault::{self, CODE};
 use crate::serve::http::request::RequestId;
 
-/// Around all services, inside of [`pass`](crate::serve::http::passage::pass): looks at the status of a call that failed at once, and
+/// Around all services, inside of [`pass`](crate::serve::http::middleware::pass): looks at the status of a call that failed at once, and
 /// at that in the trailers of every other one.
 pub async fn complete(request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().cloned();

@@ -10,8 +10,8 @@ use tonic::{Code as Grpc, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use super::proto::EmbedError;
-use crate::inference::fault::{Code, EmbedFault};
-use crate::serve::problem::{Problem, grpc_status};
+use crate::inference::fault::{EmbedFault, ErrorCode};
+use crate::serve::problem::{ApiProblem, grpc_status};
 use crate::serve::shown;
 
 /// Whose codes they are, in `google.rpc.ErrorInfo`.
@@ -20,22 +20,22 @@ const DOMAIN: &str = "akidb";
 pub const CODE: &str = "akidb-code";
 
 /// The status of a code.
-fn grpc(code: Code) -> Grpc {
+fn grpc(code: ErrorCode) -> Grpc {
     match code {
-        Code::ModelNotFound => Grpc::NotFound,
-        Code::InputTooLong | Code::InvalidRequest => Grpc::InvalidArgument,
-        Code::Overloaded => Grpc::ResourceExhausted,
-        Code::DeadlineExceeded => Grpc::DeadlineExceeded,
-        Code::ModelLoading | Code::ModelFailed | Code::ShuttingDown => Grpc::Unavailable,
-        Code::NotSupported => Grpc::Unimplemented,
-        Code::NotFinite | Code::Internal => Grpc::Internal,
+        ErrorCode::ModelNotFound => Grpc::NotFound,
+        ErrorCode::InputTooLong | ErrorCode::InvalidRequest => Grpc::InvalidArgument,
+        ErrorCode::Overloaded => Grpc::ResourceExhausted,
+        ErrorCode::DeadlineExceeded => Grpc::DeadlineExceeded,
+        ErrorCode::ModelLoading | ErrorCode::ModelFailed | ErrorCode::ShuttingDown => Grpc::Unavailable,
+        ErrorCode::NotSupported => Grpc::Unimplemented,
+        ErrorCode::NotFinite | ErrorCode::Internal => Grpc::Internal,
     }
 }
 
 /// When it is worth asking again. What passes by itself is, also where nobody knows when; whether time
 /// that ran out does, the engine knows.
 fn pause(fault: &EmbedFault) -> Option<Duration> {
-    let passes = matches!(fault.code, Code::Overloaded | Code::ModelLoading | Code::ShuttingDown);
+    let passes = matches!(fault.code, ErrorCode::Overloaded | ErrorCode::ModelLoading | ErrorCode::ShuttingDown);
     fault.retry_after.or(passes.then_some(Duration::from_secs(1)))
 }
 
@@ -69,7 +69,7 @@ pub fn status(fault: EmbedFault, request_id: &str) -> Status {
 }
 
 /// What the gate or the door refuses, as the end of a call.
-pub fn refused(problem: &Problem, request_id: &str) -> Status {
+pub fn refused(problem: &ApiProblem, request_id: &str) -> Status {
     let mut details = ErrorDetails::new();
     details.set_error_info(problem.code, DOMAIN, HashMap::new());
     let mut metadata = MetadataMap::new();
@@ -93,7 +93,9 @@ fn of_transport(status: &Status) -> (&'static str, &'static str) {
         "the interface of this server is printed by akidb-edge serve --print-proto and by its reflection service";
     match status.code() {
         Grpc::Cancelled => ("CANCELLED", "the call was given up before it was answered; nothing has to be done"),
-        Grpc::DeadlineExceeded => (Code::DeadlineExceeded.name(), "give it more time, or send fewer texts at a time"),
+        Grpc::DeadlineExceeded => {
+            (ErrorCode::DeadlineExceeded.name(), "give it more time, or send fewer texts at a time")
+        }
         Grpc::OutOfRange | Grpc::ResourceExhausted => {
             ("BODY_TOO_LARGE", "send fewer texts at a time; the setting max-body of the server is the most")
         }
@@ -101,9 +103,9 @@ fn of_transport(status: &Status) -> (&'static str, &'static str) {
             ("UNSUPPORTED_ENCODING", "send it in an encoding that grpc-accept-encoding names, or as it is")
         }
         Grpc::NotFound | Grpc::Unimplemented => ("NOT_FOUND", interface),
-        Grpc::Unavailable => (Code::Overloaded.name(), "ask again later"),
+        Grpc::Unavailable => (ErrorCode::Overloaded.name(), "ask again later"),
         Grpc::Unauthenticated => ("UNAUTHORIZED", "send a key: authorization: Bearer KEY"),
-        _ => (Code::InvalidRequest.name(), interface),
+        _ => (ErrorCode::InvalidRequest.name(), interface),
     }
 }
 
@@ -126,7 +128,7 @@ pub fn completed(status: &Status, request_id: &str) -> Status {
 }
 
 /// The same as the answer to one message of a stream.
-pub fn told(problem: Problem) -> EmbedError {
+pub fn told(problem: ApiProblem) -> EmbedError {
     EmbedError {
         status: grpc_status(problem.status).into(),
         code: problem.code.to_owned(),
@@ -136,12 +138,12 @@ pub fn told(problem: Problem) -> EmbedError {
 }
 
 /// A stream that has lived as long as one may.
-pub fn lived(time: Duration) -> Problem {
+pub fn lived(time: Duration) -> ApiProblem {
     let message = format!(
         "the stream has been open for {} s, which is the longest: open another one; what has no answer was not done",
         time.as_secs_f64()
     );
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "STREAM_ENDED", message)
+    ApiProblem::new(StatusCode::SERVICE_UNAVAILABLE, "STREAM_ENDED", message)
 }
 
 /// A fault as the answer to one message of a stream.
@@ -162,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_status_has_its_code_and_when_to_ask_again() {
-        let fault = EmbedFault::new(Code::Overloaded, "later").again_after(Duration::from_micros(1500));
+        let fault = EmbedFault::new(ErrorCode::Overloaded, "later").again_after(Duration::from_micros(1500));
         let status = status(fault.clone(), "r1");
         assert_eq!((status.code(), status.message()), (Grpc::ResourceExhausted, "later"));
         assert_eq!(status.metadata().get("akidb-code").unwrap(), "OVERLOADED");
@@ -177,14 +179,14 @@ mod tests {
 
     #[test]
     fn what_passes_by_itself_says_so_without_a_time() {
-        let fault = EmbedFault::new(Code::ModelLoading, "later");
+        let fault = EmbedFault::new(ErrorCode::ModelLoading, "later");
         assert_eq!(message(fault.clone()).retry_after_ms, Some(1000));
         assert_eq!(status(fault, "").get_details_retry_info().unwrap().retry_delay, Some(Duration::from_secs(1)));
     }
 
     #[test]
     fn what_asking_again_does_not_mend_says_no_time() {
-        let status = status(EmbedFault::new(Code::InputTooLong, "shorter"), "");
+        let status = status(EmbedFault::new(ErrorCode::InputTooLong, "shorter"), "");
         assert_eq!(status.code(), Grpc::InvalidArgument);
         assert!(status.metadata().get("grpc-retry-pushback-ms").is_none());
         assert!(status.get_error_details().retry_info().is_none());
@@ -210,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_refusal_has_the_code_of_the_gate() {
-        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", "later");
+        let problem = ApiProblem::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", "later");
         let problem = problem.again_after(Duration::from_micros(1500));
         let status = refused(&problem, "r1");
         assert_eq!((status.code(), status.message()), (Grpc::ResourceExhausted, "later"));

@@ -16,28 +16,28 @@ use super::proto::embedding_service_server::SERVICE_NAME;
 use super::proto::health_response::Status as Word;
 use crate::inference::fault::beginning;
 use crate::serve::App;
-use crate::serve::health::{Kind, Readiness};
+use crate::serve::health::{CheckKind, ReadyState};
 use crate::serve::shown;
-use crate::serve::shutdown::{Phase, Stop};
+use crate::serve::shutdown::{ShutdownHandle, ShutdownPhase};
 
 /// How often a client that watches gets a fresh look.
 const LOOK: Duration = Duration::from_millis(250);
 
 /// Whether the default model answers.
 #[derive(Clone)]
-pub struct Standing {
+pub struct ModelServingStatus {
     /// The server.
     pub app: Arc<App>,
     /// Its end.
-    pub stop: Stop,
+    pub stop: ShutdownHandle,
 }
 
-impl Standing {
+impl ModelServingStatus {
     fn of(&self, service: &str) -> ServingStatus {
         if !service.is_empty() && service != SERVICE_NAME {
             return ServingStatus::ServiceUnknown;
         }
-        match !self.stop.is_stopping() && self.app.health.ready() == Readiness::Ready {
+        match !self.stop.is_stopping() && self.app.health.ready() == ReadyState::Ready {
             true => ServingStatus::Serving,
             false => ServingStatus::NotServing,
         }
@@ -56,14 +56,14 @@ impl Standing {
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => {}
-                _ = self.stop.reached(Phase::Draining) => {}
+                _ = self.stop.reached(ShutdownPhase::Draining) => {}
             }
         }
     }
 }
 
 #[tonic::async_trait]
-impl Health for Standing {
+impl Health for ModelServingStatus {
     async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
         let service = request.into_inner().service;
         match self.of(&service) {
@@ -90,7 +90,7 @@ impl Health for Standing {
 }
 
 /// What a client hears that has watched as long as one may.
-fn over(stop: Stop, life: Duration) -> impl Stream<Item = Result<HealthCheckResponse, Status>> {
+fn over(stop: ShutdownHandle, life: Duration) -> impl Stream<Item = Result<HealthCheckResponse, Status>> {
     let end = async move { (!stop.is_stopping()).then(|| Err(fault::refused(&fault::lived(life), ""))) };
     stream::once(end).filter_map(std::future::ready)
 }
@@ -100,13 +100,13 @@ fn said(status: ServingStatus) -> HealthCheckResponse {
 }
 
 /// The server's health, for people.
-pub fn report(app: &App, stop: &Stop) -> HealthResponse {
-    let healthy = app.health.ready() == Readiness::Ready && !stop.is_stopping();
-    let said = |kind: Kind| {
+pub fn report(app: &App, stop: &ShutdownHandle) -> HealthResponse {
+    let healthy = app.health.ready() == ReadyState::Ready && !stop.is_stopping();
+    let said = |kind: CheckKind| {
         let check = app.health.last(kind);
         (kind.name().to_owned(), format!("{}: {}", check.outcome.name(), check.detail))
     };
-    let mut checks: HashMap<_, _> = Kind::ALL.into_iter().map(said).collect();
+    let mut checks: HashMap<_, _> = CheckKind::ALL.into_iter().map(said).collect();
     if stop.is_stopping() {
         checks.insert("shutdown".to_owned(), "the server is stopping".to_owned());
     }

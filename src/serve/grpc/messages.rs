@@ -13,10 +13,10 @@ use tonic::Status;
 use super::fault;
 use crate::serve::admission::caller::Caller;
 use crate::serve::admission::heavy;
-use crate::serve::admission::kind::Kind;
-use crate::serve::admission::slots::Slot;
+use crate::serve::admission::kind::RequestKind;
+use crate::serve::admission::slots::TakenSlots;
 use crate::serve::body::{too_large, too_slow};
-use crate::serve::problem::Problem;
+use crate::serve::problem::ApiProblem;
 
 /// Bytes before each message: whether it is compressed, and its length.
 const HEAD: usize = 5;
@@ -36,7 +36,7 @@ pub struct Messages {
 /// How far the messages have come.
 struct Flow {
     caller: Caller,
-    kind: Kind,
+    kind: RequestKind,
     head: [u8; HEAD],
     /// Bytes of the head that are there.
     have: usize,
@@ -45,7 +45,7 @@ struct Flow {
     /// Bytes of all messages so far.
     total: usize,
     messages: usize,
-    held: Option<Slot>,
+    held: Option<TakenSlots>,
 }
 
 /// What changed with the last bytes.
@@ -58,17 +58,17 @@ enum Change {
 
 impl Messages {
     /// The messages of a call of this kind.
-    pub fn new(body: Incoming, kind: Kind, caller: Caller) -> Self {
+    pub fn new(body: Incoming, kind: RequestKind, caller: Caller) -> Self {
         let rules = caller.gate().rules();
         // A single message has its time from the beginning on; that of a stream comes when its client likes.
         let late = (!kind.is_stream()).then(|| Box::pin(sleep(rules.body_time)));
         // Streams of embeddings end by themselves, with their last answers.
-        let over = (kind == Kind::Stream).then(|| Box::pin(sleep(rules.stream_time)));
+        let over = (kind == RequestKind::Stream).then(|| Box::pin(sleep(rules.stream_time)));
         Self { body, flow: Flow::new(kind, caller), late, over }
     }
 
     /// Why no more is waited for.
-    fn ended(&mut self, context: &mut Context<'_>) -> Option<Problem> {
+    fn ended(&mut self, context: &mut Context<'_>) -> Option<ApiProblem> {
         let is_past = |sleep: &mut Option<Pin<Box<Sleep>>>, context: &mut Context<'_>| {
             sleep.as_mut().is_some_and(|sleep| sleep.as_mut().poll(context).is_ready())
         };
@@ -80,7 +80,7 @@ impl Messages {
         is_past(&mut self.over, context).then(|| fault::lived(stream_time))
     }
 
-    fn follow(&mut self, data: &[u8]) -> Result<(), Problem> {
+    fn follow(&mut self, data: &[u8]) -> Result<(), ApiProblem> {
         let change = self.flow.follow(data)?;
         if self.flow.kind.is_stream() {
             let time: Duration = self.flow.caller.gate().rules().body_time;
@@ -95,7 +95,7 @@ impl Messages {
 }
 
 impl Flow {
-    fn new(kind: Kind, caller: Caller) -> Self {
+    fn new(kind: RequestKind, caller: Caller) -> Self {
         Self { caller, kind, head: [0; HEAD], have: 0, left: 0, total: 0, messages: 0, held: None }
     }
 
@@ -105,7 +105,7 @@ impl Flow {
     }
 
     /// Counts these bytes; what they changed in the end.
-    fn follow(&mut self, mut data: &[u8]) -> Result<Change, Problem> {
+    fn follow(&mut self, mut data: &[u8]) -> Result<Change, ApiProblem> {
         self.total = self.total.saturating_add(data.len());
         if !self.kind.is_stream() && self.total > self.most() {
             return Err(too_large(self.most() - HEAD));
@@ -118,7 +118,7 @@ impl Flow {
     }
 
     /// Goes on by some of these bytes; how many.
-    fn step(&mut self, data: &[u8], change: &mut Change) -> Result<usize, Problem> {
+    fn step(&mut self, data: &[u8], change: &mut Change) -> Result<usize, ApiProblem> {
         if self.have == HEAD {
             let part = data.len().min(self.left);
             self.hold(part)?;
@@ -142,9 +142,9 @@ impl Flow {
     }
 
     /// The first message was let in with its call.
-    fn begin(&mut self) -> Result<(), Problem> {
+    fn begin(&mut self) -> Result<(), ApiProblem> {
         self.messages += 1;
-        if self.kind == Kind::Stream && self.messages > 1 {
+        if self.kind == RequestKind::Stream && self.messages > 1 {
             self.caller.again()?;
         }
         Ok(())
@@ -159,7 +159,7 @@ impl Flow {
         }
     }
 
-    fn hold(&mut self, count: usize) -> Result<(), Problem> {
+    fn hold(&mut self, count: usize) -> Result<(), ApiProblem> {
         let bytes = self.caller.gate().bytes();
         // For a watch of the health there is always room: it is small, and counted otherwise.
         if self.kind.is_open() {
@@ -207,7 +207,7 @@ impl Body for Messages {
 }
 
 /// A problem as the end of a body: the service answers with its status.
-fn refused(problem: &Problem) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+fn refused(problem: &ApiProblem) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
     let status: Status = fault::refused(problem, "");
     Poll::Ready(Some(Err(axum::Error::new(status))))
 }
@@ -218,11 +218,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::serve::admission::{Gate, Rules};
-    use crate::serve::shutdown::Stop;
+    use crate::serve::admission::{AdmissionRules, Gate};
+    use crate::serve::shutdown::ShutdownHandle;
 
-    fn flow(kind: Kind, rules: Rules) -> Flow {
-        let gate = Arc::new(Gate::new(rules, None, Stop::new(), |_| ()));
+    fn flow(kind: RequestKind, rules: AdmissionRules) -> Flow {
+        let gate = Arc::new(Gate::new(rules, None, ShutdownHandle::new(), |_| ()));
         Flow::new(kind, Caller::new(gate, None, IpAddr::V4(Ipv4Addr::LOCALHOST)))
     }
 
@@ -238,34 +238,35 @@ mod tests {
     fn a_message_is_held_while_it_comes_however_it_is_cut() {
         let all: Vec<u8> = [message(10), message(0), message(3)].concat();
         for cut in 1..all.len() {
-            let mut flow = flow(Kind::EmbedStream, Rules { bytes: 12, ..Rules::default() });
+            let mut flow = flow(RequestKind::EmbedStream, AdmissionRules { bytes: 12, ..AdmissionRules::default() });
             for part in all.chunks(cut) {
                 flow.follow(part).unwrap();
                 assert!(flow.caller.gate().bytes().taken() <= 10, "{cut}");
             }
             assert_eq!((flow.messages, flow.have, flow.caller.gate().bytes().taken()), (3, 0, 0), "{cut}");
         }
-        let mut half = flow(Kind::EmbedStream, Rules { bytes: 12, ..Rules::default() });
+        let mut half = flow(RequestKind::EmbedStream, AdmissionRules { bytes: 12, ..AdmissionRules::default() });
         assert_eq!(half.follow(&message(10)[..9]).unwrap(), Change::Began);
         assert_eq!(half.caller.gate().bytes().taken(), 4);
         assert_eq!(half.follow(&[0]).unwrap(), Change::Nothing);
-        let mut large = flow(Kind::EmbedStream, Rules { bytes: 12, ..Rules::default() });
+        let mut large = flow(RequestKind::EmbedStream, AdmissionRules { bytes: 12, ..AdmissionRules::default() });
         assert_eq!(large.follow(&message(13)).unwrap_err().code, "OVERLOADED");
     }
 
     #[test]
     fn a_call_that_is_no_stream_has_one_size_for_all_that_it_sends() {
-        let mut single = flow(Kind::Single, Rules { body: 100, ..Rules::default() });
+        let mut single = flow(RequestKind::Single, AdmissionRules { body: 100, ..AdmissionRules::default() });
         single.follow(&message(90)).unwrap();
         assert_eq!(single.follow(&message(90)).unwrap_err().code, "BODY_TOO_LARGE");
-        let mut open = flow(Kind::Watch, Rules::default());
+        let mut open = flow(RequestKind::Watch, AdmissionRules::default());
         open.follow(&message(100)).unwrap();
         assert_eq!(open.follow(&message(4096)).unwrap_err().status.as_u16(), 413);
     }
 
     #[test]
     fn each_message_of_a_stream_counts_for_the_rate() {
-        let mut stream = flow(Kind::Stream, Rules { rate_by_address: 1, burst: 2, ..Rules::default() });
+        let mut stream =
+            flow(RequestKind::Stream, AdmissionRules { rate_by_address: 1, burst: 2, ..AdmissionRules::default() });
         for _ in 0..3 {
             stream.follow(&message(1)).unwrap();
         }

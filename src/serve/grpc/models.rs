@@ -1,7 +1,7 @@
 //! The models, as messages.
 
 use super::proto::ModelInfo;
-use crate::inference::registry::{Listed, Status};
+use crate::inference::registry::{ListedModel, ModelStatus};
 use crate::serve::App;
 
 /// All models, by name.
@@ -19,12 +19,12 @@ pub async fn list(app: &App) -> Vec<ModelInfo> {
     models
 }
 
-fn info(model: Listed) -> ModelInfo {
+fn info(model: ListedModel) -> ModelInfo {
     let number = |value: usize| i32::try_from(value).unwrap_or(i32::MAX);
     let engine = model.engine.as_deref();
-    let pace = engine.and_then(|engine| engine.pace());
+    let throughput = engine.and_then(|engine| engine.throughput());
     let failure = match &model.status {
-        Status::Failed(why) => why.clone(),
+        ModelStatus::Failed(why) => why.clone(),
         _ => String::new(),
     };
     ModelInfo {
@@ -34,8 +34,9 @@ fn info(model: Listed) -> ModelInfo {
         params: None,
         memory_mb: i32::try_from(model.bytes >> 20).unwrap_or(i32::MAX),
         // Rounded up: a model that answers within a millisecond is not said to need none.
-        latency_p95_ms: pace.map(|pace| i32::try_from(pace.p95.as_micros().div_ceil(1000)).unwrap_or(i32::MAX)),
-        throughput_qps: pace.map(|pace| pace.per_second.ceil() as i32),
+        latency_p95_ms: throughput
+            .map(|throughput| i32::try_from(throughput.p95.as_micros().div_ceil(1000)).unwrap_or(i32::MAX)),
+        throughput_qps: throughput.map(|throughput| throughput.per_second.ceil() as i32),
         status: model.status.name().to_owned(),
         version: engine.map(|engine| engine.hash.clone()).unwrap_or_default(),
         max_tokens: engine.map_or(0, |engine| number(engine.folder.longest)),

@@ -14,16 +14,16 @@ use super::proto::{
 use super::{deadline, embed, fault, health, models, stream};
 use crate::serve::App;
 use crate::serve::admission::caller::Caller;
-use crate::serve::admission::slots::Held;
+use crate::serve::admission::slots::HeldSlots;
 use crate::serve::http::request::RequestId;
-use crate::serve::shutdown::Stop;
+use crate::serve::shutdown::ShutdownHandle;
 
 /// What answers calls.
-pub struct Service {
+pub struct GrpcService {
     /// The server.
     pub app: Arc<App>,
     /// Its end.
-    pub stop: Stop,
+    pub stop: ShutdownHandle,
 }
 
 /// The id that the door gave to a call.
@@ -32,7 +32,7 @@ fn name(extensions: &Extensions) -> &str {
 }
 
 #[tonic::async_trait]
-impl EmbeddingService for Service {
+impl EmbeddingService for GrpcService {
     async fn embed(&self, request: Request<EmbedRequest>) -> Result<Response<EmbedResponse>, Status> {
         let (metadata, extensions, message) = request.into_parts();
         let named = message.request_id.clone();
@@ -42,7 +42,7 @@ impl EmbeddingService for Service {
         let (answer, held) = answer.map_err(|why| fault::status(why, id))?;
         let mut response = Response::new(answer);
         if let Some(held) = held {
-            response.extensions_mut().insert(Held(held));
+            response.extensions_mut().insert(HeldSlots(held));
         }
         Ok(response)
     }
@@ -58,7 +58,7 @@ impl EmbeddingService for Service {
         let deadline = time.and_then(|time| Instant::now().checked_add(time));
         let (app, stop) = (self.app.clone(), self.stop.clone());
         let (caller, life) = (extensions.get::<Caller>().cloned(), app.config.rules.stream_time);
-        Ok(Response::new(stream::Open { app, stop, caller, deadline, life }.answers(messages)))
+        Ok(Response::new(stream::OpenStream { app, stop, caller, deadline, life }.answers(messages)))
     }
 
     async fn health(&self, _: Request<HealthRequest>) -> Result<Response<HealthResponse>, Status> {

@@ -9,12 +9,12 @@ use tonic::Status;
 use super::proto::embed_stream_response::Result as Outcome;
 use super::proto::{EmbedStreamRequest, EmbedStreamResponse};
 use super::{embed, fault};
-use crate::inference::fault::{Code, EmbedFault};
+use crate::inference::fault::{EmbedFault, ErrorCode};
 use crate::serve::App;
 use crate::serve::admission::caller::Caller;
-use crate::serve::admission::slots::Slot;
-use crate::serve::problem::Problem;
-use crate::serve::shutdown::{Phase, Stop};
+use crate::serve::admission::slots::TakenSlots;
+use crate::serve::problem::ApiProblem;
+use crate::serve::shutdown::{ShutdownHandle, ShutdownPhase};
 
 /// Messages of one stream that are worked on at the same time; the next one is read when one of them is answered, so that a
 /// client that sends faster is held back by its own connection.
@@ -22,11 +22,11 @@ const IN_FLIGHT: usize = 64;
 
 /// An open stream.
 #[derive(Clone)]
-pub struct Open {
+pub struct OpenStream {
     /// The server.
     pub app: Arc<App>,
     /// Its end.
-    pub stop: Stop,
+    pub stop: ShutdownHandle,
     /// Who opened it; nobody where no gate stands before the service.
     pub caller: Option<Caller>,
     /// When its client gives up.
@@ -35,9 +35,9 @@ pub struct Open {
     pub life: Duration,
 }
 
-type Answer = Result<(EmbedStreamResponse, Option<Arc<Slot>>), Status>;
+type Answer = Result<(EmbedStreamResponse, Option<Arc<TakenSlots>>), Status>;
 
-impl Open {
+impl OpenStream {
     /// The answers to these messages. When the server is to stop, or the stream has lived long enough, no more are read, and it ends
     /// after the last answer. A message costs what a request does; a caller whose key was taken back is answered no more.
     pub fn answers(
@@ -47,7 +47,7 @@ impl Open {
         let (waiting, life, opened) = (self.stop.clone(), self.life, Instant::now());
         let end = async move {
             tokio::select! {
-                _ = waiting.reached(Phase::Draining) => {}
+                _ = waiting.reached(ShutdownPhase::Draining) => {}
                 () = tokio::time::sleep(life) => {}
             }
         };
@@ -69,11 +69,11 @@ impl Open {
         sending.chain(farewell(stop, opened, life)).boxed()
     }
 
-    fn admitted(&self) -> Result<Option<Slot>, Problem> {
+    fn admitted(&self) -> Result<Option<TakenSlots>, ApiProblem> {
         self.caller.as_ref().map(Caller::again).transpose()
     }
 
-    async fn answer(&self, admitted: Result<Option<Slot>, Problem>, message: EmbedStreamRequest) -> Answer {
+    async fn answer(&self, admitted: Result<Option<TakenSlots>, ApiProblem>, message: EmbedStreamRequest) -> Answer {
         let _place = match admitted {
             Ok(place) => place,
             Err(problem) if problem.status == http::StatusCode::UNAUTHORIZED => {
@@ -87,10 +87,10 @@ impl Open {
         Ok(self.one(message).await)
     }
 
-    async fn one(&self, message: EmbedStreamRequest) -> (EmbedStreamResponse, Option<Arc<Slot>>) {
+    async fn one(&self, message: EmbedStreamRequest) -> (EmbedStreamResponse, Option<Arc<TakenSlots>>) {
         let EmbedStreamRequest { id, request } = message;
         let outcome = match request {
-            None => Err(EmbedFault::new(Code::InvalidRequest, "the message has no request")),
+            None => Err(EmbedFault::new(ErrorCode::InvalidRequest, "the message has no request")),
             Some(request) => {
                 let time = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
                 embed::answer(&self.app.embedder, request, time, &id).await
@@ -105,11 +105,15 @@ impl Open {
 }
 
 /// What a client hears that would have sent more.
-fn farewell(stop: Stop, opened: Instant, life: Duration) -> impl Stream<Item = Result<EmbedStreamResponse, Status>> {
+fn farewell(
+    stop: ShutdownHandle,
+    opened: Instant,
+    life: Duration,
+) -> impl Stream<Item = Result<EmbedStreamResponse, Status>> {
     stream::once(async move {
         if stop.is_stopping() {
             let why = "the server is stopping; what has no answer was not done";
-            return Some(Err(fault::status(EmbedFault::new(Code::ShuttingDown, why), "")));
+            return Some(Err(fault::status(EmbedFault::new(ErrorCode::ShuttingDown, why), "")));
         }
         (opened.elapsed() >= life).then(|| Err(fault::refused(&fault::lived(life), "")))
     })

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Check, Kind, Outcome};
-use crate::inference::fault::{Code, EmbedFault};
+use super::{CheckKind, CheckOutcome, HealthCheck};
+use crate::inference::fault::{EmbedFault, ErrorCode};
 use crate::serve::App;
 
 /// Time for a canary.
@@ -20,11 +20,11 @@ pub async fn watch(app: Arc<App>) {
         let check = once(&app).await;
         let pause = match check.outcome {
             // The look itself waited for the load.
-            Outcome::Loading => Duration::from_millis(100),
-            Outcome::Failed => app.config.health_interval.min(LOOK),
+            CheckOutcome::Loading => Duration::from_millis(100),
+            CheckOutcome::Failed => app.config.health_interval.min(LOOK),
             _ => app.config.health_interval,
         };
-        app.health.put(Kind::ModelCache, check);
+        app.health.put(CheckKind::ModelCache, check);
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             // Not ready at once; the next look asks the model again.
@@ -44,54 +44,61 @@ async fn lost(app: &App) {
         // A good batch may have come between.
         if let Some(why) = engine.unsound() {
             let detail = format!("{}: {why}", registry.default_model());
-            return app.health.put(Kind::ModelCache, Check::failed(detail).mended_by_restart());
+            return app.health.put(CheckKind::ModelCache, HealthCheck::failed(detail).mended_by_restart());
         }
     }
 }
 
-async fn once(app: &App) -> Check {
+async fn once(app: &App) -> HealthCheck {
     let registry = app.embedder.registry();
     let name = registry.default_model();
     let engine = match registry.engine(name, Instant::now() + LOOK).await {
         Ok(engine) => engine,
-        Err(fault) if fault.code == Code::ModelLoading => return Check::new(Outcome::Loading, fault.message),
-        Err(fault) if fault.code == Code::ModelNotFound => return absent(app, &fault),
-        Err(fault) => return Check::new(Outcome::Failed, fault.message),
+        Err(fault) if fault.code == ErrorCode::ModelLoading => {
+            return HealthCheck::new(CheckOutcome::Loading, fault.message);
+        }
+        Err(fault) if fault.code == ErrorCode::ModelNotFound => return absent(app, &fault),
+        Err(fault) => return HealthCheck::new(CheckOutcome::Failed, fault.message),
     };
     let began = Instant::now();
     match tokio::time::timeout(TIME + GRACE, engine.probe(began + TIME)).await {
         Ok(Ok(alike)) => {
             let detail = format!("{name}: the canary's vector has a cosine of {alike:.6} to the one made at load");
-            Check::new(Outcome::Ok, detail).since(began)
+            HealthCheck::new(CheckOutcome::Ok, detail).since(began)
         }
-        Ok(Err(fault)) if matches!(fault.code, Code::Overloaded | Code::DeadlineExceeded) => full(app, name),
-        Ok(Err(fault)) if fault.code == Code::ShuttingDown => {
-            Check::new(Outcome::Loading, format!("{name} is being swapped"))
+        Ok(Err(fault)) if matches!(fault.code, ErrorCode::Overloaded | ErrorCode::DeadlineExceeded) => full(app, name),
+        Ok(Err(fault)) if fault.code == ErrorCode::ShuttingDown => {
+            HealthCheck::new(CheckOutcome::Loading, format!("{name} is being swapped"))
         }
-        Ok(Err(fault)) => Check::failed(format!("{name}: {}", fault.message)).mended_by_restart().since(began),
+        Ok(Err(fault)) => HealthCheck::failed(format!("{name}: {}", fault.message)).mended_by_restart().since(began),
         Err(_) => {
             let waited = (TIME + GRACE).as_secs();
             let detail = format!("{name}: no worker has taken the canary for {waited} s");
-            Check::failed(detail).mended_by_restart().since(began)
+            HealthCheck::failed(detail).mended_by_restart().since(began)
         }
     }
 }
 
 /// A full queue says nothing about the model: what was known last still holds. The load itself has embedded the canary.
-fn full(app: &App, name: &str) -> Check {
-    let last = app.health.last(Kind::ModelCache);
-    if last.outcome == Outcome::Loading {
-        return Check::new(Outcome::Ok, format!("{name}: the canary was embedded at load; the queue is full now"));
+fn full(app: &App, name: &str) -> HealthCheck {
+    let last = app.health.last(CheckKind::ModelCache);
+    if last.outcome == CheckOutcome::Loading {
+        return HealthCheck::new(
+            CheckOutcome::Ok,
+            format!("{name}: the canary was embedded at load; the queue is full now"),
+        );
     }
     last
 }
 
 /// The first look of model sync may still bring it.
-fn absent(app: &App, fault: &EmbedFault) -> Check {
+fn absent(app: &App, fault: &EmbedFault) -> HealthCheck {
     match app.sync.as_ref().map(|sync| (sync.looked(), sync.told(app.embedder.registry().default_model()).error)) {
-        Some((_, Some(why))) => Check::new(Outcome::Failed, format!("model sync cannot bring it: {why}")),
-        Some((Some(Err(why)), None)) => Check::new(Outcome::Failed, format!("{}; model sync: {why}", fault.message)),
-        Some((_, None)) => Check::new(Outcome::Loading, "waits for model sync to bring it"),
-        None => Check::new(Outcome::Failed, fault.message.clone()),
+        Some((_, Some(why))) => HealthCheck::new(CheckOutcome::Failed, format!("model sync cannot bring it: {why}")),
+        Some((Some(Err(why)), None)) => {
+            HealthCheck::new(CheckOutcome::Failed, format!("{}; model sync: {why}", fault.message))
+        }
+        Some((_, None)) => HealthCheck::new(CheckOutcome::Loading, "waits for model sync to bring it"),
+        None => HealthCheck::new(CheckOutcome::Failed, fault.message.clone()),
     }
 }

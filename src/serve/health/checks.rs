@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 
-use super::fault::{NoAnswer, NotPeer, PeerFault};
-use super::{Check, Kind, Outcome};
+use super::fault::{CheckTimeout, InvalidPeer, PeerFault};
+use super::{CheckKind, CheckOutcome, HealthCheck};
 use crate::serve::App;
-use crate::serve::model_sync::origin::Origin;
-use crate::serve::replica::{Mark, Replica, ReplicaFault};
+use crate::serve::model_sync::origin::OpenedSource;
+use crate::serve::replica::{FileMark, Replica, ReplicaFault};
 
 /// Time for one of them.
 const TIME: Duration = Duration::from_secs(10);
@@ -28,12 +28,12 @@ pub struct Peer {
 }
 
 impl FromStr for Peer {
-    type Err = NotPeer;
+    type Err = InvalidPeer;
 
-    fn from_str(text: &str) -> Result<Self, NotPeer> {
-        let (name, url) = text.split_once('=').ok_or(NotPeer)?;
+    fn from_str(text: &str) -> Result<Self, InvalidPeer> {
+        let (name, url) = text.split_once('=').ok_or(InvalidPeer)?;
         if name.is_empty() || !(url.starts_with("http://") || url.starts_with("https://")) {
-            return Err(NotPeer);
+            return Err(InvalidPeer);
         }
         Ok(Self { name: name.to_owned(), url: url.trim_end_matches('/').to_owned() })
     }
@@ -45,31 +45,33 @@ async fn pause(app: &App) {
 
 /// The metadata replica opens and answers; a new one is looked through.
 pub async fn database(app: Arc<App>) {
-    let Some(replica) = app.catalogue.replica.clone() else {
-        return app.health.put(Kind::Database, Check::new(Outcome::NotConfigured, "no metadata replica is given"));
+    let Some(replica) = app.catalog.replica.clone() else {
+        return app
+            .health
+            .put(CheckKind::Database, HealthCheck::new(CheckOutcome::NotConfigured, "no metadata replica is given"));
     };
-    let mut known: Option<Mark> = None;
+    let mut known: Option<FileMark> = None;
     loop {
         let mark = replica.mark();
-        let check = match (look_at(&replica, mark.is_none() || mark != known).await, app.catalogue.replica_fault()) {
+        let check = match (look_at(&replica, mark.is_none() || mark != known).await, app.catalog.replica_fault()) {
             // It can be read, and lacks what it had before: what is served is not what it says.
-            (check, Some(why)) if check.outcome == Outcome::Ok => Check::failed(why),
+            (check, Some(why)) if check.outcome == CheckOutcome::Ok => HealthCheck::failed(why),
             (check, _) => check,
         };
-        known = mark.filter(|_| check.outcome == Outcome::Ok);
-        app.health.put(Kind::Database, check);
+        known = mark.filter(|_| check.outcome == CheckOutcome::Ok);
+        app.health.put(CheckKind::Database, check);
         pause(&app).await;
     }
 }
 
-async fn look_at(replica: &Replica, thorough: bool) -> Check {
+async fn look_at(replica: &Replica, thorough: bool) -> HealthCheck {
     let (replica, began) = (replica.clone(), Instant::now());
     let asked = tokio::task::spawn_blocking(move || seen(&replica, thorough));
     let check = match tokio::time::timeout(TIME, asked).await {
-        Ok(Ok(Ok(detail))) => Check::new(Outcome::Ok, detail),
-        Ok(Ok(Err(why))) => Check::failed(why),
-        Ok(Err(why)) => Check::failed(why),
-        Err(_) => Check::failed(NoAnswer { time: TIME }),
+        Ok(Ok(Ok(detail))) => HealthCheck::new(CheckOutcome::Ok, detail),
+        Ok(Ok(Err(why))) => HealthCheck::failed(why),
+        Ok(Err(why)) => HealthCheck::failed(why),
+        Err(_) => HealthCheck::failed(CheckTimeout { time: TIME }),
     };
     check.since(began)
 }
@@ -86,21 +88,26 @@ fn seen(replica: &Replica, thorough: bool) -> Result<String, ReplicaFault> {
 /// The bucket of model sync answers, and its last listing was not refused.
 pub async fn bucket(app: Arc<App>) {
     let Some(sync) = &app.sync else {
-        return app.health.put(Kind::S3, Check::new(Outcome::NotConfigured, "no bucket is given to sync models from"));
+        return app.health.put(
+            CheckKind::S3,
+            HealthCheck::new(CheckOutcome::NotConfigured, "no bucket is given to sync models from"),
+        );
     };
     loop {
         let began = Instant::now();
         let answer = tokio::time::timeout(TIME, sync.origin().alive()).await;
         let check = match (answer, sync.looked()) {
-            (Ok(Err(why)), _) => Check::failed(why),
-            (Err(_), _) => Check::failed(NoAnswer { time: TIME }),
-            (Ok(Ok(())), Some(Err(why))) => Check::failed(format!("models cannot be listed: {why}")),
+            (Ok(Err(why)), _) => HealthCheck::failed(why),
+            (Err(_), _) => HealthCheck::failed(CheckTimeout { time: TIME }),
+            (Ok(Ok(())), Some(Err(why))) => HealthCheck::failed(format!("models cannot be listed: {why}")),
             (Ok(Ok(())), _) => match sync.origin() {
-                Origin::Folder(_) => Check::new(Outcome::NotConfigured, "models are synced from a folder"),
-                Origin::Bucket(_) => Check::new(Outcome::Ok, "the bucket answers"),
+                OpenedSource::Folder(_) => {
+                    HealthCheck::new(CheckOutcome::NotConfigured, "models are synced from a folder")
+                }
+                OpenedSource::Bucket(_) => HealthCheck::new(CheckOutcome::Ok, "the bucket answers"),
             },
         };
-        app.health.put(Kind::S3, check.since(began));
+        app.health.put(CheckKind::S3, check.since(began));
         pause(&app).await;
     }
 }
@@ -109,23 +116,28 @@ pub async fn bucket(app: Arc<App>) {
 pub async fn gpu(app: Arc<App>) {
     let device = app.config.device;
     if !device.is_gpu() {
-        return app.health.put(Kind::Gpu, Check::new(Outcome::NotConfigured, format!("{device} runs the graphs")));
+        return app
+            .health
+            .put(CheckKind::Gpu, HealthCheck::new(CheckOutcome::NotConfigured, format!("{device} runs the graphs")));
     }
     loop {
         let registry = app.embedder.registry();
         let engine = registry.look(registry.default_model()).and_then(|listed| listed.engine);
         let check = match (driver(Path::new("/")), engine) {
-            (None, _) => Check::new(Outcome::Failed, format!("{device} was asked for, but there is no NVIDIA driver")),
-            (Some(_), None) => Check::new(Outcome::Loading, "the default model is not loaded yet"),
+            (None, _) => {
+                HealthCheck::new(CheckOutcome::Failed, format!("{device} was asked for, but there is no NVIDIA driver"))
+            }
+            (Some(_), None) => HealthCheck::new(CheckOutcome::Loading, "the default model is not loaded yet"),
             (Some(driver), Some(engine)) if engine.runs_on.starts_with(device.name()) => {
-                Check::new(Outcome::Ok, format!("{} on {driver}", engine.runs_on))
+                HealthCheck::new(CheckOutcome::Ok, format!("{} on {driver}", engine.runs_on))
             }
-            (Some(_), Some(engine)) => {
-                Check::new(Outcome::Failed, format!("{device} was asked for, but {} runs the graphs", engine.runs_on))
-            }
+            (Some(_), Some(engine)) => HealthCheck::new(
+                CheckOutcome::Failed,
+                format!("{device} was asked for, but {} runs the graphs", engine.runs_on),
+            ),
         };
-        let soon = check.outcome == Outcome::Loading;
-        app.health.put(Kind::Gpu, check);
+        let soon = check.outcome == CheckOutcome::Loading;
+        app.health.put(CheckKind::Gpu, check);
         if soon { tokio::time::sleep(Duration::from_millis(200)).await } else { pause(&app).await }
     }
 }
@@ -143,23 +155,32 @@ fn driver(root: &Path) -> Option<String> {
 
 /// The servers of other regions answer.
 pub async fn peers(app: Arc<App>) {
-    let kind = Kind::CrossRegion;
+    let kind = CheckKind::CrossRegion;
     if app.config.peers.is_empty() {
-        return app.health.put(kind, Check::new(Outcome::NotConfigured, "no server of another region is given"));
+        return app
+            .health
+            .put(kind, HealthCheck::new(CheckOutcome::NotConfigured, "no server of another region is given"));
     }
     // Another part of the program may have chosen one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = match reqwest::Client::builder().timeout(PEER).connect_timeout(PEER).build() {
         Ok(client) => client,
-        Err(why) => return app.health.put(kind, Check::new(Outcome::Failed, format!("no client can be made: {why}"))),
+        Err(why) => {
+            return app
+                .health
+                .put(kind, HealthCheck::new(CheckOutcome::Failed, format!("no client can be made: {why}")));
+        }
     };
     loop {
         let began = Instant::now();
         let asked = join_all(app.config.peers.iter().map(|peer| ask(&client, peer))).await;
         let bad: Vec<String> = asked.iter().filter_map(|one| Some(one.as_ref().err()?.to_string())).collect();
         let good: Vec<&str> = asked.iter().filter_map(|one| one.as_deref().ok()).collect();
-        let check =
-            if bad.is_empty() { Check::new(Outcome::Ok, good.join("; ")) } else { Check::failed(bad.join("; ")) };
+        let check = if bad.is_empty() {
+            HealthCheck::new(CheckOutcome::Ok, good.join("; "))
+        } else {
+            HealthCheck::failed(bad.join("; "))
+        };
         app.health.put(kind, check.since(began));
         pause(&app).await;
     }
@@ -182,14 +203,14 @@ async fn ask(client: &reqwest::Client, peer: &Peer) -> Result<String, PeerFault>
 
 #[cfg(test)]
 mod tests {
-    use super::{NotPeer, Peer, driver};
+    use super::{InvalidPeer, Peer, driver};
 
     #[test]
     fn a_peer_is_a_name_and_an_address() {
         let peer: Peer = "eu=https://eu.example:8080/".parse().unwrap();
         assert_eq!(peer, Peer { name: "eu".into(), url: "https://eu.example:8080".into() });
         for text in ["eu", "=http://x", "eu=ftp://x"] {
-            assert_eq!(text.parse::<Peer>(), Err(NotPeer), "{text}");
+            assert_eq!(text.parse::<Peer>(), Err(InvalidPeer), "{text}");
         }
     }
 

@@ -7,7 +7,7 @@ use http::StatusCode;
 /// What was asked did not answer in its time.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("no answer for {} s", time.as_secs())]
-pub struct NoAnswer {
+pub struct CheckTimeout {
     /// Its time.
     pub time: Duration,
 }
@@ -52,4 +52,4 @@ pub enum PeerFault {
 /// A text that does not name a server of another region. It may hold a password, and is not repeated.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("a server of another region is NAME=http://HOST:PORT or NAME=https://HOST:PORT")]
-pub struct NotPeer;
+pub struct InvalidPeer;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::App;
 pub use checks::Peer;
-pub use fault::NotPeer;
+pub use fault::InvalidPeer;
 
 /// How often memory is given back.
 const GIVE_BACK: Duration = Duration::from_secs(5);
@@ -22,7 +22,7 @@ const PIECE: usize = 4 << 20;
 
 /// How a check ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Outcome {
+pub enum CheckOutcome {
     /// As it should be.
     Ok,
     /// Not as it should be.
@@ -33,7 +33,7 @@ pub enum Outcome {
     Loading,
 }
 
-impl Outcome {
+impl CheckOutcome {
     /// As it is shown.
     pub fn name(self) -> &'static str {
         match self {
@@ -47,9 +47,9 @@ impl Outcome {
 
 /// What a check found.
 #[derive(Clone, Debug)]
-pub struct Check {
+pub struct HealthCheck {
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: CheckOutcome,
     /// What it saw, for a person.
     pub detail: String,
     /// How long it took, when it asked something.
@@ -61,15 +61,15 @@ pub struct Check {
     pub restart_helps: bool,
 }
 
-impl Check {
+impl HealthCheck {
     /// A check that ended now.
-    pub fn new(outcome: Outcome, detail: impl Into<String>) -> Self {
+    pub fn new(outcome: CheckOutcome, detail: impl Into<String>) -> Self {
         Self { outcome, detail: detail.into(), latency: None, at: Instant::now(), restart_helps: false }
     }
 
     /// A check that failed now.
     pub fn failed(why: impl fmt::Display) -> Self {
-        Self::new(Outcome::Failed, why.to_string())
+        Self::new(CheckOutcome::Failed, why.to_string())
     }
 
     /// The same, of a failure that a restart of the server can mend.
@@ -98,7 +98,7 @@ impl Check {
 
 /// The checks, by the names of the answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Kind {
+pub enum CheckKind {
     /// The metadata replica.
     Database,
     /// The bucket of model sync.
@@ -111,7 +111,7 @@ pub enum Kind {
     CrossRegion,
 }
 
-impl Kind {
+impl CheckKind {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Database, Self::S3, Self::ModelCache, Self::Gpu, Self::CrossRegion];
 
@@ -139,7 +139,7 @@ pub struct HealthErrors {
 /// The last result of each check.
 #[derive(Debug)]
 pub struct Health {
-    checks: Mutex<[Check; 5]>,
+    checks: Mutex<[HealthCheck; 5]>,
     /// Since when every canary has failed in a way that a restart can mend.
     broken: Mutex<Option<Instant>>,
     stopping: AtomicBool,
@@ -147,7 +147,7 @@ pub struct Health {
 
 /// Whether requests should be sent here.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Readiness {
+pub enum ReadyState {
     /// Yes.
     Ready,
     /// Not yet.
@@ -161,13 +161,13 @@ pub enum Readiness {
 impl Health {
     /// Nothing is known yet.
     pub fn new() -> Self {
-        let checks = Kind::ALL.map(|_| Check::new(Outcome::Loading, "not looked at yet"));
+        let checks = CheckKind::ALL.map(|_| HealthCheck::new(CheckOutcome::Loading, "not looked at yet"));
         Self { checks: Mutex::new(checks), broken: Mutex::new(None), stopping: AtomicBool::new(false) }
     }
 
     /// Keeps the result of a check.
-    pub fn put(&self, kind: Kind, check: Check) {
-        if kind == Kind::ModelCache {
+    pub fn put(&self, kind: CheckKind, check: HealthCheck) {
+        if kind == CheckKind::ModelCache {
             let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
             *broken = if check.restart_helps { broken.or(Some(check.at)) } else { None };
         }
@@ -175,7 +175,7 @@ impl Health {
     }
 
     /// The last result of a check.
-    pub fn last(&self, kind: Kind) -> Check {
+    pub fn last(&self, kind: CheckKind) -> HealthCheck {
         self.checks.lock().unwrap_or_else(PoisonError::into_inner)[kind as usize].clone()
     }
 
@@ -185,34 +185,34 @@ impl Health {
     }
 
     /// Whether requests should be sent here.
-    pub fn ready(&self) -> Readiness {
+    pub fn ready(&self) -> ReadyState {
         if self.stopping.load(Ordering::Relaxed) {
-            return Readiness::Stopping;
+            return ReadyState::Stopping;
         }
-        let canary = self.last(Kind::ModelCache);
+        let canary = self.last(CheckKind::ModelCache);
         match canary.outcome {
-            Outcome::Ok | Outcome::NotConfigured => Readiness::Ready,
-            Outcome::Loading => Readiness::Loading(canary.detail),
-            Outcome::Failed => Readiness::Failed(canary.detail),
+            CheckOutcome::Ok | CheckOutcome::NotConfigured => ReadyState::Ready,
+            CheckOutcome::Loading => ReadyState::Loading(canary.detail),
+            CheckOutcome::Failed => ReadyState::Failed(canary.detail),
         }
     }
 
     /// `healthy`, `degraded` (something beside the model does not work, or the model is still being loaded) or `unhealthy`.
     pub fn status(&self) -> &'static str {
         let outcome = |kind| self.last(kind).outcome;
-        match outcome(Kind::ModelCache) {
-            Outcome::Failed => "unhealthy",
-            Outcome::Loading => "degraded",
-            _ if Kind::ALL.into_iter().any(|kind| outcome(kind) == Outcome::Failed) => "degraded",
+        match outcome(CheckKind::ModelCache) {
+            CheckOutcome::Failed => "unhealthy",
+            CheckOutcome::Loading => "degraded",
+            _ if CheckKind::ALL.into_iter().any(|kind| outcome(kind) == CheckOutcome::Failed) => "degraded",
             _ => "healthy",
         }
     }
 
     /// The checks of this server that failed or are still loading, by the names of the answer.
     pub fn not_ok(&self) -> Vec<&'static str> {
-        let own = Kind::ALL.into_iter().filter(|kind| *kind != Kind::CrossRegion);
-        let bad = |kind: &Kind| matches!(self.last(*kind).outcome, Outcome::Failed | Outcome::Loading);
-        own.filter(bad).map(Kind::name).collect()
+        let own = CheckKind::ALL.into_iter().filter(|kind| *kind != CheckKind::CrossRegion);
+        let bad = |kind: &CheckKind| matches!(self.last(*kind).outcome, CheckOutcome::Failed | CheckOutcome::Loading);
+        own.filter(bad).map(CheckKind::name).collect()
     }
 
     /// Why `/health` is an error now; nothing when it is not.
@@ -221,7 +221,7 @@ impl Health {
         if let (Some(since), Some(after)) = (broken, when.restart_after)
             && since.elapsed() >= after
         {
-            let (detail, seconds) = (self.last(Kind::ModelCache).detail, since.elapsed().as_secs());
+            let (detail, seconds) = (self.last(CheckKind::ModelCache).detail, since.elapsed().as_secs());
             return Some(format!("{detail}; every canary has failed for {seconds} s, and a restart can mend that"));
         }
         let bad = self.not_ok();
@@ -230,7 +230,7 @@ impl Health {
 
     /// The checks as they are shown.
     pub fn json(&self) -> Value {
-        Kind::ALL
+        CheckKind::ALL
             .into_iter()
             .map(|kind| (kind.name().to_owned(), self.last(kind).json()))
             .collect::<serde_json::Map<_, _>>()
@@ -271,7 +271,7 @@ async fn give_memory_back() {
 mod tests {
     use std::time::Duration;
 
-    use super::{Check, Health, HealthErrors, Kind, Outcome, Readiness};
+    use super::{CheckKind, CheckOutcome, Health, HealthCheck, HealthErrors, ReadyState};
 
     const STRICT: HealthErrors = HealthErrors { strict: true, restart_after: None };
     const RESTART: HealthErrors = HealthErrors { strict: false, restart_after: Some(Duration::ZERO) };
@@ -279,33 +279,36 @@ mod tests {
     #[test]
     fn a_cold_cache_is_loading_and_not_dead() {
         let health = Health::new();
-        assert_eq!((health.ready(), health.status()), (Readiness::Loading("not looked at yet".to_owned()), "degraded"));
+        assert_eq!(
+            (health.ready(), health.status()),
+            (ReadyState::Loading("not looked at yet".to_owned()), "degraded")
+        );
         assert_eq!(health.json()["model_cache"]["status"], "loading");
     }
 
     #[test]
     fn what_is_beside_the_model_degrades_and_does_not_take_it_out() {
         let health = Health::new();
-        health.put(Kind::ModelCache, Check::new(Outcome::Ok, "sings"));
-        health.put(Kind::Database, Check::new(Outcome::NotConfigured, ""));
-        assert_eq!((health.ready(), health.status()), (Readiness::Ready, "healthy"));
-        health.put(Kind::CrossRegion, Check::new(Outcome::Failed, "no answer"));
-        assert_eq!((health.ready(), health.status()), (Readiness::Ready, "degraded"));
-        health.put(Kind::ModelCache, Check::new(Outcome::Failed, "another vector"));
-        assert_eq!((health.ready(), health.status()), (Readiness::Failed("another vector".to_owned()), "unhealthy"));
+        health.put(CheckKind::ModelCache, HealthCheck::new(CheckOutcome::Ok, "sings"));
+        health.put(CheckKind::Database, HealthCheck::new(CheckOutcome::NotConfigured, ""));
+        assert_eq!((health.ready(), health.status()), (ReadyState::Ready, "healthy"));
+        health.put(CheckKind::CrossRegion, HealthCheck::new(CheckOutcome::Failed, "no answer"));
+        assert_eq!((health.ready(), health.status()), (ReadyState::Ready, "degraded"));
+        health.put(CheckKind::ModelCache, HealthCheck::new(CheckOutcome::Failed, "another vector"));
+        assert_eq!((health.ready(), health.status()), (ReadyState::Failed("another vector".to_owned()), "unhealthy"));
         health.stop();
-        assert_eq!(health.ready(), Readiness::Stopping);
+        assert_eq!(health.ready(), ReadyState::Stopping);
     }
 
     #[test]
     fn on_request_what_does_not_work_here_makes_health_an_error() {
         let health = Health::new();
-        for kind in Kind::ALL {
-            health.put(kind, Check::new(Outcome::Ok, ""));
+        for kind in CheckKind::ALL {
+            health.put(kind, HealthCheck::new(CheckOutcome::Ok, ""));
         }
-        health.put(Kind::CrossRegion, Check::failed("no answer"));
+        health.put(CheckKind::CrossRegion, HealthCheck::failed("no answer"));
         assert_eq!((health.error(STRICT), health.status()), (None, "degraded"), "another region's outage is not ours");
-        health.put(Kind::S3, Check::failed("no bucket"));
+        health.put(CheckKind::S3, HealthCheck::failed("no bucket"));
         assert_eq!(health.not_ok(), ["s3"]);
         assert_eq!(health.error(HealthErrors::default()), None, "not asked for");
         assert_eq!(health.error(STRICT).as_deref(), Some("these checks are not ok: s3"));
@@ -314,14 +317,14 @@ mod tests {
     #[test]
     fn only_what_a_restart_can_mend_asks_for_one() {
         let health = Health::new();
-        health.put(Kind::ModelCache, Check::failed("the graph cannot be read"));
+        health.put(CheckKind::ModelCache, HealthCheck::failed("the graph cannot be read"));
         assert_eq!(health.error(RESTART), None, "a new process could not load it either");
-        let broken = || Check::failed("no worker answers").mended_by_restart();
-        health.put(Kind::ModelCache, broken());
+        let broken = || HealthCheck::failed("no worker answers").mended_by_restart();
+        health.put(CheckKind::ModelCache, broken());
         assert!(health.error(RESTART).is_some_and(|why| why.starts_with("no worker answers; ")));
         let later = HealthErrors { restart_after: Some(Duration::from_secs(3600)), ..RESTART };
         assert_eq!((health.error(later), health.error(HealthErrors::default())), (None, None));
-        health.put(Kind::ModelCache, Check::new(Outcome::Ok, ""));
+        health.put(CheckKind::ModelCache, HealthCheck::new(CheckOutcome::Ok, ""));
         assert_eq!(health.error(RESTART), None, "it works again");
     }
 }

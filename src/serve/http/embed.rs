@@ -15,13 +15,13 @@ use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::fault::Refusal;
+use super::fault::Rejection;
 use super::parse::{Texts, invalid, json, side};
 use super::percent;
 use super::request::shows_key;
 use crate::inference::fault::beginning;
-use crate::inference::tokenize::Side;
-use crate::serve::{App, Ask};
+use crate::inference::tokenize::TruncationSide;
+use crate::serve::{App, EmbeddingRequest};
 
 /// So much of a version's hash means one version only.
 const NAMED: usize = 12;
@@ -101,7 +101,7 @@ struct Request {
 
 impl Request {
     /// The texts, by whichever of their names.
-    fn texts(&mut self) -> Result<Vec<String>, Refusal> {
+    fn texts(&mut self) -> Result<Vec<String>, Rejection> {
         let names = ["inputs", "texts", "input", "text"];
         let fields = [self.inputs.take(), self.texts.take(), self.input.take(), self.text.take()];
         let mut given = names.into_iter().zip(fields).filter_map(|(name, texts)| Some((name, texts?)));
@@ -156,7 +156,7 @@ struct Answer {
 }
 
 /// The time that a client gives, in its header `x-request-timeout-ms`.
-pub fn time(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
+pub fn time(headers: &HeaderMap) -> Result<Option<Duration>, Rejection> {
     let Some(value) = headers.get("x-request-timeout-ms") else { return Ok(None) };
     let milliseconds = value.to_str().ok().and_then(|text| text.parse().ok());
     milliseconds
@@ -165,13 +165,13 @@ pub fn time(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
 }
 
 /// Vectors for texts.
-pub async fn post(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
+pub async fn post(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Rejection> {
     let mut request: Request = json(&headers, &body)?;
-    let ask = Ask {
+    let ask = EmbeddingRequest {
         texts: request.texts()?,
         model: request.model,
         version: request.version,
-        normalise: request.normalize,
+        normalize: request.normalize,
         truncate: request.truncate,
         side: side(request.truncation_direction.as_deref())?,
         prompt_name: request.prompt_name,
@@ -190,15 +190,15 @@ struct Query {
     model: Option<String>,
     version: Option<String>,
     inputs: Vec<String>,
-    normalise: Option<bool>,
+    normalize: Option<bool>,
     truncate: Option<bool>,
-    side: Option<Side>,
+    side: Option<TruncationSide>,
     prompt_name: Option<String>,
     dimensions: Option<usize>,
     encoding: Encoding,
 }
 
-fn query(text: &str) -> Result<Query, Refusal> {
+fn query(text: &str) -> Result<Query, Rejection> {
     let mut query = Query::default();
     let pairs = percent::pairs(text).ok_or_else(|| invalid("the query is not UTF-8"))?;
     let mut known = Vec::with_capacity(pairs.len());
@@ -213,7 +213,7 @@ fn query(text: &str) -> Result<Query, Refusal> {
         match key.as_str() {
             "model" => query.model = Some(value),
             "version" => query.version = Some(value),
-            "normalize" => query.normalise = Some(flag(&key, &value)?),
+            "normalize" => query.normalize = Some(flag(&key, &value)?),
             "truncate" => query.truncate = Some(flag(&key, &value)?),
             "truncation_direction" => query.side = side(Some(&value))?,
             "prompt_name" => query.prompt_name = Some(value),
@@ -234,7 +234,7 @@ fn query(text: &str) -> Result<Query, Refusal> {
     Ok(query)
 }
 
-fn flag(key: &str, value: &str) -> Result<bool, Refusal> {
+fn flag(key: &str, value: &str) -> Result<bool, Rejection> {
     match value {
         "true" | "1" => Ok(true),
         "false" | "0" => Ok(false),
@@ -242,7 +242,7 @@ fn flag(key: &str, value: &str) -> Result<bool, Refusal> {
     }
 }
 
-fn number(key: &str, value: &str) -> Result<usize, Refusal> {
+fn number(key: &str, value: &str) -> Result<usize, Rejection> {
     value.parse().map_err(|_| invalid(format!("{key} is a whole number, not {:?}", beginning(value))))
 }
 
@@ -264,7 +264,7 @@ pub async fn get(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
     RawQuery(text): RawQuery,
-) -> Result<Response, Refusal> {
+) -> Result<Response, Rejection> {
     let text = text.unwrap_or_default();
     let query = query(&text)?;
     let time = time(&headers)?;
@@ -282,11 +282,11 @@ pub async fn get(
     if headers.get(header::IF_NONE_MATCH).is_some_and(|known| matches(known.to_str().unwrap_or_default(), &tag)) {
         return Ok((StatusCode::NOT_MODIFIED, caching(tag)).into_response());
     }
-    let ask = Ask {
+    let ask = EmbeddingRequest {
         model: query.model,
         version: query.version,
         texts: query.inputs,
-        normalise: query.normalise,
+        normalize: query.normalize,
         truncate: query.truncate,
         side: query.side,
         prompt_name: query.prompt_name,
@@ -303,8 +303,8 @@ pub async fn get(
 
 /// The question without the model that answers it.
 fn question(query: &Query) -> String {
-    let Query { normalise, truncate, side, prompt_name, dimensions, encoding, inputs, .. } = query;
-    format!("{normalise:?} {truncate:?} {side:?} {prompt_name:?} {dimensions:?} {encoding:?} {inputs:?}")
+    let Query { normalize, truncate, side, prompt_name, dimensions, encoding, inputs, .. } = query;
+    format!("{normalize:?} {truncate:?} {side:?} {prompt_name:?} {dimensions:?} {encoding:?} {inputs:?}")
 }
 
 /// A tag of the question and of the model that answers it.

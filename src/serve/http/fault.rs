@@ -3,27 +3,27 @@
 use axum::response::{IntoResponse, Response};
 
 use crate::inference::fault::EmbedFault;
-use crate::serve::problem::{Problem, Words};
+use crate::serve::problem::{ApiProblem, ErrorFormat};
 
 /// A problem on its way out; the request's id is put in at the door, where it is known.
 #[derive(Debug)]
-pub struct Refusal(pub Problem);
+pub struct Rejection(pub ApiProblem);
 
-impl From<EmbedFault> for Refusal {
+impl From<EmbedFault> for Rejection {
     fn from(fault: EmbedFault) -> Self {
         Self(fault.into())
     }
 }
 
-impl From<Problem> for Refusal {
-    fn from(problem: Problem) -> Self {
+impl From<ApiProblem> for Rejection {
+    fn from(problem: ApiProblem) -> Self {
         Self(problem)
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        let mut response = self.0.rest("", Words::Own);
+        let mut response = self.0.rest("", ErrorFormat::Own);
         response.extensions_mut().insert(self.0);
         response
     }

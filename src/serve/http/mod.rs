@@ -1,21 +1,21 @@
-//! REST: bodies in and out. Each handler translates to one [`Ask`](super::Ask).
+//! REST: bodies in and out. Each handler translates to one [`Ask`](super::EmbeddingRequest).
 
-mod broken;
+mod connection_fault;
 mod embed;
 mod fault;
-mod misfit;
+pub mod middleware;
 mod observe;
 mod offline;
 mod openai;
 mod openai_models;
 mod openapi;
 mod parse;
-pub mod passage;
 mod percent;
 pub mod private;
 mod ranged;
 pub mod request;
 mod tei;
+mod validation;
 
 use std::sync::Arc;
 
@@ -77,7 +77,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/metrics", get(observe::metrics))
         // The door bounds bodies before they get here.
         .layer(DefaultBodyLimit::disable())
-        .layer(from_fn_with_state(app.clone(), passage::pass))
+        .layer(from_fn_with_state(app.clone(), middleware::pass))
         .with_state(app)
 }
 
@@ -86,8 +86,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::{EMBED_PATHS, OWN, QUERY_PARAMETERS};
-    use crate::desired::{Built, build};
-    use crate::plan::{Settings, load};
+    use crate::desired::{DesiredStack, build};
+    use crate::plan::{PlanSettings, load};
     use crate::resource::cache_policy::{CachePolicySpec, Choice};
     use crate::resource::distribution::DistributionSpec;
     use crate::resource::{Address, Resource};
@@ -102,17 +102,18 @@ mod tests {
     }
 
     /// What week 13 wants, with files that stand for the model.
-    fn week13() -> Built {
+    fn week13() -> DesiredStack {
         let files = tempfile::tempdir().unwrap();
         for name in ["model.safetensors", "model_int8.onnx", "tokenizer.json", "config.json"] {
             std::fs::write(files.path().join(name), "{}").unwrap();
         }
         let variables = [("model_dir".to_owned(), files.path().display().to_string())].into();
-        let plan = load("week13", &Settings { variables, ..Settings::default() }).unwrap_or_else(|bad| panic!("{bad}"));
+        let plan = load("week13", &PlanSettings { variables, ..PlanSettings::default() })
+            .unwrap_or_else(|bad| panic!("{bad}"));
         build(&plan, &BTreeSet::new()).unwrap_or_else(|bad| panic!("{bad}"))
     }
 
-    fn found<'b>(built: &'b Built, address: &str) -> &'b Resource {
+    fn found<'b>(built: &'b DesiredStack, address: &str) -> &'b Resource {
         &built.desired.resources[&address.parse::<Address>().unwrap()]
     }
 
@@ -126,7 +127,7 @@ mod tests {
         let cdn: DistributionSpec = found(&built, "cdn.distribution.main").typed().unwrap();
         let policy: CachePolicySpec = found(&built, "cdn.cache-policy.embeddings").typed().unwrap();
         let own = "${cdn.cache-policy.embeddings#id}";
-        let cached: Vec<_> = cdn.behaviours.iter().filter(|one| one.cache_policy_id.as_deref() == Some(own)).collect();
+        let cached: Vec<_> = cdn.behaviors.iter().filter(|one| one.cache_policy_id.as_deref() == Some(own)).collect();
         assert_eq!(cached.iter().map(|one| one.path.as_deref()).collect::<Vec<_>>(), [Some(OWN)]);
         // The gateway looks at what goes to it, and the origin says how long an answer is kept: nothing is kept by default.
         assert_eq!(cached[0].functions.iter().map(|one| one.event.as_str()).collect::<Vec<_>>(), ["origin-request"]);

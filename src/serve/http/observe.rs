@@ -9,10 +9,10 @@ use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::openai_models;
-use crate::inference::registry::{Listed, Status};
+use crate::inference::registry::{ListedModel, ModelStatus};
 use crate::serve::App;
-use crate::serve::health::Readiness;
-use crate::serve::metrics::Format;
+use crate::serve::health::ReadyState;
+use crate::serve::metrics::TextFormat;
 
 /// The models and what they are doing. What was not measured is null.
 pub async fn models(State(app): State<Arc<App>>) -> Response {
@@ -26,16 +26,16 @@ pub async fn models(State(app): State<Arc<App>>) -> Response {
     Json(json!({"models": models, "object": "list", "data": openai_models::names(&app)})).into_response()
 }
 
-async fn one(app: &App, model: &Listed, aliases: Vec<String>) -> Value {
+async fn one(app: &App, model: &ListedModel, aliases: Vec<String>) -> Value {
     let engine = model.engine.as_ref();
-    let pace = engine.and_then(|engine| engine.pace());
+    let throughput = engine.and_then(|engine| engine.throughput());
     let rounded = |value: f64| (value * 100.0).round() / 100.0;
     let told = app.sync.as_ref().map(|sync| sync.told(&model.name)).unwrap_or_default();
     let params = match engine {
         Some(engine) => app.parameters.of(engine).await,
         None => None,
     };
-    let loaded = matches!(model.status, Status::Loaded);
+    let loaded = matches!(model.status, ModelStatus::Loaded);
     json!({
         "id": model.name,
         "name": model.name,
@@ -44,8 +44,8 @@ async fn one(app: &App, model: &Listed, aliases: Vec<String>) -> Value {
         "dimension": engine.map(|engine| engine.folder.dimension).or(model.source.dimension),
         "params": params,
         "memory_mb": loaded.then(|| rounded(model.bytes as f64 / f64::from(1 << 20))),
-        "latency_p95_ms": pace.map(|pace| rounded(pace.p95.as_secs_f64() * 1e3)),
-        "throughput_qps": pace.map(|pace| rounded(pace.per_second)),
+        "latency_p95_ms": throughput.map(|throughput| rounded(throughput.p95.as_secs_f64() * 1e3)),
+        "throughput_qps": throughput.map(|throughput| rounded(throughput.per_second)),
         "version": engine.map(|engine| &engine.hash),
         "version_name": model.source.version,
         "max_tokens": engine.map(|engine| engine.folder.longest),
@@ -55,7 +55,7 @@ async fn one(app: &App, model: &Listed, aliases: Vec<String>) -> Value {
         "pinned": model.pinned,
         "default": model.name == app.embedder.registry().default_model(),
         "loaded_at": loaded.then(|| model.since.to_string()),
-        "error": match &model.status { Status::Failed(why) => Some(why), _ => None },
+        "error": match &model.status { ModelStatus::Failed(why) => Some(why), _ => None },
         "last_synced_at": told.synced_at.map(|at| at.to_string()),
         "last_sync_error": app.sync.as_ref().and_then(|sync| sync.last_error(&model.name)),
     })
@@ -94,10 +94,10 @@ pub async fn health(State(app): State<Arc<App>>) -> Response {
 /// The default model has embedded its canary: 200; else 503 and why.
 pub async fn ready(State(app): State<Arc<App>>) -> Response {
     let (status, reason) = match app.health.ready() {
-        Readiness::Ready => return Json(json!({"status": "ready"})).into_response(),
-        Readiness::Loading(why) => ("loading", why),
-        Readiness::Failed(why) => ("failed", why),
-        Readiness::Stopping => ("stopping", "the server was told to stop".to_owned()),
+        ReadyState::Ready => return Json(json!({"status": "ready"})).into_response(),
+        ReadyState::Loading(why) => ("loading", why),
+        ReadyState::Failed(why) => ("failed", why),
+        ReadyState::Stopping => ("stopping", "the server was told to stop".to_owned()),
     };
     let again = [(header::RETRY_AFTER, "1")];
     (StatusCode::SERVICE_UNAVAILABLE, again, Json(json!({"status": status, "reason": reason}))).into_response()
@@ -106,7 +106,7 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
 /// For Prometheus.
 pub async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    let format = Format::wanted(accept);
+    let format = TextFormat::wanted(accept);
     let text = app.metrics.text(&app.embedder.registry().list(), format);
     ([(header::CONTENT_TYPE, format.content_type())], text).into_response()
 }

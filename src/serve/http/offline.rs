@@ -9,16 +9,16 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method, StatusCode, header};
 use serde::Serialize;
 
-use super::fault::Refusal;
+use super::fault::Rejection;
 use super::parse::invalid;
 use super::percent;
-use super::ranged::{self, Asking};
-use crate::inference::fault::{Code, EmbedFault, beginning};
-use crate::inference::folder::Identity;
-use crate::inference::registry::Listed;
+use super::ranged::{self, FileRequest};
+use crate::inference::fault::{EmbedFault, ErrorCode, beginning};
+use crate::inference::folder::FolderIdentity;
+use crate::inference::registry::ListedModel;
 use crate::serve::App;
-use crate::serve::offline::{self, ModelFile};
-use crate::serve::problem::Problem;
+use crate::serve::offline::{self, OfflineFile};
+use crate::serve::problem::ApiProblem;
 
 /// A replaced folder is looked at every five seconds.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -79,12 +79,12 @@ pub async fn one(
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-) -> Result<Response, Refusal> {
+) -> Result<Response, Rejection> {
     let Wanted { file: wanted, sha256 } = wanted(query.as_deref().unwrap_or_default())?;
     let known = app.embedder.registry().list().into_iter().find(|model| model.name == name);
     let missing = || {
         let message = format!("no model {:?}; GET /api/v1/models/offline lists them", beginning(&name));
-        EmbedFault::new(Code::ModelNotFound, message)
+        EmbedFault::new(ErrorCode::ModelNotFound, message)
     };
     let found = files(&app, &known.ok_or_else(missing)?).await.map_err(unreadable)?;
     let found = found.ok_or_else(|| replaced(&name))?;
@@ -95,7 +95,7 @@ pub async fn one(
     let file = file.ok_or_else(|| {
         let names: Vec<&str> = found.iter().map(|file| file.name.as_str()).collect();
         let wanted = beginning(wanted.as_deref().unwrap_or("graph"));
-        Problem::new(
+        ApiProblem::new(
             StatusCode::NOT_FOUND,
             "FILE_NOT_FOUND",
             format!("{name} has no {wanted:?}; there are: {}", names.join(", ")),
@@ -107,7 +107,7 @@ pub async fn one(
         let headers = [(header::LOCATION, place), (header::CACHE_CONTROL, "no-cache".to_owned())];
         return Ok((StatusCode::FOUND, headers).into_response());
     }
-    let asking = Asking { path: &file.path, sha256: sha256.as_deref(), method: &method, headers: &headers };
+    let asking = FileRequest { path: &file.path, sha256: sha256.as_deref(), method: &method, headers: &headers };
     ranged::file(asking, &app.hashes).await
 }
 
@@ -118,7 +118,7 @@ struct Wanted {
     sha256: Option<String>,
 }
 
-fn wanted(query: &str) -> Result<Wanted, Refusal> {
+fn wanted(query: &str) -> Result<Wanted, Rejection> {
     let mut wanted = Wanted::default();
     for (name, value) in percent::pairs(query).ok_or_else(|| invalid("the query is not UTF-8"))? {
         let place = match name.as_str() {
@@ -134,17 +134,17 @@ fn wanted(query: &str) -> Result<Wanted, Refusal> {
 }
 
 /// The folder has another model than the one that embeds: both are of one version again when that is loaded.
-fn replaced(name: &str) -> Refusal {
+fn replaced(name: &str) -> Rejection {
     let message = format!("the folder of {name} was replaced; its new version is being loaded");
-    Refusal(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "MODEL_LOADING", message).again_after(AGAIN))
+    Rejection(ApiProblem::new(StatusCode::SERVICE_UNAVAILABLE, "MODEL_LOADING", message).again_after(AGAIN))
 }
 
 /// The files of a model; nothing when another folder has taken the place of the one that it was loaded from.
-async fn files(app: &App, known: &Listed) -> std::io::Result<Option<Vec<ModelFile>>> {
+async fn files(app: &App, known: &ListedModel) -> std::io::Result<Option<Vec<OfflineFile>>> {
     let (store, folder) = (app.config.models.clone(), known.source.folder.clone());
     let loaded = known.engine.as_ref().map(|engine| engine.folder.identity);
-    let listed = tokio::task::spawn_blocking(move || -> std::io::Result<Option<Vec<ModelFile>>> {
-        let is_loaded = || loaded.is_none_or(|loaded| loaded == Identity::of(&folder));
+    let listed = tokio::task::spawn_blocking(move || -> std::io::Result<Option<Vec<OfflineFile>>> {
+        let is_loaded = || loaded.is_none_or(|loaded| loaded == FolderIdentity::of(&folder));
         if !is_loaded() {
             return Ok(None);
         }
@@ -163,6 +163,6 @@ fn address(app: &App, model: &str, file: &str, sha256: &str) -> String {
     }
 }
 
-fn unreadable(why: std::io::Error) -> Refusal {
-    EmbedFault::new(Code::Internal, format!("the model's files cannot be read: {why}")).into()
+fn unreadable(why: std::io::Error) -> Rejection {
+    EmbedFault::new(ErrorCode::Internal, format!("the model's files cannot be read: {why}")).into()
 }

@@ -10,9 +10,9 @@ use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
 use super::embed::{Encoding, base64, time};
-use super::fault::Refusal;
+use super::fault::Rejection;
 use super::parse::{Texts, json, side};
-use crate::serve::{App, Ask};
+use crate::serve::{App, EmbeddingRequest};
 
 /// What clients send. Other fields, `user` among them, are not read. The last four are not OpenAI's: the other addresses have
 /// them, and clients can add them to a request.
@@ -57,7 +57,7 @@ struct Answer {
 }
 
 /// Vectors for texts.
-pub async fn post(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
+pub async fn post(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Rejection> {
     answer(&app, &headers, json(&headers, &body)?).await
 }
 
@@ -67,22 +67,22 @@ pub async fn deployment(
     Path(model): Path<String>,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Response, Refusal> {
+) -> Result<Response, Rejection> {
     let request: Request = json(&headers, &body)?;
     answer(&app, &headers, Request { model: Some(model), ..request }).await
 }
 
-async fn answer(app: &App, headers: &HeaderMap, request: Request) -> Result<Response, Refusal> {
-    let ask = Ask {
+async fn answer(app: &App, headers: &HeaderMap, request: Request) -> Result<Response, Rejection> {
+    let ask = EmbeddingRequest {
         model: request.model,
         texts: request.input.some("input")?,
-        normalise: request.normalize,
+        normalize: request.normalize,
         truncate: request.truncate,
         side: side(request.truncation_direction.as_deref())?,
         prompt_name: request.prompt_name,
         dimensions: request.dimensions,
         time: time(headers)?,
-        ..Ask::default()
+        ..EmbeddingRequest::default()
     };
     let reply = app.embedder.embed(ask).await?;
     let encoding = request.encoding_format.unwrap_or_default();

@@ -7,8 +7,8 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::fault::Refusal;
-use crate::inference::fault::{Code, EmbedFault, beginning};
+use super::fault::Rejection;
+use crate::inference::fault::{EmbedFault, ErrorCode, beginning};
 use crate::serve::App;
 
 /// Who owns what nobody else does.
@@ -16,7 +16,7 @@ const OWNER: &str = "akidb-edge";
 
 /// A name under which a model can be asked for.
 #[derive(Clone, Debug, Serialize)]
-pub struct Named {
+pub struct NamedModel {
     id: String,
     object: &'static str,
     created: i64,
@@ -28,18 +28,24 @@ pub struct Named {
 #[derive(Debug, Serialize)]
 struct List {
     object: &'static str,
-    data: Vec<Named>,
+    data: Vec<NamedModel>,
 }
 
 /// Every name that can be asked for: models first, in their order.
-pub fn names(app: &App) -> Vec<Named> {
+pub fn names(app: &App) -> Vec<NamedModel> {
     let models = app.embedder.registry().list();
     let aliases = app.embedder.aliases().of(&models);
     let named = |id: &str, place: usize| {
         let hub = app.embedder.aliases().hub(&models[place]);
         let owner = hub.and_then(|hub| hub.repo.split_once('/').map(|(owner, _)| owner.to_owned()));
         let (created, root) = (models[place].since.as_second(), models[place].name.clone());
-        Named { id: id.to_owned(), object: "model", created, owned_by: owner.unwrap_or_else(|| OWNER.to_owned()), root }
+        NamedModel {
+            id: id.to_owned(),
+            object: "model",
+            created,
+            owned_by: owner.unwrap_or_else(|| OWNER.to_owned()),
+            root,
+        }
     };
     let own = models.iter().enumerate().map(|(place, model)| named(&model.name, place));
     let others = aliases.iter().enumerate();
@@ -53,11 +59,11 @@ pub async fn list(State(app): State<Arc<App>>) -> Response {
 }
 
 /// One of them; its name may have slashes.
-pub async fn one(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response, Refusal> {
+pub async fn one(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response, Rejection> {
     let found = names(&app).into_iter().find(|named| named.id == id);
     let missing = || {
         let message = format!("no model {:?}; GET /v1/models lists them", beginning(&id));
-        EmbedFault::new(Code::ModelNotFound, message)
+        EmbedFault::new(ErrorCode::ModelNotFound, message)
     };
     Ok(Json(found.ok_or_else(missing)?).into_response())
 }

@@ -13,11 +13,11 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, SeekFrom};
 
 use super::embed::matches;
-use super::fault::Refusal;
+use super::fault::Rejection;
 use super::request::shows_key;
-use crate::inference::fault::{Code, EmbedFault};
-use crate::serve::offline::{Hashes, Stamp};
-use crate::serve::problem::Problem;
+use crate::inference::fault::{EmbedFault, ErrorCode};
+use crate::serve::offline::{FileHashes, FileStamp};
+use crate::serve::problem::ApiProblem;
 
 /// Seconds that an answer may be kept whose address names its content.
 const A_YEAR: u32 = 31_536_000;
@@ -26,7 +26,7 @@ const PART: u64 = 64 << 10;
 
 /// Which bytes of a file are asked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Asked {
+enum RequestedRange {
     Whole,
     /// From and to, both inclusive.
     Part(u64, u64),
@@ -34,7 +34,7 @@ enum Asked {
 }
 
 /// A file that is asked for.
-pub struct Asking<'a> {
+pub struct FileRequest<'a> {
     /// Where it lies.
     pub path: &'a Path,
     /// The hash that the address names: then it never gives anything else.
@@ -46,17 +46,17 @@ pub struct Asking<'a> {
 }
 
 /// Answers with a file. Its hash is its `ETag`.
-pub async fn file(asking: Asking<'_>, hashes: &Hashes) -> Result<Response, Refusal> {
-    let Asking { path, sha256, method, headers } = asking;
+pub async fn file(asking: FileRequest<'_>, hashes: &FileHashes) -> Result<Response, Rejection> {
+    let FileRequest { path, sha256, method, headers } = asking;
     let mut file = File::open(path).await.map_err(unreadable)?;
-    let stamp = Stamp::of(&file.metadata().await.map_err(unreadable)?);
+    let stamp = FileStamp::of(&file.metadata().await.map_err(unreadable)?);
     let hash = hashes.of(path, stamp).await.map_err(unreadable)?;
     let tag = format!("\"{hash}\"");
     if sha256.is_some_and(|wanted| !wanted.eq_ignore_ascii_case(&hash)) {
         let message = format!(
             "another version is served, whose file has the SHA-256 {hash}; GET /api/v1/models/offline lists it"
         );
-        return Err(Refusal(Problem::new(StatusCode::NOT_FOUND, "FILE_NOT_FOUND", message)));
+        return Err(Rejection(ApiProblem::new(StatusCode::NOT_FOUND, "FILE_NOT_FOUND", message)));
     }
     // What needed a key is not for a cache that asks for none.
     let whose = if shows_key(headers) { "private" } else { "public" };
@@ -73,12 +73,12 @@ pub async fn file(asking: Asking<'_>, hashes: &Hashes) -> Result<Response, Refus
     let same = text(header::IF_RANGE).is_none_or(|known| known == tag);
     let asked = match text(header::RANGE).filter(|_| same && method == Method::GET) {
         Some(range) => asked(range, stamp.size),
-        None => Asked::Whole,
+        None => RequestedRange::Whole,
     };
     let (status, from, length) = match asked {
-        Asked::Whole => (StatusCode::OK, 0, stamp.size),
-        Asked::Part(from, to) => (StatusCode::PARTIAL_CONTENT, from, to - from + 1),
-        Asked::Nowhere => return Ok(unsatisfiable(stamp.size)),
+        RequestedRange::Whole => (StatusCode::OK, 0, stamp.size),
+        RequestedRange::Part(from, to) => (StatusCode::PARTIAL_CONTENT, from, to - from + 1),
+        RequestedRange::Nowhere => return Ok(unsatisfiable(stamp.size)),
     };
     file.seek(SeekFrom::Start(from)).await.map_err(unreadable)?;
     let body = if method == Method::HEAD { Body::empty() } else { stream(file, length) };
@@ -86,7 +86,7 @@ pub async fn file(asking: Asking<'_>, hashes: &Hashes) -> Result<Response, Refus
     *response.body_mut() = body;
     let answer = response.headers_mut();
     answer.insert(header::CONTENT_LENGTH, length.into());
-    if let Asked::Part(from, to) = asked {
+    if let RequestedRange::Part(from, to) = asked {
         put(answer, header::CONTENT_RANGE, &format!("bytes {from}-{to}/{}", stamp.size));
     }
     Ok(response)
@@ -114,9 +114,9 @@ fn is_one_of(wanted: &str, tag: &str) -> bool {
     wanted.trim() == "*" || wanted.split(',').any(|one| one.trim() == tag)
 }
 
-fn unmatched(hash: &str) -> Refusal {
+fn unmatched(hash: &str) -> Rejection {
     let message = format!("If-Match names another file; this one has the SHA-256 {hash}");
-    Refusal(Problem::new(StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED", message))
+    Rejection(ApiProblem::new(StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED", message))
 }
 
 /// A value that cannot be a header is left out.
@@ -129,29 +129,29 @@ fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 fn unsatisfiable(size: u64) -> Response {
     let message = format!("the range begins behind the end; the file has {size} bytes");
     let mut response =
-        Refusal(Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, "RANGE_NOT_SATISFIABLE", message)).into_response();
+        Rejection(ApiProblem::new(StatusCode::RANGE_NOT_SATISFIABLE, "RANGE_NOT_SATISFIABLE", message)).into_response();
     put(response.headers_mut(), header::CONTENT_RANGE, &format!("bytes */{size}"));
     response
 }
 
 /// What a `Range` asks for. Several ranges, other units and what makes no sense mean the whole, as the standard allows.
-fn asked(range: &str, size: u64) -> Asked {
+fn asked(range: &str, size: u64) -> RequestedRange {
     let Some((first, last)) = range.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
-        return Asked::Whole;
+        return RequestedRange::Whole;
     };
     let end = size.saturating_sub(1);
     match (first.trim(), last.trim()) {
         ("", last) => match last.parse::<u64>() {
-            Ok(0) => Asked::Nowhere,
-            Ok(_) if size == 0 => Asked::Nowhere,
-            Ok(last) => Asked::Part(size.saturating_sub(last), end),
-            Err(_) => Asked::Whole,
+            Ok(0) => RequestedRange::Nowhere,
+            Ok(_) if size == 0 => RequestedRange::Nowhere,
+            Ok(last) => RequestedRange::Part(size.saturating_sub(last), end),
+            Err(_) => RequestedRange::Whole,
         },
         (first, last) => match (first.parse::<u64>(), last.parse::<u64>()) {
-            (Ok(first), _) if first >= size => Asked::Nowhere,
-            (Ok(first), Ok(last)) if first <= last => Asked::Part(first, last.min(end)),
-            (Ok(first), Err(_)) if last.is_empty() => Asked::Part(first, end),
-            _ => Asked::Whole,
+            (Ok(first), _) if first >= size => RequestedRange::Nowhere,
+            (Ok(first), Ok(last)) if first <= last => RequestedRange::Part(first, last.min(end)),
+            (Ok(first), Err(_)) if last.is_empty() => RequestedRange::Part(first, end),
+            _ => RequestedRange::Whole,
         },
     }
 }
@@ -170,8 +170,8 @@ fn stream(file: File, length: u64) -> Body {
     }))
 }
 
-fn unreadable(why: std::io::Error) -> Refusal {
-    EmbedFault::new(Code::Internal, format!("the file cannot be read: {why}")).into()
+fn unreadable(why: std::io::Error) -> Rejection {
+    EmbedFault::new(ErrorCode::Internal, format!("the file cannot be read: {why}")).into()
 }
 
 #[cfg(test)]
@@ -190,24 +190,24 @@ mod tests {
     #[test]
     fn ranges() {
         let cases = [
-            ("bytes=0-0", Asked::Part(0, 0)),
-            ("bytes=2-", Asked::Part(2, 9)),
-            ("bytes=2-99999", Asked::Part(2, 9)),
-            ("bytes=-3", Asked::Part(7, 9)),
-            ("bytes=-30", Asked::Part(0, 9)),
-            ("bytes=-0", Asked::Nowhere),
-            ("bytes=10-", Asked::Nowhere),
-            ("bytes=10-11", Asked::Nowhere),
-            ("bytes=3-2", Asked::Whole),
-            ("bytes=0-1,3-4", Asked::Whole),
-            ("lines=0-1", Asked::Whole),
-            ("bytes=99999999999999999999-", Asked::Whole),
-            ("bytes", Asked::Whole),
+            ("bytes=0-0", RequestedRange::Part(0, 0)),
+            ("bytes=2-", RequestedRange::Part(2, 9)),
+            ("bytes=2-99999", RequestedRange::Part(2, 9)),
+            ("bytes=-3", RequestedRange::Part(7, 9)),
+            ("bytes=-30", RequestedRange::Part(0, 9)),
+            ("bytes=-0", RequestedRange::Nowhere),
+            ("bytes=10-", RequestedRange::Nowhere),
+            ("bytes=10-11", RequestedRange::Nowhere),
+            ("bytes=3-2", RequestedRange::Whole),
+            ("bytes=0-1,3-4", RequestedRange::Whole),
+            ("lines=0-1", RequestedRange::Whole),
+            ("bytes=99999999999999999999-", RequestedRange::Whole),
+            ("bytes", RequestedRange::Whole),
         ];
         for (range, wanted) in cases {
             assert_eq!(asked(range, 10), wanted, "{range}");
         }
-        assert_eq!(asked("bytes=0-", 0), Asked::Nowhere);
-        assert_eq!(asked("bytes=-1", 0), Asked::Nowhere);
+        assert_eq!(asked("bytes=0-", 0), RequestedRange::Nowhere);
+        assert_eq!(asked("bytes=-1", 0), RequestedRange::Nowhere);
     }
 }

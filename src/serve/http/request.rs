@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::serve::problem::{Problem, Words};
+use crate::serve::problem::{ApiProblem, ErrorFormat};
 
 /// The header of the id, in both directions.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -28,12 +28,12 @@ impl RequestId {
 
 /// Makes ids: a number of the process and a number of the request.
 #[derive(Debug)]
-pub struct Ids {
+pub struct RequestIds {
     process: u32,
     next: AtomicU64,
 }
 
-impl Ids {
+impl RequestIds {
     /// Ids that differ from those of other processes.
     #[expect(clippy::cast_possible_truncation, reason = "any 32 bits of the random number will do")]
     pub fn new() -> Self {
@@ -54,7 +54,7 @@ impl Ids {
     }
 }
 
-impl Default for Ids {
+impl Default for RequestIds {
     fn default() -> Self {
         Self::new()
     }
@@ -72,13 +72,13 @@ pub fn is_sane(text: &[u8]) -> bool {
 }
 
 /// Puts the id into an answer; an error gets the envelope that all errors have, with the id in it.
-pub fn seal(mut response: Response, id: &RequestId, words: Words) -> Response {
+pub fn seal(mut response: Response, id: &RequestId, words: ErrorFormat) -> Response {
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
-        let problem = response.extensions_mut().remove::<Problem>();
+        let problem = response.extensions_mut().remove::<ApiProblem>();
         // Bodies in JSON are a handler's own; the router's are bare.
         let bare = || response.headers().get(header::CONTENT_TYPE).is_none_or(|kind| kind != "application/json");
-        if let Some(problem) = problem.or_else(|| bare().then(|| Problem::of_status(status))) {
+        if let Some(problem) = problem.or_else(|| bare().then(|| ApiProblem::of_status(status))) {
             let (mut parts, body) = problem.rest(id.as_str(), words).into_parts();
             let first = std::mem::take(response.headers_mut());
             for (name, value) in first.iter().filter(|(name, _)| kept(name)) {
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_sane_id_is_taken_and_another_is_not() {
-        let ids = Ids::new();
+        let ids = RequestIds::new();
         let of = |text: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(REQUEST_ID, HeaderValue::from_str(text).unwrap());
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn made_ids_differ() {
-        let ids = Ids::new();
+        let ids = RequestIds::new();
         assert_ne!(ids.of(&HeaderMap::new()), ids.of(&HeaderMap::new()));
     }
 }

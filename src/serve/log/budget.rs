@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Lines of one kind.
 #[derive(Debug)]
-pub struct Budget {
+pub struct LineBudget {
     /// Lines of a second.
     most: u64,
     /// The second in the upper half, lines in it in the lower one.
@@ -12,7 +12,7 @@ pub struct Budget {
     left_out: AtomicU64,
 }
 
-impl Budget {
+impl LineBudget {
     /// So many lines a second.
     pub fn new(most: u64) -> Self {
         Self { most, second: AtomicU64::new(0), left_out: AtomicU64::new(0) }
@@ -37,11 +37,11 @@ impl Budget {
 
 #[cfg(test)]
 mod tests {
-    use super::Budget;
+    use super::LineBudget;
 
     #[test]
     fn a_second_has_so_many_lines_and_the_next_one_tells_what_is_missing() {
-        let budget = Budget::new(3);
+        let budget = LineBudget::new(3);
         let of = |second: u64| (0..5).map(|_| budget.take(second)).collect::<Vec<_>>();
         assert_eq!(of(7), [Some(0), Some(0), Some(0), None, None]);
         assert_eq!(of(9), [Some(2), Some(0), Some(0), None, None]);

@@ -10,7 +10,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use tokio::process::Command;
 
-use super::moment::Real;
+use super::gauges::Real;
 use super::names;
 
 /// Between two looks.
@@ -32,11 +32,11 @@ struct ByGpu {
 }
 
 /// The last readings.
-pub struct Gpu {
+pub struct GpuReadings {
     last: ArcSwap<Vec<Reading>>,
 }
 
-impl Gpu {
+impl GpuReadings {
     /// None so far.
     pub fn new() -> Self {
         Self { last: ArcSwap::default() }
@@ -70,7 +70,7 @@ impl Gpu {
         }
         // A family without a series is not written.
         names::GPU_MEMORY.register(registry, memory);
-        names::GPU_UTILISATION.register(registry, busy);
+        names::GPU_UTILIZATION.register(registry, busy);
     }
 }
 
@@ -143,14 +143,14 @@ mod tests {
     #[test]
     fn without_a_reading_there_is_no_name() {
         let mut registry = Registry::default();
-        let gpu = Gpu::new();
+        let gpu = GpuReadings::new();
         gpu.register(&mut registry);
-        let text = super::super::text::write(&[&registry], super::super::Format::Plain);
+        let text = super::super::text::write(&[&registry], super::super::TextFormat::Plain);
         assert_eq!(text, "");
         gpu.last.store(Arc::new(parse("0, 2, 3")));
         let mut registry = Registry::default();
         gpu.register(&mut registry);
-        let text = super::super::text::write(&[&registry], super::super::Format::Plain);
+        let text = super::super::text::write(&[&registry], super::super::TextFormat::Plain);
         assert!(text.contains("akidb_gpu_memory_used_bytes{gpu=\"0\"} 2097152.0"), "{text}");
         assert!(text.contains("akidb_gpu_utilization_percent{gpu=\"0\"} 3.0"), "{text}");
     }

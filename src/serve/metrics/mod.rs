@@ -1,14 +1,14 @@
 //! What was counted, in the words of Prometheus. The hot path finds its handles without locks and copies no label.
 
-mod ending;
+mod counts;
 mod engines;
+mod gauges;
 mod gpu;
 mod keyed;
 mod model;
-mod moment;
 pub mod names;
 mod process;
-mod tally;
+mod request_outcome;
 mod text;
 mod vectors;
 
@@ -23,32 +23,32 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::inference::cache::VectorCache;
-use crate::inference::event::{BatchRun, Listener, Load};
-use crate::inference::fault::Code;
-use crate::inference::registry::Listed;
+use crate::inference::fault::ErrorCode;
+use crate::inference::observer::{BatchRun, InferenceObserver, LoadEvent};
+use crate::inference::registry::ListedModel;
 
-pub use ending::Ending;
+pub use counts::GRPC;
 use keyed::Keyed;
 use model::{Families, ModelSeries};
-pub use tally::GRPC;
-pub use text::Format;
+pub use request_outcome::RequestOutcome;
+pub use text::TextFormat;
 
 /// The model label of requests whose model nobody knows: names that clients make up are no labels.
 const UNKNOWN: &str = "unknown";
 
 /// A request that ended.
 #[derive(Clone, Copy, Debug)]
-pub struct Request<'a> {
+pub struct EndedRequest<'a> {
     /// The model that it meant.
     pub model: &'a str,
     /// Why it failed; nothing when it did not.
-    pub code: Option<Code>,
+    pub code: Option<ErrorCode>,
     /// Its texts.
     pub texts: usize,
     /// From arrival to answer.
     pub took: Duration,
     /// In the tokenizer.
-    pub tokenising: Duration,
+    pub tokenizing: Duration,
     /// In the queue.
     pub waited: Duration,
 }
@@ -73,9 +73,9 @@ pub struct Metrics {
     in_flight: Gauge,
     gate: Family<ByCode, Counter>,
     syncs: Family<BySync, Counter>,
-    http: tally::Routes,
-    tenants: tally::Tenants,
-    gpu: gpu::Gpu,
+    http: counts::RouteCounts,
+    tenants: counts::TenantCounts,
+    gpu: gpu::GpuReadings,
     engines: OnceLock<engines::Engines>,
     vectors: OnceLock<Arc<VectorCache>>,
     /// Spans that the collector took.
@@ -96,7 +96,7 @@ impl Metrics {
         let (gate, syncs) = (Family::default(), Family::default());
         names::GATE.register(&mut registry, gate.clone());
         names::SYNCS.register(&mut registry, syncs.clone());
-        let mut counter = |name: &names::Name| {
+        let mut counter = |name: &names::MetricName| {
             let counter = Counter::default();
             name.register(&mut registry, counter.clone());
             counter
@@ -105,7 +105,7 @@ impl Metrics {
         let spans_dropped = counter(&names::SPANS_DROPPED);
         let log_lines_dropped = counter(&names::LOG_LINES_DROPPED);
         Self {
-            http: tally::Routes::new(&mut registry),
+            http: counts::RouteCounts::new(&mut registry),
             registry,
             families,
             models: Keyed::new(),
@@ -113,8 +113,8 @@ impl Metrics {
             in_flight,
             gate,
             syncs,
-            tenants: tally::Tenants::new(),
-            gpu: gpu::Gpu::new(),
+            tenants: counts::TenantCounts::new(),
+            gpu: gpu::GpuReadings::new(),
             engines: OnceLock::new(),
             vectors: OnceLock::new(),
             spans,
@@ -125,9 +125,9 @@ impl Metrics {
 
     /// A request for embeddings begins. When what comes back is dropped before it was told how the request ended, the client
     /// went away.
-    pub fn enter<'a>(&'a self, model: &'a str) -> UnderWay<'a> {
+    pub fn enter<'a>(&'a self, model: &'a str) -> InFlightRequest<'a> {
         self.in_flight.inc();
-        UnderWay { metrics: self, model, ended: false }
+        InFlightRequest { metrics: self, model, ended: false }
     }
 
     /// An answer of HTTP (or of gRPC, whose status counts from [`GRPC`]) by its route.
@@ -142,7 +142,7 @@ impl Metrics {
 
     /// Model sync brought a version of a model, or could not; no name: it could not look at its source.
     pub fn synced(&self, model: &str, done: bool) {
-        let status = if done { Ending::Success } else { Ending::Error }.name();
+        let status = if done { RequestOutcome::Success } else { RequestOutcome::Error }.name();
         self.syncs.get_or_create(&BySync { model: model.to_owned(), status }).inc();
     }
 
@@ -153,7 +153,7 @@ impl Metrics {
 
     /// A request of a tenant, by the status of its answer. The first 100 tenants have a name, the others share one.
     pub fn tenant(&self, tenant: &str, status: u16) {
-        self.tenants.count(tenant, Ending::of_status(status));
+        self.tenants.count(tenant, RequestOutcome::of_status(status));
     }
 
     /// Reads the GPU from now on, every few seconds, until the task is dropped.
@@ -172,8 +172,8 @@ impl Metrics {
     }
 
     /// All of it, with what these models are doing at this moment.
-    pub fn text(&self, models: &[Listed], format: Format) -> String {
-        let mut now = moment::registry(models);
+    pub fn text(&self, models: &[ListedModel], format: TextFormat) -> String {
+        let mut now = gauges::registry(models);
         self.gpu.register(&mut now);
         self.tenants.register(&mut now);
         if let Some(engines) = self.engines.get() {
@@ -196,17 +196,17 @@ impl Metrics {
         self.models.get(name).map_or_else(|| (unknown(), false), |model| (model, true))
     }
 
-    fn request(&self, request: &Request<'_>) {
+    fn request(&self, request: &EndedRequest<'_>) {
         let (model, known) = self.asked_for(request.model);
         let Some(code) = request.code else {
-            model.ended(Ending::Success);
+            model.ended(RequestOutcome::Success);
             model.latency.observe(request.took.as_secs_f64());
             model.texts.observe(request.texts as f64);
-            model.tokenise.observe(request.tokenising.as_secs_f64());
+            model.tokenize.observe(request.tokenizing.as_secs_f64());
             model.queue_wait.observe(request.waited.as_secs_f64());
             return;
         };
-        model.ended(Ending::of_code(code));
+        model.ended(RequestOutcome::of_code(code));
         if !model.refused(code) {
             self.families.rare(if known { request.model } else { UNKNOWN }, code);
         }
@@ -220,30 +220,30 @@ impl Default for Metrics {
 }
 
 /// A request that is being answered.
-pub struct UnderWay<'a> {
+pub struct InFlightRequest<'a> {
     metrics: &'a Metrics,
     model: &'a str,
     ended: bool,
 }
 
-impl UnderWay<'_> {
+impl InFlightRequest<'_> {
     /// It ended like this.
-    pub fn end(mut self, request: &Request<'_>) {
+    pub fn end(mut self, request: &EndedRequest<'_>) {
         self.ended = true;
         self.metrics.request(request);
     }
 }
 
-impl Drop for UnderWay<'_> {
+impl Drop for InFlightRequest<'_> {
     fn drop(&mut self) {
         self.metrics.in_flight.dec();
         if !self.ended {
-            self.metrics.asked_for(self.model).0.ended(Ending::Cancelled);
+            self.metrics.asked_for(self.model).0.ended(RequestOutcome::Cancelled);
         }
     }
 }
 
-impl Listener for Metrics {
+impl InferenceObserver for Metrics {
     fn batch(&self, model: &str, batch: &BatchRun) {
         let model = self.model(model);
         model.batch_size.observe(batch.rows as f64);
@@ -260,7 +260,7 @@ impl Listener for Metrics {
         self.model(model).broken.inc();
     }
 
-    fn load(&self, model: &str, load: &Load) {
+    fn load(&self, model: &str, load: &LoadEvent) {
         let model = self.model(model);
         if load.ready {
             model.load.observe(load.took.as_secs_f64());

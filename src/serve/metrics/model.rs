@@ -6,9 +6,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::ending::Ending;
-use super::names::{self, Name};
-use crate::inference::fault::Code;
+use super::names::{self, MetricName};
+use super::request_outcome::RequestOutcome;
+use crate::inference::fault::ErrorCode;
 
 /// Short times: tokenizer, queue, batches.
 const SHORT: &[f64] =
@@ -22,18 +22,18 @@ const TEXTS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.
 const TOKENS: &[f64] = &[16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0, 16_384.0, 32_768.0];
 
 /// Codes whose series are there from the beginning, so that a rate over them sees the first one.
-const CODES: [Code; 11] = [
-    Code::ModelNotFound,
-    Code::ModelLoading,
-    Code::ModelFailed,
-    Code::InputTooLong,
-    Code::InvalidRequest,
-    Code::Overloaded,
-    Code::DeadlineExceeded,
-    Code::ShuttingDown,
-    Code::NotSupported,
-    Code::NotFinite,
-    Code::Internal,
+const CODES: [ErrorCode; 11] = [
+    ErrorCode::ModelNotFound,
+    ErrorCode::ModelLoading,
+    ErrorCode::ModelFailed,
+    ErrorCode::InputTooLong,
+    ErrorCode::InvalidRequest,
+    ErrorCode::Overloaded,
+    ErrorCode::DeadlineExceeded,
+    ErrorCode::ShuttingDown,
+    ErrorCode::NotSupported,
+    ErrorCode::NotFinite,
+    ErrorCode::Internal,
 ];
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
@@ -69,7 +69,7 @@ impl Families {
         let (requests, refused) = (Family::default(), Family::default());
         names::REQUESTS.register(registry, requests.clone());
         names::REFUSED.register(registry, refused.clone());
-        let mut histogram = |name: &Name, make: fn() -> Histogram| {
+        let mut histogram = |name: &MetricName, make: fn() -> Histogram| {
             let family: Histograms = Family::new_with_constructor(make);
             name.register(registry, family.clone());
             family
@@ -78,7 +78,7 @@ impl Families {
         let histograms = [
             histogram(&names::LATENCY, || Histogram::new(WHOLE.iter().copied())),
             histogram(&names::REQUEST_TEXTS, || Histogram::new(TEXTS.iter().copied())),
-            histogram(&names::TOKENISE, short),
+            histogram(&names::TOKENIZE, short),
             histogram(&names::QUEUE_WAIT, short),
             histogram(&names::BATCH_SIZE, || Histogram::new(TEXTS.iter().copied())),
             histogram(&names::BATCH_TOKENS, || Histogram::new(TOKENS.iter().copied())),
@@ -86,7 +86,7 @@ impl Families {
             histogram(&names::BATCH_OVERHEAD, short),
             histogram(&names::LOAD, || Histogram::new(LOADS.iter().copied())),
         ];
-        let mut counter = |name: &Name| {
+        let mut counter = |name: &MetricName| {
             let family = Family::default();
             name.register(registry, family.clone());
             family
@@ -108,18 +108,18 @@ impl Families {
     /// Handles of one model.
     pub fn model(&self, name: &str) -> ModelSeries {
         let by = ByModel { model: name.to_owned() };
-        let status = |ending: Ending| ByStatus { model: name.to_owned(), status: ending.name() };
-        let code = |code: Code| ByCode { model: name.to_owned(), code: code.name() };
-        let [latency, texts, tokenise, queue_wait, batch_size, batch_tokens, inference, overhead, load] =
+        let status = |ending: RequestOutcome| ByStatus { model: name.to_owned(), status: ending.name() };
+        let code = |code: ErrorCode| ByCode { model: name.to_owned(), code: code.name() };
+        let [latency, texts, tokenize, queue_wait, batch_size, batch_tokens, inference, overhead, load] =
             self.histograms.each_ref().map(|family| family.get_or_create_owned(&by));
         let [tokens, padding, dropped, hits, misses, load_failures, unloads, not_finite, broken] =
             self.counters.each_ref().map(|family| family.get_or_create_owned(&by));
         ModelSeries {
-            requests: Ending::ALL.map(|ending| self.requests.get_or_create_owned(&status(ending))),
+            requests: RequestOutcome::ALL.map(|ending| self.requests.get_or_create_owned(&status(ending))),
             refused: CODES.map(|one| (one, self.refused.get_or_create_owned(&code(one)))),
             latency,
             texts,
-            tokenise,
+            tokenize,
             queue_wait,
             batch_size,
             batch_tokens,
@@ -139,7 +139,7 @@ impl Families {
     }
 
     /// A code that is not in the list.
-    pub fn rare(&self, model: &str, code: Code) {
+    pub fn rare(&self, model: &str, code: ErrorCode) {
         self.refused.get_or_create(&ByCode { model: model.to_owned(), code: code.name() }).inc();
     }
 }
@@ -148,10 +148,10 @@ impl Families {
 #[derive(Debug)]
 pub struct ModelSeries {
     requests: [Counter; 5],
-    refused: [(Code, Counter); 11],
+    refused: [(ErrorCode, Counter); 11],
     pub latency: Histogram,
     pub texts: Histogram,
-    pub tokenise: Histogram,
+    pub tokenize: Histogram,
     pub queue_wait: Histogram,
     pub batch_size: Histogram,
     pub batch_tokens: Histogram,
@@ -171,12 +171,12 @@ pub struct ModelSeries {
 
 impl ModelSeries {
     /// A request ended like this.
-    pub fn ended(&self, ending: Ending) {
+    pub fn ended(&self, ending: RequestOutcome) {
         self.requests[ending as usize].inc();
     }
 
     /// A request got this code; `false` when the code is not in the list.
-    pub fn refused(&self, code: Code) -> bool {
+    pub fn refused(&self, code: ErrorCode) -> bool {
         let Some((_, counter)) = self.refused.iter().find(|(one, _)| *one == code) else { return false };
         counter.inc();
         true

@@ -4,7 +4,7 @@ use prometheus_client::registry::{Metric, Registry};
 
 /// What Prometheus calls it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Kind {
+pub enum MetricKind {
     /// Only goes up.
     Counter,
     /// A value of the moment.
@@ -15,7 +15,7 @@ pub enum Kind {
 
 /// When a name is exported.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum When {
+pub enum ExportCondition {
     /// Once the default model is in memory and a request was answered.
     Always,
     /// Where a GPU runs the models and tells these figures.
@@ -34,23 +34,23 @@ pub enum When {
 
 /// A metric.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Name {
+pub struct MetricName {
     /// As it is exported; a counter ends in `_total`.
     pub name: &'static str,
     /// What it says, for people.
     pub help: &'static str,
     /// What Prometheus calls it.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// When it is exported.
-    pub when: When,
+    pub when: ExportCondition,
 }
 
-impl Name {
-    const fn new(name: &'static str, kind: Kind, help: &'static str) -> Self {
-        Self { name, help, kind, when: When::Always }
+impl MetricName {
+    const fn new(name: &'static str, kind: MetricKind, help: &'static str) -> Self {
+        Self { name, help, kind, when: ExportCondition::Always }
     }
 
-    const fn when(self, when: When) -> Self {
+    const fn when(self, when: ExportCondition) -> Self {
         Self { when, ..self }
     }
 
@@ -64,10 +64,10 @@ macro_rules! names {
     ($($constant:ident = $kind:ident $name:literal $help:literal $($when:ident)?;)*) => {
         $(
             #[doc = $help]
-            pub const $constant: Name = Name::new($name, Kind::$kind, $help)$(.when(When::$when))?;
+            pub const $constant: MetricName = MetricName::new($name, MetricKind::$kind, $help)$(.when(ExportCondition::$when))?;
         )*
         /// All of them.
-        pub const ALL: &[Name] = &[$($constant),*];
+        pub const ALL: &[MetricName] = &[$($constant),*];
     };
 }
 
@@ -78,7 +78,7 @@ names! {
     REFUSED = Counter "akidb_refused_requests_total" "Requests that got no vectors, by the code that their client got";
     GATE = Counter "akidb_admission_refusals_total" "Requests that the gate refused before a model was looked at, by code" Gate;
     REQUEST_TEXTS = Histogram "akidb_request_texts" "Texts of a request that succeeded";
-    TOKENISE = Histogram "akidb_tokenise_seconds" "Time in the tokenizer, per request";
+    TOKENIZE = Histogram "akidb_tokenise_seconds" "Time in the tokenizer, per request";
     QUEUE_WAIT = Histogram "akidb_queue_wait_seconds" "Longest wait of a text in the queue, per request";
     IN_FLIGHT = Gauge "akidb_requests_in_flight" "Requests for embeddings that are being answered";
     BATCH_SIZE = Histogram "akidb_batch_size" "Texts of a batch";
@@ -115,7 +115,7 @@ names! {
     HTTP = Counter "akidb_http_responses_total" "Answers by route and status";
     TENANT = Counter "akidb_tenant_requests_total" "Requests by tenant and how they ended" Tenant;
     GPU_MEMORY = Gauge "akidb_gpu_memory_used_bytes" "Memory in use on the GPU, of all processes" Gpu;
-    GPU_UTILISATION = Gauge "akidb_gpu_utilization_percent" "Share of the last moments in which the GPU ran something" Gpu;
+    GPU_UTILIZATION = Gauge "akidb_gpu_utilization_percent" "Share of the last moments in which the GPU ran something" Gpu;
     ENGINE_BUILDS = Counter "akidb_tensorrt_engine_builds_total" "Engines that TensorRT built" TensorRt;
     ENGINE_CACHE_HITS = Counter "akidb_tensorrt_engine_cache_hits_total" "Engines that came from TensorRT's cache" TensorRt;
     SPANS = Counter "akidb_trace_spans_exported_total" "Spans that the collector took";
@@ -129,19 +129,19 @@ names! {
 }
 
 /// The names whose series may be there or not.
-pub fn is_optional(name: &Name) -> bool {
-    name.when != When::Always
+pub fn is_optional(name: &MetricName) -> bool {
+    name.when != ExportCondition::Always
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ALL, Kind};
+    use super::{ALL, MetricKind};
 
     #[test]
     fn names_follow_the_rules_of_prometheus() {
         let mut names: Vec<&str> = ALL.iter().map(|name| name.name).collect();
         for name in ALL {
-            assert_eq!(name.kind == Kind::Counter, name.name.ends_with("_total"), "{}", name.name);
+            assert_eq!(name.kind == MetricKind::Counter, name.name.ends_with("_total"), "{}", name.name);
             assert!(!name.help.ends_with('.'), "{}: the library puts a dot behind it", name.name);
         }
         names.sort_unstable();

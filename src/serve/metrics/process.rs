@@ -7,7 +7,7 @@ const TICKS_A_SECOND: f64 = 100.0;
 
 /// What the system says of this process.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Process {
+pub struct ProcessStats {
     /// User and system time in seconds.
     pub cpu: f64,
     /// When it began, in seconds since 1970.
@@ -18,7 +18,7 @@ pub struct Process {
     pub files: usize,
 }
 
-impl Process {
+impl ProcessStats {
     /// Looks.
     pub fn look() -> Option<Self> {
         let booted = fs::read_to_string("/proc/stat").ok()?;
@@ -29,11 +29,11 @@ impl Process {
 }
 
 /// Reads `/proc/PID/stat`; the program's name in it may hold anything, even brackets.
-fn parse(stat: &str, booted: f64, files: usize) -> Option<Process> {
+fn parse(stat: &str, booted: f64, files: usize) -> Option<ProcessStats> {
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let field = |number: usize| fields.get(number - 3).and_then(|text| text.parse::<u64>().ok());
     let seconds = |ticks: u64| ticks as f64 / TICKS_A_SECOND;
-    Some(Process {
+    Some(ProcessStats {
         cpu: seconds(field(14)? + field(15)?),
         started: booted + seconds(field(22)?),
         threads: field(20)?,
@@ -49,13 +49,13 @@ mod tests {
     fn fields_are_counted_behind_the_name() {
         let stat = "42 (a b) c) S 1 2 3 4 5 6 7 8 9 10 250 150 0 0 20 0 7 0 5000 1 2 3";
         let process = parse(stat, 1000.0, 9).unwrap();
-        assert_eq!(process, Process { cpu: 4.0, started: 1050.0, threads: 7, files: 9 });
+        assert_eq!(process, ProcessStats { cpu: 4.0, started: 1050.0, threads: 7, files: 9 });
         assert_eq!(parse("42 (x) S 1 2", 0.0, 1), None);
     }
 
     #[test]
     fn this_process_is_alive() {
-        let process = Process::look().unwrap();
+        let process = ProcessStats::look().unwrap();
         assert!(process.started > 1.6e9 && process.files > 2 && process.threads > 0, "{process:?}");
     }
 }

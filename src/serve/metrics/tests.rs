@@ -2,9 +2,9 @@
 
 use super::*;
 
-fn request<'a>(model: &'a str, code: Option<Code>) -> Request<'a> {
-    let (tokenising, waited) = (Duration::from_micros(200), Duration::from_millis(3));
-    Request { model, code, texts: 3, took: Duration::from_millis(12), tokenising, waited }
+fn request<'a>(model: &'a str, code: Option<ErrorCode>) -> EndedRequest<'a> {
+    let (tokenizing, waited) = (Duration::from_micros(200), Duration::from_millis(3));
+    EndedRequest { model, code, texts: 3, took: Duration::from_millis(12), tokenizing, waited }
 }
 
 fn batch() -> BatchRun {
@@ -21,7 +21,7 @@ fn batch() -> BatchRun {
 }
 
 fn text(metrics: &Metrics) -> String {
-    metrics.text(&[], Format::Plain)
+    metrics.text(&[], TextFormat::Plain)
 }
 
 #[track_caller]
@@ -34,7 +34,7 @@ fn requests_and_batches_are_counted() {
     let metrics = Metrics::new();
     metrics.asked("m", false);
     metrics.enter("m").end(&request("m", None));
-    metrics.enter("m").end(&request("m", Some(Code::Overloaded)));
+    metrics.enter("m").end(&request("m", Some(ErrorCode::Overloaded)));
     drop(metrics.enter("m"));
     metrics.batch("m", &batch());
     metrics.broken("m", "as asked");
@@ -57,7 +57,7 @@ fn requests_and_batches_are_counted() {
 #[test]
 fn a_name_that_a_client_made_up_is_no_label() {
     let metrics = Metrics::new();
-    for code in [Code::InvalidRequest, Code::ModelNotFound] {
+    for code in [ErrorCode::InvalidRequest, ErrorCode::ModelNotFound] {
         metrics.enter("made-up").end(&request("made-up", Some(code)));
     }
     drop(metrics.enter("made-up-too"));
@@ -86,7 +86,7 @@ fn answers_are_counted_by_route_and_status() {
     metrics.response("/embed", 200);
     metrics.response("/embed", 200);
     metrics.response("/embed", 429);
-    metrics.response("/akidb.embedding.v1.EmbeddingService/{*rest}", tally::GRPC + 8);
+    metrics.response("/akidb.embedding.v1.EmbeddingService/{*rest}", counts::GRPC + 8);
     let text = text(&metrics);
     has(&text, "akidb_http_responses_total{route=\"/embed\",status=\"200\"} 2");
     has(&text, "akidb_http_responses_total{route=\"/embed\",status=\"429\"} 1");

@@ -7,14 +7,14 @@ use crate::serve::shown;
 
 /// One of two formats.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Format {
+pub enum TextFormat {
     /// OpenMetrics 1.0.0.
     Open,
     /// Prometheus' text format 0.0.4.
     Plain,
 }
 
-impl Format {
+impl TextFormat {
     /// What a header `accept` asks for.
     pub fn wanted(accept: Option<&str>) -> Self {
         let open = |one: &str| {
@@ -36,7 +36,7 @@ impl Format {
 
 /// All registries one after another. The library escapes backslashes, quotes and line feeds of labels; models have names that
 /// others gave them, and what else moves the cursor of whoever reads is written out as in the log.
-pub fn write(registries: &[&Registry], format: Format) -> String {
+pub fn write(registries: &[&Registry], format: TextFormat) -> String {
     let mut text = String::with_capacity(32 << 10);
     for registry in registries {
         // Writing into a string cannot fail.
@@ -44,11 +44,11 @@ pub fn write(registries: &[&Registry], format: Format) -> String {
     }
     let mut text = shown::labels(text);
     match format {
-        Format::Open => {
+        TextFormat::Open => {
             let _ = encode_eof(&mut text);
             text
         }
-        Format::Plain => plain(&text),
+        TextFormat::Plain => plain(&text),
     }
 }
 
@@ -80,12 +80,15 @@ mod tests {
     #[test]
     fn prometheus_gets_openmetrics_and_a_browser_does_not() {
         let prometheus = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
-        assert_eq!(Format::wanted(Some(prometheus)), Format::Open);
-        assert_eq!(Format::wanted(Some("application/openmetrics-text; version=1.0.0; charset=utf-8")), Format::Open);
+        assert_eq!(TextFormat::wanted(Some(prometheus)), TextFormat::Open);
+        assert_eq!(
+            TextFormat::wanted(Some("application/openmetrics-text; version=1.0.0; charset=utf-8")),
+            TextFormat::Open
+        );
         for other in ["text/plain;version=0.0.4", "*/*", "application/openmetrics-text;q=0", ""] {
-            assert_eq!(Format::wanted(Some(other)), Format::Plain, "{other}");
+            assert_eq!(TextFormat::wanted(Some(other)), TextFormat::Plain, "{other}");
         }
-        assert_eq!(Format::wanted(None), Format::Plain);
+        assert_eq!(TextFormat::wanted(None), TextFormat::Plain);
     }
 
     #[test]
@@ -98,7 +101,7 @@ mod tests {
         family.get_or_create(&vec![("model".to_owned(), name.to_owned())]).set(1);
         let mut registry = Registry::default();
         registry.register("b", "Words", family.clone());
-        for format in [Format::Open, Format::Plain] {
+        for format in [TextFormat::Open, TextFormat::Plain] {
             let text = write(&[&registry], format);
             assert!(!text.chars().any(|letter| shown::is_hidden(letter) && letter != '\n'), "{text:?}");
             let value = r#"{model="a\\u{1b}[2K\\r\n\"\\\\u{9b}\\u{202e}"} 1"#;

@@ -4,12 +4,12 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::names::{self, Name};
-use crate::inference::cache::Counts;
+use super::names::{self, MetricName};
+use crate::inference::cache::CacheCounts;
 
 /// The counts of the moment.
-pub fn register(registry: &mut Registry, counts: &Counts) {
-    let counters: [(&Name, u64); 4] = [
+pub fn register(registry: &mut Registry, counts: &CacheCounts) {
+    let counters: [(&MetricName, u64); 4] = [
         (&names::VECTOR_HITS, counts.hits),
         (&names::VECTOR_MISSES, counts.misses),
         (&names::VECTOR_SHARED, counts.shared),

@@ -5,10 +5,10 @@ use std::io;
 use tokio::task::JoinError;
 
 use super::origin::BucketFault;
+use crate::delivery::desired_version::VersionFault;
 use crate::delivery::disk::DiskFault;
 use crate::delivery::lock::LockFault;
 use crate::delivery::stage::DeliveryFault;
-use crate::delivery::wanted::WantedFault;
 use crate::inference::folder::FolderFault;
 
 /// Why a source does not give what is asked of it.
@@ -75,7 +75,7 @@ pub enum SyncFault {
     Origin(#[from] OriginFault),
     /// What the source says of it.
     #[error(transparent)]
-    Wanted(#[from] WantedFault),
+    Wanted(#[from] VersionFault),
     /// The disk of the store.
     #[error(transparent)]
     Disk(#[from] DiskFault),

@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::delivery::source::{Entry, Listing};
+use crate::delivery::source::{Listing, SourceEntry};
 
 /// Folders within folders of a source.
 const DEEPEST: usize = 8;
@@ -77,7 +77,7 @@ impl Walk {
         if facts.is_dir() {
             self.folder(&path, deep + 1);
         } else if facts.is_file() {
-            self.found.entries.push(Entry { path, size: facts.len(), etag: etag(&facts) });
+            self.found.entries.push(SourceEntry { path, size: facts.len(), etag: etag(&facts) });
         }
     }
 }

@@ -16,17 +16,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Metrics;
-use super::catalogue::Catalogue;
-use super::log::Level;
+use super::catalog::Catalog;
+use super::log::LogLevel;
+use crate::delivery::desired_version::{self, DesiredVersion, PointerTarget};
 use crate::delivery::disk::DiskFault;
 use crate::delivery::lock::LockFault;
-use crate::delivery::source::Entry;
+use crate::delivery::source::SourceEntry;
 use crate::delivery::stage::{Delivery, DeliveryFault, bring};
-use crate::delivery::versions::{self, Current};
-use crate::delivery::wanted::{self, Pointed, Wanted};
-use crate::inference::registry::{Registry, Source, Status};
+use crate::delivery::versions::{self, CurrentVersion};
+use crate::inference::registry::{ModelSource, ModelStatus, Registry};
 pub use fault::{OriginFault, SyncFault};
-use origin::{From as SyncFrom, Origin};
+use origin::{OpenedSource, SyncSource};
 
 /// A version that could not be opened is tried again after that, or when the source has changed.
 const BAD: Duration = Duration::from_secs(3600);
@@ -35,7 +35,7 @@ const STILL: Duration = Duration::from_secs(5);
 
 /// What became of a model at the last look.
 #[derive(Clone, Debug, Default)]
-pub struct Told {
+pub struct SyncStatus {
     /// The version that sync brought last.
     pub version: Option<String>,
     /// When.
@@ -45,32 +45,32 @@ pub struct Told {
 }
 
 /// A version that is not tried again: what the source had of the model then, and until when. Without a time, until that changes.
-struct Bad {
+struct RejectedVersion {
     mark: String,
     until: Option<Instant>,
 }
 
 #[derive(Default)]
 struct State {
-    told: BTreeMap<String, Told>,
-    bad: BTreeMap<String, Bad>,
+    told: BTreeMap<String, SyncStatus>,
+    bad: BTreeMap<String, RejectedVersion>,
     /// Marks of lists that have to hold still.
     seen: BTreeMap<String, String>,
     /// What was passed over at the last look.
     skipped: BTreeSet<String>,
     /// Whether the source was looked at, and what it said when it could not be.
-    looked: Option<Looked>,
+    looked: Option<SyncResults>,
 }
 
 /// What came of the last look at a source.
-pub type Looked = Result<(), Arc<OriginFault>>;
+pub type SyncResults = Result<(), Arc<OriginFault>>;
 
 /// Sync of all models of a source.
 pub struct ModelSync {
-    origin: Origin,
+    origin: OpenedSource,
     /// The source as it was named.
     from: String,
-    catalogue: Arc<Catalogue>,
+    catalog: Arc<Catalog>,
     registry: Arc<Registry>,
     metrics: Arc<Metrics>,
     interval: Duration,
@@ -78,19 +78,19 @@ pub struct ModelSync {
 }
 
 /// What the source has of a model.
-struct Offered<'l> {
+struct OfferedVersion<'l> {
     name: &'l str,
-    listed: &'l [Entry],
-    pointer: Option<&'l Entry>,
+    listed: &'l [SourceEntry],
+    pointer: Option<&'l SourceEntry>,
     /// Another one makes another version.
     mark: String,
     /// Another one after any change of any file.
     all: String,
 }
 
-impl<'l> Offered<'l> {
-    fn of(name: &'l str, listed: &'l [Entry]) -> Self {
-        let (pointer, all) = (wanted::pointer(name, listed), wanted::mark(listed));
+impl<'l> OfferedVersion<'l> {
+    fn of(name: &'l str, listed: &'l [SourceEntry]) -> Self {
+        let (pointer, all) = (desired_version::pointer(name, listed), desired_version::mark(listed));
         let mark = pointer.map_or_else(|| all.clone(), |pointer| pointer.etag.clone());
         Self { name, listed, pointer, mark, all }
     }
@@ -99,13 +99,13 @@ impl<'l> Offered<'l> {
 impl ModelSync {
     /// Sync from an opened source.
     pub fn new(
-        (origin, from): (Origin, &SyncFrom),
-        catalogue: Arc<Catalogue>,
+        (origin, from): (OpenedSource, &SyncSource),
+        catalog: Arc<Catalog>,
         registry: Arc<Registry>,
         metrics: Arc<Metrics>,
         interval: Duration,
     ) -> Self {
-        Self { origin, from: from.to_string(), catalogue, registry, metrics, interval, state: Mutex::default() }
+        Self { origin, from: from.to_string(), catalog, registry, metrics, interval, state: Mutex::default() }
     }
 
     fn state<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
@@ -113,17 +113,17 @@ impl ModelSync {
     }
 
     /// The source.
-    pub fn origin(&self) -> &Origin {
+    pub fn origin(&self) -> &OpenedSource {
         &self.origin
     }
 
     /// What became of a model.
-    pub fn told(&self, name: &str) -> Told {
+    pub fn told(&self, name: &str) -> SyncStatus {
         self.state(|state| state.told.get(name).cloned().unwrap_or_default())
     }
 
     /// Whether the source was looked at, and what it said when it could not be.
-    pub fn looked(&self) -> Option<Looked> {
+    pub fn looked(&self) -> Option<SyncResults> {
         self.state(|state| state.looked.clone())
     }
 
@@ -151,17 +151,17 @@ impl ModelSync {
             Ok(listing) => listing,
             Err(why) => {
                 let what = format!("model sync cannot look at its source: {why}; what is served stays");
-                self.catalogue.log.say(Level::Warn, &what, &[]);
+                self.catalog.log.say(LogLevel::Warn, &what, &[]);
                 self.metrics.synced("", false);
                 self.state(|state| state.looked = Some(Err(Arc::new(why))));
                 return false;
             }
         };
-        let (models, odd) = wanted::by_model(listing.entries);
+        let (models, odd) = desired_version::by_model(listing.entries);
         self.say_skipped(listing.skipped.into_iter().chain(odd).collect());
         let mut waits = false;
         for (name, listed) in models {
-            waits |= self.model(&Offered::of(&name, &listed)).await;
+            waits |= self.model(&OfferedVersion::of(&name, &listed)).await;
         }
         self.state(|state| state.looked = Some(Ok(())));
         waits
@@ -171,17 +171,17 @@ impl ModelSync {
     fn say_skipped(&self, skipped: BTreeSet<String>) {
         let before = self.state(|state| std::mem::replace(&mut state.skipped, skipped.clone()));
         for what in skipped.difference(&before) {
-            self.catalogue.log.say(Level::Warn, &format!("model sync passes over {what}"), &[]);
+            self.catalog.log.say(LogLevel::Warn, &format!("model sync passes over {what}"), &[]);
         }
     }
 
     /// One model; whether another look at it is due soon.
-    async fn model(&self, offered: &Offered<'_>) -> bool {
+    async fn model(&self, offered: &OfferedVersion<'_>) -> bool {
         let name = offered.name;
-        if !self.catalogue.leaves_to_sync(name) {
+        if !self.catalog.leaves_to_sync(name) {
             return false;
         }
-        let current = versions::current(&self.catalogue.folder, name).unwrap_or_default();
+        let current = versions::current(&self.catalog.folder, name).unwrap_or_default();
         let known = current.mark == offered.mark;
         if known && self.is_served(name, &current) {
             // A version that was refused may have gone from the source again.
@@ -210,18 +210,18 @@ impl ModelSync {
 
     /// Whether this process serves the version that is written down: another server of the same store may have brought it, and a
     /// file of it may be missing since.
-    fn is_served(&self, name: &str, current: &Current) -> bool {
-        let folder = versions::of_id(&self.catalogue.folder, name, &current.id);
+    fn is_served(&self, name: &str, current: &CurrentVersion) -> bool {
+        let folder = versions::of_id(&self.catalog.folder, name, &current.id);
         folder.is_some_and(|folder| versions::is_whole(&folder) && self.is_loaded_from(name, &folder))
     }
 
     /// Whether a model comes from a folder, and was not refused when it was last loaded.
     fn is_loaded_from(&self, name: &str, folder: &Path) -> bool {
         let listed = self.registry.look(name);
-        listed.is_some_and(|listed| listed.source.folder == folder && !matches!(listed.status, Status::Failed(_)))
+        listed.is_some_and(|listed| listed.source.folder == folder && !matches!(listed.status, ModelStatus::Failed(_)))
     }
 
-    fn is_bad(&self, offered: &Offered<'_>) -> bool {
+    fn is_bad(&self, offered: &OfferedVersion<'_>) -> bool {
         self.state(|state| {
             let bad = state.bad.get(offered.name).filter(|bad| bad.mark == offered.all);
             bad.is_some_and(|bad| bad.until.is_none_or(|until| Instant::now() < until))
@@ -229,27 +229,27 @@ impl ModelSync {
     }
 
     /// What the source says wrongly is looked at again when it changes; a model that cannot be loaded, also after an hour.
-    fn remember_bad(&self, offered: &Offered<'_>, why: &SyncFault) {
+    fn remember_bad(&self, offered: &OfferedVersion<'_>, why: &SyncFault) {
         let until = match why {
             SyncFault::Load(_) | SyncFault::Ended(_) => Some(Instant::now() + BAD),
             SyncFault::Wanted(_) | SyncFault::Delivery(DeliveryFault::Hash { resumed: false, .. }) => None,
             _ => return,
         };
-        let bad = Bad { mark: offered.all.clone(), until };
+        let bad = RejectedVersion { mark: offered.all.clone(), until };
         self.state(|state| state.bad.insert(offered.name.to_owned(), bad));
     }
 
     /// The version that a pointer names, or the files as they are listed.
-    async fn wanted(&self, offered: &Offered<'_>) -> Result<Wanted, SyncFault> {
+    async fn wanted(&self, offered: &OfferedVersion<'_>) -> Result<DesiredVersion, SyncFault> {
         let (name, listed) = (offered.name, offered.listed);
         let wanted = match offered.pointer {
-            Some(pointer) => match Pointed::read(name, pointer, &self.origin.read(pointer).await?, listed)? {
-                Pointed::Files(wanted) => wanted,
-                Pointed::Manifest(manifest) => {
+            Some(pointer) => match PointerTarget::read(name, pointer, &self.origin.read(pointer).await?, listed)? {
+                PointerTarget::Files(wanted) => wanted,
+                PointerTarget::Manifest(manifest) => {
                     manifest.read(name, &self.origin.read(&manifest.entry).await?, listed)?
                 }
             },
-            None => Wanted::listed(name, &offered.mark, listed)?,
+            None => DesiredVersion::listed(name, &offered.mark, listed)?,
         };
         wanted.is_model(name)?;
         Ok(wanted)
@@ -264,19 +264,19 @@ impl ModelSync {
         match &done {
             Ok(version) => {
                 let fields = [("model", name.into()), ("version", version.as_str().into())];
-                self.catalogue.log.say(Level::Info, "a new version is served", &fields);
+                self.catalog.log.say(LogLevel::Info, "a new version is served", &fields);
             }
             Err(_) if shared => {}
             Err(why) => {
                 let what = format!("the new version is not served, the old one stays: {why}");
-                self.catalogue.log.say(Level::Error, &what, &[("model", name.into())]);
+                self.catalog.log.say(LogLevel::Error, &what, &[("model", name.into())]);
             }
         }
         self.state(|state| {
             let told = state.told.entry(name.to_owned()).or_default();
             match done {
                 Ok(version) => {
-                    *told = Told { version: Some(version), synced_at: Some(jiff::Timestamp::now()), error: None }
+                    *told = SyncStatus { version: Some(version), synced_at: Some(jiff::Timestamp::now()), error: None }
                 }
                 Err(why) => told.error = Some(why.to_string()),
             }
@@ -285,8 +285,8 @@ impl ModelSync {
     }
 
     /// Fetches a version, opens it and serves it; its name.
-    async fn take(&self, name: &str, wanted: Wanted, mark: &str) -> Result<String, SyncFault> {
-        let store = &self.catalogue.folder;
+    async fn take(&self, name: &str, wanted: DesiredVersion, mark: &str) -> Result<String, SyncFault> {
+        let store = &self.catalog.folder;
         let versions = versions::folder(store, name);
         tokio::fs::create_dir_all(&versions).await.map_err(|why| DiskFault::of(&versions, why))?;
         let _lock = versions::lock(store, name).map_err(|fault| match fault {
@@ -296,7 +296,7 @@ impl ModelSync {
         let old = versions::current(store, name).unwrap_or_default();
         let delivery = Delivery { name, from: &self.from, wanted: &wanted, versions: &versions };
         let folder = bring(&self.origin, delivery).await?;
-        let _turn = self.catalogue.turn.lock().await;
+        let _turn = self.catalog.turn.lock().await;
         if !self.is_loaded_from(name, &folder)
             && let Err(why) = self.swap(name, &folder, &wanted.version).await
         {
@@ -307,7 +307,8 @@ impl ModelSync {
             return Err(why);
         }
         let previous = if wanted.id == old.id { old.previous } else { Some(old.id).filter(|id| !id.is_empty()) };
-        let current = Current { id: wanted.id, version: wanted.version.clone(), mark: mark.to_owned(), previous };
+        let current =
+            CurrentVersion { id: wanted.id, version: wanted.version.clone(), mark: mark.to_owned(), previous };
         versions::put_current(store, name, &current).map_err(SyncFault::Unwritten)?;
         versions::prune(store, name, &current);
         Ok(wanted.version)
@@ -316,8 +317,8 @@ impl ModelSync {
     /// Opens a version and puts it in the place of the one that is served.
     async fn swap(&self, name: &str, folder: &Path, version: &str) -> Result<(), SyncFault> {
         let (registry, model) = (self.registry.clone(), name.to_owned());
-        let (folder, dimension): (PathBuf, _) = (folder.to_owned(), self.catalogue.dimension(name));
-        let source = Source { folder, version: Some(version.to_owned()), dimension };
+        let (folder, dimension): (PathBuf, _) = (folder.to_owned(), self.catalog.dimension(name));
+        let source = ModelSource { folder, version: Some(version.to_owned()), dimension };
         let swapped = tokio::task::spawn_blocking(move || registry.swap(&model, source).map(drop)).await;
         swapped.map_err(SyncFault::Ended)?.map_err(SyncFault::Load)
     }

@@ -8,8 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use super::fault::OriginFault;
 use super::folder;
-use crate::delivery::part::Part;
-use crate::delivery::source::{Entry, Listing, ObjectSource};
+use crate::delivery::partial_file::PartialFile;
+use crate::delivery::source::{Listing, ObjectSource, SourceEntry};
 use crate::delivery::stage::DeliveryFault;
 pub use crate::provider::aws::BucketFault;
 use crate::provider::aws::BucketReader;
@@ -19,7 +19,7 @@ const LONGEST: u64 = 1 << 20;
 
 /// What `--sync` names.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum From {
+pub enum SyncSource {
     /// `s3://BUCKET/PREFIX`.
     Bucket {
         /// Its name.
@@ -31,7 +31,7 @@ pub enum From {
     Folder(PathBuf),
 }
 
-impl FromStr for From {
+impl FromStr for SyncSource {
     type Err = OriginFault;
 
     fn from_str(text: &str) -> Result<Self, OriginFault> {
@@ -47,7 +47,7 @@ impl FromStr for From {
     }
 }
 
-impl std::fmt::Display for From {
+impl std::fmt::Display for SyncSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Bucket { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
@@ -58,22 +58,22 @@ impl std::fmt::Display for From {
 
 /// An opened source.
 #[derive(Debug)]
-pub enum Origin {
+pub enum OpenedSource {
     /// A bucket and its prefix.
     Bucket(BucketReader),
     /// A folder.
     Folder(PathBuf),
 }
 
-impl Origin {
+impl OpenedSource {
     /// Opens it; the bucket by the usual AWS environment.
     ///
     /// # Errors
     /// The environment or the profile names something else than a region.
-    pub async fn open(from: &From) -> Result<Self, OriginFault> {
+    pub async fn open(from: &SyncSource) -> Result<Self, OriginFault> {
         Ok(match from {
-            From::Folder(folder) => Self::Folder(folder.clone()),
-            From::Bucket { bucket, prefix } => Self::Bucket(BucketReader::open(bucket, prefix).await?),
+            SyncSource::Folder(folder) => Self::Folder(folder.clone()),
+            SyncSource::Bucket { bucket, prefix } => Self::Bucket(BucketReader::open(bucket, prefix).await?),
         })
     }
 
@@ -92,7 +92,7 @@ impl Origin {
             }
             Self::Bucket(bucket) => {
                 let listed = bucket.list().await?.into_iter();
-                let entries = listed.map(|one| Entry { path: one.path, size: one.size, etag: one.etag });
+                let entries = listed.map(|one| SourceEntry { path: one.path, size: one.size, etag: one.etag });
                 Ok(Listing { entries: entries.collect(), skipped: Vec::new() })
             }
         }
@@ -102,7 +102,7 @@ impl Origin {
     ///
     /// # Errors
     /// What the source says; it is too long; it has changed since it was listed.
-    pub async fn read(&self, entry: &Entry) -> Result<Vec<u8>, OriginFault> {
+    pub async fn read(&self, entry: &SourceEntry) -> Result<Vec<u8>, OriginFault> {
         if entry.size > LONGEST {
             return Err(OriginFault::LongPointer { path: entry.path.clone(), bytes: entry.size, most: LONGEST });
         }
@@ -140,8 +140,8 @@ impl Origin {
 }
 
 #[async_trait]
-impl ObjectSource for Origin {
-    async fn fetch(&self, entry: &Entry, part: &mut Part) -> Result<(), DeliveryFault> {
+impl ObjectSource for OpenedSource {
+    async fn fetch(&self, entry: &SourceEntry, part: &mut PartialFile) -> Result<(), DeliveryFault> {
         match self {
             Self::Folder(folder) => {
                 let bad = |why: std::io::Error| OriginFault::unread(entry.path.as_str(), why);
@@ -168,7 +168,7 @@ impl ObjectSource for Origin {
 }
 
 /// Bytes that come next, when the file is no longer than it was listed.
-fn within<'b>(entry: &Entry, there: u64, bytes: &'b [u8]) -> Result<&'b [u8], OriginFault> {
+fn within<'b>(entry: &SourceEntry, there: u64, bytes: &'b [u8]) -> Result<&'b [u8], OriginFault> {
     match there.saturating_add(bytes.len() as u64) <= entry.size {
         true => Ok(bytes),
         false => Err(OriginFault::Longer { path: entry.path.clone(), listed: entry.size }),
@@ -177,17 +177,20 @@ fn within<'b>(entry: &Entry, there: u64, bytes: &'b [u8]) -> Result<&'b [u8], Or
 
 #[cfg(test)]
 mod tests {
-    use super::{From, OriginFault};
+    use super::{OriginFault, SyncSource};
 
     #[test]
     fn places_are_read_and_said_alike() {
         for text in ["s3://models/a/b", "file:/srv/models"] {
-            assert_eq!(text.parse::<From>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<SyncSource>().unwrap().to_string(), text);
         }
-        let whole: From = "s3://models".parse().unwrap();
-        assert_eq!(whole, From::Bucket { bucket: "models".into(), prefix: String::new() });
+        let whole: SyncSource = "s3://models".parse().unwrap();
+        assert_eq!(whole, SyncSource::Bucket { bucket: "models".into(), prefix: String::new() });
         for text in ["models", "s3://", "https://models"] {
-            assert!(matches!(text.parse::<From>(), Err(OriginFault::Unknown { found }) if found == text), "{text}");
+            assert!(
+                matches!(text.parse::<SyncSource>(), Err(OriginFault::Unknown { found }) if found == text),
+                "{text}"
+            );
         }
     }
 }

@@ -15,8 +15,8 @@ use tokio::task::JoinHandle;
 
 use super::TraceSettings;
 use crate::serve::config::redacted;
-use crate::serve::log::Level;
-use crate::serve::{Log, Metrics, ServeFault};
+use crate::serve::log::LogLevel;
+use crate::serve::{LogWriter, Metrics, ServeFault};
 
 /// Requests whose spans wait.
 const QUEUE: usize = 512;
@@ -41,14 +41,14 @@ struct NoTraces {
 }
 
 /// Where spans are put.
-pub struct Outbox {
+pub struct SpanQueue {
     queue: Sender<Vec<SpanData>>,
     metrics: Arc<Metrics>,
     stop: watch::Sender<bool>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl Outbox {
+impl SpanQueue {
     /// Starts the task; the collector need not be there yet.
     ///
     /// # Errors
@@ -57,7 +57,7 @@ impl Outbox {
         collector: &str,
         settings: &TraceSettings,
         metrics: Arc<Metrics>,
-        log: Arc<Log>,
+        log: Arc<LogWriter>,
     ) -> Result<Self, ServeFault> {
         let refused = |source: Box<dyn Error + Send + Sync>| {
             let why = NoTraces { collector: redacted(collector), source };
@@ -123,7 +123,7 @@ fn resource(settings: &TraceSettings) -> Resource {
 struct Post {
     exporter: SpanExporter,
     metrics: Arc<Metrics>,
-    log: Arc<Log>,
+    log: Arc<LogWriter>,
     collector: String,
     complained: Option<Instant>,
 }
@@ -167,7 +167,7 @@ impl Post {
         if self.complained.is_none_or(|at| at.elapsed() >= COMPLAIN) {
             self.complained = Some(Instant::now());
             let fields = [("collector", self.collector.as_str().into()), ("why", why.into()), ("spans", count.into())];
-            self.log.say(Level::Warn, "the collector took no spans; requests go on without traces", &fields);
+            self.log.say(LogLevel::Warn, "the collector took no spans; requests go on without traces", &fields);
         }
     }
 }

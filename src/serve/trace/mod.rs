@@ -4,8 +4,8 @@
 mod export;
 mod ids;
 mod parent;
+pub mod request_trace;
 mod spans;
-pub mod story;
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -13,11 +13,11 @@ use std::time::{Instant, SystemTime};
 use http::HeaderMap;
 
 use super::metrics::Metrics;
-use super::{Log, ServeFault};
+use super::{LogWriter, ServeFault};
 
-use export::Outbox;
-pub use parent::{Place, TRACEPARENT};
-pub use spans::Whole;
+use export::SpanQueue;
+pub use parent::{SpanParent, TRACEPARENT};
+pub use spans::EndedSpan;
 
 /// Where traces go, and how many.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,16 +36,16 @@ pub struct TraceSettings {
 
 /// Decides, and records.
 pub struct Tracer {
-    outbox: Option<Outbox>,
+    outbox: Option<SpanQueue>,
     /// A trace is recorded when the lower half of its id is below this.
     below: u64,
 }
 
 /// A request that has a place in a trace.
 #[derive(Clone, Copy, Debug)]
-pub struct Begun {
+pub struct TracedRequest {
     /// Its own span.
-    pub place: Place,
+    pub place: SpanParent,
     /// The caller's span.
     pub parent: Option<u64>,
     /// When it began.
@@ -57,9 +57,9 @@ impl Tracer {
     ///
     /// # Errors
     /// An address of a collector that cannot be used.
-    pub fn new(settings: &TraceSettings, metrics: &Arc<Metrics>, log: &Arc<Log>) -> Result<Self, ServeFault> {
+    pub fn new(settings: &TraceSettings, metrics: &Arc<Metrics>, log: &Arc<LogWriter>) -> Result<Self, ServeFault> {
         let outbox = match &settings.collector {
-            Some(collector) => Some(Outbox::open(collector, settings, metrics.clone(), log.clone())?),
+            Some(collector) => Some(SpanQueue::open(collector, settings, metrics.clone(), log.clone())?),
             None => None,
         };
         #[expect(
@@ -73,32 +73,32 @@ impl Tracer {
 
     /// The place of a request that begins: under its caller's span with its caller's decision, else in a trace of its own.
     /// Nothing when there is neither a caller nor a collector.
-    pub fn begin(&self, headers: &HeaderMap) -> Option<Begun> {
-        let parent = Place::of(headers);
+    pub fn begin(&self, headers: &HeaderMap) -> Option<TracedRequest> {
+        let parent = SpanParent::of(headers);
         if parent.is_none() && self.outbox.is_none() {
             return None;
         }
         let span = ids::number();
         let place = match parent {
-            Some(parent) => Place { span, ..parent },
+            Some(parent) => SpanParent { span, ..parent },
             None => {
                 let trace = u128::from(ids::number()) << 64 | u128::from(ids::number());
                 // The lower half of the id decides, as in OpenTelemetry's own sampler: others decide alike.
                 #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
                 let sampled = self.below == u64::MAX || (trace as u64) < self.below;
-                Place { trace, span, sampled }
+                SpanParent { trace, span, sampled }
             }
         };
-        Some(Begun { place, parent: parent.map(|parent| parent.span), at: (SystemTime::now(), Instant::now()) })
+        Some(TracedRequest { place, parent: parent.map(|parent| parent.span), at: (SystemTime::now(), Instant::now()) })
     }
 
     /// Whether its spans are wanted.
-    pub fn records(&self, begun: Option<&Begun>) -> bool {
+    pub fn records(&self, begun: Option<&TracedRequest>) -> bool {
         self.outbox.is_some() && begun.is_some_and(|begun| begun.place.sampled)
     }
 
     /// The spans of a request that ended. Never waits.
-    pub fn record(&self, whole: Whole<'_>) {
+    pub fn record(&self, whole: EndedSpan<'_>) {
         if let Some(outbox) = &self.outbox {
             outbox.put(spans::of(whole));
         }

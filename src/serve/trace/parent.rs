@@ -8,7 +8,7 @@ const SAMPLED: u8 = 1;
 
 /// Where a span stands in its trace.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Place {
+pub struct SpanParent {
     /// The trace.
     pub trace: u128,
     /// The span.
@@ -17,7 +17,7 @@ pub struct Place {
     pub sampled: bool,
 }
 
-impl Place {
+impl SpanParent {
     /// What the client says; nothing when it says nothing, or nonsense.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         Self::parse(headers.get(TRACEPARENT)?.as_bytes())
@@ -63,12 +63,12 @@ mod tests {
 
     #[test]
     fn what_is_read_is_what_is_written() {
-        let place = Place::parse(GOOD.as_bytes()).unwrap();
+        let place = SpanParent::parse(GOOD.as_bytes()).unwrap();
         assert_eq!(place.trace, 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736);
         assert_eq!((place.span, place.sampled), (0x00f0_67aa_0ba9_02b7, true));
         assert_eq!(place.header().unwrap(), GOOD);
-        assert!(!Place::parse(GOOD.replace("-01", "-00").as_bytes()).unwrap().sampled);
-        assert!(Place::parse(format!("cc{}-more", &GOOD[2..]).as_bytes()).is_some());
+        assert!(!SpanParent::parse(GOOD.replace("-01", "-00").as_bytes()).unwrap().sampled);
+        assert!(SpanParent::parse(format!("cc{}-more", &GOOD[2..]).as_bytes()).is_some());
     }
 
     #[test]
@@ -84,7 +84,7 @@ mod tests {
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-zz",
         ] {
-            assert_eq!(Place::parse(bad.as_bytes()), None, "{bad}");
+            assert_eq!(SpanParent::parse(bad.as_bytes()), None, "{bad}");
         }
     }
 }

@@ -7,14 +7,14 @@ use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceFlags, Tr
 use opentelemetry::{InstrumentationScope, KeyValue, Value};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
-use super::story::Story;
-use super::{Begun, ids};
+use super::request_trace::RequestTrace;
+use super::{TracedRequest, ids};
 
 /// A request that ended.
 #[derive(Clone, Copy, Debug)]
-pub struct Whole<'a> {
+pub struct EndedSpan<'a> {
     /// Its place.
-    pub begun: &'a Begun,
+    pub begun: &'a TracedRequest,
     /// Method of HTTP.
     pub method: &'a str,
     /// The route that took it.
@@ -26,11 +26,11 @@ pub struct Whole<'a> {
     /// Its id, as the client got it.
     pub id: &'a str,
     /// What became of it.
-    pub story: Option<&'a Story>,
+    pub request_trace: Option<&'a RequestTrace>,
 }
 
 /// Its spans, the whole first.
-pub fn of(whole: Whole<'_>) -> Vec<SpanData> {
+pub fn of(whole: EndedSpan<'_>) -> Vec<SpanData> {
     let end = SystemTime::now();
     let mut spans = Vec::with_capacity(4);
     let mut request = span(whole.begun, format!("{} {}", whole.method, whole.route).into(), SpanKind::Server);
@@ -41,35 +41,40 @@ pub fn of(whole: Whole<'_>) -> Vec<SpanData> {
     request.attributes = attributes(&whole);
     let failed = whole.status >= 500 || whole.grpc.is_some_and(|code| matches!(code, 2 | 4 | 12..=15));
     if failed {
-        let code = whole.story.and_then(|story| story.code).map_or("", |code| code.name());
+        let code = whole.request_trace.and_then(|request_trace| request_trace.code).map_or("", |code| code.name());
         request.status = Status::error(code);
     }
     spans.push(request);
-    if let Some(story) = whole.story.filter(|story| story.code.is_none()) {
-        parts(whole.begun, story, &mut spans);
+    if let Some(request_trace) = whole.request_trace.filter(|request_trace| request_trace.code.is_none()) {
+        parts(whole.begun, request_trace, &mut spans);
     }
     spans
 }
 
 /// The parts of a request that got its vectors. They follow one another; of several batches the queue's part ends with the
 /// longest wait.
-fn parts(begun: &Begun, story: &Story, spans: &mut Vec<SpanData>) {
+fn parts(begun: &TracedRequest, request_trace: &RequestTrace, spans: &mut Vec<SpanData>) {
     let clock = |instant: Instant| begun.at.0 + instant.saturating_duration_since(begun.at.1);
-    let queued = story.began + story.tokenising;
-    let taken = (queued + story.waited).min(story.ended);
+    let queued = request_trace.began + request_trace.tokenizing;
+    let taken = (queued + request_trace.waited).min(request_trace.ended);
     let mut part = |name: &'static str, from: Instant, to: Instant, attributes: Vec<KeyValue>| {
         let mut span = span(begun, name.into(), SpanKind::Internal);
         (span.start_time, span.end_time, span.attributes) = (clock(from), clock(to), attributes);
         spans.push(span);
     };
-    let texts = KeyValue::new("akidb.texts", int(story.texts));
-    let tokens = KeyValue::new("akidb.tokens", int(story.tokens));
-    part("tokenise", story.began, queued, vec![texts.clone(), tokens.clone()]);
+    let texts = KeyValue::new("akidb.texts", int(request_trace.texts));
+    let tokens = KeyValue::new("akidb.tokens", int(request_trace.tokens));
+    part("tokenise", request_trace.began, queued, vec![texts.clone(), tokens.clone()]);
     part("queue", queued, taken, vec![texts]);
-    part("inference", taken, story.ended, vec![KeyValue::new("akidb.model", story.model.clone()), tokens]);
+    part(
+        "inference",
+        taken,
+        request_trace.ended,
+        vec![KeyValue::new("akidb.model", request_trace.model.clone()), tokens],
+    );
 }
 
-fn span(begun: &Begun, name: Cow<'static, str>, span_kind: SpanKind) -> SpanData {
+fn span(begun: &TracedRequest, name: Cow<'static, str>, span_kind: SpanKind) -> SpanData {
     SpanData {
         span_context: context(begun, ids::number()),
         parent_span_id: SpanId::from(begun.place.span),
@@ -87,13 +92,13 @@ fn span(begun: &Begun, name: Cow<'static, str>, span_kind: SpanKind) -> SpanData
     }
 }
 
-fn context(begun: &Begun, span: u64) -> SpanContext {
+fn context(begun: &TracedRequest, span: u64) -> SpanContext {
     let (trace, span) = (TraceId::from(begun.place.trace), SpanId::from(span));
     SpanContext::new(trace, span, TraceFlags::SAMPLED, false, TraceState::default())
 }
 
 /// Names as OpenTelemetry has them for servers of HTTP and gRPC, and our own for the rest.
-fn attributes(whole: &Whole<'_>) -> Vec<KeyValue> {
+fn attributes(whole: &EndedSpan<'_>) -> Vec<KeyValue> {
     let mut attributes = vec![
         KeyValue::new("http.request.method", whole.method.to_owned()),
         KeyValue::new("http.route", whole.route.to_owned()),
@@ -106,11 +111,11 @@ fn attributes(whole: &Whole<'_>) -> Vec<KeyValue> {
     if !whole.id.is_empty() {
         attributes.push(KeyValue::new("akidb.request_id", whole.id.to_owned()));
     }
-    if let Some(story) = whole.story {
-        attributes.push(KeyValue::new("akidb.model", story.model.clone()));
-        attributes.push(KeyValue::new("akidb.texts", int(story.texts)));
-        attributes.push(KeyValue::new("akidb.tokens", int(story.tokens)));
-        attributes.extend(story.code.map(|code| KeyValue::new("error.type", code.name())));
+    if let Some(request_trace) = whole.request_trace {
+        attributes.push(KeyValue::new("akidb.model", request_trace.model.clone()));
+        attributes.push(KeyValue::new("akidb.texts", int(request_trace.texts)));
+        attributes.push(KeyValue::new("akidb.tokens", int(request_trace.tokens)));
+        attributes.extend(request_trace.code.map(|code| KeyValue::new("error.type", code.name())));
     }
     attributes
 }

@@ -5,7 +5,7 @@ use aws_sdk_s3::config::Credentials;
 use crate::accounts::stand_in::sts;
 use crate::accounts::user::User;
 use testkit::local_aws;
-use testkit::proxy::{Proxy, wait};
+use testkit::proxy::{FaultProxy, wait};
 
 #[test]
 fn from_a_profile() {
@@ -41,7 +41,7 @@ fn for_one_service() {
 /// With S3 alone elsewhere, a bucket's name goes into the path there, and the bucket is made.
 #[test]
 fn a_bucket_at_an_endpoint_of_its_own() {
-    let proxy = Proxy::start(&local_aws::endpoint());
+    let proxy = FaultProxy::start(&local_aws::endpoint());
     let local = proxy.url().replace("127.0.0.1", "localhost");
     let user = User::new().with_keys().without("AWS_ENDPOINT_URL").with("AWS_ENDPOINT_URL_S3", &local);
     let user = user.with("AWS_ENDPOINT_URL_STS", &local_aws::endpoint());

@@ -2,15 +2,15 @@
 
 use crate::accounts::network::{Authority, Proxy, tls};
 use crate::accounts::user::User;
-use testkit::hub::{Hub, REPO};
+use testkit::hub::{REPO, TestHub};
 
-fn pull(user: &User, hub: &str) -> testkit::cli::Output {
+fn pull(user: &User, hub: &str) -> testkit::cli::CommandOutput {
     user.run(&["models", "pull", REPO, "--endpoint", hub])
 }
 
 #[test]
 fn models_come_through_the_proxy() {
-    let hub = Hub::start();
+    let hub = TestHub::start();
     for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"] {
         let proxy = Proxy::start();
         pull(&User::new().with(name, &proxy.url), &hub.url).exits(0);
@@ -26,7 +26,7 @@ fn models_come_through_the_proxy() {
 
 #[test]
 fn a_hub_with_a_certificate_of_the_company() {
-    let (hub, authority) = (Hub::start(), Authority::new());
+    let (hub, authority) = (TestHub::start(), Authority::new());
     let address = tls(&authority, &["127.0.0.1", "hub.test"], &hub.url);
     let user = User::new();
     let bundle = authority.file(user.home.path()).to_string_lossy().into_owned();

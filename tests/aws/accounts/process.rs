@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::accounts::stand_in::{HOUR, after};
 use crate::accounts::user::User;
 use testkit::local_aws;
-use testkit::proxy::{Act, Proxy, Which};
+use testkit::proxy::{CallSelector, FaultProxy, ProxyAction};
 
 fn keys(user: &User, lasting: Duration) -> String {
     let expiration = after(lasting);
@@ -39,8 +39,12 @@ fn a_quick_program_is_not_talked_about_and_runs_once() {
 
 #[test]
 fn credentials_that_end_in_the_middle_of_a_run_are_got_again() {
-    let proxy = Proxy::start(&local_aws::endpoint());
-    proxy.on(|call| call.service == "s3" && call.mutates(), Which::Each, Act::Delay(Duration::from_secs(3)));
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    proxy.on(
+        |call| call.service == "s3" && call.mutates(),
+        CallSelector::Each,
+        ProxyAction::Delay(Duration::from_secs(3)),
+    );
     let user = User::new().with("AWS_ENDPOINT_URL", proxy.url());
     user.program(
         "short",

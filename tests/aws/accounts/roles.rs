@@ -9,7 +9,7 @@ use sha1::{Digest, Sha1};
 
 use crate::accounts::stand_in::{HOUR, StandIn, after, sts, sts_refusal, sts_reply};
 use crate::accounts::user::User;
-use testkit::cli::Output;
+use testkit::cli::CommandOutput;
 use testkit::proxy::wait;
 
 const KEYS: &str = "[base]\naws_access_key_id = 000000000001\naws_secret_access_key = test\n";
@@ -119,7 +119,7 @@ fn without_a_terminal_there_is_no_mfa_code() {
 }
 
 /// The binary on a terminal of its own, with these lines typed.
-fn at_a_terminal(user: &User, typed: &str) -> Output {
+fn at_a_terminal(user: &User, typed: &str) -> CommandOutput {
     let binary = user.command(&[]);
     let program = binary.get_program().to_string_lossy().into_owned();
     let mut command = Command::new("script");
@@ -140,7 +140,7 @@ fn at_a_terminal(user: &User, typed: &str) -> Output {
     }
     let output = child.wait_with_output().expect("its output");
     let text = |bytes| String::from_utf8(bytes).expect("text");
-    Output { stdout: text(output.stdout), stderr: text(output.stderr), code: output.status.code().unwrap_or(-1) }
+    CommandOutput { stdout: text(output.stdout), stderr: text(output.stderr), code: output.status.code().unwrap_or(-1) }
 }
 
 #[test]

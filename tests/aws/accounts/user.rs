@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use testkit::cli::{Output, bare, finish};
+use testkit::cli::{CommandOutput, bare, finish};
 use testkit::local_aws;
 
 pub struct User {
@@ -97,18 +97,18 @@ impl User {
         command
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Output {
+    pub fn run(&self, arguments: &[&str]) -> CommandOutput {
         finish(&mut self.command(arguments))
     }
 
     /// Looks at the account without changing anything.
-    pub fn look(&self) -> Output {
+    pub fn look(&self) -> CommandOutput {
         self.run(&["deploy", "--plan", "plan.yaml", "--dry-run"])
     }
 
     /// Looks, and is in the account.
     #[track_caller]
-    pub fn is_known(&self) -> Output {
+    pub fn is_known(&self) -> CommandOutput {
         let output = self.look().exits(2);
         let account = format!("account {} ", self.account);
         assert!(output.stderr.contains(&account), "{account}\n{}", output.stderr);
@@ -117,7 +117,7 @@ impl User {
 
     /// Looks, and is refused with exit code 1: the problem and the next step say all of these.
     #[track_caller]
-    pub fn is_refused(&self, says: &[&str]) -> Output {
+    pub fn is_refused(&self, says: &[&str]) -> CommandOutput {
         let output = self.look().exits(1);
         for word in says {
             assert!(output.stderr.contains(word), "{word:?} is not said\n{}", output.stderr);

@@ -8,7 +8,7 @@ use akidb_edge::provider::aws::journal_store;
 use serde_json::Value;
 
 use super::ground::{Ground, HERE, SMALL, STACK, mine, record, run_of, runs};
-use testkit::proxy::{Act, Which, runtime, wait};
+use testkit::proxy::{CallSelector, ProxyAction, runtime, wait};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -20,7 +20,7 @@ fn keeping(ground: &Ground, span: Duration) -> Arc<S3Store> {
 async fn more_runs(store: Arc<S3Store>, count: u64) {
     let ledger = Ledger::write(store, STACK, mine()).await.expect("open");
     for _ in 0..count {
-        record(&ledger, run_of(ledger.remembered().revision() + 1, 3)).await.expect("recorded");
+        record(&ledger, run_of(ledger.recorded().revision() + 1, 3)).await.expect("recorded");
     }
     ledger.close().await.expect("closed");
 }
@@ -44,16 +44,16 @@ fn what_is_not_needed_any_more_goes_after_its_time() {
     let ledger = wait(ground.read()).expect("readable");
     let entries = wait(ledger.entries()).expect("readable");
     assert_eq!(entries.len(), 44 * 8);
-    assert_eq!(fold(STACK, &entries).expect("it folds"), ledger.remembered());
+    assert_eq!(fold(STACK, &entries).expect("it folds"), ledger.recorded());
 }
 
 #[test]
 fn who_reads_slowly_finds_what_took_its_place() {
     let ground = Ground::new();
     wait(more_runs(keeping(&ground, Duration::ZERO), 6));
-    ground.proxy.on(|call| call.path.contains("archive/checkpoint-"), Which::Nth(1), Act::Pause);
+    ground.proxy.on(|call| call.path.contains("archive/checkpoint-"), CallSelector::Nth(1), ProxyAction::Pause);
     let store = ground.shared();
-    let reader = runtime().spawn(async move { Ledger::read(store, STACK).await.map(|ledger| ledger.remembered()) });
+    let reader = runtime().spawn(async move { Ledger::read(store, STACK).await.map(|ledger| ledger.recorded()) });
     assert!(ground.proxy.paused_within(SOON), "it has read the head and asks for the checkpoint");
     wait(more_runs(keeping(&ground, Duration::ZERO), 6));
     ground.proxy.reset();
@@ -66,12 +66,12 @@ fn of_two_that_move_entries_at_once_one_gives_up() {
     let ground = Ground::new();
     wait(runs(&ground, 1));
     // Its first entry and the rest are two writes; then it is about to put its checkpoint in force when the second takes over.
-    let heads = |call: &testkit::proxy::Call| call.method == "PUT" && call.path.contains("head.jsonl");
-    ground.proxy.on(heads, Which::Nth(3), Act::Pause);
+    let heads = |call: &testkit::proxy::ProxyCall| call.method == "PUT" && call.path.contains("head.jsonl");
+    ground.proxy.on(heads, CallSelector::Nth(3), ProxyAction::Pause);
     let store = ground.shared();
     let first = runtime().spawn(async move {
         let ledger = Ledger::write(store, STACK, mine()).await.expect("open");
-        let revision = ledger.remembered().revision() + 1;
+        let revision = ledger.recorded().revision() + 1;
         let written = record(&ledger, run_of(revision, 3)).await;
         let next = ledger.record(super::ground::began(revision + 1)).await;
         ledger.close().await.expect("closed");
@@ -95,8 +95,8 @@ fn of_two_that_move_entries_at_once_one_gives_up() {
 #[test]
 fn moving_entries_is_no_reason_to_fail() {
     let ground = Ground::new();
-    let refused = Act::Answer(403, "<Error><Code>AccessDenied</Code><Message>no</Message></Error>".to_owned());
-    ground.proxy.on(|call| call.path.contains("/archive/"), Which::Each, refused);
+    let refused = ProxyAction::Answer(403, "<Error><Code>AccessDenied</Code><Message>no</Message></Error>".to_owned());
+    ground.proxy.on(|call| call.path.contains("/archive/"), CallSelector::Each, refused);
     wait(runs(&ground, 4));
     assert_eq!(archived(&ground), (0, 0));
     ground.proxy.reset();
@@ -127,12 +127,12 @@ fn tamper(ground: &Ground, change: impl Fn(&mut Value)) {
 fn a_checkpoint_of_other_rules_is_folded_again() {
     let ground = Ground::new();
     wait(runs(&ground, 6));
-    let state = wait(ground.read()).expect("readable").remembered();
+    let state = wait(ground.read()).expect("readable").recorded();
     tamper(&ground, |checkpoint| {
         checkpoint["fold"] = 0.into();
         checkpoint["state"]["resources"] = serde_json::json!({});
     });
-    assert_eq!(wait(ground.read()).expect("readable").remembered(), state, "from the entries, not from its state");
+    assert_eq!(wait(ground.read()).expect("readable").recorded(), state, "from the entries, not from its state");
     tamper(&ground, |checkpoint| checkpoint["v"] = 99.into());
     let newer = wait(ground.read()).map(drop).expect_err("a newer format");
     assert!(matches!(newer, LedgerError::Newer { found: 99, .. }), "{newer}");

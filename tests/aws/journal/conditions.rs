@@ -6,9 +6,9 @@ use akidb_edge::ledger::{Ledger, LedgerError};
 use akidb_edge::provider::aws::journal_store;
 
 use super::ground::{Ground, HERE, STACK, mine, runs};
-use testkit::proxy::{Act, Call, Which, wait};
+use testkit::proxy::{CallSelector, ProxyAction, ProxyCall, wait};
 
-fn puts(call: &Call) -> bool {
+fn puts(call: &ProxyCall) -> bool {
     call.method == "PUT" && call.service == "s3"
 }
 
@@ -21,7 +21,7 @@ fn a_store_that_ignores_a_condition_is_refused_when_the_lease_is_taken() {
     ];
     for (headers, named) in ignored {
         let ground = Ground::new();
-        ground.proxy.on(puts, Which::Each, Act::Without(headers));
+        ground.proxy.on(puts, CallSelector::Each, ProxyAction::Without(headers));
         for _ in 0..2 {
             match wait(ground.write()).map(drop) {
                 Err(LedgerError::Unconditional { header, .. }) => assert_eq!(header, named),
@@ -45,11 +45,11 @@ fn the_refusal_says_what_to_do_and_nothing_is_changed() {
         ground.account.number
     );
     std::fs::write(ground.account.path("plan.yaml"), plan).expect("a file");
-    ground.proxy.on(puts, Which::Each, Act::Without(&["if-none-match", "if-match"]));
+    ground.proxy.on(puts, CallSelector::Each, ProxyAction::Without(&["if-none-match", "if-match"]));
     let refused = ground.run("deploy --plan plan.yaml --yes").exits(1);
     assert!(refused.stderr.contains("does not support conditional writes (If-None-Match)"), "{}", refused.stderr);
     assert!(refused.stderr.contains("state pull"), "{}", refused.stderr);
-    let outside = |call: &Call| call.mutates() && !call.path.starts_with(&format!("/{}", ground.bucket));
+    let outside = |call: &ProxyCall| call.mutates() && !call.path.starts_with(&format!("/{}", ground.bucket));
     assert!(!ground.proxy.take_calls().iter().any(outside), "no call changed anything");
 }
 
@@ -58,7 +58,7 @@ fn a_store_that_says_not_implemented_is_refused_too() {
     let ground = Ground::new();
     let body = "<Error><Code>NotImplemented</Code><Message>A header you provided implies functionality that is not \
                 implemented</Message></Error>";
-    ground.proxy.on(puts, Which::Each, Act::Answer(501, body.to_owned()));
+    ground.proxy.on(puts, CallSelector::Each, ProxyAction::Answer(501, body.to_owned()));
     let refused = wait(ground.write()).map(drop).expect_err("refused");
     assert!(matches!(refused, LedgerError::Unconditional { .. }), "{refused}");
 }
@@ -69,7 +69,7 @@ fn the_doctor_asks_before_the_first_run_and_leaves_nothing() {
     let ignored: [(&'static [&'static str], &str); 2] =
         [(&["if-none-match"], "(If-None-Match)"), (&["if-match"], "(If-Match)")];
     for (headers, named) in ignored {
-        ground.proxy.on(puts, Which::Each, Act::Without(headers));
+        ground.proxy.on(puts, CallSelector::Each, ProxyAction::Without(headers));
         let said = ground.run(&format!("doctor --stack {STACK}")).exits(1).stdout;
         assert!(said.contains(&format!("does not support conditional writes {named}")), "{said}");
         ground.proxy.reset();
@@ -106,6 +106,6 @@ fn the_lease_is_never_deleted() {
     let ground = Ground::new();
     wait(runs(&ground, 2));
     ground.run(&format!("state unlock --yes --stack {STACK}")).exits(0);
-    let deleted = |call: &Call| call.method == "DELETE";
+    let deleted = |call: &ProxyCall| call.method == "DELETE";
     assert!(!ground.proxy.take_calls().iter().any(deleted), "not every store makes a deletion conditional");
 }

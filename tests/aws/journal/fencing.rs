@@ -6,7 +6,7 @@ use std::time::Duration;
 use akidb_edge::ledger::{FileStore, Ledger, LedgerError, Store};
 
 use super::ground::{Ground, HERE, STACK, began, expired, mine, record, run_of};
-use testkit::proxy::{Act, Call, Which, runtime, wait};
+use testkit::proxy::{CallSelector, ProxyAction, ProxyCall, runtime, wait};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -30,7 +30,7 @@ async fn unlocked_while_alive(store: impl Fn() -> Arc<dyn Store>) {
     record(&new, run_of(3, 2)).await.expect("the new run goes on");
     new.close().await.expect("closed");
     let whole = Ledger::read(store(), STACK).await.expect("readable");
-    assert_eq!(whole.remembered().revision(), 3);
+    assert_eq!(whole.recorded().revision(), 3);
     assert_eq!(whole.entries().await.expect("readable").len(), 3 * 6);
 }
 
@@ -63,12 +63,12 @@ fn a_write_that_arrives_late_is_refused() {
         if !first_write {
             wait(super::ground::runs(&ground, 1));
         }
-        let heads = |call: &Call| call.method == "PUT" && call.path.contains("head.jsonl");
-        ground.proxy.on(heads, Which::Nth(1), Act::Pause);
+        let heads = |call: &ProxyCall| call.method == "PUT" && call.path.contains("head.jsonl");
+        ground.proxy.on(heads, CallSelector::Nth(1), ProxyAction::Pause);
         let store = ground.shared();
         let old = runtime().spawn(async move {
             let ledger = Ledger::write(store, STACK, mine()).await.expect("open");
-            let revision = ledger.remembered().revision() + 1;
+            let revision = ledger.recorded().revision() + 1;
             let answer = ledger.record(began(revision)).await;
             ledger.close().await.expect("closed");
             answer
@@ -76,10 +76,10 @@ fn a_write_that_arrives_late_is_refused() {
         assert!(ground.proxy.paused_within(SOON), "its write is on its way");
         wait(ground.direct().break_lease()).expect("taken away");
         let new = wait(Ledger::write(ground.direct(), STACK, mine())).expect("free");
-        wait(record(&new, run_of(new.remembered().revision() + 1, 1))).expect("recorded");
+        wait(record(&new, run_of(new.recorded().revision() + 1, 1))).expect("recorded");
         ground.proxy.reset();
         lost(wait(old).expect("no panic"));
-        wait(record(&new, run_of(new.remembered().revision() + 1, 1))).expect("the new run goes on");
+        wait(record(&new, run_of(new.recorded().revision() + 1, 1))).expect("the new run goes on");
         wait(new.close()).expect("closed");
     }
 }
@@ -108,9 +108,13 @@ fn a_lease_that_ran_out_closes_its_holder_out() {
 #[test]
 fn a_lost_answer_is_no_lost_lease() {
     let ground = Ground::new();
-    let heads = |call: &Call| call.method == "PUT" && call.path.contains("head.jsonl");
-    ground.proxy.on(heads, Which::Nth(2), Act::DropAfter);
-    ground.proxy.on(|call| call.method == "PUT" && call.path.contains("lease.json"), Which::Nth(1), Act::DropAfter);
+    let heads = |call: &ProxyCall| call.method == "PUT" && call.path.contains("head.jsonl");
+    ground.proxy.on(heads, CallSelector::Nth(2), ProxyAction::DropAfter);
+    ground.proxy.on(
+        |call| call.method == "PUT" && call.path.contains("lease.json"),
+        CallSelector::Nth(1),
+        ProxyAction::DropAfter,
+    );
     wait(super::ground::runs(&ground, 4));
     assert_eq!(wait(wait(ground.read()).expect("readable").entries()).expect("readable").len(), 4 * 8);
 }

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use akidb_edge::ledger::{Fact, Lease, Ledger, LedgerError, S3Store, Store, Subject};
+use akidb_edge::ledger::{Fact, Lease, Ledger, LedgerError, ResourceSnapshot, S3Store, Store};
 use akidb_edge::provider::aws::journal_store;
-use akidb_edge::resource::{Action, Address, Attributes, Ending, Kind};
+use akidb_edge::resource::{Action, Address, Attributes, Kind, RunStatus};
 use aws_sdk_s3::Client;
 use serde_json::json;
 
-use testkit::cli::{Account, Output, bare, finish};
+use testkit::cli::{CommandOutput, TestAccount, bare, finish};
 use testkit::local_aws;
-use testkit::proxy::{Proxy, wait};
+use testkit::proxy::{FaultProxy, wait};
 
 pub const STACK: &str = "stack";
 pub const HERE: &str = "here";
@@ -21,9 +21,9 @@ pub const SMALL: usize = 4_000;
 
 /// The bucket.
 pub struct Ground {
-    pub account: Account,
+    pub account: TestAccount,
     pub bucket: String,
-    pub proxy: Proxy,
+    pub proxy: FaultProxy,
 }
 
 impl Ground {
@@ -33,7 +33,7 @@ impl Ground {
 
     /// With the bucket in a region of its own.
     pub fn in_region(region: Option<&str>) -> Self {
-        let account = Account::of(local_aws::account());
+        let account = TestAccount::of(local_aws::account());
         let bucket = format!("journal-{}", account.number);
         let constraint = region.map(|region| {
             let there = aws_sdk_s3::types::BucketLocationConstraint::from(region);
@@ -41,7 +41,7 @@ impl Ground {
         });
         let create = account.s3().create_bucket().bucket(&bucket).set_create_bucket_configuration(constraint);
         wait(create.send()).expect("a bucket");
-        Self { account, bucket, proxy: Proxy::start(&local_aws::endpoint()) }
+        Self { account, bucket, proxy: FaultProxy::start(&local_aws::endpoint()) }
     }
 
     /// S3 through the proxy.
@@ -113,11 +113,11 @@ impl Ground {
     }
 
     /// The binary in this account, through the proxy.
-    pub fn run(&self, words: &str) -> Output {
+    pub fn run(&self, words: &str) -> CommandOutput {
         self.run_with(words, &[])
     }
 
-    pub fn run_with(&self, words: &str, more: &[(&str, &str)]) -> Output {
+    pub fn run_with(&self, words: &str, more: &[(&str, &str)]) -> CommandOutput {
         let mut command = bare();
         command.current_dir(self.account.directory.path()).args(words.split_whitespace());
         command.env("AWS_ENDPOINT_URL", self.proxy.url()).env("AWS_REGION", "us-east-1");
@@ -156,7 +156,7 @@ pub fn began(revision: u64) -> Fact {
         requested: BTreeSet::new(),
         fallback: None,
         purpose: None,
-        worlds: Vec::new(),
+        platforms: Vec::new(),
     }
 }
 
@@ -164,8 +164,8 @@ pub fn address(number: u64) -> Address {
     Address::new("models", Kind::Bucket, &format!("b{number}"))
 }
 
-fn subject(number: u64) -> Subject {
-    Subject {
+fn subject(number: u64) -> ResourceSnapshot {
+    ResourceSnapshot {
         address: address(number),
         kind: Kind::Bucket,
         generation: 0,
@@ -189,7 +189,7 @@ pub fn run_of(revision: u64, count: u64) -> Vec<Fact> {
         let took_ms = 40 + number;
         facts.push(Fact::Succeeded { action: Action::Create, subject: subject(number), attributes, id, took_ms });
     }
-    facts.push(Fact::RunEnded { ending: Ending::Done, changes: count });
+    facts.push(Fact::RunEnded { ending: RunStatus::Done, changes: count });
     facts
 }
 
@@ -201,7 +201,7 @@ pub async fn record(ledger: &Ledger, facts: Vec<Fact>) -> Result<(), LedgerError
 /// Runs of three buckets, one after the other, in one session.
 pub async fn runs(ground: &Ground, count: u64) {
     let ledger = ground.write().await.expect("open");
-    let done = ledger.remembered().revision();
+    let done = ledger.recorded().revision();
     for revision in done + 1..=done + count {
         record(&ledger, run_of(revision, 3)).await.expect("recorded");
     }

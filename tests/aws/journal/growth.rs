@@ -7,7 +7,7 @@ use akidb_edge::ledger::{Ledger, fold};
 use akidb_edge::provider::aws::journal_store;
 
 use super::ground::{Ground, HERE, STACK, mine, record, run_of};
-use testkit::proxy::{Act, Which, wait};
+use testkit::proxy::{CallSelector, ProxyAction, wait};
 
 /// Entries are 20 a run.
 const RUNS: u64 = 520;
@@ -36,7 +36,7 @@ fn ten_thousand_entries_open_with_at_most_five_requests() {
     let ledger = wait(Ledger::read(store(), STACK)).expect("readable");
     let calls = ground.proxy.take_calls();
     assert!(calls.len() <= 2, "to read: {calls:?}");
-    let state = ledger.remembered();
+    let state = ledger.recorded();
     assert_eq!((state.sequence, state.revision()), (RUNS * 20, RUNS));
 
     let status = ground.run(&format!("status --stack {STACK}")).exits(0);
@@ -60,13 +60,13 @@ fn ten_thousand_entries_open_with_at_most_five_requests() {
     assert!(needed <= 60, "{keys:#?}");
 
     // An earlier revision is what it was.
-    let earlier = wait(ledger.remembered_at(7)).expect("readable");
+    let earlier = wait(ledger.recorded_at(7)).expect("readable");
     assert_eq!(earlier.resources[&super::ground::address(4)].id.as_deref(), Some("b4-of-7"));
     assert_eq!(earlier.revision(), 7);
     assert_eq!(ledger.usual_ms().into_values().next(), Some(44), "the median of the last runs");
 
     // Fifty milliseconds a call, as between continents.
-    ground.proxy.on(|_| true, Which::Each, Act::Delay(Duration::from_millis(50)));
+    ground.proxy.on(|_| true, CallSelector::Each, ProxyAction::Delay(Duration::from_millis(50)));
     let begun = Instant::now();
     ground.run(&format!("status --stack {STACK}")).exits(0);
     eprintln!("status at 50 ms a call: {:?}", begun.elapsed());
@@ -107,6 +107,6 @@ fn a_file_of_many_entries_opens_quickly() {
         });
         let begun = Instant::now();
         let ledger = wait(Ledger::read(store(), STACK)).expect("readable");
-        eprintln!("{} entries in a file: {:?}", ledger.remembered().sequence, begun.elapsed());
+        eprintln!("{} entries in a file: {:?}", ledger.recorded().sequence, begun.elapsed());
     }
 }

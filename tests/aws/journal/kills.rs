@@ -7,7 +7,7 @@ use std::time::Duration;
 use akidb_edge::ledger::{Fact, Ledger};
 
 use super::ground::{Ground, STACK, mine, mortal, record, run_of, runs};
-use testkit::proxy::{Act, Which, runtime, wait};
+use testkit::proxy::{CallSelector, ProxyAction, runtime, wait};
 
 /// More than enough for a call to come.
 const SOON: Duration = Duration::from_secs(30);
@@ -20,14 +20,14 @@ fn facts(ground: &Ground, how: &str) -> Vec<Fact> {
 }
 
 /// Writes one run more and dies at the n-th request: how many entries were acknowledged, and whether it died.
-fn dies_at(ground: &Ground, number: usize, act: &Act) -> (usize, bool) {
+fn dies_at(ground: &Ground, number: usize, act: &ProxyAction) -> (usize, bool) {
     ground.proxy.reset();
-    ground.proxy.on(|_| true, Which::Nth(number), act.clone());
+    ground.proxy.on(|_| true, CallSelector::Nth(number), act.clone());
     let (store, acknowledged) = (ground.shared(), Arc::new(AtomicUsize::new(0)));
     let count = Arc::clone(&acknowledged);
     let work = runtime().spawn(async move {
         let ledger = Ledger::write(store, STACK, mortal()).await.expect("open");
-        let revision = ledger.remembered().revision() + 1;
+        let revision = ledger.recorded().revision() + 1;
         let all = run_of(revision, 3).into_iter().map(async |fact| {
             ledger.record(fact).await.expect("recorded");
             count.fetch_add(1, Ordering::SeqCst);
@@ -59,7 +59,7 @@ fn dies_at(ground: &Ground, number: usize, act: &Act) -> (usize, bool) {
 /// Kills a writer at each request in turn. `prepare` makes the journal that it goes on from.
 fn killed_everywhere(prepare: impl Fn(&Ground)) -> usize {
     let mut points = 0;
-    for act in [Act::HoldBefore, Act::HoldAfter] {
+    for act in [ProxyAction::HoldBefore, ProxyAction::HoldAfter] {
         for number in 1.. {
             let ground = Ground::new();
             prepare(&ground);
@@ -75,7 +75,7 @@ fn killed_everywhere(prepare: impl Fn(&Ground)) -> usize {
             // The next run takes the lease over and goes on.
             let ledger =
                 wait(Ledger::write(ground.shared(), STACK, mine())).unwrap_or_else(|bad| panic!("{how}: {bad}"));
-            let next = ledger.remembered().revision() + 1;
+            let next = ledger.recorded().revision() + 1;
             wait(record(&ledger, run_of(next, 3))).unwrap_or_else(|bad| panic!("{how}: {bad}"));
             wait(ledger.close()).expect("closed");
             assert_eq!(facts(&ground, &how), [after, run_of(next, 3)].concat(), "{how}");

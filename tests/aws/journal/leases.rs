@@ -29,7 +29,7 @@ impl Leased {
         Self { ground, place }
     }
 
-    fn run(&self, words: &str) -> testkit::cli::Output {
+    fn run(&self, words: &str) -> testkit::cli::CommandOutput {
         self.ground.run(&format!("{words} --stack {STACK} --state {}", self.place))
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::ground::Ground;
-use testkit::cli::{Output, bare, finish};
+use testkit::cli::{CommandOutput, bare, finish};
 use testkit::proxy::wait;
 
 /// A deployed stack with its journal in a directory, and an empty bucket.
@@ -46,12 +46,12 @@ impl Moving {
     }
 
     /// With the state in the directory.
-    fn here(&self, words: &str) -> Output {
+    fn here(&self, words: &str) -> CommandOutput {
         self.ground.run(&format!("{words} --state file:state"))
     }
 
     /// With the state in the bucket.
-    fn there(&self, words: &str) -> Output {
+    fn there(&self, words: &str) -> CommandOutput {
         self.ground.run(words)
     }
 }

@@ -53,9 +53,9 @@ fn pages_are_read_taken_in_and_kept_for_a_while() {
 
         wait(runs(&ground, 1));
         let again = wait(ground.read()).expect("readable");
-        let revision = read.remembered().revision();
-        assert_eq!(wait(again.remembered_at(revision)).expect("it folds"), read.remembered(), "format {format}");
-        assert_eq!(again.remembered().revision(), revision + 1);
+        let revision = read.recorded().revision();
+        assert_eq!(wait(again.recorded_at(revision)).expect("it folds"), read.recorded(), "format {format}");
+        assert_eq!(again.recorded().revision(), revision + 1);
         let lines = wait(again.text()).expect("readable");
         assert!(lines.starts_with(&text), "format {format}: entries are only ever added");
         let keys = wait(ground.keys());
@@ -85,7 +85,7 @@ fn head_of_4(ground: &Ground) -> String {
 fn a_head_of_format_4_is_read_and_kept_when_this_version_goes_on() {
     let ground = Ground::new();
     let text = head_of_4(&ground);
-    let state = wait(ground.read()).expect("readable").remembered();
+    let state = wait(ground.read()).expect("readable").recorded();
     let objects = state.resources.values().filter(|record| record.kind == Kind::Manifest);
     let clusters: Vec<&Value> = objects.map(|record| &record.spec["cluster"]).collect();
     assert_eq!(clusters, ["one"; 2], "from the entries, not from a checkpoint that was folded by other rules");
@@ -103,7 +103,7 @@ fn a_head_of_format_4_is_read_and_kept_when_this_version_goes_on() {
     assert!(head.starts_with(&format!("{{\"v\":{FORMAT},")), "an older version is told by the head: {head}");
     let again = wait(ground.read()).expect("readable");
     assert!(wait(again.text()).expect("readable").starts_with(&text), "entries are only ever added");
-    assert_eq!(again.remembered().revision(), state.revision() + 1);
+    assert_eq!(again.recorded().revision(), state.revision() + 1);
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn pages_go_after_their_time_and_the_mark_stays() {
             let store = journal_store(&ground.account.s3(), &ground.bucket, "edge", STACK, HERE).rolling_at(SMALL);
             let ledger = Ledger::write(std::sync::Arc::new(store.keeping(span)), STACK, mine()).await.expect("open");
             for _ in 0..2 {
-                record(&ledger, run_of(ledger.remembered().revision() + 1, 4)).await.expect("recorded");
+                record(&ledger, run_of(ledger.recorded().revision() + 1, 4)).await.expect("recorded");
             }
             ledger.close().await.expect("closed");
         });

@@ -2,9 +2,9 @@
 
 use super::ground::{Ground, STACK, runs};
 use testkit::cli::{bare, finish};
-use testkit::proxy::{Act, Call, Which, wait};
+use testkit::proxy::{CallSelector, ProxyAction, ProxyCall, wait};
 
-fn of_bucket(call: &Call) -> bool {
+fn of_bucket(call: &ProxyCall) -> bool {
     call.service == "s3"
 }
 
@@ -16,17 +16,17 @@ fn a_bucket_in_another_region_is_found() {
                  using the specified endpoint.</Message></Error>";
     let header: &[(&str, &str)] = &[("x-amz-bucket-region", "eu-central-1")];
     let answers = [
-        (Act::AnswerWith(301, header, moved.to_owned()), 0),
-        (Act::AnswerWith(400, &[], malformed.to_owned()), 0),
+        (ProxyAction::AnswerWith(301, header, moved.to_owned()), 0),
+        (ProxyAction::AnswerWith(400, &[], malformed.to_owned()), 0),
         // The answer does not say where: one more request asks.
-        (Act::AnswerWith(301, &[], moved.to_owned()), 1),
+        (ProxyAction::AnswerWith(301, &[], moved.to_owned()), 1),
     ];
     for (answer, more) in answers {
         let ground = Ground::in_region(Some("eu-central-1"));
         wait(runs(&ground, 1));
-        ground.proxy.on(|call| of_bucket(call) && call.region == "us-east-1", Which::Each, answer.clone());
-        let head = |call: &Call| call.method == "HEAD" && call.region == "us-east-1";
-        ground.proxy.on(head, Which::Each, Act::AnswerWith(301, header, String::new()));
+        ground.proxy.on(|call| of_bucket(call) && call.region == "us-east-1", CallSelector::Each, answer.clone());
+        let head = |call: &ProxyCall| call.method == "HEAD" && call.region == "us-east-1";
+        ground.proxy.on(head, CallSelector::Each, ProxyAction::AnswerWith(301, header, String::new()));
         ground.proxy.take_calls();
         let told = ground.run(&format!("status --stack {STACK}")).exits(0);
         assert!(told.stdout.contains("revision 1"), "{answer:?}: {}", told.stdout);
@@ -73,7 +73,7 @@ fn no_advice_forks_the_state() {
     for (status, code, message, advice) in cases {
         let ground = Ground::new();
         let body = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
-        ground.proxy.on(of_bucket, Which::Each, Act::Answer(status, body));
+        ground.proxy.on(of_bucket, CallSelector::Each, ProxyAction::Answer(status, body));
         let told = ground.run(&format!("status --stack {STACK}")).exits(1);
         assert!(told.stderr.contains(code) && told.stderr.contains(message), "{code}: {}", told.stderr);
         let next = told.stderr.split("next:").nth(1).expect("a next step");

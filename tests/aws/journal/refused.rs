@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use super::ground::Ground;
-use testkit::proxy::{Act, Call, Which, wait};
+use testkit::proxy::{CallSelector, ProxyAction, ProxyCall, wait};
 
 const BODY: &str = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
 
@@ -39,13 +39,13 @@ impl Denied {
 
     fn deny(&self, query: &'static str) {
         let bucket = self.bucket();
-        let denied = move |call: &Call| {
+        let denied = move |call: &ProxyCall| {
             call.mutates() && call.path.starts_with(&format!("/{bucket}")) && call.path.contains(query)
         };
-        self.ground.proxy.on(denied, Which::Each, Act::Answer(403, BODY.to_owned()));
+        self.ground.proxy.on(denied, CallSelector::Each, ProxyAction::Answer(403, BODY.to_owned()));
     }
 
-    fn run(&self, words: &str) -> testkit::cli::Output {
+    fn run(&self, words: &str) -> testkit::cli::CommandOutput {
         self.ground.run(&format!("{words} --state file:state"))
     }
 

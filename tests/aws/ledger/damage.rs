@@ -95,7 +95,7 @@ async fn what_editors_do_to_line_ends_is_no_damage() {
         ground.put(&text).await;
         let ledger = ground.open().await.unwrap_or_else(|bad| panic!("{how}: {bad}"));
         assert_eq!(ledger.entries().await.expect("readable").len(), count, "{how}: no entry is dropped");
-        ledger.record(began(ledger.remembered().revision() + 1)).await.expect("recorded");
+        ledger.record(began(ledger.recorded().revision() + 1)).await.expect("recorded");
         ledger.record(succeeded(9)).await.expect("recorded");
         ledger.close().await.expect("closed");
         let again = Ledger::read(ground.store(), STACK).await.unwrap_or_else(|bad| panic!("{how}: {bad}"));

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use akidb_edge::ledger::{Fact, FileStore, Ledger, LedgerError, Subject};
+use akidb_edge::ledger::{Fact, FileStore, Ledger, LedgerError, ResourceSnapshot};
 use akidb_edge::resource::{Action, Address, Attributes, Kind, sha256_hex};
 use serde_json::json;
 
@@ -23,12 +23,12 @@ async fn comes_back(ground: &Ground) {
         ledger.record(intended).await.expect("recorded");
         ledger.record(succeeded(number)).await.expect("recorded");
     }
-    let (state, entries) = (ledger.remembered(), ledger.entries().await.expect("readable"));
+    let (state, entries) = (ledger.recorded(), ledger.entries().await.expect("readable"));
     ledger.close().await.expect("closed");
     assert!(ground.store().lease().await.expect("readable").is_none(), "the lease was given back");
     let again = Ledger::read(ground.store(), STACK).await.expect("readable");
     assert_eq!(again.entries().await.expect("readable"), entries);
-    assert_eq!(again.remembered(), state);
+    assert_eq!(again.recorded(), state);
     let refused = again.record(began(2)).await.expect_err("opened for reading");
     assert!(matches!(refused, LedgerError::LeaseLost(_)), "{refused}");
 }
@@ -44,14 +44,14 @@ async fn many_at_once(ground: &Ground) {
     ledger.close().await.expect("closed");
     let again = Ledger::read(ground.store(), STACK).await.expect("readable");
     assert_eq!(again.entries().await.expect("readable"), entries, "all there, in order");
-    assert_eq!(again.remembered().resources.len(), 100);
+    assert_eq!(again.recorded().resources.len(), 100);
 }
 
 /// A file on a device with a password in it.
-fn with_content(text: &str) -> Subject {
+fn with_content(text: &str) -> ResourceSnapshot {
     let address = Address::new("jetson", Kind::File, "a-etc-x");
     let spec = json!({"host": "a", "path": "/etc/x", "content": {"text": text}, "mode": "0600"});
-    Subject { address, kind: Kind::File, spec, needs: BTreeMap::new(), ..subject(0) }
+    ResourceSnapshot { address, kind: Kind::File, spec, needs: BTreeMap::new(), ..subject(0) }
 }
 
 async fn contents_lie_apart(ground: &Ground) {
@@ -63,7 +63,7 @@ async fn contents_lie_apart(ground: &Ground) {
     ledger.record(intended).await.expect("recorded");
     let succeeded = Fact::Succeeded { action: Action::Create, subject, attributes: Attributes::new(), id, took_ms: 1 };
     ledger.record(succeeded).await.expect("recorded");
-    let (state, entries) = (ledger.remembered(), ledger.entries().await.expect("readable"));
+    let (state, entries) = (ledger.recorded(), ledger.entries().await.expect("readable"));
     // What a saved plan holds is kept in the same way.
     let mut saved = json!({"after": {"content": {"text": "saved-canary-51c2"}}});
     let whole = saved.clone();
@@ -75,12 +75,12 @@ async fn contents_lie_apart(ground: &Ground) {
     let text = ground.store().text().await.expect("readable");
     assert!(!text.contains("canary"), "{text}");
     let again = Ledger::read(ground.store(), STACK).await.expect("readable");
-    assert_eq!(again.remembered(), state, "a rollback finds the content");
+    assert_eq!(again.recorded(), state, "a rollback finds the content");
     assert_eq!(again.entries().await.expect("readable"), entries);
 
     ground.lose_contents().await;
     let again = Ledger::read(ground.store(), STACK).await.expect("readable");
-    let spec = &again.remembered().resources[&Address::new("jetson", Kind::File, "a-etc-x")].spec;
+    let spec = &again.recorded().resources[&Address::new("jetson", Kind::File, "a-etc-x")].spec;
     assert_eq!(spec["content"], json!({"sha256": sha256_hex(TEXT.as_bytes())}), "its hash is still known");
 }
 

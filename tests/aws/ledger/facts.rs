@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use akidb_edge::ledger::{Entry, Fact, Subject};
-use akidb_edge::resource::{Action, Attributes, Class, Ending, Fault, Kind, Leftover, Moves};
+use akidb_edge::ledger::{Entry, Fact, ResourceSnapshot};
+use akidb_edge::resource::{Action, Attributes, Fault, FaultClass, Kind, Moves, PendingDeletion, RunStatus};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
@@ -12,8 +12,9 @@ use super::{Ground, STACK, address, attributes, mine, subject, succeeded};
 
 /// Every fact that a journal may hold, in an order that a run might write.
 fn every_fact() -> Vec<Fact> {
-    let fault = Fault::new(Class::Refused, "s3", "CreateBucket", "InvalidBucketName", "not valid").next("another name");
-    let left = Leftover {
+    let fault =
+        Fault::new(FaultClass::Refused, "s3", "CreateBucket", "InvalidBucketName", "not valid").next("another name");
+    let left = PendingDeletion {
         address: address(3),
         kind: Kind::Bucket,
         id: "id-3".into(),
@@ -22,13 +23,13 @@ fn every_fact() -> Vec<Fact> {
         reason: "a newer one took its place".into(),
         held_by: Default::default(),
     };
-    let again = Leftover { id: "id-4".into(), address: address(4), ..left.clone() };
+    let again = PendingDeletion { id: "id-4".into(), address: address(4), ..left.clone() };
     let intended = |action: Action, number, id: Option<&str>| Fact::Intended {
         action,
         subject: subject(number),
         id: id.map(str::to_owned),
     };
-    let balancer = Subject {
+    let balancer = ResourceSnapshot {
         address: "routing.load-balancer.eu".parse().expect("an address"),
         kind: Kind::LoadBalancer,
         generation: 0,
@@ -39,7 +40,7 @@ fn every_fact() -> Vec<Fact> {
         origin: None,
         seen: Attributes::new(),
     };
-    let renewed = Subject { generation: 1, ..subject(3) };
+    let renewed = ResourceSnapshot { generation: 1, ..subject(3) };
     vec![
         Fact::RunBegan {
             revision: 1,
@@ -51,7 +52,7 @@ fn every_fact() -> Vec<Fact> {
             requested: BTreeSet::from(["cutover".to_owned()]),
             fallback: None,
             purpose: None,
-            worlds: Vec::new(),
+            platforms: Vec::new(),
         },
         Fact::Learned { subject: balancer, id: "arn:eu".into(), attributes: attributes("arn:eu") },
         intended(Action::Create, 1, None),
@@ -64,7 +65,7 @@ fn every_fact() -> Vec<Fact> {
         succeeded(4),
         intended(Action::Create, 5, None),
         succeeded(5),
-        Fact::RunEnded { ending: Ending::Partial, changes: 4 },
+        Fact::RunEnded { ending: RunStatus::Partial, changes: 4 },
         Fact::RunBegan {
             revision: 2,
             command: "rollback".into(),
@@ -75,7 +76,7 @@ fn every_fact() -> Vec<Fact> {
             requested: BTreeSet::new(),
             fallback: Some("dns-to-origin".into()),
             purpose: None,
-            worlds: Vec::new(),
+            platforms: Vec::new(),
         },
         Fact::SetAside(left.clone()),
         Fact::Intended { action: Action::Create, subject: renewed.clone(), id: None },
@@ -94,7 +95,7 @@ fn every_fact() -> Vec<Fact> {
         intended(Action::Update, 1, Some("id-1")),
         intended(Action::Create, 6, None),
         Fact::Moved(Moves { addresses: BTreeMap::from([(address(1), address(7))]), sets: Vec::new() }),
-        Fact::RunEnded { ending: Ending::Done, changes: 2 },
+        Fact::RunEnded { ending: RunStatus::Done, changes: 2 },
     ]
 }
 

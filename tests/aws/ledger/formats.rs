@@ -55,7 +55,7 @@ async fn an_older_journal_goes_on_in_this_format_and_is_kept(ground: &Ground) {
     ground.put(&old).await;
     let before = everything_in(ground).await;
     let reader = Ledger::read(ground.store(), STACK).await.expect("readable");
-    let state = reader.remembered();
+    let state = reader.recorded();
     let ledger = ground.open().await.expect("open");
     assert_eq!(ledger.older().map(|(format, _)| format), Some(1), "who opens it for writing is told");
     ledger.close().await.expect("closed");
@@ -74,10 +74,10 @@ async fn an_older_journal_goes_on_in_this_format_and_is_kept(ground: &Ground) {
         new.lines().count() == 2 && new.lines().all(|line| line.starts_with(&format!("{{\"v\":{FORMAT},"))),
         "{new}"
     );
-    let (expected, entries) = (ledger.remembered(), ledger.entries().await.expect("readable"));
+    let (expected, entries) = (ledger.recorded(), ledger.entries().await.expect("readable"));
     ledger.close().await.expect("closed");
     let again = Ledger::read(ground.store(), STACK).await.expect("readable");
-    assert_eq!((again.remembered(), again.entries().await.expect("readable")), (expected, entries));
+    assert_eq!((again.recorded(), again.entries().await.expect("readable")), (expected, entries));
     // From the first line of format 2 on, the lines of format 1 are sealed, too.
     if let Ground::Directory(_) = ground {
         ground.put(&all.replacen("deploy cdn", "deploy cdm", 1)).await;
@@ -95,7 +95,7 @@ async fn real_journals_of_format_1_fold_to_the_state_that_they_had() {
     for name in ["deployed-cut-over-rolled-back", "killed", "destroyed"] {
         let ground = Ground::directory();
         ground.put(&treaty(1, name)).await;
-        let state = Ledger::read(ground.store(), STACK).await.expect("readable").remembered();
+        let state = Ledger::read(ground.store(), STACK).await.expect("readable").recorded();
         let resources = state.resources.iter().map(|(address, record)| {
             let id = record.id.as_ref().map_or("-", |_| "known");
             format!("{address} {:?} generation {} {id}\n", record.standing, record.generation)
@@ -108,7 +108,7 @@ async fn real_journals_of_format_1_fold_to_the_state_that_they_had() {
             resources.collect::<String>(),
             state.requested,
             state.fallback,
-            state.leftovers.len(),
+            state.pending_deletions.len(),
             hex::encode(<sha2::Sha256 as sha2::Digest>::digest(whole)),
         );
         insta::assert_snapshot!(format!("real_v1_{name}"), summary);
@@ -117,6 +117,6 @@ async fn real_journals_of_format_1_fold_to_the_state_that_they_had() {
         ledger.record(began(state.revision() + 1)).await.expect("recorded");
         ledger.close().await.expect("closed");
         let again = Ledger::read(ground.store(), STACK).await.expect("readable");
-        assert_eq!(again.remembered_at(state.revision()).await.expect("it folds"), state, "{name}");
+        assert_eq!(again.recorded_at(state.revision()).await.expect("it folds"), state, "{name}");
     }
 }

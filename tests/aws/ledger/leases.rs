@@ -32,7 +32,7 @@ async fn the_dead_and_the_expired_are_taken_over(ground: &Ground) {
         ground.store().break_lease().await.expect("broken");
         ground.store().acquire(&stale).await.expect("put there");
         let ledger = ground.open().await.unwrap_or_else(|bad| panic!("{}: {bad}", stale.host));
-        ledger.record(began(ledger.remembered().revision() + 1)).await.expect("recorded");
+        ledger.record(began(ledger.recorded().revision() + 1)).await.expect("recorded");
         ledger.close().await.expect("closed");
     }
     ground.store().acquire(&there).await.expect("put there");

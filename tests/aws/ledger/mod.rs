@@ -22,13 +22,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use akidb_edge::ledger::{FORMAT, Fact, FileStore, Lease, Ledger, LedgerError, Store, Subject};
+use akidb_edge::ledger::{FORMAT, Fact, FileStore, Lease, Ledger, LedgerError, ResourceSnapshot, Store};
 use akidb_edge::provider::aws::journal_store;
-use akidb_edge::resource::{Action, Address, Artefacts, Attributes, Kind, Level};
+use akidb_edge::resource::{Action, Address, Artifacts, Attributes, Kind, Level};
 use aws_sdk_s3::Client;
 use serde_json::json;
 use tempfile::TempDir;
-use testkit::battery::World;
+use testkit::battery::TestAccountWorld;
 
 const STACK: &str = "stack";
 const HERE: &str = "here";
@@ -45,7 +45,7 @@ impl Ground {
     }
 
     async fn bucket() -> Self {
-        let world = World::new(Artefacts::default()).await;
+        let world = TestAccountWorld::new(Artifacts::default()).await;
         let config = aws_sdk_s3::config::Builder::from(&world.sdk).force_path_style(true).build();
         let client = Client::from_conf(config);
         let name = format!("journal-{}", world.account);
@@ -106,8 +106,8 @@ fn address(number: usize) -> Address {
     Address::new("models", Kind::Bucket, &format!("b{number}"))
 }
 
-fn subject(number: usize) -> Subject {
-    Subject {
+fn subject(number: usize) -> ResourceSnapshot {
+    ResourceSnapshot {
         address: address(number),
         kind: Kind::Bucket,
         generation: 0,

@@ -6,7 +6,7 @@ use aws_sdk_route53::types as dns;
 use aws_sdk_s3::types as s3;
 
 use crate::operators::stack::Stack;
-use testkit::cli::Output;
+use testkit::cli::CommandOutput;
 use testkit::proxy::wait;
 
 fn storage(stack: &Stack) -> aws_sdk_s3::Client {
@@ -15,7 +15,7 @@ fn storage(stack: &Stack) -> aws_sdk_s3::Client {
 
 /// The flag and its value that the refusal says to add.
 #[track_caller]
-fn advised(refused: &Output) -> (String, String) {
+fn advised(refused: &CommandOutput) -> (String, String) {
     let words: Vec<&str> = refused.stderr.split_whitespace().collect();
     let at = words.iter().position(|word| *word == "--adopt").unwrap_or_else(|| panic!("{}", refused.stderr));
     (words[at].to_owned(), words[at + 1].trim_end_matches([',', ';', '.']).to_owned())

@@ -268,11 +268,11 @@ fn what_others_set_on_the_distribution_survives_our_updates_and_our_rollback() {
         theirs.id = "theirs".into();
         origins.items.push(theirs);
         origins.quantity += 1;
-        let behaviours = held.cache_behaviors.as_mut().expect("behaviours");
-        let mut theirs = behaviours.items()[0].clone();
+        let behaviors = held.cache_behaviors.as_mut().expect("behaviours");
+        let mut theirs = behaviors.items()[0].clone();
         (theirs.path_pattern, theirs.target_origin_id) = ("/theirs/*".into(), "theirs".into());
-        behaviours.items.as_mut().expect("behaviours").insert(0, theirs);
-        behaviours.quantity += 1;
+        behaviors.items.as_mut().expect("behaviours").insert(0, theirs);
+        behaviors.quantity += 1;
     });
     let by_others = distribution(&stack);
     // Nothing of it is in the plan: it is left alone, and a deploy has nothing to do.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 pub fn all() -> Vec<(&'static str, Value, Value)> {
     let mut rows = distribution();
     rows.extend(origins());
-    rows.extend(behaviours());
+    rows.extend(behaviors());
     rows.extend(policies());
     rows.extend(response_headers());
     rows
@@ -84,7 +84,7 @@ fn origins() -> Vec<(&'static str, Value, Value)> {
     ]
 }
 
-fn behaviours() -> Vec<(&'static str, Value, Value)> {
+fn behaviors() -> Vec<(&'static str, Value, Value)> {
     let more = json!([
         {"path": "/a/*", "target": "a", "cache_policy": "CachingDisabled", "origin_request_policy": "own"},
         {"path": "/b/*", "target": "b", "cache_policy": "own", "response_headers_policy": "own"},

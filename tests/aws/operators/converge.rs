@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::operators::rewrite;
 use crate::operators::stack::Stack;
 use testkit::local_aws;
-use testkit::proxy::{Act, Call, Proxy, Which};
+use testkit::proxy::{CallSelector, FaultProxy, ProxyAction, ProxyCall};
 
 /// Plans of each kind of step.
 const CASES: u32 = 6;
@@ -21,17 +21,17 @@ fn cases() -> u32 {
 }
 
 /// In front of the local AWS; `wild` also turns the lists of a bucket's settings round.
-fn proxy(wild: bool) -> Proxy {
-    let proxy = Proxy::start(&local_aws::endpoint());
-    let reads = |service: &'static str| move |call: &Call| call.service == service && !call.mutates();
-    proxy.on(reads("route53"), Which::Each, Act::Rewrite(rewrite::route53));
-    proxy.on(reads("cloudfront"), Which::Each, Act::Rewrite(rewrite::cloudfront));
-    proxy.on(reads("iam"), Which::Each, Act::Rewrite(rewrite::iam));
-    proxy.on(reads("sqs"), Which::Each, Act::Rewrite(rewrite::sqs));
+fn proxy(wild: bool) -> FaultProxy {
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    let reads = |service: &'static str| move |call: &ProxyCall| call.service == service && !call.mutates();
+    proxy.on(reads("route53"), CallSelector::Each, ProxyAction::Rewrite(rewrite::route53));
+    proxy.on(reads("cloudfront"), CallSelector::Each, ProxyAction::Rewrite(rewrite::cloudfront));
+    proxy.on(reads("iam"), CallSelector::Each, ProxyAction::Rewrite(rewrite::iam));
+    proxy.on(reads("sqs"), CallSelector::Each, ProxyAction::Rewrite(rewrite::sqs));
     // Objects go through as they are: only settings of buckets are written again.
-    let settings = |call: &Call| call.service == "s3" && call.method == "GET" && call.operation != "GetObject";
+    let settings = |call: &ProxyCall| call.service == "s3" && call.method == "GET" && call.operation != "GetObject";
     if wild {
-        proxy.on(settings, Which::Each, Act::Rewrite(rewrite::s3));
+        proxy.on(settings, CallSelector::Each, ProxyAction::Rewrite(rewrite::s3));
     }
     proxy
 }
@@ -405,7 +405,7 @@ fn response_policy() -> BoxedStrategy<Value> {
         .boxed()
 }
 
-fn behaviour(path: Option<&'static str>) -> BoxedStrategy<Value> {
+fn behavior(path: Option<&'static str>) -> BoxedStrategy<Value> {
     let reads = Just(&["HEAD", "GET"][..]).prop_shuffle_list();
     let asks = Just(&["OPTIONS", "HEAD", "GET"][..]).prop_shuffle_list();
     let all = Just(&["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"][..]).prop_shuffle_list();
@@ -448,7 +448,7 @@ impl Shuffled for Just<&'static [&'static str]> {
 /// A distribution with two origins, perhaps a group of them, a policy of each kind and some behaviors.
 fn cdn() -> BoxedStrategy<Vec<Value>> {
     let paths: &[&'static str] = &["/v1/*", "/Images/*.jpg", "/a"];
-    let behaviours: Vec<BoxedStrategy<Value>> = paths.iter().map(|path| behaviour(Some(path))).collect();
+    let behaviors: Vec<BoxedStrategy<Value>> = paths.iter().map(|path| behavior(Some(path))).collect();
     let policies = (cache_policy(), request_policy(), response_policy());
     let plain = (
         one_of(&["PriceClass_100", "PriceClass_200", "PriceClass_All"]),
@@ -459,10 +459,10 @@ fn cdn() -> BoxedStrategy<Vec<Value>> {
         maybe(one_of(&["/models"])),
         maybe(number(1..60)),
     );
-    (policies, plain, behaviour(None), behaviours, 0..4_usize)
-        .prop_map(|((cache, request, response), plain, default, mut behaviours, count)| {
+    (policies, plain, behavior(None), behaviors, 0..4_usize)
+        .prop_map(|((cache, request, response), plain, default, mut behaviors, count)| {
             let (price, version, ipv6, root, codes, path, timeout) = plain;
-            behaviours.truncate(count);
+            behaviors.truncate(count);
             let custom = settings(vec![
                 ("http_port", Some(json!(80))),
                 ("https_port", Some(json!(443))),
@@ -493,7 +493,7 @@ fn cdn() -> BoxedStrategy<Vec<Value>> {
                 ("origin_request_policies", Some(json!({"mine": request}))),
                 ("response_headers_policies", Some(json!({"mine": response}))),
                 ("default_behaviour", Some(default)),
-                ("behaviours", Some(Value::from(behaviours))),
+                ("behaviours", Some(Value::from(behaviors))),
             ]);
             vec![step("cdn", with)]
         })

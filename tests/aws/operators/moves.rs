@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::operators::stack::Stack;
 use testkit::local_aws;
-use testkit::proxy::{Act, Call, Proxy, Refusal, Which, wait};
+use testkit::proxy::{CallSelector, FaultProxy, ProxyAction, ProxyCall, ServiceRefusal, wait};
 
 const ZONE: &str = "  - {id: zone, title: z, kind: routing, with: {zone: {name: example.net}}}\n";
 
@@ -33,11 +33,11 @@ fn bucket(key: &str, name: &str) -> String {
     )
 }
 
-fn proxy() -> Proxy {
-    Proxy::start(&local_aws::endpoint())
+fn proxy() -> FaultProxy {
+    FaultProxy::start(&local_aws::endpoint())
 }
 
-fn deploy(stack: &Stack, proxy: &Proxy, plan: &Path) -> Vec<Call> {
+fn deploy(stack: &Stack, proxy: &FaultProxy, plan: &Path) -> Vec<ProxyCall> {
     proxy.take_calls();
     stack.run_at(proxy.url(), &["deploy", "--plan", &plan.to_string_lossy(), "--yes"]).exits(0);
     proxy.take_mutating()
@@ -142,11 +142,11 @@ fn a_bucket_under_another_key_is_the_same_bucket() {
     assert_eq!((&moved["action"], &moved["risk"]), (&"move".into(), &"safe".into()), "{moved:#}");
     assert_eq!(moved["moved_from"][0]["address"], "models.bucket.a");
     // The run is cut short before the mark is written: the next one goes on.
-    let denied = Refusal::of("s3", 403, "AccessDenied", "not today");
+    let denied = ServiceRefusal::of("s3", 403, "AccessDenied", "not today");
     proxy.on(
         |call| call.service == "s3" && call.path.contains("tagging") && call.mutates(),
-        Which::Each,
-        Act::Refuse(denied),
+        CallSelector::Each,
+        ProxyAction::Refuse(denied),
     );
     stack.run_at(proxy.url(), &["deploy", "--plan", &two.to_string_lossy(), "--yes"]).exits(1);
     proxy.reset();
@@ -183,7 +183,7 @@ fn a_renamed_certificates_step_keeps_its_validation_records() {
     let before = sets(&stack);
     assert!(!before.is_empty());
     let calls = deploy(&stack, &proxy, &two);
-    let others: Vec<&Call> = calls.iter().filter(|call| call.operation != "AddTagsToCertificate").collect();
+    let others: Vec<&ProxyCall> = calls.iter().filter(|call| call.operation != "AddTagsToCertificate").collect();
     assert!(others.is_empty(), "{others:#?}");
     assert_eq!(sets(&stack), before);
     assert!(deploy(&stack, &proxy, &two).is_empty());
@@ -220,7 +220,7 @@ fn health_checks_and_routed_groups_keep_their_ids_under_other_keys() {
     let before = sets(&stack);
     for plan in [two, three] {
         let calls = deploy(&stack, &proxy, &plan);
-        let other: Vec<&Call> = calls.iter().filter(|call| !call.path.contains("/tags/")).collect();
+        let other: Vec<&ProxyCall> = calls.iter().filter(|call| !call.path.contains("/tags/")).collect();
         assert!(other.is_empty(), "{other:#?}");
         assert_eq!(sets(&stack), before);
     }
@@ -341,7 +341,7 @@ impl Layout {
 }
 
 /// The names that a change of the world takes away: deleted and not made again in the same call.
-fn taken_away(call: &Call) -> BTreeSet<String> {
+fn taken_away(call: &ProxyCall) -> BTreeSet<String> {
     if call.service == "s3" && call.method == "DELETE" && !call.path.contains('?') {
         return [call.path.trim_matches('/').to_owned()].into();
     }

@@ -4,17 +4,17 @@ mod kills;
 
 use std::collections::BTreeMap;
 
-use akidb_edge::provider::Subject;
-use akidb_edge::resource::{Address, Artefacts, Attributes, Class, Kind};
+use akidb_edge::provider::ResourceContext;
+use akidb_edge::resource::{Address, Artifacts, Attributes, FaultClass, Kind};
 use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName as Name;
 use serde_json::{Value, json};
 
 use crate::operators::stack::Stack;
-use testkit::battery::{Case, STACK, World};
-use testkit::cli::Output;
-use testkit::proxy::{Act, Proxy, REFUSALS, Which, wait};
+use testkit::battery::{BatteryCase, STACK, TestAccountWorld};
+use testkit::cli::CommandOutput;
+use testkit::proxy::{CallSelector, FaultProxy, ProxyAction, REFUSALS, wait};
 use testkit::{local_aws, moves};
 
 const REGION: &str = "eu-central-1";
@@ -68,14 +68,14 @@ fn policy(account: &str, sid: &str, action: &str) -> Value {
         "Action": action, "Resource": "*"}]})
 }
 
-fn case(world: &World, spec: Value) -> Case<'_> {
-    Case { world, kind: Kind::Queue, address: Address::new("queues", Kind::Queue, "jobs"), spec }
+fn case(world: &TestAccountWorld, spec: Value) -> BatteryCase<'_> {
+    BatteryCase { world, kind: Kind::Queue, address: Address::new("queues", Kind::Queue, "jobs"), spec }
 }
 
 #[test]
 fn battery() {
     wait(async {
-        let world = World::new(Artefacts::default()).await;
+        let world = TestAccountWorld::new(Artifacts::default()).await;
         let account = world.account.as_str();
         theirs(&world.sdk, "dead", &[], &[]).await;
         let spec = json!({
@@ -97,7 +97,7 @@ fn battery() {
 #[test]
 fn battery_of_a_fifo_queue() {
     wait(async {
-        let world = World::new(Artefacts::default()).await;
+        let world = TestAccountWorld::new(Artifacts::default()).await;
         theirs(&world.sdk, "dead.fifo", &[(Name::FifoQueue, "true")], &[]).await;
         let spec = json!({
             "name": "jobs.fifo", "region": REGION, "fifo": true, "content_based_deduplication": true,
@@ -111,7 +111,7 @@ fn battery_of_a_fifo_queue() {
 #[test]
 fn a_moved_queue_gets_its_new_mark() {
     wait(async {
-        let world = World::new(Artefacts::default()).await;
+        let world = TestAccountWorld::new(Artifacts::default()).await;
         moves::moved(case(&world, json!({"name": "jobs", "region": REGION})), "tags.akidb:stack").await;
     });
 }
@@ -120,7 +120,7 @@ fn a_moved_queue_gets_its_new_mark() {
 #[test]
 fn a_queue_of_somebody_else_is_refused() {
     wait(async {
-        let world = World::new(Artefacts::default()).await;
+        let world = TestAccountWorld::new(Artifacts::default()).await;
         theirs(&world.sdk, "jobs", &[], &[]).await;
         case(&world, json!({"name": "jobs", "region": REGION})).refuses_foreign().await;
         // One that came since it was looked for, with the same and with other settings.
@@ -129,7 +129,7 @@ fn a_queue_of_somebody_else_is_refused() {
         for seconds in [60, 90] {
             let case = case(&world, json!({"name": "late", "region": REGION, "visibility_timeout_seconds": seconds}));
             let none = Attributes::new();
-            let subject = Subject {
+            let subject = ResourceContext {
                 stack: STACK,
                 address: &case.address,
                 token: "t",
@@ -142,7 +142,7 @@ fn a_queue_of_somebody_else_is_refused() {
                 seen_absent: true,
             };
             let fault = world.provider(Kind::Queue).create(&subject).await.expect_err("it is not taken over");
-            assert_eq!(fault.class, Class::Exists, "{fault}");
+            assert_eq!(fault.class, FaultClass::Exists, "{fault}");
         }
     });
 }
@@ -189,7 +189,7 @@ impl Two {
         format!("dead-{}", self.stack.account)
     }
 
-    fn run(&self, words: &[&str]) -> Output {
+    fn run(&self, words: &[&str]) -> CommandOutput {
         self.stack.run(words)
     }
 
@@ -362,7 +362,7 @@ fn a_new_name_is_a_new_queue_and_a_region_cannot_change() {
 
 #[test]
 fn a_name_that_is_not_free_yet_and_an_answer_that_is_lost() {
-    let proxy = Proxy::start(&local_aws::endpoint());
+    let proxy = FaultProxy::start(&local_aws::endpoint());
     let recently = REFUSALS.iter().find(|row| row.code.ends_with("QueueDeletedRecently")).expect("in the table");
     let made = |two: &Two| {
         two.stack.run_at(proxy.url(), DEPLOY).exits(0);
@@ -373,8 +373,8 @@ fn a_name_that_is_not_free_yet_and_an_answer_that_is_lost() {
         proxy.reset();
         calls.iter().filter(|call| call.is("sqs", "CreateQueue")).count()
     };
-    proxy.refuse(*recently, Which::First(2));
+    proxy.refuse(*recently, CallSelector::First(2));
     assert_eq!(made(&Two::new()), 4);
-    proxy.on(|call| call.is("sqs", "CreateQueue"), Which::First(1), Act::DropAfter);
+    proxy.on(|call| call.is("sqs", "CreateQueue"), CallSelector::First(1), ProxyAction::DropAfter);
     assert_eq!(made(&Two::new()), 2, "what was made is found, and not made again");
 }

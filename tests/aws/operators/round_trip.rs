@@ -3,18 +3,18 @@
 use serde_json::{Value, json};
 
 use crate::operators::stack::Stack;
-use testkit::cli::Account;
+use testkit::cli::TestAccount;
 
 /// Deploys a plan, exports, imports into a fresh journal, and deploys the plan there again.
 #[track_caller]
-fn comes_back(account: &Account, plan: &str) {
+fn comes_back(account: &TestAccount, plan: &str) {
     account.run_bare(&format!("deploy {plan} --yes")).exits(0);
     unchanged(account, plan, plan);
 }
 
 /// Exports what was deployed by the plan `first`, imports it into a fresh journal by `second`, and expects nothing to do.
 #[track_caller]
-fn unchanged(account: &Account, first: &str, second: &str) {
+fn unchanged(account: &TestAccount, first: &str, second: &str) {
     let file = account.path("exported.json");
     account.run_bare(&format!("state export {first} --out {}", file.display())).exits(0);
     let fresh = format!("--state file:{}", account.path("fresh").display());
@@ -27,14 +27,14 @@ fn unchanged(account: &Account, first: &str, second: &str) {
 
 #[test]
 fn week_13_comes_back_from_its_export() {
-    let account = Account::new();
+    let account = TestAccount::new();
     let models = account.path("").display().to_string();
     comes_back(&account, &format!("--plan week13 --var prefix=t{} --var model_dir={models}", account.number));
 }
 
 #[test]
 fn the_example_comes_back_from_its_export() {
-    let account = Account::new();
+    let account = TestAccount::new();
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/plans/examples/static-site.yaml");
     let folder = concat!("folder=", env!("CARGO_MANIFEST_DIR"), "/plans/examples/site");
     comes_back(&account, &format!("--plan {example} --var {folder} --var prefix=site-{}", account.number));

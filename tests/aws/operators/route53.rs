@@ -3,9 +3,9 @@
 use aws_sdk_route53::types as dns;
 
 use crate::operators::stack::Stack;
-use testkit::cli::Output;
+use testkit::cli::CommandOutput;
 use testkit::local_aws;
-use testkit::proxy::{Act, Call, Proxy, Which, wait};
+use testkit::proxy::{CallSelector, FaultProxy, ProxyAction, ProxyCall, wait};
 
 /// One plan of a zone with records (YAML below `records:`, indented by eight).
 fn records(stack: &Stack, name: &str, groups: &str) -> std::path::PathBuf {
@@ -136,9 +136,9 @@ fn escaped(name: &str) -> String {
 }
 
 /// A proxy behind which names come as Route 53 writes them.
-fn escaping() -> Proxy {
-    let proxy = Proxy::start(&local_aws::endpoint());
-    proxy.on(|call| call.service == "route53", Which::Each, Act::Rewrite(as_route53_writes));
+fn escaping() -> FaultProxy {
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    proxy.on(|call| call.service == "route53", CallSelector::Each, ProxyAction::Rewrite(as_route53_writes));
     proxy
 }
 
@@ -217,12 +217,12 @@ fn many(stack: &Stack, name: &str, address: &str) -> String {
 #[test]
 fn a_group_that_is_larger_than_a_batch_is_divided_and_goes_on_after_a_failure() {
     let stack = Stack::new();
-    let proxy = Proxy::start(&local_aws::endpoint());
-    let changes = |call: &Call| call.operation == "ChangeResourceRecordSets";
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    let changes = |call: &ProxyCall| call.operation == "ChangeResourceRecordSets";
     let run = |words: &[&str]| stack.run_at(proxy.url(), words);
     let first = many(&stack, "many.yaml", "192.0.2.1");
     // The second batch is refused: what the first one made stays, and the next run makes the rest.
-    proxy.on(changes, Which::Nth(2), Act::Answer(403, ACCESS_DENIED.to_owned()));
+    proxy.on(changes, CallSelector::Nth(2), ProxyAction::Answer(403, ACCESS_DENIED.to_owned()));
     let refused = run(&["deploy", "--plan", &first, "--yes"]);
     assert_ne!(refused.code, 0, "{refused:?}");
     assert_eq!(standing(&stack).len(), 1_000);
@@ -320,7 +320,7 @@ const ZONE_AND_CERTIFICATE: &str = "  - title: z
         c: {region: us-east-1, domain: example.net, alternative_names: [www.example.net]}\n";
 
 /// Deploys it until everything is everywhere, with certificates that the proxy says otherwise of.
-fn deploy_until_issued(stack: &Stack, proxy: &Proxy, plan: &std::path::Path) -> Output {
+fn deploy_until_issued(stack: &Stack, proxy: &FaultProxy, plan: &std::path::Path) -> CommandOutput {
     let plan = plan.to_string_lossy();
     stack.run_at(proxy.url(), &["deploy", "--plan", &plan, "--yes", "--wait", "propagated", "--certificate-wait", "0"])
 }
@@ -328,11 +328,11 @@ fn deploy_until_issued(stack: &Stack, proxy: &Proxy, plan: &std::path::Path) -> 
 #[test]
 fn name_servers_are_told_before_the_wait_and_the_wait_ends_with_its_reason() {
     let stack = Stack::new();
-    let proxy = Proxy::start(&local_aws::endpoint());
+    let proxy = FaultProxy::start(&local_aws::endpoint());
     let pending = |body: &str| {
         ["ISSUED", "SUCCESS"].iter().fold(body.to_owned(), |body, word| body.replace(word, "PENDING_VALIDATION"))
     };
-    proxy.on(|call| call.is("acm", "DescribeCertificate"), Which::Each, Act::Rewrite(pending));
+    proxy.on(|call| call.is("acm", "DescribeCertificate"), CallSelector::Each, ProxyAction::Rewrite(pending));
     let plan = stack.plan("wait.yaml", ZONE_AND_CERTIFICATE);
     let ended = deploy_until_issued(&stack, &proxy, &plan);
     assert_eq!(ended.code, 1, "{ended:?}");
@@ -352,9 +352,9 @@ fn name_servers_are_told_before_the_wait_and_the_wait_ends_with_its_reason() {
 #[test]
 fn a_certificate_that_failed_says_why() {
     let stack = Stack::new();
-    let proxy = Proxy::start(&local_aws::endpoint());
+    let proxy = FaultProxy::start(&local_aws::endpoint());
     let failed = |body: &str| body.replace("\"ISSUED\"", "\"FAILED\", \"FailureReason\": \"CAA_ERROR\"");
-    proxy.on(|call| call.is("acm", "DescribeCertificate"), Which::Each, Act::Rewrite(failed));
+    proxy.on(|call| call.is("acm", "DescribeCertificate"), CallSelector::Each, ProxyAction::Rewrite(failed));
     let ended = deploy_until_issued(&stack, &proxy, &stack.plan("wait.yaml", ZONE_AND_CERTIFICATE));
     assert_ne!(ended.code, 0);
     assert!(ended.all().contains("is FAILED: CAA_ERROR"), "{}", ended.all());
@@ -424,8 +424,8 @@ fn with_booleans(body: &str) -> String {
 #[test]
 fn settings_that_the_plan_gives_up_go_back_and_others_are_left_alone() {
     let stack = Stack::new();
-    let proxy = Proxy::start(&local_aws::endpoint());
-    proxy.on(|call| call.service == "route53", Which::Each, Act::Rewrite(with_booleans));
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    proxy.on(|call| call.service == "route53", CallSelector::Each, ProxyAction::Rewrite(with_booleans));
     let plan = |zone: &str, check: &str| {
         let steps = format!(
             "  - title: z\n    id: z\n    kind: routing\n    with:\n      zone: {{name: example.net{zone}}}\n      health_checks:\n        web: {{host: web{check}}}\n"

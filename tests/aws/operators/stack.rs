@@ -6,7 +6,7 @@ use std::process::Command;
 use aws_config::{BehaviorVersion, SdkConfig};
 use tempfile::TempDir;
 
-use testkit::cli::{Output, bare, finish};
+use testkit::cli::{CommandOutput, bare, finish};
 use testkit::local_aws;
 use testkit::proxy::wait;
 
@@ -54,12 +54,12 @@ impl Stack {
     }
 
     /// Runs a verb with these arguments.
-    pub fn run(&self, arguments: &[&str]) -> Output {
+    pub fn run(&self, arguments: &[&str]) -> CommandOutput {
         self.run_at(&local_aws::endpoint(), arguments)
     }
 
     /// Runs a verb against another endpoint (a proxy in front of the local AWS).
-    pub fn run_at(&self, endpoint: &str, arguments: &[&str]) -> Output {
+    pub fn run_at(&self, endpoint: &str, arguments: &[&str]) -> CommandOutput {
         finish(&mut self.command_at(endpoint, arguments))
     }
 
@@ -73,7 +73,7 @@ impl Stack {
     }
 
     /// Deploys a plan, without a question.
-    pub fn deploy(&self, plan: &std::path::Path) -> Output {
+    pub fn deploy(&self, plan: &std::path::Path) -> CommandOutput {
         self.run(&["deploy", "--plan", &plan.to_string_lossy(), "--yes"])
     }
 

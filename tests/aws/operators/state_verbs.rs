@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::operators::stack::Stack;
 use testkit::local_aws;
-use testkit::proxy::{Proxy, wait};
+use testkit::proxy::{FaultProxy, wait};
 
 const ZONE: &str = "  - {id: zone, title: z, kind: routing, with: {zone: {name: example.net}}}\n";
 const RECORDS: &str = "  - id: r
@@ -40,7 +40,7 @@ fn small() -> Small {
 }
 
 impl Small {
-    fn state(&self, words: &[&str]) -> testkit::cli::Output {
+    fn state(&self, words: &[&str]) -> testkit::cli::CommandOutput {
         let name = self.stack.name();
         let mut all = vec!["state"];
         all.extend(words);
@@ -66,7 +66,7 @@ impl Small {
         wait(names.list_hosted_zones().send()).expect("zones").hosted_zones().len()
     }
 
-    fn rollback(&self, more: &[&str]) -> testkit::cli::Output {
+    fn rollback(&self, more: &[&str]) -> testkit::cli::CommandOutput {
         let name = self.stack.name();
         let mut all = vec!["rollback", "--stack", &name, "--yes"];
         all.extend(more);
@@ -113,7 +113,7 @@ fn what_is_forgotten_stays_in_the_world_and_a_rollback_remembers_it_again() {
     // A destroy has nothing to delete, and the rollback knows all of it again; no call is made for it.
     small.stack.run(&["destroy", "--stack", &small.stack.name(), "--yes"]);
     assert!(small.has_bucket());
-    let proxy = Proxy::start(&local_aws::endpoint());
+    let proxy = FaultProxy::start(&local_aws::endpoint());
     let name = small.stack.name();
     let undone = small.stack.run_at(proxy.url(), &["rollback", "--stack", &name, "--to", "1", "--yes"]);
     assert_eq!(undone.code, 0, "{}", undone.all());

@@ -10,7 +10,7 @@ use aws_sdk_s3::types::{self as s3, BucketVersioningStatus};
 
 use crate::operators::stack::Stack;
 use testkit::local_aws;
-use testkit::proxy::{Act, Proxy, Refusal, Which, wait};
+use testkit::proxy::{CallSelector, FaultProxy, ProxyAction, ServiceRefusal, wait};
 
 fn client(stack: &Stack) -> Client {
     Client::from_conf(aws_sdk_s3::config::Builder::from(&stack.sdk).force_path_style(true).build())
@@ -324,16 +324,16 @@ fn a_deploy_that_would_delete_a_bucket_with_data_does_nothing() {
 fn versions_and_replication_are_given_up_in_one_run() {
     let stack = Stack::new();
     stack.deploy(&stack.plan("with.yaml", &replicated(&stack, ""))).exits(0);
-    let proxy = Proxy::start(&local_aws::endpoint());
-    let refusal = Refusal {
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    let refusal = ServiceRefusal {
         service: "s3",
         operation: "",
         status: 409,
         code: "InvalidBucketState",
         message: "A replication configuration is present on this bucket, so the versioning state cannot be changed.",
     };
-    let versioning = |call: &testkit::proxy::Call| call.method == "PUT" && call.path.contains("versioning");
-    proxy.on(versioning, Which::First(1), Act::Refuse(refusal));
+    let versioning = |call: &testkit::proxy::ProxyCall| call.method == "PUT" && call.path.contains("versioning");
+    proxy.on(versioning, CallSelector::First(1), ProxyAction::Refuse(refusal));
     let plain = replicated(&stack, "").replace(", versioning: true", "");
     let (plain, _) = plain.split_once("      replication:").expect("rules");
     stack.plan("without.yaml", plain);

@@ -6,7 +6,7 @@ use aws_sdk_route53::types as dns;
 use serde_json::Value;
 
 use crate::operators::stack::Stack;
-use testkit::cli::Output;
+use testkit::cli::CommandOutput;
 use testkit::proxy::wait;
 
 const ZONE: &str = "  - {id: zone, title: z, kind: routing, with: {zone: {name: example.net}}}\n";
@@ -92,7 +92,7 @@ impl Theirs {
         self.stack.plan(name, &steps)
     }
 
-    fn import(&self, plan: &Path) -> Output {
+    fn import(&self, plan: &Path) -> CommandOutput {
         let pairs = [
             format!("models.bucket.b={}", self.bucket),
             format!("routing.zone.main={}", self.zone),
@@ -104,7 +104,7 @@ impl Theirs {
         self.stack.run(&words).exits(0)
     }
 
-    fn adopt(&self, plan: &Path) -> Output {
+    fn adopt(&self, plan: &Path) -> CommandOutput {
         let plan = plan.to_string_lossy();
         let mut words = vec!["deploy", "--plan", &plan, "--yes"];
         for address in ["models.bucket.b", "routing.zone.main"] {
@@ -113,7 +113,7 @@ impl Theirs {
         self.stack.run(&words)
     }
 
-    fn verb(&self, verb: &str, more: &[&str]) -> Output {
+    fn verb(&self, verb: &str, more: &[&str]) -> CommandOutput {
         let name = self.stack.name();
         let mut words = vec![verb, "--stack", &name, "--yes"];
         words.extend(more);
@@ -330,16 +330,16 @@ fn what_was_imported_and_deleted_outside_is_made_again_as_our_own() {
 #[test]
 fn an_adoption_that_was_killed_is_still_one() {
     use testkit::local_aws;
-    use testkit::proxy::{Act, Proxy, Refusal, Which};
+    use testkit::proxy::{CallSelector, FaultProxy, ProxyAction, ServiceRefusal};
 
     let theirs = Theirs::new();
     let step = format!("{}{ZONE}{}", bucket("b", &theirs.bucket, ", versioning: true"), records(WWW));
     let plan = theirs.stack.plan("plan.yaml", &step);
-    let proxy = Proxy::start(&local_aws::endpoint());
-    let denied = Refusal::of("s3", 403, "AccessDenied", "not today");
-    proxy.on(|call| call.service == "s3" && call.mutates(), Which::Each, Act::Refuse(denied));
-    let denied = Refusal::of("route53", 403, "AccessDenied", "not today");
-    proxy.on(|call| call.operation == "ChangeResourceRecordSets", Which::Each, Act::Refuse(denied));
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    let denied = ServiceRefusal::of("s3", 403, "AccessDenied", "not today");
+    proxy.on(|call| call.service == "s3" && call.mutates(), CallSelector::Each, ProxyAction::Refuse(denied));
+    let denied = ServiceRefusal::of("route53", 403, "AccessDenied", "not today");
+    proxy.on(|call| call.operation == "ChangeResourceRecordSets", CallSelector::Each, ProxyAction::Refuse(denied));
     let words = ["deploy", "--plan", &plan.to_string_lossy(), "--yes"];
     let adopt = ["--adopt", "models.bucket.b", "--adopt", "routing.zone.main", "--adopt", "routing.records.web"];
     let all: Vec<&str> = words.iter().chain(&adopt).copied().collect();

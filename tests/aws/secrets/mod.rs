@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use testkit::cli::Account;
+use testkit::cli::TestAccount;
 
 const CANARY: &str = "canary-f3a9c1-never-shown";
 /// The same in base64, as saved plans hold bytes, at each of the three places that it can have within a group of bytes.
@@ -35,7 +35,7 @@ fn nowhere_below(folder: &Path, except: &[PathBuf]) {
 }
 
 /// Secrets wherever a user may have some: keys, a token, a profile, variables of other programs, a variable that no plan has.
-fn with_secrets(account: &Account, command: &mut Command) {
+fn with_secrets(account: &TestAccount, command: &mut Command) {
     command
         .env("AWS_SECRET_ACCESS_KEY", CANARY)
         .env("AWS_SESSION_TOKEN", CANARY)

@@ -5,9 +5,9 @@ use std::fs;
 use akidb_edge::resource::untrusted::is_hidden;
 
 use super::{CANARY, holds, nowhere_below, with_secrets};
-use testkit::cli::{Account, finish};
+use testkit::cli::{TestAccount, finish};
 use testkit::local_aws;
-use testkit::proxy::{Act, Proxy, Which};
+use testkit::proxy::{CallSelector, FaultProxy, ProxyAction};
 
 const VERBS: [&str; 11] = [
     "deploy --out saved.plan.json -vv",
@@ -35,7 +35,7 @@ fn a_secret_of_the_credentials_file_is_in_no_file_and_in_no_word() {
 
 /// Runs the verbs without these variables.
 fn is_nowhere(without: &[&str]) {
-    let account = Account::new();
+    let account = TestAccount::new();
     let credentials = account.path("credentials");
     let keys = format!(
         "[default]\naws_access_key_id = {}\naws_secret_access_key = {CANARY}\naws_session_token = {CANARY}\n",
@@ -60,7 +60,7 @@ fn is_nowhere(without: &[&str]) {
 /// A fault of the program itself: what it says must be fit for a public report.
 #[test]
 fn a_panic_tells_no_secret() {
-    let account = Account::of(local_aws::account());
+    let account = TestAccount::of(local_aws::account());
     for backtrace in ["0", "1", "full"] {
         let mut command = account.planned("deploy --dry-run");
         with_secrets(&account, &mut command);
@@ -75,7 +75,7 @@ fn a_panic_tells_no_secret() {
 
 #[test]
 fn a_log_does_not_say_which_key_signs() {
-    let account = Account::of(local_aws::account());
+    let account = TestAccount::of(local_aws::account());
     // The client of S3 writes the identity that it signs with into its log.
     let output = finish(&mut account.command("status --stack none --state s3://no-such-bucket-anywhere/x -vv"));
     assert!(output.stderr.contains("access_key_id: \"(hidden)"), "the log speaks of it: {}", output.stderr);
@@ -86,10 +86,14 @@ fn a_log_does_not_say_which_key_signs() {
 /// What a service says reaches the terminal, the report and the log as text: it moves no cursor and fills no clipboard.
 #[test]
 fn words_of_a_service_do_nothing_to_a_terminal() {
-    let proxy = Proxy::start(&local_aws::endpoint());
-    let account = Account::new().through(proxy.url());
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    let account = TestAccount::new().through(proxy.url());
     let said = r#"{"__type":"LimitExceededException","message":"no\u001b]52;c;cm0gLXJm\u0007\u009b2J\u202e\r\u001b[1A\n  done: 3 changes"}"#;
-    proxy.on(|call| call.is("acm", "RequestCertificate"), Which::Each, Act::Answer(400, said.to_owned()));
+    proxy.on(
+        |call| call.is("acm", "RequestCertificate"),
+        CallSelector::Each,
+        ProxyAction::Answer(400, said.to_owned()),
+    );
     for words in
         ["deploy --yes", "deploy --yes --json", "deploy --yes -vv", "state journal --stack akidb-week13", "report"]
     {

@@ -6,9 +6,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use super::{holds, with_secrets};
-use testkit::cli::Account;
+use testkit::cli::TestAccount;
 use testkit::local_aws;
-use testkit::proxy::{Act, Call, Proxy, Which};
+use testkit::proxy::{CallSelector, FaultProxy, ProxyAction, ProxyCall};
 
 /// The command lines of a process and of all that it started.
 fn command_lines(root: u32) -> Vec<String> {
@@ -38,9 +38,9 @@ fn command_lines(root: u32) -> Vec<String> {
 
 #[test]
 fn a_secret_is_in_no_list_of_processes() {
-    let proxy = Proxy::start(&local_aws::endpoint());
-    let account = Account::new().through(proxy.url());
-    proxy.on(Call::mutates, Which::Nth(4), Act::HoldBefore);
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    let account = TestAccount::new().through(proxy.url());
+    proxy.on(ProxyCall::mutates, CallSelector::Nth(4), ProxyAction::HoldBefore);
     let mut command = account.planned("deploy --yes -vv");
     with_secrets(&account, &mut command);
     let mut running = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
@@ -55,9 +55,9 @@ fn a_secret_is_in_no_list_of_processes() {
 /// The memory of a run holds keys.
 #[test]
 fn no_run_leaves_a_core_dump() {
-    let proxy = Proxy::start(&local_aws::endpoint());
-    let account = Account::new().through(proxy.url());
-    proxy.on(Call::mutates, Which::Nth(4), Act::HoldBefore);
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    let account = TestAccount::new().through(proxy.url());
+    proxy.on(ProxyCall::mutates, CallSelector::Nth(4), ProxyAction::HoldBefore);
     let mut command = account.planned("deploy --yes");
     let mut running = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
     assert!(proxy.held_within(Duration::from_secs(20)), "it is in the middle of its work");

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use aws_sdk_route53::types::RrType;
 
 use super::{CANARY, holds, nowhere_below};
-use testkit::cli::{Account, finish};
+use testkit::cli::{TestAccount, finish};
 use testkit::proxy::wait;
 
 /// A zone with a text record that has a sensitive variable in it.
@@ -31,7 +31,7 @@ days:
 ";
 
 /// The values of the text record, as Route 53 has them.
-fn proofs(account: &Account) -> String {
+fn proofs(account: &TestAccount) -> String {
     let names = aws_sdk_route53::Client::new(&account.sdk);
     let zones = wait(names.list_hosted_zones().send()).expect("zones");
     let zone = zones.hosted_zones().iter().find(|zone| zone.name() == "canary.example.com.").expect("the zone");
@@ -43,7 +43,7 @@ fn proofs(account: &Account) -> String {
 #[test]
 fn a_sensitive_variable_is_kept_apart_and_shown_nowhere() {
     const OTHER: &str = "another-value-of-the-token";
-    let account = Account::new();
+    let account = TestAccount::new();
     fs::write(account.path("sensitive.yaml"), SENSITIVE).expect("a file");
     let run = |words: &str, token: &str| {
         let mut command = account.command(words);
@@ -90,7 +90,7 @@ fn a_sensitive_variable_is_kept_apart_and_shown_nowhere() {
 /// In a text of DNS quotes are escaped and long values divided, and names are in small letters: what is kept apart is none of these.
 #[test]
 fn a_sensitive_value_that_would_be_written_in_another_form_is_refused() {
-    let account = Account::new();
+    let account = TestAccount::new();
     fs::write(account.path("sensitive.yaml"), SENSITIVE).expect("a file");
     let named = SENSITIVE
         .replace("name: proof, type: TXT", "name: \"${var.token}\", type: TXT")

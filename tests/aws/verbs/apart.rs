@@ -4,8 +4,8 @@ use aws_sdk_route53::types as dns;
 use aws_sdk_s3::primitives::ByteStream;
 
 use crate::operators::stack::Stack;
-use testkit::cli::Output;
-use testkit::proxy::{Act, Proxy, Refusal, Which, wait};
+use testkit::cli::CommandOutput;
+use testkit::proxy::{CallSelector, FaultProxy, ProxyAction, ServiceRefusal, wait};
 use testkit::{cli, local_aws};
 
 pub const ZONE: &str = "  - {id: zone, title: z, kind: routing, with: {zone: {name: example.net}}}\n";
@@ -38,12 +38,12 @@ pub fn exists(stack: &Stack, key: &str) -> bool {
 }
 
 /// Runs words; `--plan p.yaml` and so on are relative to the stack's folder.
-pub fn run(stack: &Stack, words: &str) -> Output {
+pub fn run(stack: &Stack, words: &str) -> CommandOutput {
     stack.run(&words.split_whitespace().collect::<Vec<_>>())
 }
 
 #[track_caller]
-pub fn says(output: &Output, words: &str) {
+pub fn says(output: &CommandOutput, words: &str) {
     assert!(output.all().contains(words), "{words:?} is not in\n{}", output.all());
 }
 
@@ -86,7 +86,7 @@ fn a_saved_plan_is_for_one_journal_and_one_endpoint() {
     says(&other, "the saved plan is for the journal at file:/");
     let other = run(&stack, "deploy x.plan.json --yes").exits(3);
     says(&other, "the saved plan is for the journal at file:/");
-    let proxy = Proxy::start(&local_aws::endpoint());
+    let proxy = FaultProxy::start(&local_aws::endpoint());
     let words = ["deploy", "x.plan.json", "--yes", "--state", "file:one"];
     says(&stack.run_at(proxy.url(), &words).exits(3), "it is for the endpoint");
     assert!(!exists(&stack, "a"));
@@ -352,10 +352,13 @@ fn a_rollback_undoes_the_last_run_that_did_something() {
     stack.plan("three.yaml", &buckets(&stack, &["a", "b", "c"]));
     run(&stack, "deploy --plan one.yaml --yes").exits(0);
     run(&stack, "deploy --plan two.yaml --yes").exits(0);
-    let proxy = Proxy::start(&local_aws::endpoint());
+    let proxy = FaultProxy::start(&local_aws::endpoint());
     proxy.refuse(
-        Refusal { operation: "CreateBucket", ..Refusal::of("s3", 400, "InvalidBucketName", "not this one") },
-        Which::Each,
+        ServiceRefusal {
+            operation: "CreateBucket",
+            ..ServiceRefusal::of("s3", 400, "InvalidBucketName", "not this one")
+        },
+        CallSelector::Each,
     );
     let failed = stack.run_at(proxy.url(), &["deploy", "--plan", "three.yaml", "--yes"]).exits(1);
     says(&failed, "0 changes");
@@ -372,8 +375,8 @@ fn a_rollback_after_a_command_that_never_began_asks_which_one() {
     run(&stack, "deploy --plan one.yaml --yes").exits(0);
     run(&stack, "deploy --plan two.yaml --yes").exits(0);
     // Killed while it looks at the world: it has the lease and no revision.
-    let proxy = Proxy::start(&local_aws::endpoint());
-    proxy.on(|call| call.service == "s3", Which::Each, Act::HoldBefore);
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    proxy.on(|call| call.service == "s3", CallSelector::Each, ProxyAction::HoldBefore);
     let mut command = cli::bare();
     command.current_dir(stack.home.path()).args(["deploy", "--plan", "one.yaml", "--yes"]);
     command.env("AWS_ENDPOINT_URL", proxy.url()).env("AWS_REGION", "us-east-1");

@@ -5,8 +5,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use akidb_edge::ledger::{Fact, FileStore, Lease, Ledger, Subject};
-use akidb_edge::resource::{Action, Attributes, Ending, Kind, Level, RunPurpose, references};
+use akidb_edge::ledger::{Fact, FileStore, Lease, Ledger, ResourceSnapshot};
+use akidb_edge::resource::{Action, Attributes, Kind, Level, RunPurpose, RunStatus, references};
 use serde_json::{Value, json};
 use testkit::proxy::wait;
 
@@ -130,7 +130,7 @@ fn a_run_over_both_holds_both_leases() {
 /// One thing of the journal of devices.
 fn made(address: &str, kind: Kind, spec: Value) -> Fact {
     let needs = references(&spec).into_iter().map(|need| (need, Level::Usable)).collect();
-    let subject = Subject {
+    let subject = ResourceSnapshot {
         address: address.parse().expect("an address"),
         kind,
         generation: 0,
@@ -157,7 +157,7 @@ fn device_that_names_the_bucket(stack: &Stack) {
         requested: BTreeSet::new(),
         fallback: None,
         purpose: Some(RunPurpose::Deploy),
-        worlds: Vec::new(),
+        platforms: Vec::new(),
     };
     let host = json!({"name": "one", "address": "127.0.0.1", "port": 1, "user": "nobody"});
     let file = json!({"host": "one", "path": "/x", "content": {"text": "${models.bucket.a#name}"}});
@@ -165,7 +165,7 @@ fn device_that_names_the_bucket(stack: &Stack) {
         began,
         made("jetson.host.one", Kind::Host, host),
         made("jetson.file.one-x", Kind::File, file),
-        Fact::RunEnded { ending: Ending::Done, changes: 2 },
+        Fact::RunEnded { ending: RunStatus::Done, changes: 2 },
     ];
     wait(async {
         let store = Arc::new(FileStore::new(&stack.home.path().join(".akidb-edge"), &name, "here"));

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::operators::stack::Stack;
 use crate::verbs::pairs::verbs;
-use testkit::cli::{Output, bare, finish};
+use testkit::cli::{CommandOutput, bare, finish};
 
 const ZONE: &str = "  - {id: zone, title: z, kind: routing, with: {zone: {name: example.net}}}\n";
 const RECORDS: &str = "  - id: r\n    title: r\n    kind: routing\n    with:\n      records:\n        web:\n        - {name: www, type: A, ttl: 60, values: [192.0.2.1]}\n";
@@ -17,7 +17,7 @@ pub const AWAY: &str = "  - id: d\n    title: d\n    kind: jetson\n    with:\n  
 
 /// The one document on standard output.
 #[track_caller]
-pub fn only(output: &Output, what: &str) -> Value {
+pub fn only(output: &CommandOutput, what: &str) -> Value {
     let mut all = serde_json::Deserializer::from_str(&output.stdout).into_iter::<Value>();
     let first = all.next().unwrap_or_else(|| panic!("{what}: no document\n{}", output.stderr));
     let first = first.unwrap_or_else(|bad| panic!("{what}: {bad}\n{}", output.stdout));
@@ -30,7 +30,7 @@ pub fn only(output: &Output, what: &str) -> Value {
 
 /// What a failure says as data.
 #[track_caller]
-fn failed(output: &Output, what: &str) {
+fn failed(output: &CommandOutput, what: &str) {
     let document = only(output, what);
     assert_ne!(output.code, 0, "{what}\n{}", output.stdout);
     let error = document.get("error").unwrap_or(&document);

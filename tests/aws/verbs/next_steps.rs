@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use crate::operators::stack::Stack;
 use crate::verbs::apart::{ZONE, buckets, exists, fill, records, run, says, storage};
-use testkit::cli::{Output, bare, finish};
+use testkit::cli::{CommandOutput, bare, finish};
 use testkit::proxy::wait;
 
 /// The next step of a failure.
 #[track_caller]
-fn next(output: &Output) -> String {
+fn next(output: &CommandOutput) -> String {
     let line = output.stderr.lines().find_map(|line| line.trim_start().strip_prefix("next: "));
     line.unwrap_or_else(|| panic!("no next step in\n{}", output.stderr)).to_owned()
 }
@@ -288,12 +288,12 @@ fn variables_are_named_as_the_plan_has_them() {
 fn a_partly_done_run_names_the_command_that_goes_on() {
     let stack = Stack::new();
     stack.plan("p.yaml", &format!("{ZONE}{}", records("web")));
-    let proxy = testkit::proxy::Proxy::start(&testkit::local_aws::endpoint());
-    let refusal = testkit::proxy::Refusal {
+    let proxy = testkit::proxy::FaultProxy::start(&testkit::local_aws::endpoint());
+    let refusal = testkit::proxy::ServiceRefusal {
         operation: "ChangeResourceRecordSets",
-        ..testkit::proxy::Refusal::of("route53", 400, "InvalidChangeBatch", "not today")
+        ..testkit::proxy::ServiceRefusal::of("route53", 400, "InvalidChangeBatch", "not today")
     };
-    proxy.refuse(refusal, testkit::proxy::Which::Each);
+    proxy.refuse(refusal, testkit::proxy::CallSelector::Each);
     let failed = stack.run_at(proxy.url(), &["deploy", "--plan", "p.yaml", "--yes"]).exits(1);
     let line = failed.stdout.lines().find(|line| line.starts_with("partly done")).expect("a line");
     run(&stack, &command(line, &[])).exits(0);

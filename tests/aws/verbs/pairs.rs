@@ -130,7 +130,7 @@ fn goes(verb: &Verb, ids: &[&str], special: Option<(&str, &str)>) -> bool {
         .chain(at.into_iter().chain(flags).flat_map(|arg| words(arg, value(arg))))
         .collect();
     match cli::parse(&line) {
-        Ok((_, typed)) => commands::compose::refuse(&typed).is_ok(),
+        Ok((_, typed)) => commands::option_rules::refuse(&typed).is_ok(),
         Err(said) => {
             let kind = said.kind();
             let apart = kind == clap::error::ErrorKind::ArgumentConflict;

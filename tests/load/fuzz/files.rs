@@ -6,16 +6,16 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use akidb_edge::inference::canary::Question;
-use akidb_edge::inference::engine::{Engine, Settings};
-use akidb_edge::inference::event::Silence;
+use akidb_edge::inference::canary::CanaryText;
+use akidb_edge::inference::engine::{Engine, EngineSettings};
 use akidb_edge::inference::folder::{Arithmetic, ModelFolder, Variant};
 use akidb_edge::inference::graph_file;
-use akidb_edge::inference::head::Head;
+use akidb_edge::inference::head::OutputHead;
+use akidb_edge::inference::observer::NoObserver;
 use akidb_edge::inference::onnx::provider::Device;
-use akidb_edge::inference::onnx::{self, Runtime, Start};
-use akidb_edge::inference::queue::Bounds;
-use akidb_edge::inference::tokenize::{Side, TextTokenizer};
+use akidb_edge::inference::onnx::{self, OnnxRuntime, SessionOptions};
+use akidb_edge::inference::queue::QueueBounds;
+use akidb_edge::inference::tokenize::{TextTokenizer, TruncationSide};
 use akidb_edge::models::check;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -61,7 +61,7 @@ pub fn ended(run: impl FnOnce() -> Result<(), String>) -> Ended {
 pub struct Files {
     copies: Vec<Copy>,
     pool: Vec<Value>,
-    runtime: Option<Runtime>,
+    runtime: Option<OnnxRuntime>,
     _place: TempDir,
 }
 
@@ -102,7 +102,8 @@ impl Files {
             // One that panics at a text may go on with the next.
             let mut panics = None;
             for _ in 0..4 {
-                let (text, side) = (odd_text(dice), if dice.once_in(2) { Side::End } else { Side::Beginning });
+                let (text, side) =
+                    (odd_text(dice), if dice.once_in(2) { TruncationSide::End } else { TruncationSide::Beginning });
                 let prompt = folder.prompts.texts().next().unwrap_or_default();
                 let asked = catch_unwind(AssertUnwindSafe(|| {
                     let _ = tokenizer.encode(prompt, &text, side);
@@ -143,10 +144,10 @@ impl Files {
         let ended = ended(|| {
             let text = |why: akidb_edge::inference::folder::FolderFault| why.to_string();
             let _ = check::folder(&copy.root);
-            let _ = Question::read(&canary, copy.folder.dimension);
+            let _ = CanaryText::read(&canary, copy.folder.dimension);
             let graph = graph_file::read(&copy.folder.graph);
             let folder = ModelFolder::open(&copy.root, &Variant::Auto.into()).map_err(text)?;
-            Head::read(&folder).map_err(text)?;
+            OutputHead::read(&folder).map_err(text)?;
             // Hashing is what takes long.
             if dice.once_in(8) {
                 folder.version(Arithmetic::Exact).map_err(text)?;
@@ -185,7 +186,8 @@ impl Files {
 
     /// A damaged graph, loaded and run as the server does before it serves it.
     pub fn graph(&mut self, dice: &mut Dice) -> Ended {
-        let runtime = self.runtime.get_or_insert_with(|| Runtime::load(Some(&onnxruntime())).expect("ONNX Runtime"));
+        let runtime =
+            self.runtime.get_or_insert_with(|| OnnxRuntime::load(Some(&onnxruntime())).expect("ONNX Runtime"));
         let copy = dice.one(&self.copies);
         let name = copy.folder.graph.strip_prefix(&copy.root).expect("it is in it").to_string_lossy().into_owned();
         std::fs::write(&copy.folder.graph, proto::mutate(&copy.files[&name], dice)).expect("it can be written");
@@ -196,10 +198,10 @@ impl Files {
 }
 
 /// As `OnnxLoader` does it, with one worker.
-fn load(runtime: &Runtime, root: &Path) -> Result<(), String> {
+fn load(runtime: &OnnxRuntime, root: &Path) -> Result<(), String> {
     let text = |why: akidb_edge::inference::folder::FolderFault| why.to_string();
     let folder = ModelFolder::open(root, &Variant::Auto.into()).map_err(text)?;
-    let start = Start {
+    let start = SessionOptions {
         device: Device::Cpu,
         fallback: false,
         workers: 1,
@@ -208,12 +210,12 @@ fn load(runtime: &Runtime, root: &Path) -> Result<(), String> {
         run_time: Duration::from_secs(5),
     };
     let sessions = onnx::open(runtime, &folder, &start).map_err(text)?;
-    let settings = Settings {
-        bounds: Bounds { wait: Duration::from_secs(60), tokens: 1 << 20 },
+    let settings = EngineSettings {
+        bounds: QueueBounds { wait: Duration::from_secs(60), tokens: 1 << 20 },
         batch_tokens: Some(512),
         candidates: &[64],
     };
-    Engine::start("fuzz", folder, "1".to_owned(), sessions, &settings, Arc::new(Silence)).map(drop).map_err(text)
+    Engine::start("fuzz", folder, "1".to_owned(), sessions, &settings, Arc::new(NoObserver)).map(drop).map_err(text)
 }
 
 /// Another header of `.safetensors`, or another length of it.

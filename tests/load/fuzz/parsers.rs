@@ -5,18 +5,18 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::{Component, Path};
 
-use akidb_edge::change::{Scope, diff};
+use akidb_edge::change::{DiffScope, diff};
 use akidb_edge::check;
 use akidb_edge::commands::SavedPlan;
-use akidb_edge::delivery::source::Entry;
-use akidb_edge::delivery::wanted::Pointed;
+use akidb_edge::delivery::desired_version::PointerTarget;
+use akidb_edge::delivery::source::SourceEntry;
 use akidb_edge::desired::build;
-use akidb_edge::ledger::Whole;
-use akidb_edge::models::hub::Listing;
+use akidb_edge::ledger::JournalCopy;
+use akidb_edge::models::hub::RepoListing;
 use akidb_edge::models::name::Repo;
-use akidb_edge::plan::{self, Settings, parse};
-use akidb_edge::provider::device::{Facts, Load, Taken, printed_power_mode};
-use akidb_edge::resource::{Observed, Remembered};
+use akidb_edge::plan::{self, PlanSettings, parse};
+use akidb_edge::provider::device::{ClusterCredentials, DeviceFacts, DeviceLoad, printed_power_mode};
+use akidb_edge::resource::{Observed, StackState};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -157,8 +157,8 @@ impl Parsers {
         let file = self.inventory.path().join("inventory.yaml");
         std::fs::write(&file, damaged_yaml(DEVICES, dice)).expect("it can be written");
         ended(|| {
-            let text = |why: plan::Problems| why.to_string();
-            let mut plan = parse("plan.yaml", PLAN, &Settings::default()).map_err(text)?;
+            let text = |why: plan::PlanErrors| why.to_string();
+            let mut plan = parse("plan.yaml", PLAN, &PlanSettings::default()).map_err(text)?;
             plan.bring_devices(Some(&file.display().to_string()), None).map(drop).map_err(text)
         })
     }
@@ -190,7 +190,7 @@ impl Parsers {
         if dice.once_in(6) {
             dice.damage(&mut bytes);
         }
-        ended(|| Whole::read("journal.jsonl", "edge", &bytes).map(drop).map_err(|why| why.to_string()))
+        ended(|| JournalCopy::read("journal.jsonl", "edge", &bytes).map(drop).map_err(|why| why.to_string()))
     }
 
     /// What a device that lies prints for its facts, its load and its power mode.
@@ -205,10 +205,10 @@ impl Parsers {
         let load = lines(sample, dice);
         let mode = lines(NVPMODEL, dice);
         ended(|| {
-            let facts = Facts::read(&facts);
+            let facts = DeviceFacts::read(&facts);
             let _ = (facts.jetpack(), format!("{facts:?}"));
             let _ = printed_power_mode(&mode).map(str::len);
-            Load::read(&load).map(|load| drop((load.hottest(), load))).ok_or_else(|| "no line of it".to_owned())
+            DeviceLoad::read(&load).map(|load| drop((load.hottest(), load))).ok_or_else(|| "no line of it".to_owned())
         })
     }
 }
@@ -217,7 +217,7 @@ impl Parsers {
     /// A kubeconfig of a device that lies, taken and merged into the operator's own.
     pub fn kubeconfig(&self, dice: &mut Dice) -> Ended {
         let text = damaged_yaml(KUBECONFIG, dice);
-        ended(|| Taken::read(&text, plan::yaml).map(drop))
+        ended(|| ClusterCredentials::read(&text, plan::yaml).map(drop))
     }
 
     /// A damaged saved plan. Its code is looked at beside its journal, and only what fits it is carried out.
@@ -243,7 +243,7 @@ impl Parsers {
         let text = damaged_json(LISTING, dice);
         let repo = Repo { owner: "owner".to_owned(), name: "name".to_owned() };
         ended(|| {
-            let listing = Listing::read(text.as_bytes(), &repo, "main").map_err(|why| why.to_string())?;
+            let listing = RepoListing::read(text.as_bytes(), &repo, "main").map_err(|why| why.to_string())?;
             let remotes = listing.paths().into_iter().map(|path| listing.remote(path).map(drop));
             remotes.collect::<Result<(), _>>().map_err(|why| why.to_string())
         })
@@ -253,11 +253,12 @@ impl Parsers {
     pub fn pointer(&self, dice: &mut Dice) -> Ended {
         let text = damaged_json(POINTER, dice);
         let listed = [("tiny/one/model.onnx", 20), ("tiny/one/1_Pooling/config.json", 5), ("tiny/model.onnx", 20)];
-        let listed = listed.map(|(path, size)| Entry { path: path.to_owned(), size, etag: "e".to_owned() });
+        let listed = listed.map(|(path, size)| SourceEntry { path: path.to_owned(), size, etag: "e".to_owned() });
         ended(|| {
-            let pointer = Entry { path: "tiny/current.json".to_owned(), size: 1, etag: "e".to_owned() };
-            let pointed = Pointed::read("tiny", &pointer, text.as_bytes(), &listed).map_err(|why| why.to_string())?;
-            let Pointed::Files(wanted) = pointed else { return Ok(()) };
+            let pointer = SourceEntry { path: "tiny/current.json".to_owned(), size: 1, etag: "e".to_owned() };
+            let pointed =
+                PointerTarget::read("tiny", &pointer, text.as_bytes(), &listed).map_err(|why| why.to_string())?;
+            let PointerTarget::Files(wanted) = pointed else { return Ok(()) };
             let leads_out = wanted.files.iter().any(|file| {
                 !Path::new(file.place.as_str()).components().all(|part| matches!(part, Component::Normal(_)))
             });
@@ -286,10 +287,10 @@ fn with_sums(lines: &[String]) -> Vec<String> {
 
 /// The document of a saved plan that would make everything of a plan; none when the plan needs files.
 fn saved_plan(text: &str) -> Option<Value> {
-    let plan = parse("plan.yaml", text, &Settings::default()).ok()?;
+    let plan = parse("plan.yaml", text, &PlanSettings::default()).ok()?;
     let built = build(&plan, &BTreeSet::new()).ok()?;
-    let nothing = (Remembered::empty(&plan.stack), Observed::default());
-    let changes = diff(&built.desired, &nothing.0, &nothing.1, &Scope::default()).ok()?;
+    let nothing = (StackState::empty(&plan.stack), Observed::default());
+    let changes = diff(&built.desired, &nothing.0, &nothing.1, &DiffScope::default()).ok()?;
     Some(json!({
         "schema": "akidb-edge/plan/v2", "tool": "0.1.0", "plan": "plan.yaml", "stack": plan.stack, "account": "123456789012",
         "endpoint": "AWS", "command": "deploy", "requested": ["cutover"], "fallback": null, "sequence": 7, "code": "00",
@@ -299,8 +300,8 @@ fn saved_plan(text: &str) -> Option<Value> {
 }
 
 fn read_plan(text: &str) -> Result<(), String> {
-    let words = |why: plan::Problems| why.to_string();
-    let plan = parse("plan.yaml", text, &Settings::default()).map_err(words)?;
+    let words = |why: plan::PlanErrors| why.to_string();
+    let plan = parse("plan.yaml", text, &PlanSettings::default()).map_err(words)?;
     if let Some(name) = plan.fallbacks.keys().next() {
         let _ = plan.with_fallback(name).map(|changed| build(&changed, &BTreeSet::new()).map(drop));
     }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use akidb_edge::inference::engine::{Engine, Settings};
-use akidb_edge::inference::event::Silence;
-use akidb_edge::inference::folder::{Choice, FolderFault, ModelFolder};
-use akidb_edge::inference::onnx::{self, Runtime, Start, TrialLoad, TrialProcess, provider::Device};
-use akidb_edge::inference::queue::Bounds;
+use akidb_edge::inference::engine::{Engine, EngineSettings};
+use akidb_edge::inference::folder::{FolderFault, ModelFolder, ModelOptions};
+use akidb_edge::inference::observer::NoObserver;
+use akidb_edge::inference::onnx::{self, OnnxRuntime, SessionOptions, TrialLoad, TrialProcess, provider::Device};
+use akidb_edge::inference::queue::QueueBounds;
 use serde_json::json;
 
 use crate::serve_sound::memory;
@@ -19,7 +19,7 @@ use testkit::serve::{Server, fixtures, onnxruntime, tiny};
 const WEIGHTS: u64 = 20 << 10;
 
 fn trial(program: &Path, time: Duration, fixture: &str) -> Result<(), FolderFault> {
-    let load = TrialLoad::new(&fixtures().join(fixture), &Choice::default(), &onnxruntime(), WEIGHTS);
+    let load = TrialLoad::new(&fixtures().join(fixture), &ModelOptions::default(), &onnxruntime(), WEIGHTS);
     TrialProcess::of(program.to_owned(), time).load(&load)
 }
 
@@ -54,15 +54,15 @@ fn a_trial_that_takes_too_long_or_ends_by_a_signal_is_an_error() {
 #[test]
 fn a_run_without_end_is_stopped() {
     let _turn = crate::turn();
-    let runtime = Runtime::load(Some(&onnxruntime())).unwrap();
-    let folder = ModelFolder::open(&fixtures().join("tiny-endless"), &Choice::default()).unwrap();
+    let runtime = OnnxRuntime::load(Some(&onnxruntime())).unwrap();
+    let folder = ModelFolder::open(&fixtures().join("tiny-endless"), &ModelOptions::default()).unwrap();
     let run_time = Duration::from_millis(300);
-    let start = Start { device: Device::Cpu, fallback: false, workers: 1, threads: 1, cache: None, run_time };
+    let start = SessionOptions { device: Device::Cpu, fallback: false, workers: 1, threads: 1, cache: None, run_time };
     let sessions = onnx::open(&runtime, &folder, &start).unwrap();
-    let bounds = Bounds { wait: Duration::from_secs(1), tokens: 1000 };
-    let settings = Settings { bounds, batch_tokens: Some(512), candidates: &[64] };
+    let bounds = QueueBounds { wait: Duration::from_secs(1), tokens: 1000 };
+    let settings = EngineSettings { bounds, batch_tokens: Some(512), candidates: &[64] };
     let began = Instant::now();
-    let stopped = Engine::start("endless", folder, String::new(), sessions, &settings, Arc::new(Silence));
+    let stopped = Engine::start("endless", folder, String::new(), sessions, &settings, Arc::new(NoObserver));
     let why = stopped.err().unwrap().to_string();
     assert!(why.contains("took more than 300ms and was stopped"), "{why}");
     assert!(began.elapsed() < Duration::from_secs(20));

@@ -12,7 +12,7 @@ mod token_vectors;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use testkit::serve::{Answer, Server, fixtures};
+use testkit::serve::{HttpAnswer, Server, fixtures};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
@@ -31,7 +31,7 @@ const TEXTS: [(&str, &str); 11] = [
     ("/vertex", "instances"),
 ];
 
-fn raw(server: &Server, path: &str, body: &[u8]) -> Answer {
+fn raw(server: &Server, path: &str, body: &[u8]) -> HttpAnswer {
     server.request("POST", path, &[JSON], body)
 }
 

@@ -17,10 +17,10 @@ use testkit::serve::{Server, tiny};
 async fn both_transports_give_the_same_bits() {
     let (server, mut client) = pair().await;
     let inputs = ["the red car", "a", "", "naïve 日本 🚗"];
-    for normalise in [None, Some(true), Some(false)] {
-        let body = json!({"inputs": inputs, "normalize": normalise});
+    for normalize in [None, Some(true), Some(false)] {
+        let body = json!({"inputs": inputs, "normalize": normalize});
         let wanted = rest(&server, &body);
-        let request = EmbedRequest { normalize: normalise, request_id: "r7".to_owned(), ..texts(&inputs) };
+        let request = EmbedRequest { normalize, request_id: "r7".to_owned(), ..texts(&inputs) };
         let answer = client.embed(request.clone()).await.unwrap().into_inner();
         let values: Vec<_> = answer.embeddings.iter().map(|vector| vector.values.clone()).collect();
         assert_eq!(values, wanted);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::endpoints::{Endpoint, Service};
-use super::{Account, Place, Source};
+use super::{AccountSettings, CredentialSource, RegionChoice};
 use akidb_edge_network::{Bundle, Proxies};
 
 /// How the account is reached. It holds no secret.
@@ -14,9 +14,9 @@ pub struct ConnectionDescription {
     /// The profile in use; none when the credentials come from the environment and no profile is named.
     pub profile: Option<String>,
     /// Where the credentials come from.
-    pub credentials: Described,
+    pub credentials: SourceDescription,
     /// The region for calls that name none, and what named it.
-    pub region: Option<Place>,
+    pub region: Option<RegionChoice>,
     /// The endpoint of each service that is not AWS's own, and what named it.
     pub endpoints: BTreeMap<&'static str, Endpoint>,
     /// The endpoints in one line, as in the header.
@@ -33,7 +33,7 @@ pub struct ConnectionDescription {
 
 /// A source of credentials, for programs and for people.
 #[derive(Clone, Debug, Serialize)]
-pub struct Described {
+pub struct SourceDescription {
     /// `environment`, `profile`, `role`, `web-identity`, `sso`, `login`, `process`, `container` or `instance-metadata`.
     pub kind: &'static str,
     /// In words.
@@ -43,16 +43,16 @@ pub struct Described {
 }
 
 impl ConnectionDescription {
-    pub(super) fn of(account: &Account, region: Option<&Place>) -> Self {
+    pub(super) fn of(account: &AccountSettings, region: Option<&RegionChoice>) -> Self {
         let endpoints = &account.endpoints;
         let named =
             Service::OF_PLANS.iter().filter_map(|service| Some((service.label(), endpoints.get(*service)?.clone())));
-        let from_environment = matches!(account.source, Source::Keys { profile: None, .. });
+        let from_environment = matches!(account.source, CredentialSource::Keys { profile: None, .. });
         let profile =
             account.profiles.variable.is_some() || !from_environment && account.profiles.has(&account.profiles.name);
         Self {
             profile: profile.then(|| account.profiles.name.clone()),
-            credentials: Described {
+            credentials: SourceDescription {
                 kind: account.source.kind(),
                 source: account.source.to_string(),
                 renew: account.source.renewal(&account.environment),
@@ -68,7 +68,7 @@ impl ConnectionDescription {
     }
 }
 
-impl Source {
+impl CredentialSource {
     /// A word for it.
     pub fn kind(&self) -> &'static str {
         match self {

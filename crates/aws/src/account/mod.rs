@@ -11,11 +11,11 @@ mod source;
 
 use std::path::PathBuf;
 
-pub use description::{ConnectionDescription, Described};
+pub use description::{ConnectionDescription, SourceDescription};
 pub use endpoints::{Endpoints, Service};
 pub use profiles::Profiles;
-pub use region::{Place, checked as checked_region};
-pub use source::{Role, Source, Sso, program};
+pub use region::{RegionChoice, checked as checked_region};
+pub use source::{CredentialSource, Role, Sso, program};
 
 use super::clients::GLOBAL;
 use crate::resource::Fault;
@@ -43,17 +43,17 @@ const LEGACY_STS: [&str; 16] = [
 
 /// Everything that is known before the first call.
 #[derive(Clone)]
-pub struct Account {
+pub struct AccountSettings {
     /// The variables that it was read from.
     pub environment: Environment,
     /// The configuration files and the profile in use.
     pub profiles: Profiles,
     /// The region, when one is configured; else the instance metadata service may know it.
-    pub region: Option<Place>,
+    pub region: Option<RegionChoice>,
     /// Where each service is.
     pub endpoints: Endpoints,
     /// Where the credentials come from.
-    pub source: Source,
+    pub source: CredentialSource,
     /// The proxies.
     pub proxies: Proxies,
     /// The bundle of certificate authorities, when one is named.
@@ -68,7 +68,7 @@ pub struct Account {
     pub tries: Option<u32>,
 }
 
-impl Account {
+impl AccountSettings {
     /// Reads the environment and the configuration files. No call is made.
     ///
     /// # Errors
@@ -84,7 +84,7 @@ impl Account {
         let tries = flags::tries(&environment, &profiles)?;
         let proxies = Proxies::of(&environment)?;
         let bundle = bundle(&environment, &profiles)?;
-        let source = Source::of(&environment, &profiles)?;
+        let source = CredentialSource::of(&environment, &profiles)?;
         Ok(Self {
             environment,
             profiles,
@@ -116,7 +116,7 @@ impl Account {
     }
 
     /// What a person may want to know of it; the region may have been found later.
-    pub fn description(&self, region: Option<&Place>) -> ConnectionDescription {
+    pub fn description(&self, region: Option<&RegionChoice>) -> ConnectionDescription {
         ConnectionDescription::of(self, region)
     }
 }

@@ -3,12 +3,12 @@
 use serde::Serialize;
 
 use super::Profiles;
-use crate::resource::{Fault, words};
+use crate::resource::{Fault, syntax_check};
 use akidb_edge_network::{Environment, wrong};
 
 /// A region and the setting that named it.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Place {
+pub struct RegionChoice {
     /// The region.
     pub name: String,
     /// A variable, a profile, or the instance metadata service.
@@ -19,7 +19,7 @@ pub struct Place {
 ///
 /// # Errors
 /// When it cannot be the name of a region.
-pub fn of(environment: &Environment, profiles: &Profiles) -> Result<Option<Place>, Fault> {
+pub fn of(environment: &Environment, profiles: &Profiles) -> Result<Option<RegionChoice>, Fault> {
     for variable in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
         if let Some(name) = environment.get(variable) {
             return checked(name, variable.to_owned()).map(Some);
@@ -32,9 +32,9 @@ pub fn of(environment: &Environment, profiles: &Profiles) -> Result<Option<Place
 ///
 /// # Errors
 /// When it is not.
-pub fn checked(name: &str, setting: String) -> Result<Place, Fault> {
-    if words::region(name) {
-        return Ok(Place { name: name.to_owned(), setting });
+pub fn checked(name: &str, setting: String) -> Result<RegionChoice, Fault> {
+    if syntax_check::region(name) {
+        return Ok(RegionChoice { name: name.to_owned(), setting });
     }
     Err(wrong(
         "InvalidRegion",

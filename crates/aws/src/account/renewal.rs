@@ -1,9 +1,9 @@
 //! What a person does when credentials are not accepted any more: it depends on where they came from.
 
-use super::Source;
+use super::CredentialSource;
 use akidb_edge_network::Environment;
 
-impl Source {
+impl CredentialSource {
     /// The next step.
     pub fn renewal(&self, environment: &Environment) -> String {
         match self {

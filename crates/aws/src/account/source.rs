@@ -10,7 +10,7 @@ use akidb_edge_network::{Environment, wrong};
 
 /// A source of credentials.
 #[derive(Clone)]
-pub enum Source {
+pub enum CredentialSource {
     /// Keys, as they are.
     Keys {
         /// The keys.
@@ -69,7 +69,7 @@ pub struct Role {
     /// The serial number of an MFA device.
     pub mfa: Option<String>,
     /// Who assumes it.
-    pub by: Source,
+    pub by: CredentialSource,
 }
 
 /// A session of IAM Identity Center.
@@ -89,7 +89,7 @@ pub struct Sso {
     pub role: String,
 }
 
-impl Source {
+impl CredentialSource {
     /// The first source that is configured.
     ///
     /// # Errors
@@ -158,7 +158,7 @@ fn role(
     profiles: &Profiles,
     name: &str,
     seen: &mut Vec<String>,
-) -> Result<Option<Source>, Fault> {
+) -> Result<Option<CredentialSource>, Fault> {
     let setting = |key: &str| profiles.of(name, key).map(str::to_owned);
     let (Some(arn), None) = (setting("role_arn"), setting("web_identity_token_file")) else { return Ok(None) };
     seen.push(name.to_owned());
@@ -186,7 +186,7 @@ fn role(
             wrong("InvalidProfile", problem, format!("set it to seconds (900 to 43200) in {config}"))
         })
     });
-    Ok(Some(Source::Role(Box::new(Role {
+    Ok(Some(CredentialSource::Role(Box::new(Role {
         arn,
         profile: name.to_owned(),
         external_id: setting("external_id"),
@@ -203,7 +203,7 @@ fn source_profile(
     name: &str,
     other: &str,
     seen: &mut Vec<String>,
-) -> Result<Source, Fault> {
+) -> Result<CredentialSource, Fault> {
     let config = profiles.config.display();
     if !profiles.has(other) {
         let problem =
@@ -212,7 +212,7 @@ fn source_profile(
     }
     // Keys in the profile itself come first there: so a profile may name itself.
     if let Some(keys) = keys_of_profile(profiles, other)? {
-        return Ok(Source::Keys { keys, profile: Some(other.to_owned()) });
+        return Ok(CredentialSource::Keys { keys, profile: Some(other.to_owned()) });
     }
     if seen.iter().any(|before| before == other) {
         let problem = format!("source_profile goes in a circle: {} -> {other}", seen.join(" -> "));
@@ -229,10 +229,15 @@ fn source_profile(
 
 const WAYS: &str = "keys, sso_session, credential_process or role_arn";
 
-fn credential_source(environment: &Environment, profiles: &Profiles, name: &str, kind: &str) -> Result<Source, Fault> {
+fn credential_source(
+    environment: &Environment,
+    profiles: &Profiles,
+    name: &str,
+    kind: &str,
+) -> Result<CredentialSource, Fault> {
     match kind.to_ascii_lowercase().as_str() {
         "environment" => match keys_of_environment(environment)? {
-            Some(keys) => Ok(Source::Keys { keys, profile: None }),
+            Some(keys) => Ok(CredentialSource::Keys { keys, profile: None }),
             None => Err(wrong(
                 "NoCredentials",
                 format!(
@@ -242,8 +247,8 @@ fn credential_source(environment: &Environment, profiles: &Profiles, name: &str,
                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
             )),
         },
-        "ecscontainer" => Ok(Source::Container),
-        "ec2instancemetadata" => Ok(Source::Metadata),
+        "ecscontainer" => Ok(CredentialSource::Container),
+        "ec2instancemetadata" => Ok(CredentialSource::Metadata),
         _ => Err(wrong(
             "InvalidProfile",
             format!("{} is {kind:?}", profiles.setting_of(name, "credential_source")),
@@ -252,7 +257,10 @@ fn credential_source(environment: &Environment, profiles: &Profiles, name: &str,
     }
 }
 
-fn web_identity_of_environment(environment: &Environment, profiles: &Profiles) -> Result<Option<Source>, Fault> {
+fn web_identity_of_environment(
+    environment: &Environment,
+    profiles: &Profiles,
+) -> Result<Option<CredentialSource>, Fault> {
     let Some(token) = environment.get("AWS_WEB_IDENTITY_TOKEN_FILE") else { return Ok(None) };
     let arn = environment.get("AWS_ROLE_ARN").or_else(|| profiles.get("role_arn"));
     let Some(arn) = arn else {
@@ -260,11 +268,11 @@ fn web_identity_of_environment(environment: &Environment, profiles: &Profiles) -
         return Err(wrong("IncompleteCredentials", problem, "set AWS_ROLE_ARN to the role that the token is for"));
     };
     let session = environment.get("AWS_ROLE_SESSION_NAME").map(str::to_owned);
-    Ok(Some(Source::WebIdentity { arn: arn.to_owned(), token: token.to_owned(), session, profile: None }))
+    Ok(Some(CredentialSource::WebIdentity { arn: arn.to_owned(), token: token.to_owned(), session, profile: None }))
 }
 
 /// What a profile has besides a role.
-fn of_profile(profiles: &Profiles, name: &str) -> Result<Option<Source>, Fault> {
+fn of_profile(profiles: &Profiles, name: &str) -> Result<Option<CredentialSource>, Fault> {
     let setting = |key: &str| profiles.of(name, key).map(str::to_owned);
     if let Some(token) = setting("web_identity_token_file") {
         let Some(arn) = setting("role_arn") else {
@@ -276,18 +284,18 @@ fn of_profile(profiles: &Profiles, name: &str) -> Result<Option<Source>, Fault> 
             ));
         };
         let session = setting("role_session_name");
-        return Ok(Some(Source::WebIdentity { arn, token, session, profile: Some(name.to_owned()) }));
+        return Ok(Some(CredentialSource::WebIdentity { arn, token, session, profile: Some(name.to_owned()) }));
     }
     if let Some(sso) = sso(profiles, name)? {
         return Ok(Some(sso));
     }
     if let Some(keys) = keys_of_profile(profiles, name)? {
-        return Ok(Some(Source::Keys { keys, profile: Some(name.to_owned()) }));
+        return Ok(Some(CredentialSource::Keys { keys, profile: Some(name.to_owned()) }));
     }
     if let Some(arn) = setting("login_session") {
-        return Ok(Some(Source::Login { arn, profile: name.to_owned() }));
+        return Ok(Some(CredentialSource::Login { arn, profile: name.to_owned() }));
     }
-    Ok(setting("credential_process").map(|command| Source::Process { command, profile: name.to_owned() }))
+    Ok(setting("credential_process").map(|command| CredentialSource::Process { command, profile: name.to_owned() }))
 }
 
 fn keys_of_profile(profiles: &Profiles, name: &str) -> Result<Option<Credentials>, Fault> {
@@ -311,7 +319,7 @@ fn keys_of_profile(profiles: &Profiles, name: &str) -> Result<Option<Credentials
     Ok(Some(Credentials::new(id, secret, token.map(str::to_owned), None, "profile")))
 }
 
-fn sso(profiles: &Profiles, name: &str) -> Result<Option<Source>, Fault> {
+fn sso(profiles: &Profiles, name: &str) -> Result<Option<CredentialSource>, Fault> {
     let setting = |key: &str| profiles.of(name, key).map(str::to_owned);
     let session = setting("sso_session");
     if session.is_none() && setting("sso_start_url").is_none() {
@@ -333,7 +341,7 @@ fn sso(profiles: &Profiles, name: &str) -> Result<Option<Source>, Fault> {
         None => setting(key).ok_or_else(|| lacking(&format!("profile {name}"), key)),
     };
     let of_profile = |key: &str| setting(key).ok_or_else(|| lacking(&format!("profile {name}"), key));
-    Ok(Some(Source::Sso(Box::new(Sso {
+    Ok(Some(CredentialSource::Sso(Box::new(Sso {
         profile: name.to_owned(),
         start_url: of_session("sso_start_url")?,
         region: super::region::checked(&of_session("sso_region")?, profiles.setting_of(name, "sso_region"))?.name,
@@ -343,7 +351,7 @@ fn sso(profiles: &Profiles, name: &str) -> Result<Option<Source>, Fault> {
     }))))
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for CredentialSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let of = |profile: &Option<String>| {
             profile.as_ref().map_or("the environment".to_owned(), |name| format!("profile {name}"))

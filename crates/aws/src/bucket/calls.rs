@@ -1,16 +1,16 @@
 //! What the calls for buckets need, and what the errors of S3 mean.
 
-use super::super::rules::{Rule, rule, saying};
-use crate::permissions::{Grant, LOOK, on};
-use crate::resource::Class;
+use super::super::error_rules::{ErrorRule, rule, saying};
+use crate::permissions::{Grant, LOOK, context};
+use crate::resource::FaultClass;
 
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[
-    Grant { sid: LOOK, on: on::everything, actions: &["s3:ListAllMyBuckets"] },
-    Grant { sid: "WhoseBuckets", on: on::every_bucket, actions: &["s3:GetBucketTagging"] },
+    Grant { sid: LOOK, on: context::everything, actions: &["s3:ListAllMyBuckets"] },
+    Grant { sid: "WhoseBuckets", on: context::every_bucket, actions: &["s3:GetBucketTagging"] },
     Grant {
         sid: "Buckets",
-        on: on::bucket,
+        on: context::bucket,
         actions: &[
             "s3:CreateBucket",
             "s3:DeleteBucket",
@@ -37,32 +37,32 @@ pub const GRANTS: &[Grant] = &[
             "s3:PutLifecycleConfiguration",
         ],
     },
-    Grant { sid: "EmptyBuckets", on: on::bucket_objects, actions: &["s3:DeleteObject", "s3:DeleteObjectVersion"] },
+    Grant { sid: "EmptyBuckets", on: context::bucket_objects, actions: &["s3:DeleteObject", "s3:DeleteObjectVersion"] },
 ];
 
 /// What the errors of S3 mean.
-pub const CODES: &[Rule] = &[
+pub const CODES: &[ErrorRule] = &[
     // Busy with something else, or not known everywhere yet.
-    rule("s3", "ConditionalRequestConflict", Class::Retry),
-    rule("s3", "OperationAborted", Class::Retry),
+    rule("s3", "ConditionalRequestConflict", FaultClass::Retry),
+    rule("s3", "OperationAborted", FaultClass::Retry),
     // The rules go in the same run.
-    saying("s3", "InvalidBucketState", "replication configuration", Class::Retry),
+    saying("s3", "InvalidBucketState", "replication configuration", FaultClass::Retry),
     // Changed since it was read.
-    rule("s3", "PreconditionFailed", Class::Stale),
+    rule("s3", "PreconditionFailed", FaultClass::Stale),
     // Not there.
-    rule("s3", "NoSuchBucket", Class::Missing),
-    rule("s3", "NoSuchKey", Class::Missing),
-    rule("s3", "NoSuchUpload", Class::Missing),
-    rule("s3", "NotFound", Class::Missing),
-    rule("s3", "NoSuchBucketPolicy", Class::Missing),
-    rule("s3", "NoSuchTagSet", Class::Missing),
-    rule("s3", "NoSuchCORSConfiguration", Class::Missing),
-    rule("s3", "NoSuchLifecycleConfiguration", Class::Missing),
-    rule("s3", "NoSuchPublicAccessBlockConfiguration", Class::Missing),
-    rule("s3", "OwnershipControlsNotFoundError", Class::Missing),
-    rule("s3", "ServerSideEncryptionConfigurationNotFoundError", Class::Missing),
-    rule("s3", "ReplicationConfigurationNotFoundError", Class::Missing),
+    rule("s3", "NoSuchBucket", FaultClass::Missing),
+    rule("s3", "NoSuchKey", FaultClass::Missing),
+    rule("s3", "NoSuchUpload", FaultClass::Missing),
+    rule("s3", "NotFound", FaultClass::Missing),
+    rule("s3", "NoSuchBucketPolicy", FaultClass::Missing),
+    rule("s3", "NoSuchTagSet", FaultClass::Missing),
+    rule("s3", "NoSuchCORSConfiguration", FaultClass::Missing),
+    rule("s3", "NoSuchLifecycleConfiguration", FaultClass::Missing),
+    rule("s3", "NoSuchPublicAccessBlockConfiguration", FaultClass::Missing),
+    rule("s3", "OwnershipControlsNotFoundError", FaultClass::Missing),
+    rule("s3", "ServerSideEncryptionConfigurationNotFoundError", FaultClass::Missing),
+    rule("s3", "ReplicationConfigurationNotFoundError", FaultClass::Missing),
     // There already.
-    rule("s3", "BucketAlreadyOwnedByYou", Class::Exists),
-    rule("s3", "BucketAlreadyExists", Class::Exists),
+    rule("s3", "BucketAlreadyOwnedByYou", FaultClass::Exists),
+    rule("s3", "BucketAlreadyExists", FaultClass::Exists),
 ];

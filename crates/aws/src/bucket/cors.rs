@@ -7,12 +7,12 @@ const MARK: &str = "akidb-edge-";
 
 /// What the plan says, and what an earlier run said.
 #[derive(Clone, Copy)]
-pub struct Stated<'a> {
+pub struct StatedCors<'a> {
     pub now: Option<&'a [CorsRule]>,
     pub before: Option<&'a [CorsRule]>,
 }
 
-impl<'a> Stated<'a> {
+impl<'a> StatedCors<'a> {
     pub fn of(spec: &'a BucketSpec, before: Option<&'a BucketSpec>) -> Self {
         Self { now: spec.cors.as_deref(), before: before.and_then(|before| before.cors.as_deref()) }
     }
@@ -34,9 +34,9 @@ pub async fn held(client: &Client, name: &str) -> Result<Vec<s3::CorsRule>, Faul
 }
 
 /// Our rules; none when there are none and the plan says nothing. The rest are extras.
-pub fn seen(held: &[s3::CorsRule], stated: Stated<'_>, extras: &mut Vec<Extra>) -> Option<Vec<CorsRule>> {
+pub fn seen(held: &[s3::CorsRule], stated: StatedCors<'_>, extras: &mut Vec<UnmanagedField>) -> Option<Vec<CorsRule>> {
     let (ours, others): (Vec<&s3::CorsRule>, Vec<&s3::CorsRule>) = held.iter().partition(|rule| stated.covers(rule));
-    extras.extend(others.into_iter().enumerate().map(|(at, rule)| Extra {
+    extras.extend(others.into_iter().enumerate().map(|(at, rule)| UnmanagedField {
         path: format!("cors.{}", rule.id().map_or_else(|| at.to_string(), str::to_owned)),
         value: serde_json::to_value(told(rule)).unwrap_or_default(),
         theirs: true,
@@ -61,7 +61,7 @@ fn same(one: &CorsRule, other: &CorsRule) -> bool {
 }
 
 /// Writes our rules into what is there. The last rule goes with the configuration.
-pub async fn write(client: &Client, name: &str, stated: Stated<'_>, fresh: bool) -> Result<(), Fault> {
+pub async fn write(client: &Client, name: &str, stated: StatedCors<'_>, fresh: bool) -> Result<(), Fault> {
     let held = if fresh { Vec::new() } else { held(client, name).await? };
     let none = held.is_empty();
     let rules = merged(held, stated)?;
@@ -78,7 +78,7 @@ pub async fn write(client: &Client, name: &str, stated: Stated<'_>, fresh: bool)
     answer.map(drop).map_err(|bad| fault_of("s3", "PutBucketCors", bad))
 }
 
-fn merged(held: Vec<s3::CorsRule>, stated: Stated<'_>) -> Result<Vec<s3::CorsRule>, Fault> {
+fn merged(held: Vec<s3::CorsRule>, stated: StatedCors<'_>) -> Result<Vec<s3::CorsRule>, Fault> {
     let ours = stated.now.into_iter().flatten().zip(1..).map(|(rule, place)| written(rule, place));
     let mut ours = Some(ours.collect::<Result<Vec<_>, _>>().map_err(unbuilt("s3", "PutBucketCors"))?);
     let mut all = Vec::new();

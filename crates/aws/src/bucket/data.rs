@@ -9,7 +9,7 @@ pub async fn staying(client: &Client, name: &str, going: &BTreeSet<String>) -> R
     loop {
         let call = client.list_object_versions().bucket(name).set_key_marker(key).set_version_id_marker(version);
         let page = match call.send().await.map_err(|bad| fault_of("s3", "ListObjectVersions", bad)) {
-            Err(fault) if fault.class == Class::Missing => return Ok(None),
+            Err(fault) if fault.class == FaultClass::Missing => return Ok(None),
             other => other?,
         };
         if let Some(marker) = page.delete_markers().first() {

@@ -35,7 +35,7 @@ pub fn seen(
     held: Option<&s3::ServerSideEncryptionRule>,
     now: &Encryption,
     before: &Encryption,
-    extras: &mut Vec<Extra>,
+    extras: &mut Vec<UnmanagedField>,
 ) -> Encryption {
     let by = held.and_then(|rule| rule.apply_server_side_encryption_by_default.as_ref());
     let algorithm = by.map_or(DEFAULT, |by| by.sse_algorithm.as_str()).to_owned();
@@ -46,7 +46,7 @@ pub fn seen(
     let other = algorithm != DEFAULT;
     let mut extra = |path: &str, there: bool, value: serde_json::Value| {
         if there {
-            extras.push(Extra { path: path.to_owned(), value, theirs: false });
+            extras.push(UnmanagedField { path: path.to_owned(), value, theirs: false });
         }
     };
     extra("encryption", other && now.algorithm.is_none() && before.algorithm.is_none(), algorithm.clone().into());

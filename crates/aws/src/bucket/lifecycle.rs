@@ -8,7 +8,7 @@ use super::*;
 
 /// What a bucket has.
 #[derive(Default)]
-pub struct Held {
+pub struct CurrentLifecycle {
     rules: Vec<s3::LifecycleRule>,
     /// A setting of the whole configuration, which a write without it would reset.
     least_size: Option<s3::TransitionDefaultMinimumObjectSize>,
@@ -16,12 +16,12 @@ pub struct Held {
 
 /// What the plan says, and what an earlier run said.
 #[derive(Clone, Copy)]
-pub struct Stated<'a> {
+pub struct StatedLifecycle<'a> {
     pub now: Option<&'a [LifecycleRule]>,
     pub before: Option<&'a [LifecycleRule]>,
 }
 
-impl<'a> Stated<'a> {
+impl<'a> StatedLifecycle<'a> {
     pub fn of(spec: &'a BucketSpec, before: Option<&'a BucketSpec>) -> Self {
         Self { now: spec.lifecycle.as_deref(), before: before.and_then(|before| before.lifecycle.as_deref()) }
     }
@@ -40,17 +40,21 @@ impl<'a> Stated<'a> {
     }
 }
 
-pub async fn held(client: &Client, name: &str) -> Result<Held, Fault> {
+pub async fn held(client: &Client, name: &str) -> Result<CurrentLifecycle, Fault> {
     let answer = client.get_bucket_lifecycle_configuration().bucket(name).send().await;
     let answer = optional(answer.map_err(|bad| fault_of("s3", "GetBucketLifecycleConfiguration", bad)))?;
-    Ok(answer.map_or_else(Held::default, |answer| Held {
+    Ok(answer.map_or_else(CurrentLifecycle::default, |answer| CurrentLifecycle {
         rules: answer.rules.unwrap_or_default(),
         least_size: answer.transition_default_minimum_object_size,
     }))
 }
 
 /// Our rules in the plan's order; none when there are none and the plan says nothing. The rest are extras.
-pub fn seen(held: &Held, stated: Stated<'_>, extras: &mut Vec<Extra>) -> Option<Vec<LifecycleRule>> {
+pub fn seen(
+    held: &CurrentLifecycle,
+    stated: StatedLifecycle<'_>,
+    extras: &mut Vec<UnmanagedField>,
+) -> Option<Vec<LifecycleRule>> {
     let place = |rule: &s3::LifecycleRule| {
         let all = stated.now.unwrap_or_default();
         all.iter().position(|wanted| Some(wanted.id.as_str()) == rule.id()).unwrap_or(usize::MAX)
@@ -59,7 +63,7 @@ pub fn seen(held: &Held, stated: Stated<'_>, extras: &mut Vec<Extra>) -> Option<
     ours.sort_by_key(|rule| place(rule));
     for rule in &ours {
         let id = rule.id().unwrap_or("unnamed");
-        extras.extend(unknown(rule).into_iter().map(|(part, value)| Extra {
+        extras.extend(unknown(rule).into_iter().map(|(part, value)| UnmanagedField {
             path: format!("lifecycle.{id}.{part}"),
             value,
             theirs: false,
@@ -71,15 +75,15 @@ pub fn seen(held: &Held, stated: Stated<'_>, extras: &mut Vec<Extra>) -> Option<
         if let Some(fields) = value.as_object_mut() {
             fields.extend(unknown(rule));
         }
-        Extra { path: format!("lifecycle.{}", rule.id().unwrap_or("unnamed")), value, theirs: true }
+        UnmanagedField { path: format!("lifecycle.{}", rule.id().unwrap_or("unnamed")), value, theirs: true }
     }));
     let rules: Vec<LifecycleRule> = ours.into_iter().map(|rule| told(rule, stated.wanted(rule))).collect();
     (stated.now.is_some() || !rules.is_empty()).then_some(rules)
 }
 
 /// Writes our rules into what is there. The last rule goes with the configuration.
-pub async fn write(client: &Client, name: &str, stated: Stated<'_>, fresh: bool) -> Result<(), Fault> {
-    let held = if fresh { Held::default() } else { held(client, name).await? };
+pub async fn write(client: &Client, name: &str, stated: StatedLifecycle<'_>, fresh: bool) -> Result<(), Fault> {
+    let held = if fresh { CurrentLifecycle::default() } else { held(client, name).await? };
     let none = held.rules.is_empty();
     let (rules, least_size) = (merged(held.rules, stated)?, held.least_size);
     if rules.is_empty() {
@@ -101,7 +105,7 @@ pub async fn write(client: &Client, name: &str, stated: Stated<'_>, fresh: bool)
     call.send().await.map(drop).map_err(|bad| fault_of("s3", "PutBucketLifecycleConfiguration", bad))
 }
 
-fn merged(held: Vec<s3::LifecycleRule>, stated: Stated<'_>) -> Result<Vec<s3::LifecycleRule>, Fault> {
+fn merged(held: Vec<s3::LifecycleRule>, stated: StatedLifecycle<'_>) -> Result<Vec<s3::LifecycleRule>, Fault> {
     let there: BTreeSet<String> = held.iter().filter_map(|rule| rule.id.clone()).collect();
     let mut all = Vec::new();
     for rule in held {

@@ -4,11 +4,11 @@ use futures::FutureExt;
 
 use super::super::owned::marked;
 use super::super::{Clients, GLOBAL, fault_of};
-use crate::provider::Search;
-use crate::resource::{Fault, Kind, Owned};
+use crate::provider::OwnedQuery;
+use crate::resource::{Fault, Kind, OwnedResource};
 
 /// Buckets.
-pub async fn listing(clients: &Clients, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+pub async fn listing(clients: &Clients, search: &OwnedQuery<'_>) -> Result<Vec<OwnedResource>, Fault> {
     let client = clients.s3(GLOBAL)?;
     let (mut all, mut token) = (Vec::new(), None);
     loop {

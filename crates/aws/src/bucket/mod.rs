@@ -6,8 +6,8 @@ mod data;
 mod encryption;
 mod lifecycle;
 mod listing;
-mod others;
 mod read;
+mod unmanaged;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,9 +22,11 @@ use futures::{FutureExt, future};
 pub use self::calls::{CODES, GRANTS};
 use super::fault::{optional, unbuilt};
 use super::{Clients, fault_of, tags};
-use crate::provider::{Gone, Made, Provider, Search, Subject};
+use crate::provider::{Applied, DeleteOutcome, OwnedQuery, Provider, ResourceContext};
 use crate::resource::bucket::{BucketSpec, CorsRule, LifecycleRule};
-use crate::resource::{Attributes, Class, Extra, Fault, FieldChange, Found, Owned, Owner, STACK_TAG};
+use crate::resource::{
+    Attributes, Fault, FaultClass, FieldChange, ObservedResource, OwnedResource, Owner, STACK_TAG, UnmanagedField,
+};
 
 /// Buckets of the account.
 pub struct Buckets {
@@ -54,26 +56,26 @@ fn attributes(spec: &BucketSpec) -> Attributes {
 }
 
 /// The region in which an earlier run made it (or its bucket), as long as `field` names the same one.
-pub(super) fn home(subject: &Subject<'_>, field: &str, region: String) -> String {
+pub(super) fn home(subject: &ResourceContext<'_>, field: &str, region: String) -> String {
     let text = |value: Option<&serde_json::Value>| value.and_then(serde_json::Value::as_str).map(str::to_owned);
     let same = |before: &&serde_json::Value| before.get(field) == subject.spec.get(field);
     subject.before.filter(same).and_then(|before| text(before.get("region"))).unwrap_or(region)
 }
 
 /// What an earlier run asked for, as far as this version can read it.
-fn before(subject: &Subject<'_>) -> Option<BucketSpec> {
+fn before(subject: &ResourceContext<'_>) -> Option<BucketSpec> {
     subject.before.and_then(|before| serde_json::from_value(before.clone()).ok())
 }
 
 /// Whether tags name this stack and this address, or the address that the plan has moved it from.
-fn is_ours(subject: &Subject<'_>, found: &BTreeMap<String, String>) -> bool {
-    let at = |address| tags::read(&Subject { address, ..*subject }, found.clone()).0 == Owner::Ours;
+fn is_ours(subject: &ResourceContext<'_>, found: &BTreeMap<String, String>) -> bool {
+    let at = |address| tags::read(&ResourceContext { address, ..*subject }, found.clone()).0 == Owner::Ours;
     at(subject.address) || subject.former.is_some_and(at)
 }
 
 #[async_trait]
 impl Provider for Buckets {
-    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+    async fn read(&self, subject: &ResourceContext<'_>) -> Result<Option<ObservedResource>, Fault> {
         let mut wanted: BucketSpec = subject.typed()?;
         // A plan that names another region speaks of the bucket that is there: no region but its own would answer.
         wanted.region = home(subject, "name", wanted.region);
@@ -83,7 +85,7 @@ impl Provider for Buckets {
             // There, without tags.
             Err(fault) if fault.code == "NoSuchTagSet" => BTreeMap::new(),
             // Missing in other words: is there a bucket at all?
-            Err(fault) if fault.class == Class::Missing => {
+            Err(fault) if fault.class == FaultClass::Missing => {
                 if !read::exists(&client, &wanted.name).await? {
                     return Ok(None);
                 }
@@ -93,14 +95,15 @@ impl Provider for Buckets {
         };
         let (owner, tags) = tags::read(subject, tags);
         let before = before(subject);
-        let look = read::Look { client: &client, wanted: &wanted, before: before.as_ref(), thorough: subject.thorough };
+        let look =
+            read::ReadPlan { client: &client, wanted: &wanted, before: before.as_ref(), thorough: subject.thorough };
         let (spec, extras) = look.settings(tags).await?;
         let attributes = attributes(&wanted);
         let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("s3", "read", bad.to_string()))?;
-        Ok(Some(Found { id: wanted.name, spec, attributes, owner, extras }))
+        Ok(Some(ObservedResource { id: wanted.name, spec, attributes, owner, extras }))
     }
 
-    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
+    async fn create(&self, subject: &ResourceContext<'_>) -> Result<Applied, Fault> {
         let spec: BucketSpec = subject.typed()?;
         let client = self.clients.s3(&spec.region)?;
         let place = (spec.region != super::GLOBAL).then(|| {
@@ -119,33 +122,38 @@ impl Provider for Buckets {
         if let Err(bad) = call.send().await {
             fresh = false;
             let fault = fault_of("s3", "CreateBucket", bad);
-            let ours = fault.class == Class::Exists && fault.code == "BucketAlreadyOwnedByYou";
+            let ours = fault.class == FaultClass::Exists && fault.code == "BucketAlreadyOwnedByYou";
             let tags = if ours { self.tags_if_ours(subject, &client, &spec.name).await? } else { None };
             held = tags.ok_or(fault)?;
         }
         held.extend(tags::wanted(subject, &spec.tags));
-        let writing = write::Writing { client: &client, spec: &spec, before: None, tags: held, fresh };
+        let writing = write::BucketUpdate { client: &client, spec: &spec, before: None, tags: held, fresh };
         writing.settings(&["*"]).await?;
-        Ok(Made { id: spec.name.clone(), attributes: attributes(&spec) })
+        Ok(Applied { id: spec.name.clone(), attributes: attributes(&spec) })
     }
 
-    async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
+    async fn update(
+        &self,
+        subject: &ResourceContext<'_>,
+        found: &ObservedResource,
+        fields: &[FieldChange],
+    ) -> Result<Applied, Fault> {
         let spec: BucketSpec = subject.typed()?;
         let client = self.clients.s3(&spec.region)?;
         let changed: Vec<&str> = fields.iter().filter_map(|field| field.path.split('.').next()).collect();
         let tags = tags::merged(subject, &spec.tags, found, fields);
         let before = before(subject);
-        let writing = write::Writing { client: &client, spec: &spec, before: before.as_ref(), tags, fresh: false };
+        let writing = write::BucketUpdate { client: &client, spec: &spec, before: before.as_ref(), tags, fresh: false };
         writing.settings(&changed).await?;
-        Ok(Made { id: spec.name.clone(), attributes: attributes(&spec) })
+        Ok(Applied { id: spec.name.clone(), attributes: attributes(&spec) })
     }
 
-    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
+    async fn delete(&self, subject: &ResourceContext<'_>) -> Result<DeleteOutcome, Fault> {
         let spec: BucketSpec = subject.typed()?;
         let answer = self.clients.s3(&spec.region)?.delete_bucket().bucket(&spec.name).send().await;
         match answer.map_err(|bad| fault_of("s3", "DeleteBucket", bad)) {
-            Ok(_) => Ok(Gone::Gone),
-            Err(fault) if fault.class == Class::Missing => Ok(Gone::Gone),
+            Ok(_) => Ok(DeleteOutcome::Deleted),
+            Err(fault) if fault.class == FaultClass::Missing => Ok(DeleteOutcome::Deleted),
             Err(fault) if fault.code == "BucketNotEmpty" => {
                 Err(fault.next("objects or old versions are left in it: add --empty-buckets to delete them, too"))
             }
@@ -153,17 +161,17 @@ impl Provider for Buckets {
         }
     }
 
-    async fn list_owned(&self, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+    async fn list_owned(&self, search: &OwnedQuery<'_>) -> Result<Vec<OwnedResource>, Fault> {
         listing::listing(&self.clients, search).await
     }
 
-    async fn data(&self, subject: &Subject<'_>, going: &BTreeSet<String>) -> Result<Option<String>, Fault> {
+    async fn data(&self, subject: &ResourceContext<'_>, going: &BTreeSet<String>) -> Result<Option<String>, Fault> {
         let spec: BucketSpec = subject.typed()?;
         let key = data::staying(&self.clients.s3(&spec.region)?, &spec.name, going).await?;
         Ok(key.map(|key| format!("for example {key}")))
     }
 
-    async fn empty(&self, subject: &Subject<'_>) -> Result<(), Fault> {
+    async fn empty(&self, subject: &ResourceContext<'_>) -> Result<(), Fault> {
         let spec: BucketSpec = subject.typed()?;
         write::empty(&self.clients.s3(&spec.region)?, &spec.name).await
     }
@@ -172,7 +180,7 @@ impl Provider for Buckets {
 /// A bucket of the account that is not to be taken up.
 fn occupied(name: &str) -> Fault {
     let problem = format!("the bucket {name} exists already and does not carry the mark of this stack");
-    let fault = Fault::new(Class::Exists, "s3", "CreateBucket", "BucketAlreadyOwnedByYou", problem);
+    let fault = Fault::new(FaultClass::Exists, "s3", "CreateBucket", "BucketAlreadyOwnedByYou", problem);
     fault.next("choose another name, or take the bucket into the journal with state import")
 }
 
@@ -180,12 +188,12 @@ impl Buckets {
     /// The tags of the bucket that has the name, none of them when the name is free; nothing when the bucket may not be taken up.
     async fn tags_if_free(
         &self,
-        subject: &Subject<'_>,
+        subject: &ResourceContext<'_>,
         client: &Client,
         name: &str,
     ) -> Result<Option<BTreeMap<String, String>>, Fault> {
         match self.tags_if_ours(subject, client, name).await {
-            Err(fault) if fault.class == Class::Missing => Ok(Some(BTreeMap::new())),
+            Err(fault) if fault.class == FaultClass::Missing => Ok(Some(BTreeMap::new())),
             answer => answer,
         }
     }
@@ -194,7 +202,7 @@ impl Buckets {
     /// answer to its creation was lost before it could be tagged). What a journal goes back to that imported it may carry none.
     async fn tags_if_ours(
         &self,
-        subject: &Subject<'_>,
+        subject: &ResourceContext<'_>,
         client: &Client,
         name: &str,
     ) -> Result<Option<BTreeMap<String, String>>, Fault> {

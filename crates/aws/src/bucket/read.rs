@@ -15,14 +15,14 @@ pub async fn tagging(client: &Client, name: &str) -> Result<BTreeMap<String, Str
 }
 
 /// What is to be read.
-pub struct Look<'a> {
+pub struct ReadPlan<'a> {
     pub client: &'a Client,
     pub wanted: &'a BucketSpec,
     pub before: Option<&'a BucketSpec>,
     pub thorough: bool,
 }
 
-impl Look<'_> {
+impl ReadPlan<'_> {
     /// Whether a setting is worth a call: somebody states it, or everything is to be seen.
     fn asks<T>(&self, setting: impl Fn(&BucketSpec) -> &Option<T>) -> bool {
         self.thorough || setting(self.wanted).is_some() || self.dropped(setting)
@@ -40,7 +40,7 @@ impl Look<'_> {
         setting: impl Fn(&BucketSpec) -> &Option<T>,
         held: Option<T>,
         default: &T,
-        extras: &mut Vec<Extra>,
+        extras: &mut Vec<UnmanagedField>,
     ) -> Option<T> {
         let held = held?;
         if setting(self.wanted).is_some() {
@@ -52,12 +52,12 @@ impl Look<'_> {
         if self.dropped(setting) {
             return Some(held);
         }
-        extras.push(Extra { path: path.to_owned(), value: held.into(), theirs: false });
+        extras.push(UnmanagedField { path: path.to_owned(), value: held.into(), theirs: false });
         None
     }
 
     /// The settings: each one costs a call.
-    pub async fn settings(&self, tags: BTreeMap<String, String>) -> Result<(BucketSpec, Vec<Extra>), Fault> {
+    pub async fn settings(&self, tags: BTreeMap<String, String>) -> Result<(BucketSpec, Vec<UnmanagedField>), Fault> {
         let (client, name) = (self.client, &self.wanted.name);
         let encrypts =
             self.asks(|spec| &spec.encryption) || self.asks(|spec| &spec.kms_key) || self.asks(|spec| &spec.bucket_key);
@@ -71,7 +71,7 @@ impl Look<'_> {
             future::try_join3(
                 asked(self.asks(|spec| &spec.cors), cors::held(client, name)),
                 asked(self.asks(|spec| &spec.lifecycle), lifecycle::held(client, name)),
-                asked(self.thorough, others::extras(client, name)),
+                asked(self.thorough, unmanaged::extras(client, name)),
             ),
         )
         .await?;
@@ -90,16 +90,17 @@ impl Look<'_> {
             bucket_key: encryption.bucket_key,
             block_public_access: self.blocks(block, &mut extras),
             ownership,
-            cors: cors.and_then(|held| cors::seen(&held, cors::Stated::of(self.wanted, self.before), &mut extras)),
-            lifecycle: lifecycle
-                .and_then(|held| lifecycle::seen(&held, lifecycle::Stated::of(self.wanted, self.before), &mut extras)),
+            cors: cors.and_then(|held| cors::seen(&held, cors::StatedCors::of(self.wanted, self.before), &mut extras)),
+            lifecycle: lifecycle.and_then(|held| {
+                lifecycle::seen(&held, lifecycle::StatedLifecycle::of(self.wanted, self.before), &mut extras)
+            }),
             tags,
         };
         Ok((spec, extras))
     }
 
     /// All four blocks as one setting.
-    fn blocks(&self, held: Option<Blocks>, extras: &mut Vec<Extra>) -> Option<bool> {
+    fn blocks(&self, held: Option<Blocks>, extras: &mut Vec<UnmanagedField>) -> Option<bool> {
         let held = held?;
         let all = held.values().all(|on| on);
         match (self.wanted.block_public_access, self.dropped(|spec| &spec.block_public_access)) {
@@ -111,7 +112,7 @@ impl Look<'_> {
                 // A bucket that was made before 2023 has none; so has every bucket of the local AWS.
                 if !all {
                     let path = "block_public_access".to_owned();
-                    extras.push(Extra { path, value: false.into(), theirs: held.never });
+                    extras.push(UnmanagedField { path, value: false.into(), theirs: held.never });
                 }
                 None
             }

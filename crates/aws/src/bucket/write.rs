@@ -6,7 +6,7 @@ use super::*;
 type Call<'a> = BoxFuture<'a, Result<(), Fault>>;
 
 /// What is to be written.
-pub struct Writing<'a> {
+pub struct BucketUpdate<'a> {
     pub client: &'a Client,
     pub spec: &'a BucketSpec,
     /// What an earlier run asked for: what it states and `spec` does not goes back to the default of S3.
@@ -17,7 +17,7 @@ pub struct Writing<'a> {
     pub fresh: bool,
 }
 
-impl Writing<'_> {
+impl BucketUpdate<'_> {
     /// Writes the settings that are named in `changed` (`*` for every one that the plan states), all at once.
     pub async fn settings(self, changed: &[&str]) -> Result<(), Fault> {
         let (client, spec, before, fresh) = (self.client, self.spec, self.before, self.fresh);
@@ -43,10 +43,10 @@ impl Writing<'_> {
         }
         let stated = |empty: Option<bool>| empty.is_some_and(|empty| !empty || !fresh);
         if due("cors", stated(spec.cors.as_ref().map(Vec::is_empty))) {
-            calls.push(cors::write(client, name, cors::Stated::of(spec, before), fresh).boxed());
+            calls.push(cors::write(client, name, cors::StatedCors::of(spec, before), fresh).boxed());
         }
         if due("lifecycle", stated(spec.lifecycle.as_ref().map(Vec::is_empty))) {
-            calls.push(lifecycle::write(client, name, lifecycle::Stated::of(spec, before), fresh).boxed());
+            calls.push(lifecycle::write(client, name, lifecycle::StatedLifecycle::of(spec, before), fresh).boxed());
         }
         future::try_join_all(calls).await.map(drop)
     }
@@ -104,25 +104,25 @@ pub async fn empty(client: &Client, name: &str) -> Result<(), Fault> {
     loop {
         let listed = client.list_object_versions().bucket(name).send().await;
         let listed = match listed.map_err(|bad| fault_of("s3", "ListObjectVersions", bad)) {
-            Err(fault) if fault.class == Class::Missing => return Ok(()),
+            Err(fault) if fault.class == FaultClass::Missing => return Ok(()),
             other => other?,
         };
         let versions = listed.versions().iter().map(|version| (version.key(), version.version_id()));
         let markers = listed.delete_markers().iter().map(|marker| (marker.key(), marker.version_id()));
-        let doomed = versions.chain(markers).filter_map(|(key, version)| {
+        let to_delete = versions.chain(markers).filter_map(|(key, version)| {
             s3::ObjectIdentifier::builder().key(key?).set_version_id(version.map(str::to_owned)).build().ok()
         });
-        let doomed: Vec<_> = doomed.collect();
-        if doomed.is_empty() {
+        let to_delete: Vec<_> = to_delete.collect();
+        if to_delete.is_empty() {
             return Ok(());
         }
         let batch =
-            s3::Delete::builder().set_objects(Some(doomed)).quiet(true).build().map_err(bad("DeleteObjects"))?;
+            s3::Delete::builder().set_objects(Some(to_delete)).quiet(true).build().map_err(bad("DeleteObjects"))?;
         let answer = client.delete_objects().bucket(name).delete(batch).send().await;
         let answer = answer.map_err(|bad| fault_of("s3", "DeleteObjects", bad))?;
         if let Some(first) = answer.errors().first() {
             let code = first.code().unwrap_or("Unknown").to_owned();
-            return Err(Fault::new(Class::Refused, "s3", "DeleteObjects", code, first.message().unwrap_or("")));
+            return Err(Fault::new(FaultClass::Refused, "s3", "DeleteObjects", code, first.message().unwrap_or("")));
         }
     }
 }

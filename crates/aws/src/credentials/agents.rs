@@ -11,12 +11,12 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 
-use super::means::Means;
+use super::context::CredentialContext;
 use super::refused;
-use crate::account::{Account, Source};
+use crate::account::{AccountSettings, CredentialSource};
 use crate::fault;
 use crate::resource::Fault;
-use crate::wire::Wire;
+use crate::transport::HttpTransport;
 
 const TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
 const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
@@ -25,7 +25,7 @@ const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 ///
 /// # Errors
 /// When the agent does not give any.
-pub async fn of_container(source: &Source, means: &Means) -> Result<Credentials, Fault> {
+pub async fn of_container(source: &CredentialSource, means: &CredentialContext) -> Result<Credentials, Fault> {
     let operation = "Container";
     let environment = &means.account.environment;
     let next = source.renewal(environment);
@@ -45,7 +45,7 @@ pub async fn of_container(source: &Source, means: &Means) -> Result<Credentials,
     })
 }
 
-fn token_file(means: &Means) -> Result<Option<String>, Fault> {
+fn token_file(means: &CredentialContext) -> Result<Option<String>, Fault> {
     let Some(file) = means.account.environment.get(TOKEN_FILE) else { return Ok(None) };
     std::fs::read_to_string(file).map(Some).map_err(|bad| {
         let problem = format!("{TOKEN_FILE} names {file}, which cannot be read: {bad}");
@@ -62,7 +62,7 @@ fn token_file(means: &Means) -> Result<Option<String>, Fault> {
 ///
 /// # Errors
 /// When there is no such service, or it gives none.
-pub async fn of_instance(source: &Source, means: &Means) -> Result<Credentials, Fault> {
+pub async fn of_instance(source: &CredentialSource, means: &CredentialContext) -> Result<Credentials, Fault> {
     let client = client(&means.account, &means.wire)?;
     let provider = ImdsCredentialsProvider::builder().configure(&config(&means.wire)).imds_client(client).build();
     let answer = means.waiting(&source.to_string(), provider.provide_credentials()).await;
@@ -78,7 +78,7 @@ pub async fn of_instance(source: &Source, means: &Means) -> Result<Credentials, 
     })
 }
 
-fn none_at_all(account: &Account) -> Fault {
+fn none_at_all(account: &AccountSettings) -> Fault {
     let profile = &account.profiles.name;
     let place =
         if account.profiles.has(profile) { format!("profile {profile}") } else { "the configuration files".to_owned() };
@@ -96,17 +96,17 @@ fn none_at_all(account: &Account) -> Fault {
 ///
 /// # Errors
 /// When a setting of the service cannot be used.
-pub async fn region_of_instance(account: &Account, wire: &Wire) -> Result<Option<String>, Fault> {
+pub async fn region_of_instance(account: &AccountSettings, wire: &HttpTransport) -> Result<Option<String>, Fault> {
     let provider = ImdsRegionProvider::builder().configure(&config(wire)).imds_client(client(account, wire)?).build();
     Ok(provider.region().await.map(|region| region.to_string()))
 }
 
-fn config(wire: &Wire) -> ProviderConfig {
+fn config(wire: &HttpTransport) -> ProviderConfig {
     ProviderConfig::without_region().with_http_client(wire.direct())
 }
 
 /// The time limits of the AWS CLI: one try of one second, unless it is told otherwise.
-fn client(account: &Account, wire: &Wire) -> Result<imds::Client, Fault> {
+fn client(account: &AccountSettings, wire: &HttpTransport) -> Result<imds::Client, Fault> {
     let seconds = number(account, "AWS_METADATA_SERVICE_TIMEOUT", "metadata_service_timeout")?;
     let tries = number(account, "AWS_METADATA_SERVICE_NUM_ATTEMPTS", "metadata_service_num_attempts")?;
     let limit = Duration::from_secs(u64::from(seconds));
@@ -114,7 +114,7 @@ fn client(account: &Account, wire: &Wire) -> Result<imds::Client, Fault> {
     Ok(builder.operation_attempt_timeout(limit * 2).operation_timeout(limit * 4 * tries).max_attempts(tries).build())
 }
 
-fn number(account: &Account, variable: &str, key: &str) -> Result<u32, Fault> {
+fn number(account: &AccountSettings, variable: &str, key: &str) -> Result<u32, Fault> {
     let text = account.environment.get(variable).or_else(|| account.profiles.get(key));
     match text.map(|text| (text, text.trim().parse::<u32>())) {
         None => Ok(1),

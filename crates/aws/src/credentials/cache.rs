@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use sha1::{Digest, Sha1};
 
-use super::means::Means;
+use super::context::CredentialContext;
 use crate::account::Role;
 
 /// A session that ends sooner is not begun with.
@@ -30,7 +30,7 @@ struct Keys {
 }
 
 /// The session that the AWS CLI has for a role, if it lasts for a while.
-pub fn session_of(role: &Role, means: &Means) -> Option<Credentials> {
+pub fn session_of(role: &Role, means: &CredentialContext) -> Option<Credentials> {
     let file = means.home(".aws/cli/cache")?.join(format!("{}.json", key(role)));
     let session: Session = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
     let keys = session.credentials;
@@ -60,7 +60,7 @@ fn key(role: &Role) -> String {
 /// A token of IAM Identity Center.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Token {
+pub struct SsoToken {
     /// The token.
     pub access_token: String,
     expires_at: String,
@@ -69,9 +69,9 @@ pub struct Token {
     client_secret: Option<String>,
 }
 
-impl Token {
+impl SsoToken {
     /// The token that `aws sso login` left for a session, or a start URL in profiles of the old form.
-    pub fn of(identifier: &str, means: &Means) -> Option<Self> {
+    pub fn of(identifier: &str, means: &CredentialContext) -> Option<Self> {
         let file = means.home(".aws/sso/cache")?.join(format!("{}.json", hex::encode(Sha1::digest(identifier))));
         serde_json::from_slice(&std::fs::read(file).ok()?).ok()
     }
@@ -91,7 +91,7 @@ impl Token {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::Source;
+    use crate::account::CredentialSource;
 
     #[test]
     fn the_key_is_that_of_the_aws_cli() {
@@ -102,7 +102,7 @@ mod tests {
             session: None,
             duration: Some(3600),
             mfa: Some("arn:aws:iam::123456789012:mfa/me".to_owned()),
-            by: Source::Metadata,
+            by: CredentialSource::Metadata,
         };
         // python3 -c 'import json,hashlib; print(hashlib.sha1(json.dumps({...}, sort_keys=True).encode()).hexdigest())'
         assert_eq!(key(&role), "2a81e5c3957b46ac9260ca402e09b5ed768a3f20");

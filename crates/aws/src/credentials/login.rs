@@ -6,9 +6,9 @@ use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 
-use super::means::Means;
+use super::context::CredentialContext;
 use super::refused;
-use crate::account::Source;
+use crate::account::CredentialSource;
 use crate::fault;
 use crate::resource::Fault;
 
@@ -16,7 +16,11 @@ use crate::resource::Fault;
 ///
 /// # Errors
 /// When nobody is logged in, or the session has ended.
-pub async fn credentials(arn: &str, source: &Source, means: &Means) -> Result<Credentials, Fault> {
+pub async fn credentials(
+    arn: &str,
+    source: &CredentialSource,
+    means: &CredentialContext,
+) -> Result<Credentials, Fault> {
     let config = ProviderConfig::without_region().with_http_client(means.wire.shared());
     let config = config.with_region(Some(Region::new(means.region.clone())));
     let config = config.with_use_fips(Some(means.account.fips)).with_use_dual_stack(Some(means.account.dual_stack));

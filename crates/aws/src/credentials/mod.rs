@@ -2,8 +2,8 @@
 
 mod agents;
 mod cache;
+mod context;
 mod login;
-mod means;
 mod process;
 mod role;
 mod sso;
@@ -18,12 +18,12 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::Mutex;
 
-use super::account::Source;
+use super::account::CredentialSource;
 use crate::resource::sensitive::keep_from_logs;
-use crate::resource::{Class, Fault, Untrusted};
+use crate::resource::{Fault, FaultClass, Untrusted};
 
 pub use agents::region_of_instance;
-pub use means::{Means, Person};
+pub use context::{CredentialContext, UserPrompt};
 
 /// Service of the faults that are found while credentials are got.
 pub const SERVICE: &str = "credentials";
@@ -32,15 +32,15 @@ pub const SERVICE: &str = "credentials";
 const BUFFER: Duration = Duration::from_secs(10);
 
 /// The credentials of a run.
-pub struct Keyring {
-    source: Source,
-    means: Means,
-    kept: Mutex<Kept>,
+pub struct CredentialCache {
+    source: CredentialSource,
+    means: CredentialContext,
+    kept: Mutex<CachedCredentials>,
 }
 
 /// What earlier tries came to.
 #[derive(Debug, Default)]
-struct Kept {
+struct CachedCredentials {
     /// Credentials were got before.
     got: bool,
     /// The latest ones. The SDK caches them for its clients; tokens for EKS are signed without it, and a source may prompt for an
@@ -50,9 +50,9 @@ struct Kept {
     refused: Option<Fault>,
 }
 
-impl Keyring {
+impl CredentialCache {
     /// Nothing is got yet.
-    pub fn new(source: Source, means: Means) -> Self {
+    pub fn new(source: CredentialSource, means: CredentialContext) -> Self {
         Self { source, means, kept: Mutex::default() }
     }
 
@@ -71,7 +71,7 @@ impl Keyring {
                 kept.got = true;
                 kept.last = Some(given.clone());
             }
-            Err(fault) if !kept.got && !matches!(fault.class, Class::Retry | Class::Unreachable) => {
+            Err(fault) if !kept.got && !matches!(fault.class, FaultClass::Retry | FaultClass::Unreachable) => {
                 kept.refused = Some(fault.clone());
             }
             Err(_) => {}
@@ -86,13 +86,13 @@ fn reusable(credentials: &Credentials, now: SystemTime) -> bool {
 }
 
 // The SDK shows its providers in traces: command lines and keys do not belong there.
-impl fmt::Debug for Keyring {
+impl fmt::Debug for CredentialCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Keyring({})", self.source)
     }
 }
 
-impl ProvideCredentials for Keyring {
+impl ProvideCredentials for CredentialCache {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,
@@ -102,22 +102,26 @@ impl ProvideCredentials for Keyring {
 }
 
 /// Gets credentials from a source. `again` is for a run that had some before.
-fn got<'a>(source: &'a Source, means: &'a Means, again: bool) -> BoxFuture<'a, Result<Credentials, Fault>> {
+fn got<'a>(
+    source: &'a CredentialSource,
+    means: &'a CredentialContext,
+    again: bool,
+) -> BoxFuture<'a, Result<Credentials, Fault>> {
     async move {
         let answer = match source {
-            Source::Keys { keys, .. } => Ok(keys.clone()),
-            Source::Role(role) => {
+            CredentialSource::Keys { keys, .. } => Ok(keys.clone()),
+            CredentialSource::Role(role) => {
                 let by = got(&role.by, means, again).await?;
                 role::assumed(role, by, means, again).await
             }
-            Source::WebIdentity { arn, token, session, .. } => {
+            CredentialSource::WebIdentity { arn, token, session, .. } => {
                 role::for_token(arn, token, session.as_deref(), source, means).await
             }
-            Source::Sso(sso) => sso::credentials(sso, source, means).await,
-            Source::Login { arn, .. } => login::credentials(arn, source, means).await,
-            Source::Process { command, profile } => process::credentials(command, profile, means).await,
-            Source::Container => agents::of_container(source, means).await,
-            Source::Metadata => agents::of_instance(source, means).await,
+            CredentialSource::Sso(sso) => sso::credentials(sso, source, means).await,
+            CredentialSource::Login { arn, .. } => login::credentials(arn, source, means).await,
+            CredentialSource::Process { command, profile } => process::credentials(command, profile, means).await,
+            CredentialSource::Container => agents::of_container(source, means).await,
+            CredentialSource::Metadata => agents::of_instance(source, means).await,
         };
         answer.iter().for_each(|credentials| keep_from_logs(credentials.access_key_id()));
         answer
@@ -132,7 +136,7 @@ fn refused(
     problem: impl Into<Untrusted>,
     next: impl Into<Untrusted>,
 ) -> Fault {
-    Fault::new(Class::Credentials, SERVICE, operation, code, problem).next(next)
+    Fault::new(FaultClass::Credentials, SERVICE, operation, code, problem).next(next)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
-use super::means::Means;
+use super::context::CredentialContext;
 use super::refused;
 use crate::account::program;
 use crate::resource::Fault;
@@ -32,7 +32,7 @@ struct Printed {
 ///
 /// # Errors
 /// When it fails, or prints something else.
-pub async fn credentials(command: &str, profile: &str, means: &Means) -> Result<Credentials, Fault> {
+pub async fn credentials(command: &str, profile: &str, means: &CredentialContext) -> Result<Credentials, Fault> {
     let name = format!("credential_process {} of profile {profile}", program(command));
     let config = means.account.profiles.config.display();
     let next = format!(
@@ -74,7 +74,7 @@ pub async fn credentials(command: &str, profile: &str, means: &Means) -> Result<
 
 /// The program may ask on the terminal, and says there why it fails: what it prints on standard error goes to ours, and into no
 /// message, document or log.
-async fn run(command: &str, means: &Means) -> std::io::Result<Output> {
+async fn run(command: &str, means: &CredentialContext) -> std::io::Result<Output> {
     let person = means.person.ask.is_some();
     let mut shell = Command::new("sh");
     shell.arg("-c").arg(command).stdout(Stdio::piped()).kill_on_drop(true);

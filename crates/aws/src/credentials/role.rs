@@ -5,17 +5,22 @@ use std::time::SystemTime;
 use aws_credential_types::Credentials;
 use jiff::Timestamp;
 
-use super::means::Means;
+use super::context::CredentialContext;
 use super::{cache, refused};
-use crate::account::{Role, Source};
+use crate::account::{CredentialSource, Role};
 use crate::fault;
-use crate::resource::{Class, Fault};
+use crate::resource::{Fault, FaultClass};
 
 /// Assumes a role.
 ///
 /// # Errors
 /// What STS answered, or that nobody can say the MFA code.
-pub async fn assumed(role: &Role, by: Credentials, means: &Means, again: bool) -> Result<Credentials, Fault> {
+pub async fn assumed(
+    role: &Role,
+    by: Credentials,
+    means: &CredentialContext,
+    again: bool,
+) -> Result<Credentials, Fault> {
     let code = match &role.mfa {
         Some(device) => {
             if let Some(session) = cache::session_of(role, means) {
@@ -42,7 +47,7 @@ pub async fn assumed(role: &Role, by: Credentials, means: &Means, again: bool) -
     keys(answer.credentials, "AssumeRole")
 }
 
-async fn mfa_code(role: &Role, device: &str, means: &Means) -> Result<String, Fault> {
+async fn mfa_code(role: &Role, device: &str, means: &CredentialContext) -> Result<String, Fault> {
     let profile = &role.profile;
     let code = means.code(format!("MFA code for {device}: ")).await;
     code.ok_or_else(|| {
@@ -59,10 +64,10 @@ async fn mfa_code(role: &Role, device: &str, means: &Means) -> Result<String, Fa
     })
 }
 
-fn explained(mut fault: Fault, role: &Role, means: &Means) -> Fault {
+fn explained(mut fault: Fault, role: &Role, means: &CredentialContext) -> Fault {
     let config = means.account.profiles.config.display();
     match fault.class {
-        Class::Denied => {
+        FaultClass::Denied => {
             fault.message = format!(
                 "role {} of profile {} cannot be assumed with {}: {}",
                 role.arn,
@@ -72,10 +77,10 @@ fn explained(mut fault: Fault, role: &Role, means: &Means) -> Fault {
             )
             .into();
             let mfa = if role.mfa.is_some() { ", and that the MFA code is the current one" } else { "" };
-            fault.class = Class::Credentials;
+            fault.class = FaultClass::Credentials;
             fault.next(format!("check the trust policy of the role, and role_arn, external_id and mfa_serial of profile {} in {config}{mfa}", role.profile))
         }
-        Class::Credentials => {
+        FaultClass::Credentials => {
             fault.message = format!(
                 "role {} of profile {}: {} are not accepted: {}",
                 role.arn,
@@ -98,8 +103,8 @@ pub async fn for_token(
     arn: &str,
     file: &str,
     session: Option<&str>,
-    source: &Source,
-    means: &Means,
+    source: &CredentialSource,
+    means: &CredentialContext,
 ) -> Result<Credentials, Fault> {
     let operation = "AssumeRoleWithWebIdentity";
     // It is read each time: whoever gave it renews the file.
@@ -121,7 +126,7 @@ pub async fn for_token(
     let answer = means.waiting(&format!("STS to give role {arn}"), call.send()).await;
     let answer = answer.map_err(|bad| {
         let fault = fault::of("sts", operation, bad);
-        if matches!(fault.class, Class::Retry | Class::Unreachable) {
+        if matches!(fault.class, FaultClass::Retry | FaultClass::Unreachable) {
             return fault;
         }
         let problem = format!("{source}: {}: {}", fault.code.line(), fault.message.text());

@@ -8,12 +8,12 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::token::ProvideToken;
 use jiff::SignedDuration;
 
-use super::cache::Token;
-use super::means::Means;
+use super::cache::SsoToken;
+use super::context::CredentialContext;
 use super::refused;
-use crate::account::{Service, Source, Sso};
+use crate::account::{CredentialSource, Service, Sso};
 use crate::fault;
-use crate::resource::{Class, Fault};
+use crate::resource::{Fault, FaultClass};
 
 /// A token that ends sooner is renewed where that is possible.
 const SOON: SignedDuration = SignedDuration::from_mins(5);
@@ -22,7 +22,11 @@ const SOON: SignedDuration = SignedDuration::from_mins(5);
 ///
 /// # Errors
 /// When nobody is logged in, or the role is not given.
-pub async fn credentials(sso: &Sso, source: &Source, means: &Means) -> Result<Credentials, Fault> {
+pub async fn credentials(
+    sso: &Sso,
+    source: &CredentialSource,
+    means: &CredentialContext,
+) -> Result<Credentials, Fault> {
     let operation = "GetRoleCredentials";
     let token = token(sso, source, means).await?;
     let client = aws_sdk_sso::Client::new(&means.config(Service::Sso, &sso.region, None));
@@ -34,7 +38,7 @@ pub async fn credentials(sso: &Sso, source: &Source, means: &Means) -> Result<Cr
         let problem = format!("{source}: {}: {}", fault.code.line(), fault.message.text());
         let log_in = source.renewal(&means.account.environment);
         match (status, fault.class) {
-            (_, Class::Retry | Class::Unreachable) => fault,
+            (_, FaultClass::Retry | FaultClass::Unreachable) => fault,
             (Some(401), _) => refused(operation, "SsoTokenNotAccepted", problem, log_in),
             _ => refused(operation, "SsoRoleNotGiven", problem, role_check(sso, means)),
         }
@@ -47,7 +51,7 @@ pub async fn credentials(sso: &Sso, source: &Source, means: &Means) -> Result<Cr
     given.ok_or_else(|| Fault::unexpected("sso", operation, "the answer has no credentials"))
 }
 
-fn role_check(sso: &Sso, means: &Means) -> String {
+fn role_check(sso: &Sso, means: &CredentialContext) -> String {
     let config = means.account.profiles.config.display();
     format!(
         "check sso_account_id and sso_role_name of profile {} in {config}: aws configure sso --profile {}",
@@ -55,10 +59,10 @@ fn role_check(sso: &Sso, means: &Means) -> String {
     )
 }
 
-async fn token(sso: &Sso, source: &Source, means: &Means) -> Result<String, Fault> {
+async fn token(sso: &Sso, source: &CredentialSource, means: &CredentialContext) -> Result<String, Fault> {
     let log_in = source.renewal(&means.account.environment);
     let operation = "GetToken";
-    let Some(token) = Token::of(sso.session.as_ref().unwrap_or(&sso.start_url), means) else {
+    let Some(token) = SsoToken::of(sso.session.as_ref().unwrap_or(&sso.start_url), means) else {
         return Err(refused(operation, "SsoLoginNeeded", format!("nobody is logged in to the {source}"), log_in));
     };
     let lasts = token.lasts();
@@ -80,7 +84,7 @@ async fn token(sso: &Sso, source: &Source, means: &Means) -> Result<String, Faul
 }
 
 /// A new token for the old one. The fault is said when the service was not reached.
-async fn renewed(sso: &Sso, session: &str, means: &Means) -> Result<String, Option<Fault>> {
+async fn renewed(sso: &Sso, session: &str, means: &CredentialContext) -> Result<String, Option<Fault>> {
     let config = means.config(Service::SsoOidc, &sso.region, None);
     let provider = SsoTokenProvider::builder().configure(&config).session_name(session).start_url(&sso.start_url);
     let provider = provider.region(Region::new(sso.region.clone())).build().await;

@@ -38,9 +38,9 @@ pub fn as_aws_answers(mut held: cf::DistributionConfig) -> cf::DistributionConfi
     origins.items.iter_mut().for_each(origin);
     origins.items.sort_by(|a, b| b.id.cmp(&a.id));
     if let Some(one) = &mut held.default_cache_behavior {
-        default_behaviour(one);
+        default_behavior(one);
     }
-    held.cache_behaviors.iter_mut().filter_map(|list| list.items.as_mut()).flatten().for_each(behaviour);
+    held.cache_behaviors.iter_mut().filter_map(|list| list.items.as_mut()).flatten().for_each(behavior);
     held
 }
 
@@ -62,7 +62,7 @@ fn origin(held: &mut cf::Origin) {
 }
 
 /// The two types of the SDK have the same fields.
-macro_rules! behaviour {
+macro_rules! behavior {
     ($name:ident, $type:ty) => {
         fn $name(held: &mut $type) {
             held.smooth_streaming.get_or_insert(false);
@@ -87,5 +87,5 @@ macro_rules! behaviour {
     };
 }
 
-behaviour!(default_behaviour, cf::DefaultCacheBehavior);
-behaviour!(behaviour, cf::CacheBehavior);
+behavior!(default_behavior, cf::DefaultCacheBehavior);
+behavior!(behavior, cf::CacheBehavior);

@@ -2,15 +2,15 @@
 
 #[cfg(test)]
 mod answers;
-mod behaviour;
+mod behavior;
 mod calls;
 mod errors;
 mod listing;
 mod origins;
-mod others;
 mod read;
 #[cfg(test)]
 mod tests;
+mod unmanaged;
 mod write;
 
 use std::collections::BTreeMap;
@@ -26,10 +26,10 @@ pub use self::calls::{CODES, GRANTS};
 use super::edit::{lacking, quantity, taken, unbuilt};
 use super::stated::{self, put};
 use super::{Clients, fault_of, tags};
-use crate::provider::{Gone, Made, Provider, Search, Settled, Subject};
+use crate::provider::{Applied, DeleteOutcome, OwnedQuery, Progress, Provider, ResourceContext};
 use crate::resource::distribution::DistributionSpec;
 use crate::resource::records::CLOUDFRONT_ZONE_ID;
-use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owned, Owner};
+use crate::resource::{Attributes, Fault, FaultClass, FieldChange, Level, ObservedResource, OwnedResource, Owner};
 
 /// CloudFront's word for a distribution that has reached every edge location.
 const DEPLOYED: &str = "Deployed";
@@ -50,8 +50,8 @@ impl Distributions {
     }
 }
 
-fn made(distribution: cf::Distribution) -> Made {
-    Made { attributes: attributes(&distribution), id: distribution.id }
+fn made(distribution: cf::Distribution) -> Applied {
+    Applied { attributes: attributes(&distribution), id: distribution.id }
 }
 
 fn attributes(distribution: &cf::Distribution) -> Attributes {
@@ -65,7 +65,7 @@ fn attributes(distribution: &cf::Distribution) -> Attributes {
 
 #[async_trait]
 impl Provider for Distributions {
-    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+    async fn read(&self, subject: &ResourceContext<'_>) -> Result<Option<ObservedResource>, Fault> {
         let seen = match subject.id {
             Some(id) => read::by_id(self.client(), subject, id).await?,
             None => read::by_marks(self.client(), subject, &subject.typed()?).await?,
@@ -73,7 +73,7 @@ impl Provider for Distributions {
         seen.map(|seen| read::found(subject, seen)).transpose()
     }
 
-    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
+    async fn create(&self, subject: &ResourceContext<'_>) -> Result<Applied, Fault> {
         const CALL: &str = "CreateDistributionWithTags";
         let spec: DistributionSpec = subject.typed()?;
         if let Some(made) = self.made_before_the_move(subject).await? {
@@ -86,15 +86,23 @@ impl Provider for Distributions {
         match call.send().await.map_err(|bad| fault_of("cloudfront", CALL, bad)) {
             Ok(answer) => Ok(made(answer.distribution.ok_or_else(lacking(CALL, "distribution"))?)),
             // The caller reference is taken, or one of the aliases.
-            Err(fault) if fault.class == Class::Exists => match self.read(&Subject { id: None, ..*subject }).await? {
-                Some(found) if found.owner == Owner::Ours => Ok(Made { id: found.id, attributes: found.attributes }),
+            Err(fault) if fault.class == FaultClass::Exists => match self
+                .read(&ResourceContext { id: None, ..*subject })
+                .await?
+            {
+                Some(found) if found.owner == Owner::Ours => Ok(Applied { id: found.id, attributes: found.attributes }),
                 _ => Err(taken(subject, fault)),
             },
             Err(fault) => Err(fault),
         }
     }
 
-    async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
+    async fn update(
+        &self,
+        subject: &ResourceContext<'_>,
+        found: &ObservedResource,
+        fields: &[FieldChange],
+    ) -> Result<Applied, Fault> {
         let is_tag = |field: &&FieldChange| field.path == "tags" || field.path.starts_with("tags.");
         let spec: DistributionSpec = subject.typed()?;
         let before: Option<DistributionSpec> = stated::before(subject)?;
@@ -113,41 +121,41 @@ impl Provider for Distributions {
             async { if tagging { self.retag(subject, &spec, found, fields).await } else { Ok(()) } },
         )
         .await?;
-        Ok(changed.map_or_else(|| Made { id: found.id.clone(), attributes: found.attributes.clone() }, made))
+        Ok(changed.map_or_else(|| Applied { id: found.id.clone(), attributes: found.attributes.clone() }, made))
     }
 
     /// Switches it off, and deletes it once that has reached every edge location: minutes at AWS, so a later call
     /// does the rest.
-    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
+    async fn delete(&self, subject: &ResourceContext<'_>) -> Result<DeleteOutcome, Fault> {
         let id = match subject.id {
             Some(id) => id.to_owned(),
             None => match self.read(subject).await? {
                 Some(found) if found.owner == Owner::Ours => found.id,
-                _ => return Ok(Gone::Gone),
+                _ => return Ok(DeleteOutcome::Deleted),
             },
         };
         match write::remove(self.client(), &id).await {
-            Err(fault) if fault.class == Class::Missing => Ok(Gone::Gone),
+            Err(fault) if fault.class == FaultClass::Missing => Ok(DeleteOutcome::Deleted),
             Err(fault) if fault.code == "DistributionNotDisabled" || fault.code.ends_with("InUse") => {
-                Ok(Gone::Deferred(fault.message))
+                Ok(DeleteOutcome::Deferred(fault.message))
             }
             other => other,
         }
     }
 
-    async fn list_owned(&self, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+    async fn list_owned(&self, search: &OwnedQuery<'_>) -> Result<Vec<OwnedResource>, Fault> {
         listing::listing(&self.clients, search).await
     }
 
-    async fn settled(&self, subject: &Subject<'_>, level: Level) -> Result<Settled, Fault> {
+    async fn settled(&self, subject: &ResourceContext<'_>, level: Level) -> Result<Progress, Fault> {
         let Some(id) = subject.id.filter(|_| level == Level::Propagated) else {
-            return Ok(Settled::Ready(Attributes::new()));
+            return Ok(Progress::Ready(Attributes::new()));
         };
         let (distribution, _) = read::get(self.client(), id).await?;
         Ok(if distribution.status == DEPLOYED {
-            Settled::Ready(attributes(&distribution))
+            Progress::Ready(attributes(&distribution))
         } else {
-            Settled::NotYet(distribution.status.into(), Duration::from_secs(2))
+            Progress::NotYet(distribution.status.into(), Duration::from_secs(2))
         })
     }
 }
@@ -155,21 +163,21 @@ impl Provider for Distributions {
 impl Distributions {
     /// The one that a lost call made under a former address of the plan, with its marks renewed: its caller reference is
     /// another one, so CloudFront would make a second distribution.
-    async fn made_before_the_move(&self, subject: &Subject<'_>) -> Result<Option<Made>, Fault> {
+    async fn made_before_the_move(&self, subject: &ResourceContext<'_>) -> Result<Option<Applied>, Fault> {
         let Some(former) = subject.former else { return Ok(None) };
-        let there = Subject { address: former, former: None, id: None, ..*subject };
+        let there = ResourceContext { address: former, former: None, id: None, ..*subject };
         let Some(found) = self.read(&there).await?.filter(|found| found.owner == Owner::Ours) else { return Ok(None) };
         let spec: DistributionSpec = subject.typed()?;
         self.retag(subject, &spec, &found, &[]).await?;
-        Ok(Some(Made { id: found.id, attributes: found.attributes }))
+        Ok(Some(Applied { id: found.id, attributes: found.attributes }))
     }
 
     /// Writes the wanted tags and takes away those that the plan dropped; the tags of others stay.
     async fn retag(
         &self,
-        subject: &Subject<'_>,
+        subject: &ResourceContext<'_>,
         spec: &DistributionSpec,
-        found: &Found,
+        found: &ObservedResource,
         fields: &[FieldChange],
     ) -> Result<(), Fault> {
         let arn = found.attributes.get("arn").and_then(serde_json::Value::as_str);

@@ -4,19 +4,19 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::resource::Extra;
+use crate::resource::UnmanagedField;
 use crate::resource::distribution::{GeoRestriction, Logging, ViewerCertificate};
 
 /// How many candidates are looked at together.
 const TOGETHER: usize = 4;
 
 /// A distribution and its tags.
-pub struct Seen {
+pub struct CurrentDistribution {
     distribution: cf::Distribution,
     tags: BTreeMap<String, String>,
 }
 
-impl Seen {
+impl CurrentDistribution {
     fn config(&self) -> Option<&cf::DistributionConfig> {
         self.distribution.distribution_config.as_ref()
     }
@@ -42,22 +42,28 @@ async fn tags(client: &Client, arn: &str) -> Result<BTreeMap<String, String>, Fa
 }
 
 /// Both calls at once.
-async fn look(client: &Client, id: &str, arn: &str) -> Result<Option<Seen>, Fault> {
+async fn look(client: &Client, id: &str, arn: &str) -> Result<Option<CurrentDistribution>, Fault> {
     match future::try_join(get(client, id), tags(client, arn)).await {
-        Ok(((distribution, _), tags)) => Ok(Some(Seen { distribution, tags })),
-        Err(fault) if fault.class == Class::Missing => Ok(None),
+        Ok(((distribution, _), tags)) => Ok(Some(CurrentDistribution { distribution, tags })),
+        Err(fault) if fault.class == FaultClass::Missing => Ok(None),
         Err(fault) => Err(fault),
     }
 }
 
 /// The distribution with this id: two calls, at once when the ARN is known already.
-pub async fn by_id(client: &Client, subject: &Subject<'_>, id: &str) -> Result<Option<Seen>, Fault> {
+pub async fn by_id(
+    client: &Client,
+    subject: &ResourceContext<'_>,
+    id: &str,
+) -> Result<Option<CurrentDistribution>, Fault> {
     if let Some(arn) = subject.attributes.get("arn").and_then(serde_json::Value::as_str) {
         return look(client, id, arn).await;
     }
     match get(client, id).await {
-        Ok((distribution, _)) => Ok(Some(Seen { tags: tags(client, &distribution.arn).await?, distribution })),
-        Err(fault) if fault.class == Class::Missing => Ok(None),
+        Ok((distribution, _)) => {
+            Ok(Some(CurrentDistribution { tags: tags(client, &distribution.arn).await?, distribution }))
+        }
+        Err(fault) if fault.class == FaultClass::Missing => Ok(None),
         Err(fault) => Err(fault),
     }
 }
@@ -71,19 +77,19 @@ fn shares_alias(held: Option<&cf::Aliases>, wanted: &[String]) -> bool {
 /// our aliases. A listing has neither references nor tags, so those with our comment or aliases are looked at.
 pub async fn by_marks(
     client: &Client,
-    subject: &Subject<'_>,
+    subject: &ResourceContext<'_>,
     wanted: &DistributionSpec,
-) -> Result<Option<Seen>, Fault> {
+) -> Result<Option<CurrentDistribution>, Fault> {
     let candidates = candidates(client, wanted).await?;
     let looks = stream::iter(candidates).map(async |(id, arn)| look(client, &id, &arn).await).buffered(TOGETHER);
-    let mut seen: Vec<Seen> = looks.try_filter_map(future::ok).try_collect().await?;
-    let by_token = |seen: &Seen| seen.is_made_with(subject.token);
+    let mut seen: Vec<CurrentDistribution> = looks.try_filter_map(future::ok).try_collect().await?;
+    let by_token = |seen: &CurrentDistribution| seen.is_made_with(subject.token);
     // One that is switched off and has another token is an earlier generation on its way out.
-    let by_tags = |seen: &Seen| {
+    let by_tags = |seen: &CurrentDistribution| {
         let on = seen.config().is_some_and(|config| config.enabled || !wanted.enabled);
         on && tags::read(subject, seen.tags.clone()).0 == Owner::Ours
     };
-    let by_alias = |seen: &Seen| {
+    let by_alias = |seen: &CurrentDistribution| {
         let stale = tags::read(subject, seen.tags.clone()).0 == Owner::Ours;
         !stale && shares_alias(seen.config().and_then(|config| config.aliases.as_ref()), wanted.names())
     };
@@ -114,7 +120,7 @@ async fn candidates(client: &Client, wanted: &DistributionSpec) -> Result<Vec<(S
 }
 
 /// What was seen, in the vocabulary.
-pub fn found(subject: &Subject<'_>, mut seen: Seen) -> Result<Found, Fault> {
+pub fn found(subject: &ResourceContext<'_>, mut seen: CurrentDistribution) -> Result<ObservedResource, Fault> {
     // What the journal knows by its id is told by its tags alone: a mark that somebody took away is to be seen.
     let ours = subject.id.is_none() && seen.is_made_with(subject.token);
     let attributes = attributes(&seen.distribution);
@@ -123,21 +129,21 @@ pub fn found(subject: &Subject<'_>, mut seen: Seen) -> Result<Found, Fault> {
     let (owner, tags) = tags::read(subject, seen.tags);
     let (spec, extras) = parted(subject, config, tags)?;
     let owner = if ours { Owner::Ours } else { owner };
-    Ok(Found { id: seen.distribution.id, spec, attributes, owner, extras })
+    Ok(ObservedResource { id: seen.distribution.id, spec, attributes, owner, extras })
 }
 
 /// The settings that were asked for, and everything else that is not as CloudFront makes it.
 pub fn parted(
-    subject: &Subject<'_>,
+    subject: &ResourceContext<'_>,
     config: cf::DistributionConfig,
     tags: BTreeMap<String, String>,
-) -> Result<(Value, Vec<Extra>), Fault> {
-    let others = others::all(&config);
+) -> Result<(Value, Vec<UnmanagedField>), Fault> {
+    let others = unmanaged::all(&config);
     let (spec, mut extras) = stated::parted(subject, &spec(config, tags)?, &usual())?;
     // Of a whole origin or behaviour that others made, it is enough to say that it is there.
     let wholes: Vec<String> = extras.iter().map(|extra| format!("{}.", extra.path)).collect();
     let inside = |path: &str| wholes.iter().any(|whole| path.starts_with(whole.as_str()));
-    extras.extend(others.into_iter().filter(|(path, _)| !inside(path)).map(|(path, value)| Extra {
+    extras.extend(others.into_iter().filter(|(path, _)| !inside(path)).map(|(path, value)| UnmanagedField {
         path,
         value,
         theirs: false,
@@ -147,12 +153,12 @@ pub fn parted(
 
 /// What CloudFront fills in where nothing is said.
 fn usual() -> Value {
-    let behaviour = json!({"min_ttl": 0, "trusted_key_groups": [], "functions": []});
+    let behavior = json!({"min_ttl": 0, "trusted_key_groups": [], "functions": []});
     json!({
         "http_version": "http2", "ipv6": false, "aliases": [], "default_root_object": "", "web_acl_id": "",
         "geo_restriction": "none", "custom_error_responses": [{"min_ttl_seconds": errors::MIN_TTL}],
         "certificate": {"ssl_support_method": "sni-only", "minimum_protocol": write::MINIMUM_PROTOCOL},
-        "logging": {"cookies": false}, "origins": [origins::usual()], "default_behaviour": &behaviour, "behaviours": [&behaviour],
+        "logging": {"cookies": false}, "origins": [origins::usual()], "default_behaviour": &behavior, "behaviours": [&behavior],
     })
 }
 
@@ -189,7 +195,7 @@ pub fn spec(config: cf::DistributionConfig, tags: BTreeMap<String, String>) -> R
     let mut aliases = config.aliases.and_then(|list| list.items).unwrap_or_default();
     aliases.sort_unstable();
     let default = config.default_cache_behavior.ok_or_else(lacking("GetDistribution", "default behaviour"))?;
-    let behaviours = config.cache_behaviors.and_then(|list| list.items).unwrap_or_default();
+    let behaviors = config.cache_behaviors.and_then(|list| list.items).unwrap_or_default();
     Ok(DistributionSpec {
         comment: config.comment,
         enabled: config.enabled,
@@ -202,8 +208,8 @@ pub fn spec(config: cf::DistributionConfig, tags: BTreeMap<String, String>) -> R
         default_root_object: Some(config.default_root_object.unwrap_or_default()),
         origins: origins::spec(config.origins),
         origin_groups: origins::groups_spec(config.origin_groups),
-        default_behaviour: behaviour::default_spec(default),
-        behaviours: behaviours.into_iter().map(behaviour::spec).collect(),
+        default_behavior: behavior::default_spec(default),
+        behaviors: behaviors.into_iter().map(behavior::spec).collect(),
         custom_error_responses: Some(errors::spec(config.custom_error_responses)),
         geo_restriction: Some(restriction(config.restrictions)),
         web_acl_id: Some(config.web_acl_id.unwrap_or_default()),

@@ -34,7 +34,7 @@ fn typed(spec: &Value) -> DistributionSpec {
 /// What is read of it, beside this plan and this earlier run.
 fn read_back(config: &cf::DistributionConfig, wanted: &Value, before: Option<&Value>) -> (Value, Vec<String>) {
     let (address, attributes) = (Address::new("cdn", Kind::Distribution, "main"), Attributes::new());
-    let subject = Subject {
+    let subject = ResourceContext {
         stack: "prod",
         address: &address,
         token: "",

@@ -49,7 +49,7 @@ async fn store(
 }
 
 /// Switches it off when it is on; deletes it when that has reached every edge location.
-pub async fn remove(client: &Client, id: &str) -> Result<Gone, Fault> {
+pub async fn remove(client: &Client, id: &str) -> Result<DeleteOutcome, Fault> {
     let (mut distribution, mut etag) = read::get(client, id).await?;
     if let Some(mut config) = distribution.distribution_config.take().filter(|config| config.enabled) {
         config.enabled = false;
@@ -58,10 +58,10 @@ pub async fn remove(client: &Client, id: &str) -> Result<Gone, Fault> {
     }
     if distribution.status != DEPLOYED {
         let why = "disabled; CloudFront takes minutes to roll that out, then it can be deleted";
-        return Ok(Gone::Deferred(why.into()));
+        return Ok(DeleteOutcome::Deferred(why.into()));
     }
     let answer = client.delete_distribution().id(id).if_match(etag).send().await;
-    answer.map(|_| Gone::Gone).map_err(|bad| fault_of("cloudfront", "DeleteDistribution", bad))
+    answer.map(|_| DeleteOutcome::Deleted).map_err(|bad| fault_of("cloudfront", "DeleteDistribution", bad))
 }
 
 /// The configuration with the plan's settings in it. What an earlier run stated and the plan does not goes back to
@@ -103,10 +103,10 @@ fn routing(
     before: Option<&DistributionSpec>,
 ) -> Result<cf::DistributionConfig, Fault> {
     let default = held.default_cache_behavior.take();
-    held.default_cache_behavior = Some(behaviour::default(&spec.default_behaviour, default, before)?);
+    held.default_cache_behavior = Some(behavior::default(&spec.default_behavior, default, before)?);
     let was_there = held.cache_behaviors.is_some();
-    let (behaviours, mut needed) = behaviour::by_path(spec, held.cache_behaviors.take(), before)?;
-    held.cache_behaviors = (was_there || behaviours.quantity > 0).then_some(behaviours);
+    let (behaviors, mut needed) = behavior::by_path(spec, held.cache_behaviors.take(), before)?;
+    held.cache_behaviors = (was_there || behaviors.quantity > 0).then_some(behaviors);
     let was_there = held.origin_groups.is_some();
     let groups = origins::wanted_groups(spec, held.origin_groups.take(), before, &mut needed)?;
     held.origin_groups = (was_there || groups.quantity > 0).then_some(groups);

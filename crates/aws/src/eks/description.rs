@@ -4,12 +4,12 @@ use aws_sdk_eks::types::{Certificate, Cluster, ClusterStatus};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use super::{DESCRIBE, EKS, Named};
-use crate::resource::{Class, Fault};
+use super::{DESCRIBE, EKS, NamedCluster};
+use crate::resource::{Fault, FaultClass};
 
 /// What is needed of a cluster to reach it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Described {
+pub(super) struct ClusterDescription {
     /// `https://HOST`.
     pub(super) server: String,
     /// PEM of the certificate authority.
@@ -22,7 +22,7 @@ pub(super) struct Described {
 ///
 /// # Errors
 /// When it has no API server (yet, or any more), or the answer lacks what EKS promises.
-pub(super) fn read(cluster: &Cluster, named: &Named) -> Result<Described, Fault> {
+pub(super) fn read(cluster: &Cluster, named: &NamedCluster) -> Result<ClusterDescription, Fault> {
     ready(cluster.status(), named)?;
     let server = cluster.endpoint().ok_or_else(|| without_endpoint(cluster, named))?;
     if !server.starts_with("https://") {
@@ -37,12 +37,12 @@ pub(super) fn read(cluster: &Cluster, named: &Named) -> Result<Described, Fault>
     if authority.is_empty() {
         return Err(Fault::unexpected(EKS, DESCRIBE, "the answer has no certificate authority in base64"));
     }
-    Ok(Described { server: server.to_owned(), authority, id: id(cluster, named) })
+    Ok(ClusterDescription { server: server.to_owned(), authority, id: id(cluster, named) })
 }
 
 /// The API server of a cluster that is updated goes on answering; `aws eks update-kubeconfig` takes the same two states.
-fn ready(status: Option<&ClusterStatus>, named: &Named) -> Result<(), Fault> {
-    let Named { name, region } = named;
+fn ready(status: Option<&ClusterStatus>, named: &NamedCluster) -> Result<(), Fault> {
+    let NamedCluster { name, region } = named;
     let status = match status {
         None => return Err(Fault::unexpected(EKS, DESCRIBE, "the answer has no status")),
         Some(ClusterStatus::Active | ClusterStatus::Updating) => return Ok(()),
@@ -50,17 +50,17 @@ fn ready(status: Option<&ClusterStatus>, named: &Named) -> Result<(), Fault> {
     };
     let (class, why, next) = match status {
         ClusterStatus::Creating | ClusterStatus::Pending => (
-            Class::Unreachable,
+            FaultClass::Unreachable,
             "it has no API server yet",
             format!("run the same command again after: aws eks wait cluster-active --name {name} --region {region}"),
         ),
         ClusterStatus::Deleting => (
-            Class::Refused,
+            FaultClass::Refused,
             "it is being deleted",
             "name another cluster in the plan, or take the step out of it".to_owned(),
         ),
         _ => (
-            Class::Refused,
+            FaultClass::Refused,
             "it has no API server that can be used",
             format!(
                 "see its health issues: aws eks describe-cluster --name {name} --region {region} --query cluster.health"
@@ -72,7 +72,7 @@ fn ready(status: Option<&ClusterStatus>, named: &Named) -> Result<(), Fault> {
 }
 
 /// An active cluster without an endpoint is one of others that EKS only shows (EKS Connector).
-fn without_endpoint(cluster: &Cluster, named: &Named) -> Fault {
+fn without_endpoint(cluster: &Cluster, named: &NamedCluster) -> Fault {
     if cluster.connector_config().is_none() {
         return Fault::unexpected(EKS, DESCRIBE, "the answer has no endpoint");
     }
@@ -80,12 +80,12 @@ fn without_endpoint(cluster: &Cluster, named: &Named) -> Fault {
         "the cluster {} in {} is registered by EKS Connector: it has no endpoint at EKS",
         named.name, named.region
     );
-    Fault::new(Class::Refused, EKS, DESCRIBE, "ConnectedCluster", words)
+    Fault::new(FaultClass::Refused, EKS, DESCRIBE, "ConnectedCluster", words)
         .next("reach it by a context of a kubeconfig: cluster: {kubeconfig: {context: NAME}}")
 }
 
 /// The name; for a local cluster on an Outpost without etcd of its own its ID, as `aws eks update-kubeconfig` has it.
-fn id(cluster: &Cluster, named: &Named) -> String {
+fn id(cluster: &Cluster, named: &NamedCluster) -> String {
     let local = cluster.outpost_config().is_some_and(|outpost| outpost.etcd_instance_type().is_none());
     cluster.id().filter(|_| local).unwrap_or(&named.name).to_owned()
 }
@@ -107,8 +107,8 @@ mod tests {
             .certificate_authority(authority)
     }
 
-    fn read(cluster: ClusterBuilder) -> Result<Described, Fault> {
-        super::read(&cluster.build(), &Named { name: "akidb-eu".to_owned(), region: "eu-central-1".to_owned() })
+    fn read(cluster: ClusterBuilder) -> Result<ClusterDescription, Fault> {
+        super::read(&cluster.build(), &NamedCluster { name: "akidb-eu".to_owned(), region: "eu-central-1".to_owned() })
     }
 
     #[test]
@@ -124,11 +124,11 @@ mod tests {
     #[test]
     fn a_cluster_in_another_state_is_told_with_the_state() {
         for (status, class) in [
-            (ClusterStatus::Creating, Class::Unreachable),
-            (ClusterStatus::Pending, Class::Unreachable),
-            (ClusterStatus::Deleting, Class::Refused),
-            (ClusterStatus::Failed, Class::Refused),
-            (ClusterStatus::from("PAUSED"), Class::Refused),
+            (ClusterStatus::Creating, FaultClass::Unreachable),
+            (ClusterStatus::Pending, FaultClass::Unreachable),
+            (ClusterStatus::Deleting, FaultClass::Refused),
+            (ClusterStatus::Failed, FaultClass::Refused),
+            (ClusterStatus::from("PAUSED"), FaultClass::Refused),
         ] {
             let fault = read(cluster(status.clone())).expect_err(status.as_str());
             assert!(fault.class == class && fault.code == status.as_str(), "{fault}");
@@ -141,7 +141,7 @@ mod tests {
     fn an_answer_without_what_is_needed_is_a_fault() {
         let bare = || Cluster::builder().status(ClusterStatus::Active);
         let connected = read(bare().connector_config(ConnectorConfigResponse::builder().build())).expect_err("none");
-        assert!(connected.class == Class::Refused && connected.code == "ConnectedCluster", "{connected}");
+        assert!(connected.class == FaultClass::Refused && connected.code == "ConnectedCluster", "{connected}");
         let authority = |data: &str| Certificate::builder().data(data).build();
         for bad in [
             Cluster::builder(),
@@ -152,7 +152,7 @@ mod tests {
             cluster(ClusterStatus::Active).certificate_authority(authority("")),
         ] {
             let fault = read(bad).expect_err("a fault");
-            assert!(fault.class == Class::Internal && fault.code == "UnexpectedAnswer", "{fault}");
+            assert!(fault.class == FaultClass::Internal && fault.code == "UnexpectedAnswer", "{fault}");
         }
     }
 

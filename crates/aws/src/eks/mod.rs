@@ -11,8 +11,8 @@ use aws_sdk_eks::Client;
 
 use super::{Clients, fault_of};
 use crate::provider::cluster::{ClusterAccess, Credentials, Login};
-use crate::resource::{Class, Fault};
-use description::Described;
+use crate::resource::{Fault, FaultClass};
+use description::ClusterDescription;
 
 pub use token::TokenSigner;
 
@@ -25,12 +25,12 @@ pub fn eks_access(clients: &Clients, cluster: &str, region: &str) -> Arc<dyn Clu
     Arc::new(EksAccess {
         client: clients.eks(region),
         signer: clients.token_signer(region),
-        cluster: Named { name: cluster.to_owned(), region: region.to_owned() },
+        cluster: NamedCluster { name: cluster.to_owned(), region: region.to_owned() },
     })
 }
 
 /// A cluster as the plan names it.
-struct Named {
+struct NamedCluster {
     name: String,
     region: String,
 }
@@ -39,7 +39,7 @@ struct EksAccess {
     /// A fault when the region is not the name of one.
     client: Result<Client, Fault>,
     signer: TokenSigner,
-    cluster: Named,
+    cluster: NamedCluster,
 }
 
 #[async_trait]
@@ -51,7 +51,7 @@ impl ClusterAccess for EksAccess {
         let answer = client.describe_cluster().name(&self.cluster.name).send().await;
         let answer = answer.map_err(|bad| explained(fault_of(EKS, DESCRIBE, bad), &self.cluster))?;
         let cluster = answer.cluster.ok_or_else(|| Fault::unexpected(EKS, DESCRIBE, "the answer has no cluster"))?;
-        let Described { server, authority, id } = description::read(&cluster, &self.cluster)?;
+        let ClusterDescription { server, authority, id } = description::read(&cluster, &self.cluster)?;
         let token = self.signer.token(&id).await?;
         let login = Login::Token { token: token.text, lasts: token.lasts };
         Ok(Some(Credentials { server, authority, login }))
@@ -60,7 +60,7 @@ impl ClusterAccess for EksAccess {
     /// Only the principal that made the cluster may have access without an entry of its own (EKS User Guide, "Grant IAM users
     /// access to Kubernetes with EKS access entries").
     fn when_unauthorized(&self) -> Option<String> {
-        let Named { name, region } = &self.cluster;
+        let NamedCluster { name, region } = &self.cluster;
         Some(format!(
             "give the caller (aws sts get-caller-identity; of an assumed role, the role) an access entry: aws eks \
              create-access-entry --cluster-name {name} --region {region} --principal-arn ARN, then aws eks \
@@ -70,16 +70,16 @@ impl ClusterAccess for EksAccess {
 }
 
 /// The same fault, in the words of the plan and with the next step.
-fn explained(mut fault: Fault, cluster: &Named) -> Fault {
-    let Named { name, region } = cluster;
+fn explained(mut fault: Fault, cluster: &NamedCluster) -> Fault {
+    let NamedCluster { name, region } = cluster;
     match fault.class {
-        Class::Missing => {
+        FaultClass::Missing => {
             fault.message = format!("there is no EKS cluster {name} in {region} of this account").into();
             fault.next(format!(
                 "check eks.cluster and eks.region in the plan, and the account: aws eks list-clusters --region {region}"
             ))
         }
-        Class::Denied => fault.next(format!(
+        FaultClass::Denied => fault.next(format!(
             "allow the caller eks:DescribeCluster on arn:aws:eks:{region}:ACCOUNT:cluster/{name}; deploy --print-iam-policy \
              prints what the plan needs"
         )),
@@ -92,22 +92,22 @@ mod tests {
     use super::*;
     use crate::resource::Untrusted;
 
-    fn fault(class: Class) -> Fault {
-        let cluster = Named { name: "akidb-eu".to_owned(), region: "eu-central-1".to_owned() };
+    fn fault(class: FaultClass) -> Fault {
+        let cluster = NamedCluster { name: "akidb-eu".to_owned(), region: "eu-central-1".to_owned() };
         explained(Fault::new(class, EKS, DESCRIBE, "Code", "words of EKS").next("its step"), &cluster)
     }
 
     #[test]
     fn a_cluster_that_is_missing_or_denied_is_named_with_the_next_step() {
-        let missing = fault(Class::Missing);
-        assert!(missing.class == Class::Missing && missing.code == "Code", "{missing}");
+        let missing = fault(FaultClass::Missing);
+        assert!(missing.class == FaultClass::Missing && missing.code == "Code", "{missing}");
         assert!(missing.message.contains("no EKS cluster akidb-eu in eu-central-1"), "{missing}");
         let next = |fault: &Fault| fault.next_step.as_ref().map_or_else(String::new, Untrusted::text);
         assert!(next(&missing).contains("aws eks list-clusters --region eu-central-1"), "{missing:?}");
-        let denied = fault(Class::Denied);
+        let denied = fault(FaultClass::Denied);
         assert!(denied.message.contains("words of EKS"), "{denied}");
         assert!(next(&denied).contains("eks:DescribeCluster on arn:aws:eks:eu-central-1:ACCOUNT:cluster/akidb-eu"));
-        let other = fault(Class::Retry);
+        let other = fault(FaultClass::Retry);
         assert!(other.message.contains("words of EKS") && next(&other) == "its step", "{other:?}");
     }
 }

@@ -17,7 +17,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use crate::fault::{LOG_IN, chain, of_connection};
 use crate::resource::sensitive::keep_from_logs;
-use crate::resource::{Class, Fault};
+use crate::resource::{Fault, FaultClass};
 
 const STS: &str = "sts";
 const OPERATION: &str = "GetCallerIdentity";
@@ -32,7 +32,7 @@ const LASTS: Duration = Duration::from_mins(14);
 const LONGEST: usize = 4_096;
 
 /// A token.
-pub(super) struct Token {
+pub(super) struct ClusterToken {
     /// `k8s-aws-v1.…`.
     pub(super) text: String,
     /// How long it is good, at least.
@@ -67,19 +67,25 @@ impl TokenSigner {
     ///
     /// # Errors
     /// When no credentials are found, or a token cannot be signed with them.
-    pub(super) async fn token(&self, cluster: &str) -> Result<Token, Fault> {
+    pub(super) async fn token(&self, cluster: &str) -> Result<ClusterToken, Fault> {
         let endpoint = self.endpoint().await?;
         let credentials = self.credentials().await?;
         let now = self.time.now();
         let text = encoded(&presigned(&credentials, &endpoint, &self.region, cluster, now)?)?;
         keep_from_logs(&text);
-        Ok(Token { text, lasts: lasts(&credentials, now) })
+        Ok(ClusterToken { text, lasts: lasts(&credentials, now) })
     }
 
     async fn credentials(&self) -> Result<Credentials, Fault> {
         let Some(provider) = &self.credentials else {
-            return Err(Fault::new(Class::Credentials, STS, OPERATION, "NoCredentials", "there are no credentials")
-                .next(LOG_IN));
+            return Err(Fault::new(
+                FaultClass::Credentials,
+                STS,
+                OPERATION,
+                "NoCredentials",
+                "there are no credentials",
+            )
+            .next(LOG_IN));
         };
         let given = provider.provide_credentials().await;
         given.map_err(|bad| {
@@ -98,7 +104,7 @@ impl TokenSigner {
         let endpoint = ResolveEndpoint::resolve_endpoint(&resolver, &params).await;
         let endpoint = endpoint.map_err(|bad| {
             let words = format!("STS has no endpoint in {} for this configuration: {bad}", self.region);
-            Fault::new(Class::Refused, STS, OPERATION, "NoEndpoint", words)
+            Fault::new(FaultClass::Refused, STS, OPERATION, "NoEndpoint", words)
                 .next("check eks.region in the plan, AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT")
         })?;
         Ok(endpoint.url().to_owned())
@@ -140,7 +146,7 @@ fn encoded(url: &str) -> Result<String, Fault> {
         "the token for EKS would have {} characters, and EKS takes {LONGEST} at most: the session token of the credentials is too long",
         text.len()
     );
-    Err(Fault::new(Class::Refused, STS, OPERATION, "TokenTooLong", words).next(
+    Err(Fault::new(FaultClass::Refused, STS, OPERATION, "TokenTooLong", words).next(
         "use credentials with a shorter session token: a role with fewer session tags and a shorter session policy",
     ))
 }

@@ -126,7 +126,7 @@ fn the_name_of_the_cluster_is_signed_and_not_in_the_url() {
     let (one, other) = (of("akidb-eu").expect("a URL"), of("akidb-us").expect("a URL"));
     assert!(one != other && !one.contains("akidb"), "{one}");
     let fault = of("a\nb").expect_err("no header can hold it");
-    assert_eq!(fault.class, Class::Internal);
+    assert_eq!(fault.class, FaultClass::Internal);
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn a_token_lasts_no_longer_than_its_session() {
 async fn a_token_that_eks_would_not_take_is_refused() {
     let signer = signer("eu-central-1", SharedCredentialsProvider::new(keys(Some(&"x".repeat(4_000)))));
     let fault = signer.token("akidb-eu").await.err().expect("a fault");
-    assert!(fault.class == Class::Refused && fault.code == "TokenTooLong", "{fault}");
+    assert!(fault.class == FaultClass::Refused && fault.code == "TokenTooLong", "{fault}");
     assert!(fault.message.contains("EKS takes 4096") && fault.next_step.is_some(), "{fault}");
 }
 
@@ -156,7 +156,7 @@ impl ProvideCredentials for Refusing {
         Self: 'a,
     {
         let fault =
-            Fault::new(Class::Credentials, "credentials", "AssumeRole", "MfaCodeNeeded", "an MFA code is needed");
+            Fault::new(FaultClass::Credentials, "credentials", "AssumeRole", "MfaCodeNeeded", "an MFA code is needed");
         future::ProvideCredentials::ready(Err(CredentialsError::provider_error(fault)))
     }
 }
@@ -165,8 +165,8 @@ impl ProvideCredentials for Refusing {
 async fn without_credentials_the_source_says_why() {
     let signer = signer("eu-central-1", SharedCredentialsProvider::new(Refusing));
     let fault = signer.token("akidb-eu").await.err().expect("a fault");
-    assert!(fault.class == Class::Credentials && fault.code == "MfaCodeNeeded", "{fault}");
+    assert!(fault.class == FaultClass::Credentials && fault.code == "MfaCodeNeeded", "{fault}");
     let none = TokenSigner { credentials: None, ..signer };
     let fault = none.token("akidb-eu").await.err().expect("a fault");
-    assert!(fault.class == Class::Credentials && fault.next_step.is_some(), "{fault}");
+    assert!(fault.class == FaultClass::Credentials && fault.next_step.is_some(), "{fault}");
 }

@@ -1,16 +1,16 @@
 //! What the calls for functions need, and what the errors of Lambda mean.
 
-use super::super::rules::{Rule, rule, saying};
-use crate::permissions::{Grant, LOOK, on};
-use crate::resource::Class;
+use super::super::error_rules::{ErrorRule, rule, saying};
+use crate::permissions::{Grant, LOOK, context};
+use crate::resource::FaultClass;
 
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[
-    Grant { sid: LOOK, on: on::everything, actions: &["lambda:ListFunctions"] },
-    Grant { sid: "WhoseFunctions", on: on::every_function, actions: &["lambda:ListTags"] },
+    Grant { sid: LOOK, on: context::everything, actions: &["lambda:ListFunctions"] },
+    Grant { sid: "WhoseFunctions", on: context::every_function, actions: &["lambda:ListTags"] },
     Grant {
         sid: "Functions",
-        on: on::function,
+        on: context::function,
         actions: &[
             "lambda:CreateFunction",
             "lambda:DeleteFunction",
@@ -26,17 +26,17 @@ pub const GRANTS: &[Grant] = &[
 ];
 
 /// What the errors of Lambda mean.
-pub const CODES: &[Rule] = &[
+pub const CODES: &[ErrorRule] = &[
     // Busy with something else, or not known everywhere yet.
-    rule("lambda", "ResourceNotReadyException", Class::Retry),
-    saying("lambda", "ResourceConflictException", "in progress", Class::Retry),
-    saying("lambda", "InvalidParameterValueException", "cannot be assumed by Lambda", Class::Retry),
+    rule("lambda", "ResourceNotReadyException", FaultClass::Retry),
+    saying("lambda", "ResourceConflictException", "in progress", FaultClass::Retry),
+    saying("lambda", "InvalidParameterValueException", "cannot be assumed by Lambda", FaultClass::Retry),
     // Held by something that a later run finds gone.
-    saying("lambda", "InvalidParameterValueException", "replicated function", Class::Deferred),
+    saying("lambda", "InvalidParameterValueException", "replicated function", FaultClass::Deferred),
     // Changed since it was read.
-    rule("lambda", "PreconditionFailedException", Class::Stale),
+    rule("lambda", "PreconditionFailedException", FaultClass::Stale),
     // Not there.
-    rule("lambda", "ResourceNotFoundException", Class::Missing),
+    rule("lambda", "ResourceNotFoundException", FaultClass::Missing),
     // There already.
-    rule("lambda", "ResourceConflictException", Class::Exists),
+    rule("lambda", "ResourceConflictException", FaultClass::Exists),
 ];

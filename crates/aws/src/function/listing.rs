@@ -4,11 +4,11 @@ use futures::FutureExt;
 
 use super::super::owned::marked;
 use super::super::{Clients, fault_of};
-use crate::provider::Search;
-use crate::resource::{Fault, Kind, Owned};
+use crate::provider::OwnedQuery;
+use crate::resource::{Fault, Kind, OwnedResource};
 
 /// Functions of the stack's regions.
-pub async fn listing(clients: &Clients, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+pub async fn listing(clients: &Clients, search: &OwnedQuery<'_>) -> Result<Vec<OwnedResource>, Fault> {
     let mut all = Vec::new();
     for region in search.regions {
         let client = clients.lambda(region)?;

@@ -1,9 +1,9 @@
 //! Lambda functions: code by its hash from the run's artefacts, and their configuration.
 
 mod calls;
-mod former;
 mod listing;
-mod others;
+mod previous;
+mod unmanaged;
 mod write;
 
 use std::collections::BTreeMap;
@@ -19,9 +19,11 @@ use base64::engine::general_purpose::STANDARD;
 pub use self::calls::{CODES, GRANTS};
 use super::fault::{optional, taken};
 use super::{Clients, fault_of, tag_changes, tags};
-use crate::provider::{Gone, Made, Provider, Search, Settled, Subject};
+use crate::provider::{Applied, DeleteOutcome, OwnedQuery, Progress, Provider, ResourceContext};
 use crate::resource::function::FunctionSpec;
-use crate::resource::{Artefacts, Attributes, Class, Fault, FieldChange, Found, Level, Owned, Owner};
+use crate::resource::{
+    Artifacts, Attributes, Fault, FaultClass, FieldChange, Level, ObservedResource, OwnedResource, Owner,
+};
 
 /// Paths whose change is a change of the code package.
 const CODE: &[&str] = &["code_sha256", "code_bytes", "code_unpacked_bytes", "architecture"];
@@ -29,34 +31,39 @@ const CODE: &[&str] = &["code_sha256", "code_bytes", "code_unpacked_bytes", "arc
 /// Functions of the account.
 pub struct Functions {
     clients: Arc<Clients>,
-    artefacts: Arc<Artefacts>,
+    artifacts: Arc<Artifacts>,
 }
 
 impl Functions {
-    /// Functions reached by `clients`, with code from `artefacts`.
-    pub fn new(clients: &Arc<Clients>, artefacts: &Arc<Artefacts>) -> Self {
-        Self { clients: Arc::clone(clients), artefacts: Arc::clone(artefacts) }
+    /// Functions reached by `clients`, with code from `artifacts`.
+    pub fn new(clients: &Arc<Clients>, artifacts: &Arc<Artifacts>) -> Self {
+        Self { clients: Arc::clone(clients), artifacts: Arc::clone(artifacts) }
     }
 }
 
 #[async_trait]
 impl Provider for Functions {
-    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+    async fn read(&self, subject: &ResourceContext<'_>) -> Result<Option<ObservedResource>, Fault> {
         let wanted: FunctionSpec = subject.typed()?;
         look(&self.clients.lambda(&wanted.region)?, subject, &wanted).await
     }
 
-    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
+    async fn create(&self, subject: &ResourceContext<'_>) -> Result<Applied, Fault> {
         let spec: FunctionSpec = subject.typed()?;
         let client = self.clients.lambda(&spec.region)?;
-        match write::create(&client, &self.artefacts, &spec, tags::wanted(subject, &spec.tags)).await {
-            Ok(arn) => Ok(Made { attributes: attributes(&spec.name, arn.as_deref()), id: spec.name }),
-            Err(fault) if fault.class == Class::Exists => ours(&client, subject, &spec, fault).await,
+        match write::create(&client, &self.artifacts, &spec, tags::wanted(subject, &spec.tags)).await {
+            Ok(arn) => Ok(Applied { attributes: attributes(&spec.name, arn.as_deref()), id: spec.name }),
+            Err(fault) if fault.class == FaultClass::Exists => ours(&client, subject, &spec, fault).await,
             Err(fault) => Err(fault),
         }
     }
 
-    async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
+    async fn update(
+        &self,
+        subject: &ResourceContext<'_>,
+        found: &ObservedResource,
+        fields: &[FieldChange],
+    ) -> Result<Applied, Fault> {
         let spec: FunctionSpec = subject.typed()?;
         let client = self.clients.lambda(&spec.region)?;
         let tops = || fields.iter().filter_map(|field| field.path.split('.').next());
@@ -64,7 +71,7 @@ impl Provider for Functions {
         let configuration = tops().any(|top| !CODE.contains(&top) && top != "tags");
         write::retag(&client, found, tag_changes::of(subject, &spec.tags, fields)).await?;
         if code {
-            write::code(&client, &self.artefacts, &spec).await?;
+            write::code(&client, &self.artifacts, &spec).await?;
         }
         if code && configuration {
             write::code_settled(&client, &spec).await?;
@@ -75,23 +82,23 @@ impl Provider for Functions {
             let layers = named("layers").then(|| spec.layers.clone());
             write::configuration(&client, &spec, environment, layers).await?;
         }
-        Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() })
+        Ok(Applied { id: found.id.clone(), attributes: found.attributes.clone() })
     }
 
-    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
+    async fn delete(&self, subject: &ResourceContext<'_>) -> Result<DeleteOutcome, Fault> {
         let spec: FunctionSpec = subject.typed()?;
         let answer = self.clients.lambda(&spec.region)?.delete_function().function_name(&spec.name).send().await;
         gone(answer.map(drop).map_err(|bad| fault_of("lambda", "DeleteFunction", bad)))
     }
 
-    async fn list_owned(&self, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+    async fn list_owned(&self, search: &OwnedQuery<'_>) -> Result<Vec<OwnedResource>, Fault> {
         listing::listing(&self.clients, search).await
     }
 
-    async fn settled(&self, subject: &Subject<'_>, level: Level) -> Result<Settled, Fault> {
+    async fn settled(&self, subject: &ResourceContext<'_>, level: Level) -> Result<Progress, Fault> {
         let spec: FunctionSpec = subject.typed()?;
         if level == Level::Accepted {
-            return Ok(Settled::Ready(Attributes::new()));
+            return Ok(Progress::Ready(Attributes::new()));
         }
         let client = self.clients.lambda(&spec.region)?;
         let answer = client.get_function_configuration().function_name(&spec.name).send().await;
@@ -110,17 +117,17 @@ pub fn standing(
     state: Option<&State>,
     update: Option<&LastUpdateStatus>,
     reason: &str,
-) -> Result<Settled, Fault> {
-    let later = |word: &str| Ok(Settled::NotYet(word.into(), Duration::from_millis(100)));
+) -> Result<Progress, Fault> {
+    let later = |word: &str| Ok(Progress::NotYet(word.into(), Duration::from_millis(100)));
     match (state, update) {
         (Some(State::Failed), _) | (_, Some(LastUpdateStatus::Failed)) => {
             let words = format!("{name} failed: {reason}");
-            Err(Fault::new(Class::Refused, "lambda", "GetFunctionConfiguration", "Failed", words))
+            Err(Fault::new(FaultClass::Refused, "lambda", "GetFunctionConfiguration", "Failed", words))
         }
         (Some(State::Pending), _) => later("Pending"),
         (_, Some(LastUpdateStatus::InProgress)) => later("InProgress"),
         // Inactive is idle: the next call wakes it up.
-        _ => Ok(Settled::Ready(Attributes::new())),
+        _ => Ok(Progress::Ready(Attributes::new())),
     }
 }
 
@@ -128,10 +135,10 @@ pub fn standing(
 ///
 /// # Errors
 /// Every other fault.
-pub fn gone(answer: Result<(), Fault>) -> Result<Gone, Fault> {
+pub fn gone(answer: Result<(), Fault>) -> Result<DeleteOutcome, Fault> {
     match answer {
-        Err(fault) if fault.class == Class::Deferred => Ok(Gone::Deferred(fault.message)),
-        other => optional(other).map(|_| Gone::Gone),
+        Err(fault) if fault.class == FaultClass::Deferred => Ok(DeleteOutcome::Deferred(fault.message)),
+        other => optional(other).map(|_| DeleteOutcome::Deleted),
     }
 }
 
@@ -151,23 +158,32 @@ fn attributes(name: &str, arn: Option<&str>) -> Attributes {
     Attributes::from([("arn".into(), arn.into()), ("name".into(), name.into())])
 }
 
-async fn ours(client: &Client, subject: &Subject<'_>, spec: &FunctionSpec, fault: Fault) -> Result<Made, Fault> {
+async fn ours(
+    client: &Client,
+    subject: &ResourceContext<'_>,
+    spec: &FunctionSpec,
+    fault: Fault,
+) -> Result<Applied, Fault> {
     let mut found = look(client, subject, spec).await?;
     if let (Some(address), Some(Owner::Foreign(_))) = (subject.former, found.as_ref().map(|found| &found.owner)) {
-        found = look(client, &Subject { address, former: None, ..*subject }, spec).await?;
+        found = look(client, &ResourceContext { address, former: None, ..*subject }, spec).await?;
     }
     match found {
-        Some(Found { owner: Owner::Ours, id, attributes, .. }) => Ok(Made { id, attributes }),
-        Some(Found { owner: Owner::Foreign(whose) | Owner::Contested(whose), .. }) => {
+        Some(ObservedResource { owner: Owner::Ours, id, attributes, .. }) => Ok(Applied { id, attributes }),
+        Some(ObservedResource { owner: Owner::Foreign(whose) | Owner::Contested(whose), .. }) => {
             let what = format!("function {}", spec.name);
             Err(taken("lambda", "CreateFunction", fault.code, &what, &whose, subject.address))
         }
         // Gone between two calls: the next try makes it.
-        None => Err(Fault { class: Class::Retry, ..fault }),
+        None => Err(Fault { class: FaultClass::Retry, ..fault }),
     }
 }
 
-async fn look(client: &Client, subject: &Subject<'_>, wanted: &FunctionSpec) -> Result<Option<Found>, Fault> {
+async fn look(
+    client: &Client,
+    subject: &ResourceContext<'_>,
+    wanted: &FunctionSpec,
+) -> Result<Option<ObservedResource>, Fault> {
     let answer = client.get_function().function_name(&wanted.name).send().await;
     let Some(answer) = optional(answer.map_err(|bad| fault_of("lambda", "GetFunction", bad)))? else {
         return Ok(None);
@@ -177,18 +193,18 @@ async fn look(client: &Client, subject: &Subject<'_>, wanted: &FunctionSpec) -> 
     };
     // Without its tags a function of ours would look like somebody else's.
     if let Some(bad) = answer.tags_error {
-        return Err(Fault::new(Class::Denied, "lambda", "ListTags", bad.error_code, bad.message)
+        return Err(Fault::new(FaultClass::Denied, "lambda", "ListTags", bad.error_code, bad.message)
             .next("give the caller lambda:ListTags on the function"));
     }
     let (owner, tags) = tags::read(subject, answer.tags.unwrap_or_default().into_iter().collect());
     let attributes = attributes(&wanted.name, held.function_arn());
     let before = subject.before.and_then(|before| serde_json::from_value::<FunctionSpec>(before.clone()).ok());
     let reserved = answer.concurrency.and_then(|concurrency| concurrency.reserved_concurrent_executions);
-    let mut extras = others::extras(&held, reserved);
+    let mut extras = unmanaged::extras(&held, reserved);
     let mut spec = seen(wanted, held, tags);
-    others::set_apart(&mut spec, wanted, before.as_ref(), &mut extras);
+    unmanaged::set_apart(&mut spec, wanted, before.as_ref(), &mut extras);
     let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("lambda", "GetFunction", bad.to_string()))?;
-    Ok(Some(Found { id: wanted.name.clone(), spec, attributes, owner, extras }))
+    Ok(Some(ObservedResource { id: wanted.name.clone(), spec, attributes, owner, extras }))
 }
 
 fn seen(wanted: &FunctionSpec, held: FunctionConfiguration, tags: BTreeMap<String, String>) -> FunctionSpec {

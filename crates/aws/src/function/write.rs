@@ -7,7 +7,7 @@ use aws_sdk_lambda::types::{Environment, FunctionCode, Runtime};
 
 use super::super::fault::not_at_hand;
 use super::*;
-use crate::resource::Source;
+use crate::resource::ArtifactSource;
 
 /// How long an update of code may take before its configuration can follow: 60 s.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -23,15 +23,15 @@ fn supported(spec: &FunctionSpec, operation: &str) -> Result<(), Fault> {
         None => Ok(()),
         Some((what, _)) => {
             let words = format!("function {} states {what}, which is not written by this version", spec.name);
-            Err(Fault::new(Class::Refused, "lambda", operation, "Unsupported", words)
+            Err(Fault::new(FaultClass::Refused, "lambda", operation, "Unsupported", words)
                 .next(format!("take {what} out of the function's settings")))
         }
     }
 }
 
 /// The plan's variables beside those that others set. An empty set clears them.
-pub fn environment(spec: &FunctionSpec, found: &Found) -> Environment {
-    let mut variables: HashMap<String, String> = others::variables(found).collect();
+pub fn environment(spec: &FunctionSpec, found: &ObservedResource) -> Environment {
+    let mut variables: HashMap<String, String> = unmanaged::variables(found).collect();
     variables.extend(spec.environment.clone());
     Environment::builder().set_variables(Some(variables)).build()
 }
@@ -43,13 +43,13 @@ fn new_environment(spec: &FunctionSpec) -> Option<Environment> {
 }
 
 /// The zip, in memory: Lambda takes 50 MB at most in a request.
-async fn zip(artefacts: &Artefacts, spec: &FunctionSpec, operation: &str) -> Result<Blob, Fault> {
+async fn zip(artifacts: &Artifacts, spec: &FunctionSpec, operation: &str) -> Result<Blob, Fault> {
     let what = format!("the code of function {}", spec.name);
-    match artefacts.get(&spec.code_sha256) {
-        Some(Source::Memory(bytes)) => Ok(Blob::new(bytes.to_vec())),
-        Some(Source::File(path)) => tokio::fs::read(path).await.map(Blob::new).map_err(|bad| {
+    match artifacts.get(&spec.code_sha256) {
+        Some(ArtifactSource::Memory(bytes)) => Ok(Blob::new(bytes.to_vec())),
+        Some(ArtifactSource::File(path)) => tokio::fs::read(path).await.map(Blob::new).map_err(|bad| {
             let words = format!("{what} cannot be read from {}: {bad}", path.display());
-            Fault::new(Class::Refused, "lambda", operation, "BytesNotAtHand", words)
+            Fault::new(FaultClass::Refused, "lambda", operation, "BytesNotAtHand", words)
                 .next("make the file readable, then run again")
         }),
         None => Err(not_at_hand("lambda", operation, &what, &spec.code_sha256)),
@@ -59,12 +59,12 @@ async fn zip(artefacts: &Artefacts, spec: &FunctionSpec, operation: &str) -> Res
 /// Makes the function; gives its ARN.
 pub async fn create(
     client: &Client,
-    artefacts: &Artefacts,
+    artifacts: &Artifacts,
     spec: &FunctionSpec,
     tags: BTreeMap<String, String>,
 ) -> Result<Option<String>, Fault> {
     supported(spec, "CreateFunction")?;
-    let code = FunctionCode::builder().zip_file(zip(artefacts, spec, "CreateFunction").await?).build();
+    let code = FunctionCode::builder().zip_file(zip(artifacts, spec, "CreateFunction").await?).build();
     let call = client
         .create_function()
         .function_name(&spec.name)
@@ -85,14 +85,14 @@ pub async fn create(
 }
 
 /// Sends other code: from this machine, else from a published version that has it.
-pub async fn code(client: &Client, artefacts: &Artefacts, spec: &FunctionSpec) -> Result<(), Fault> {
-    let former = match artefacts.get(&spec.code_sha256) {
+pub async fn code(client: &Client, artifacts: &Artifacts, spec: &FunctionSpec) -> Result<(), Fault> {
+    let former = match artifacts.get(&spec.code_sha256) {
         Some(_) => None,
-        None => former::zip(client, spec).await?,
+        None => previous::zip(client, spec).await?,
     };
     let zip = match former {
         Some(bytes) => Blob::new(bytes),
-        None => zip(artefacts, spec, "UpdateFunctionCode").await?,
+        None => zip(artifacts, spec, "UpdateFunctionCode").await?,
     };
     let call = client
         .update_function_code()
@@ -134,11 +134,11 @@ pub async fn code_settled(client: &Client, spec: &FunctionSpec) -> Result<(), Fa
         let answer = answer.map_err(|bad| fault_of("lambda", "GetFunctionConfiguration", bad))?;
         let reason = answer.last_update_status_reason().unwrap_or("no reason given");
         match standing(&spec.name, answer.state(), answer.last_update_status(), reason)? {
-            Settled::Ready(_) => return Ok(()),
-            Settled::NotYet(..) if begun.elapsed() < PATIENCE => tokio::time::sleep(pause).await,
-            Settled::NotYet(word, _) => {
+            Progress::Ready(_) => return Ok(()),
+            Progress::NotYet(..) if begun.elapsed() < PATIENCE => tokio::time::sleep(pause).await,
+            Progress::NotYet(word, _) => {
                 let words = format!("the code update of {} is still {} after 60 s", spec.name, word.line());
-                return Err(Fault::new(Class::Retry, "lambda", "UpdateFunctionCode", "StillInProgress", words));
+                return Err(Fault::new(FaultClass::Retry, "lambda", "UpdateFunctionCode", "StillInProgress", words));
             }
         }
         pause = (pause * 2).min(Duration::from_secs(1));
@@ -146,7 +146,7 @@ pub async fn code_settled(client: &Client, spec: &FunctionSpec) -> Result<(), Fa
 }
 
 /// Writes and takes away tags.
-pub async fn retag(client: &Client, found: &Found, changes: tag_changes::TagChanges) -> Result<(), Fault> {
+pub async fn retag(client: &Client, found: &ObservedResource, changes: tag_changes::TagChanges) -> Result<(), Fault> {
     let arn = found.attributes.get("arn").and_then(serde_json::Value::as_str).unwrap_or_default();
     if !changes.set.is_empty() {
         let call = client.tag_resource().resource(arn).set_tags(Some(changes.set.into_iter().collect()));

@@ -10,22 +10,23 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::types::MetadataDirective;
 
-pub use self::upload::{Taken, Target};
+pub use self::upload::{ExistingKeyPolicy, UploadTarget};
 use super::bucket::home;
 use super::fault::{not_at_hand, optional, taken};
 use super::{Clients, fault_of};
-use crate::permissions::{Grant, on};
-use crate::provider::{Gone, Made, Provider, Subject};
+use crate::permissions::{Grant, context};
+use crate::provider::{Applied, DeleteOutcome, Provider, ResourceContext};
 use crate::resource::object::ObjectSpec;
 use crate::resource::{
-    Address, Artefacts, Attributes, Class, Extra, Fault, FieldChange, Found, IMPORTED, IMPORTED_METADATA, Owner,
+    Address, Artifacts, Attributes, Fault, FaultClass, FieldChange, IMPORTED, IMPORTED_METADATA, ObservedResource,
+    Owner, UnmanagedField,
 };
 
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[
     Grant {
         sid: "Objects",
-        on: on::objects_of,
+        on: context::objects_of,
         actions: &[
             "s3:AbortMultipartUpload",
             "s3:DeleteObject",
@@ -38,7 +39,7 @@ pub const GRANTS: &[Grant] = &[
         ],
     },
     // Objects under a key of the user's own are written and copied with it.
-    Grant { sid: "BucketKeys", on: on::object_key, actions: &["kms:Decrypt", "kms:GenerateDataKey"] },
+    Grant { sid: "BucketKeys", on: context::object_key, actions: &["kms:Decrypt", "kms:GenerateDataKey"] },
 ];
 
 /// The largest object that S3 copies in one call (5 GB).
@@ -53,61 +54,68 @@ const ADDRESS: &str = "akidb-address";
 /// Objects of the account.
 pub struct Objects {
     clients: Arc<Clients>,
-    artefacts: Arc<Artefacts>,
+    artifacts: Arc<Artifacts>,
 }
 
 impl Objects {
-    /// Objects reached by `clients`, with content from `artefacts`.
-    pub fn new(clients: &Arc<Clients>, artefacts: &Arc<Artefacts>) -> Self {
-        Self { clients: Arc::clone(clients), artefacts: Arc::clone(artefacts) }
+    /// Objects reached by `clients`, with content from `artifacts`.
+    pub fn new(clients: &Arc<Clients>, artifacts: &Arc<Artifacts>) -> Self {
+        Self { clients: Arc::clone(clients), artifacts: Arc::clone(artifacts) }
     }
 }
 
 #[async_trait]
 impl Provider for Objects {
-    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+    async fn read(&self, subject: &ResourceContext<'_>) -> Result<Option<ObservedResource>, Fault> {
         let wanted: ObjectSpec = subject.typed()?;
         let client = self.clients.s3(&home(subject, "bucket", wanted.region.clone()))?;
         let held = head(&client, &wanted, None).await?;
         held.map(|held| found(subject, &wanted, held)).transpose()
     }
 
-    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
+    async fn create(&self, subject: &ResourceContext<'_>) -> Result<Applied, Fault> {
         let spec: ObjectSpec = subject.typed()?;
         let client = self.clients.s3(&spec.region)?;
-        let Some(source) = self.artefacts.get(&spec.sha256) else {
+        let Some(source) = self.artifacts.get(&spec.sha256) else {
             return match self.read(subject).await? {
                 Some(found) if was_moved(subject, &found) && holds(&found, &spec) => {
                     copy(subject, &client, &spec, Keep::Everything).await
                 }
                 Some(found) if holds(&found, &spec) => answer_existing(subject, &spec, found),
-                Some(Found { owner: Owner::Foreign(whose), .. }) => Err(foreign(subject, &spec, &whose)),
+                Some(ObservedResource { owner: Owner::Foreign(whose), .. }) => Err(foreign(subject, &spec, &whose)),
                 _ => restore(subject, &client, &spec).await,
             };
         };
-        let target = upload::Target { client: &client, spec: &spec, metadata: metadata(subject, &spec) };
-        let when_taken = if subject.seen_absent { Taken::Refuse } else { Taken::LookAndRefuse };
+        let target = upload::UploadTarget { client: &client, spec: &spec, metadata: metadata(subject, &spec) };
+        let when_taken = if subject.seen_absent { ExistingKeyPolicy::Refuse } else { ExistingKeyPolicy::LookAndRefuse };
         match target.put(source, when_taken).await {
-            Err(fault) if fault.class == Class::Stale => match self.read(subject).await? {
-                Some(found) if was_moved(subject, &found) => target.put(source, Taken::Replace).await?,
-                Some(Found { owner: Owner::Foreign(whose), .. }) => return Err(foreign(subject, &spec, &whose)),
+            Err(fault) if fault.class == FaultClass::Stale => match self.read(subject).await? {
+                Some(found) if was_moved(subject, &found) => target.put(source, ExistingKeyPolicy::Replace).await?,
+                Some(ObservedResource { owner: Owner::Foreign(whose), .. }) => {
+                    return Err(foreign(subject, &spec, &whose));
+                }
                 Some(found) if holds(&found, &spec) => return answer_existing(subject, &spec, found),
                 // Ours with other content, or gone between two calls.
-                _ => target.put(source, Taken::Replace).await?,
+                _ => target.put(source, ExistingKeyPolicy::Replace).await?,
             },
             other => other?,
         }
         Ok(made(&spec))
     }
 
-    async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
+    async fn update(
+        &self,
+        subject: &ResourceContext<'_>,
+        found: &ObservedResource,
+        fields: &[FieldChange],
+    ) -> Result<Applied, Fault> {
         if fields.is_empty() {
-            return Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() });
+            return Ok(Applied { id: found.id.clone(), attributes: found.attributes.clone() });
         }
         let spec: ObjectSpec = subject.typed()?;
         let client = self.clients.s3(&spec.region)?;
         let content = fields.iter().any(|field| field.path == "sha256" || field.path == "bytes");
-        let source = self.artefacts.get(&spec.sha256);
+        let source = self.artifacts.get(&spec.sha256);
         // Only headers or marks changed: S3 copies the object onto itself, up to 5 GB.
         if !content && (spec.bytes <= MOST_COPIED || source.is_none()) {
             return copy(subject, &client, &spec, Keep::Everything).await;
@@ -116,19 +124,19 @@ impl Provider for Objects {
             Some(source) => {
                 let mut metadata = metadata(subject, &spec);
                 metadata.extend(others_metadata(found));
-                let target = upload::Target { client: &client, spec: &spec, metadata };
-                target.put(source, Taken::Replace).await?;
+                let target = upload::UploadTarget { client: &client, spec: &spec, metadata };
+                target.put(source, ExistingKeyPolicy::Replace).await?;
                 Ok(made(&spec))
             }
             None => restore(subject, &client, &spec).await,
         }
     }
 
-    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
+    async fn delete(&self, subject: &ResourceContext<'_>) -> Result<DeleteOutcome, Fault> {
         let spec: ObjectSpec = subject.typed()?;
         let answer = self.clients.s3(&spec.region)?.delete_object().bucket(&spec.bucket).key(&spec.key).send().await;
         optional(answer.map_err(|bad| fault_of("s3", "DeleteObject", bad)))?;
-        Ok(Gone::Gone)
+        Ok(DeleteOutcome::Deleted)
     }
 }
 
@@ -136,8 +144,8 @@ fn id(spec: &ObjectSpec) -> String {
     format!("{}/{}", spec.bucket, spec.key)
 }
 
-fn made(spec: &ObjectSpec) -> Made {
-    Made { id: id(spec), attributes: attributes(spec, &spec.sha256) }
+fn made(spec: &ObjectSpec) -> Applied {
+    Applied { id: id(spec), attributes: attributes(spec, &spec.sha256) }
 }
 
 fn attributes(spec: &ObjectSpec, sha256: &str) -> Attributes {
@@ -149,7 +157,7 @@ fn attributes(spec: &ObjectSpec, sha256: &str) -> Attributes {
 }
 
 /// The plan's metadata with the tool's own.
-fn metadata(subject: &Subject<'_>, spec: &ObjectSpec) -> HashMap<String, String> {
+fn metadata(subject: &ResourceContext<'_>, spec: &ObjectSpec) -> HashMap<String, String> {
     let mut all: HashMap<String, String> = spec.metadata.clone().into_iter().collect();
     all.insert(SHA256.to_owned(), spec.sha256.clone());
     all.insert(STACK.to_owned(), subject.stack.to_owned());
@@ -165,7 +173,11 @@ async fn head(client: &Client, spec: &ObjectSpec, version: Option<&str>) -> Resu
     optional(call.send().await.map_err(|bad| fault_of("s3", "HeadObject", bad)))
 }
 
-fn found(subject: &Subject<'_>, wanted: &ObjectSpec, held: HeadObjectOutput) -> Result<Found, Fault> {
+fn found(
+    subject: &ResourceContext<'_>,
+    wanted: &ObjectSpec,
+    held: HeadObjectOutput,
+) -> Result<ObservedResource, Fault> {
     let mut metadata: BTreeMap<String, String> = held.metadata.unwrap_or_default().into_iter().collect();
     let sha256 = metadata.remove(SHA256).unwrap_or_default();
     let marks = (metadata.remove(STACK), metadata.remove(ADDRESS));
@@ -182,8 +194,8 @@ fn found(subject: &Subject<'_>, wanted: &ObjectSpec, held: HeadObjectOutput) -> 
     let stated = wanted.cache_control.is_some() || before.as_ref().is_some_and(|before| before.cache_control.is_some());
     let others = kept_metadata(wanted, before.as_ref(), metadata.iter());
     metadata.retain(|key, _| !others.iter().any(|(other, _)| other == key));
-    let extra = |path: String, value: serde_json::Value, theirs: bool| Extra { path, value, theirs };
-    let mut extras: Vec<Extra> =
+    let extra = |path: String, value: serde_json::Value, theirs: bool| UnmanagedField { path, value, theirs };
+    let mut extras: Vec<UnmanagedField> =
         others.into_iter().map(|(key, value)| extra(format!("metadata.{key}"), value.into(), true)).collect();
     let cache_control = held.cache_control.clone().filter(|_| stated);
     let unasked = [
@@ -210,33 +222,37 @@ fn found(subject: &Subject<'_>, wanted: &ObjectSpec, held: HeadObjectOutput) -> 
         metadata,
     };
     let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("s3", "HeadObject", bad.to_string()))?;
-    Ok(Found { id: id(wanted), spec, attributes, owner, extras })
+    Ok(ObservedResource { id: id(wanted), spec, attributes, owner, extras })
 }
 
 /// Whether it still carries the address from which the plan has moved it.
-fn was_moved(subject: &Subject<'_>, found: &Found) -> bool {
+fn was_moved(subject: &ResourceContext<'_>, found: &ObservedResource) -> bool {
     let marked = |former: &Address| format!("marked as {former} of stack {}", subject.stack);
     matches!(&found.owner, Owner::Foreign(why) if subject.former.is_some_and(|former| *why == marked(former)))
 }
 
 /// Whether what is there is what is wanted, content and headers.
-fn holds(found: &Found, spec: &ObjectSpec) -> bool {
+fn holds(found: &ObservedResource, spec: &ObjectSpec) -> bool {
     serde_json::from_value::<ObjectSpec>(found.spec.clone()).is_ok_and(|held| held == *spec)
 }
 
-fn answer_existing(subject: &Subject<'_>, spec: &ObjectSpec, found: Found) -> Result<Made, Fault> {
+fn answer_existing(
+    subject: &ResourceContext<'_>,
+    spec: &ObjectSpec,
+    found: ObservedResource,
+) -> Result<Applied, Fault> {
     match found.owner {
-        Owner::Ours => Ok(Made { id: found.id, attributes: found.attributes }),
+        Owner::Ours => Ok(Applied { id: found.id, attributes: found.attributes }),
         Owner::Foreign(whose) | Owner::Contested(whose) => Err(foreign(subject, spec, &whose)),
     }
 }
 
-fn foreign(subject: &Subject<'_>, spec: &ObjectSpec, whose: &str) -> Fault {
+fn foreign(subject: &ResourceContext<'_>, spec: &ObjectSpec, whose: &str) -> Fault {
     taken("s3", "PutObject", "ObjectExists", &format!("object {}", id(spec)), whose, subject.address)
 }
 
 /// Brings back an older version of the same content: a rollback has the bucket's memory, but not the file.
-async fn restore(subject: &Subject<'_>, client: &Client, spec: &ObjectSpec) -> Result<Made, Fault> {
+async fn restore(subject: &ResourceContext<'_>, client: &Client, spec: &ObjectSpec) -> Result<Applied, Fault> {
     let call = client.list_object_versions().bucket(&spec.bucket).prefix(&spec.key);
     let listed = call.send().await.map_err(|bad| fault_of("s3", "ListObjectVersions", bad))?;
     // Newest first, as S3 lists them. One page: 1,000 versions of one key are more than a stack makes.
@@ -260,7 +276,12 @@ enum Keep<'a> {
 }
 
 /// Copies the object, or a version of it, onto itself. What is not said again would be lost, so everything is.
-async fn copy(subject: &Subject<'_>, client: &Client, spec: &ObjectSpec, keep: Keep<'_>) -> Result<Made, Fault> {
+async fn copy(
+    subject: &ResourceContext<'_>,
+    client: &Client,
+    spec: &ObjectSpec,
+    keep: Keep<'_>,
+) -> Result<Applied, Fault> {
     let version = match keep {
         Keep::Everything => None,
         Keep::Version(version) => Some(version),
@@ -301,7 +322,7 @@ async fn copy(subject: &Subject<'_>, client: &Client, spec: &ObjectSpec, keep: K
 }
 
 /// What an earlier run asked for, as far as this version can read it.
-fn before(subject: &Subject<'_>) -> Option<ObjectSpec> {
+fn before(subject: &ResourceContext<'_>) -> Option<ObjectSpec> {
     subject.before.and_then(|before| serde_json::from_value(before.clone()).ok())
 }
 
@@ -320,7 +341,7 @@ fn kept_metadata<'a>(
 }
 
 /// The same, of what was found before.
-fn others_metadata(found: &Found) -> impl Iterator<Item = (String, String)> {
+fn others_metadata(found: &ObservedResource) -> impl Iterator<Item = (String, String)> {
     let named = found.extras.iter().filter_map(|extra| Some((extra.path.strip_prefix("metadata.")?, &extra.value)));
     named.filter_map(|(key, value)| Some((key.to_owned(), value.as_str()?.to_owned())))
 }

@@ -11,7 +11,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::super::fault_of;
 use crate::resource::object::ObjectSpec;
-use crate::resource::{Class, Fault, Source};
+use crate::resource::{ArtifactSource, Fault, FaultClass};
 
 /// Above this many bytes (16 MiB) an object goes in parts.
 const IN_ONE: u64 = 16 << 20;
@@ -25,7 +25,7 @@ const AT_ONCE: usize = 4;
 
 /// What is done when the key is taken.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
+pub enum ExistingKeyPolicy {
     /// S3 refuses it. Nobody expects it: the key was just looked at.
     Refuse,
     /// S3 refuses it, and many bytes are not sent before a look.
@@ -40,7 +40,7 @@ fn part_size(bytes: u64) -> u64 {
 }
 
 /// Where the bytes go, and what is said of them.
-pub struct Target<'a> {
+pub struct UploadTarget<'a> {
     /// S3 in the bucket's region.
     pub client: &'a Client,
     /// The object.
@@ -49,27 +49,27 @@ pub struct Target<'a> {
     pub metadata: HashMap<String, String>,
 }
 
-impl Target<'_> {
+impl UploadTarget<'_> {
     /// Sends the bytes.
     ///
     /// # Errors
     /// Of class stale, when the key is taken and may not be replaced; refused, when the file is not what was hashed;
     /// else the service's own. Nothing is left of an upload that failed.
-    pub async fn put(&self, source: &Source, taken: Taken) -> Result<(), Fault> {
-        let only_new = taken != Taken::Replace;
+    pub async fn put(&self, source: &ArtifactSource, taken: ExistingKeyPolicy) -> Result<(), Fault> {
+        let only_new = taken != ExistingKeyPolicy::Replace;
         self.check_size(source).await?;
         if self.spec.bytes <= IN_ONE {
             return self.in_one(source, only_new).await;
         }
         // Refused by its last call only, an upload in parts would send everything for nothing.
-        if taken == Taken::LookAndRefuse && super::head(self.client, self.spec, None).await?.is_some() {
+        if taken == ExistingKeyPolicy::LookAndRefuse && super::head(self.client, self.spec, None).await?.is_some() {
             let words = format!("{} exists", super::id(self.spec));
-            return Err(Fault::new(Class::Stale, "s3", "CreateMultipartUpload", "PreconditionFailed", words));
+            return Err(Fault::new(FaultClass::Stale, "s3", "CreateMultipartUpload", "PreconditionFailed", words));
         }
         self.in_parts(source, only_new).await
     }
 
-    async fn in_one(&self, source: &Source, only_new: bool) -> Result<(), Fault> {
+    async fn in_one(&self, source: &ArtifactSource, only_new: bool) -> Result<(), Fault> {
         let call = self
             .client
             .put_object()
@@ -83,7 +83,7 @@ impl Target<'_> {
         call.send().await.map(drop).map_err(|bad| fault_of("s3", "PutObject", bad))
     }
 
-    async fn in_parts(&self, source: &Source, only_new: bool) -> Result<(), Fault> {
+    async fn in_parts(&self, source: &ArtifactSource, only_new: bool) -> Result<(), Fault> {
         let call = self
             .client
             .create_multipart_upload()
@@ -113,7 +113,7 @@ impl Target<'_> {
         done
     }
 
-    async fn parts(&self, source: &Source, upload: &str) -> Result<Vec<CompletedPart>, Fault> {
+    async fn parts(&self, source: &ArtifactSource, upload: &str) -> Result<Vec<CompletedPart>, Fault> {
         let size = part_size(self.spec.bytes);
         let starts = (0..self.spec.bytes.div_ceil(size)).map(|at| at * size);
         let parts = starts.zip(1..).map(|(from, number)| {
@@ -127,7 +127,7 @@ impl Target<'_> {
 
     async fn part(
         &self,
-        source: &Source,
+        source: &ArtifactSource,
         upload: &str,
         number: i32,
         from: u64,
@@ -171,41 +171,41 @@ impl Target<'_> {
     }
 
     /// A file that grew or shrank since it was hashed would arrive under a hash that is not its own.
-    async fn check_size(&self, source: &Source) -> Result<(), Fault> {
+    async fn check_size(&self, source: &ArtifactSource) -> Result<(), Fault> {
         let size = match source {
-            Source::Memory(bytes) => bytes.len() as u64,
-            Source::File(path) => tokio::fs::metadata(path).await.map_err(|bad| unreadable(path, &bad))?.len(),
+            ArtifactSource::Memory(bytes) => bytes.len() as u64,
+            ArtifactSource::File(path) => tokio::fs::metadata(path).await.map_err(|bad| unreadable(path, &bad))?.len(),
         };
         if size == self.spec.bytes {
             return Ok(());
         }
         let words = format!("{} has {size} bytes, not the {} of the plan", name(source), self.spec.bytes);
-        Err(Fault::new(Class::Refused, "s3", "PutObject", "FileChanged", words)
+        Err(Fault::new(FaultClass::Refused, "s3", "PutObject", "FileChanged", words)
             .next("leave the file alone while a run goes on, then plan and deploy again"))
     }
 }
 
-fn name(source: &Source) -> String {
+fn name(source: &ArtifactSource) -> String {
     match source {
-        Source::File(path) => path.display().to_string(),
-        Source::Memory(_) => "content made by this run".to_owned(),
+        ArtifactSource::File(path) => path.display().to_string(),
+        ArtifactSource::Memory(_) => "content made by this run".to_owned(),
     }
 }
 
 fn unreadable(path: &Path, bad: &dyn std::fmt::Display) -> Fault {
     let words = format!("{} cannot be read: {bad}", path.display());
-    Fault::new(Class::Refused, "s3", "PutObject", "BytesNotAtHand", words)
+    Fault::new(FaultClass::Refused, "s3", "PutObject", "BytesNotAtHand", words)
         .next("make the file readable, then run again")
 }
 
 /// A stretch of the bytes; of a file never more than a buffer is in memory.
-async fn body(source: &Source, from: u64, length: u64) -> Result<ByteStream, Fault> {
+async fn body(source: &ArtifactSource, from: u64, length: u64) -> Result<ByteStream, Fault> {
     match source {
-        Source::File(path) => {
+        ArtifactSource::File(path) => {
             let read = ByteStream::read_from().path(path).offset(from).length(Length::Exact(length));
             read.build().await.map_err(|bad| unreadable(path, &bad))
         }
-        Source::Memory(bytes) => {
+        ArtifactSource::Memory(bytes) => {
             let range = usize::try_from(from).ok().zip(usize::try_from(from + length).ok());
             let stretch = range.and_then(|(from, to)| bytes.get(from..to));
             stretch

@@ -1,7 +1,7 @@
 //! What the tool must be allowed to do for a kind, as data: each provider says it of its own calls. What is held to more than
 //! names is in `conditions`.
 
-use super::on::Facts;
+use super::context::PolicyContext;
 
 /// What the calls for one kind need: actions, and on which resources.
 pub struct Grant {
@@ -10,7 +10,7 @@ pub struct Grant {
     /// The actions, in order.
     pub actions: &'static [&'static str],
     /// ARNs, as far as they are known before the run; no statement when there are none.
-    pub on: fn(&Facts<'_>) -> Vec<String>,
+    pub on: fn(&PolicyContext<'_>) -> Vec<String>,
 }
 
 /// Statement of what only shows what there is; AWS knows no resource for these actions.

@@ -6,8 +6,8 @@
 mod boundary;
 mod clusters;
 mod conditions;
+pub mod context;
 mod grants;
-pub mod on;
 mod parts;
 mod simulate;
 
@@ -18,16 +18,16 @@ use serde_json::{Value, json};
 use super::grants_of;
 use crate::resource::{Desired, Kind, Resource, resolve};
 pub use boundary::boundaries;
+pub use context::PolicyContext;
 pub use grants::{Grant, LOOK, MAKE};
-pub use on::Facts;
 pub use parts::{MOST, parts, size};
-pub use simulate::{Missing, Simulation, simulate};
+pub use simulate::{MissingAction, Simulation, simulate};
 
 /// The policy document for everything in `desired`. `account` is twelve digits, or `*` when it is not known.
 pub fn policy(desired: &Desired, account: &str) -> Value {
     let mut statements: BTreeMap<&str, (BTreeSet<&str>, BTreeSet<String>)> = BTreeMap::new();
     for resource in desired.resources.values() {
-        let facts = Facts { spec: literal(desired, resource), account, graph: desired };
+        let facts = PolicyContext { spec: literal(desired, resource), account, graph: desired };
         for grant in grants_of(resource.kind) {
             let on = (grant.on)(&facts);
             if !on.is_empty() {
@@ -102,7 +102,7 @@ mod tests {
             assert!(grant.actions.is_sorted(), "{}: the actions are in order", grant.sid);
             // A statement gives all its actions on all its resources: its rows have the one or the other in common.
             let graph = Desired::new("prod");
-            let facts = Facts { spec: json!({}), account: "1", graph: &graph };
+            let facts = PolicyContext { spec: json!({}), account: "1", graph: &graph };
             for other in all.iter().filter(|other| other.sid == grant.sid) {
                 let same = other.actions == grant.actions || (other.on)(&facts) == (grant.on)(&facts);
                 assert!(same, "{}", grant.sid);

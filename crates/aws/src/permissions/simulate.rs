@@ -5,7 +5,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::clients::{Clients, Identity};
+use crate::clients::{CallerIdentity, Clients};
 use crate::fault;
 use crate::resource::Fault;
 
@@ -14,7 +14,7 @@ const AT_ONCE: usize = 4;
 
 /// One action that the caller may not take.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Missing {
+pub struct MissingAction {
     /// The action, e.g. `s3:PutBucketPolicy`.
     pub action: String,
     /// On which resource: an ARN, or `*`.
@@ -33,7 +33,7 @@ pub struct Simulation {
     /// Actions that were asked about.
     pub actions: usize,
     /// What of them is not allowed.
-    pub missing: Vec<Missing>,
+    pub missing: Vec<MissingAction>,
 }
 
 /// Whose policies decide about a caller.
@@ -52,7 +52,11 @@ enum Principal {
 ///
 /// # Errors
 /// When the caller may not simulate, or IAM does not answer.
-pub async fn simulate(clients: &Clients, identity: &Identity, policy: &Value) -> Result<Option<Simulation>, Fault> {
+pub async fn simulate(
+    clients: &Clients,
+    identity: &CallerIdentity,
+    policy: &Value,
+) -> Result<Option<Simulation>, Fault> {
     let principal = match principal(&identity.arn) {
         Principal::User(arn) => arn,
         Principal::Role(name) => role(clients, identity, &name).await,
@@ -61,8 +65,8 @@ pub async fn simulate(clients: &Clients, identity: &Identity, policy: &Value) ->
     let questions = questions(policy);
     let actions = questions.iter().map(|question| question.actions.len()).sum();
     let asked = questions.iter().map(|question| ask(clients, &principal, question));
-    let answers: Vec<Vec<Missing>> = stream::iter(asked).buffer_unordered(AT_ONCE).try_collect().await?;
-    let mut missing: Vec<Missing> = answers.into_iter().flatten().collect();
+    let answers: Vec<Vec<MissingAction>> = stream::iter(asked).buffer_unordered(AT_ONCE).try_collect().await?;
+    let mut missing: Vec<MissingAction> = answers.into_iter().flatten().collect();
     missing.sort();
     missing.dedup();
     Ok(Some(Simulation { principal, actions, missing }))
@@ -78,7 +82,7 @@ fn principal(arn: &str) -> Principal {
 }
 
 /// The ARN of a role with its path; when the role may not be read, as it is without one.
-async fn role(clients: &Clients, identity: &Identity, name: &str) -> String {
+async fn role(clients: &Clients, identity: &CallerIdentity, name: &str) -> String {
     let answer = clients.iam.get_role().role_name(name).send().await.ok();
     let arn = answer.and_then(|answer| answer.role).map(|role| role.arn);
     let partition = identity.arn.split(':').nth(1).unwrap_or("aws");
@@ -87,23 +91,23 @@ async fn role(clients: &Clients, identity: &Identity, name: &str) -> String {
 
 /// Actions that are asked about together, on the same resources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Question {
+struct SimulationRequest {
     actions: Vec<String>,
     resources: Vec<String>,
     /// What the call carries.
-    context: Vec<Key>,
+    context: Vec<ConditionKey>,
 }
 
 /// A condition key with its values: one, or a list where a call carries several at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Key {
+struct ConditionKey {
     name: String,
     values: Vec<String>,
     list: bool,
 }
 
 /// The questions for the statements of a policy.
-fn questions(policy: &Value) -> Vec<Question> {
+fn questions(policy: &Value) -> Vec<SimulationRequest> {
     let statements = policy.get("Statement").and_then(Value::as_array);
     let of_statement = |statement: &Value| {
         // The simulator takes no wildcard in an action: `lambda:EnableReplication*` is the name of one, star and all.
@@ -114,8 +118,8 @@ fn questions(policy: &Value) -> Vec<Question> {
         let contexts = contexts(statement);
         let pairs = [(of_objects, inside), (others, resources)];
         pairs.into_iter().flat_map(move |(actions, resources)| {
-            let question = Question { actions, resources, context: Vec::new() };
-            contexts.clone().into_iter().map(move |context| Question { context, ..question.clone() })
+            let question = SimulationRequest { actions, resources, context: Vec::new() };
+            contexts.clone().into_iter().map(move |context| SimulationRequest { context, ..question.clone() })
         })
     };
     // What is denied is not needed.
@@ -126,21 +130,21 @@ fn questions(policy: &Value) -> Vec<Question> {
 
 /// What a call carries that a statement's condition lets through: one call for each value of a key that has one value a call, all
 /// values together of a key that has many.
-fn contexts(statement: &Value) -> Vec<Vec<Key>> {
+fn contexts(statement: &Value) -> Vec<Vec<ConditionKey>> {
     let condition = statement["Condition"].as_object().into_iter().flatten();
     let asked = condition.filter(|(operator, _)| !operator.contains("Not"));
     let keys = asked.flat_map(|(operator, keys)| {
         let list = operator.starts_with("ForAllValues:");
         keys.as_object().into_iter().flatten().map(move |(name, values)| (list, name.clone(), texts(values)))
     });
-    keys.fold(vec![Vec::new()], |calls: Vec<Vec<Key>>, (list, name, values)| {
+    keys.fold(vec![Vec::new()], |calls: Vec<Vec<ConditionKey>>, (list, name, values)| {
         let each: Vec<Vec<String>> =
             if list { vec![values] } else { values.into_iter().map(|one| vec![one]).collect() };
         let mut all = Vec::new();
         for call in &calls {
             for values in &each {
                 let mut more = call.clone();
-                more.push(Key { name: name.clone(), values: values.clone(), list });
+                more.push(ConditionKey { name: name.clone(), values: values.clone(), list });
                 all.push(more);
             }
         }
@@ -169,7 +173,7 @@ fn is_bucket(arn: &str) -> bool {
     arn.starts_with("arn:aws:s3:::") && !arn.contains('/') && !arn.ends_with('*')
 }
 
-async fn ask(clients: &Clients, principal: &str, question: &Question) -> Result<Vec<Missing>, Fault> {
+async fn ask(clients: &Clients, principal: &str, question: &SimulationRequest) -> Result<Vec<MissingAction>, Fault> {
     let mut call = clients.iam.simulate_principal_policy().policy_source_arn(principal);
     for action in &question.actions {
         call = call.action_names(action);
@@ -192,11 +196,11 @@ async fn ask(clients: &Clients, principal: &str, question: &Question) -> Result<
 }
 
 /// What one result refuses: resource by resource where it says so, else as a whole.
-fn refused(result: &EvaluationResult) -> Vec<Missing> {
+fn refused(result: &EvaluationResult) -> Vec<MissingAction> {
     let by_organization =
         result.organizations_decision_detail().is_some_and(|detail| !detail.allowed_by_organizations());
     let one = |resource: &str, decision: &PolicyEvaluationDecisionType| {
-        (*decision != PolicyEvaluationDecisionType::Allowed).then(|| Missing {
+        (*decision != PolicyEvaluationDecisionType::Allowed).then(|| MissingAction {
             action: result.eval_action_name().to_owned(),
             resource: resource.to_owned(),
             denied: *decision == PolicyEvaluationDecisionType::ExplicitDeny,
@@ -247,7 +251,7 @@ mod tests {
             ("iam:PassRole", "r"),
         ];
         assert_eq!(told, wanted.map(|(actions, resources)| (actions.to_owned(), resources.to_owned())));
-        let key = |name: &str, values: &[&str], list| Key {
+        let key = |name: &str, values: &[&str], list| ConditionKey {
             name: name.to_owned(),
             values: values.iter().map(|value| (*value).to_owned()).collect(),
             list,

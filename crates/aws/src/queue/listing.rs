@@ -5,11 +5,11 @@ use futures::FutureExt;
 use super::super::Clients;
 use super::super::owned::marked;
 use super::{fault_of, read};
-use crate::provider::Search;
-use crate::resource::{Fault, Kind, Owned};
+use crate::provider::OwnedQuery;
+use crate::resource::{Fault, Kind, OwnedResource};
 
 /// Queues of the stack's regions.
-pub async fn listing(clients: &Clients, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+pub async fn listing(clients: &Clients, search: &OwnedQuery<'_>) -> Result<Vec<OwnedResource>, Fault> {
     let mut all = Vec::new();
     for region in search.regions {
         let client = clients.sqs(region)?;

@@ -18,14 +18,14 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
 
 pub use self::calls::{CODES, GRANTS};
-use self::read::Held;
-use self::settings::Texts;
+use self::read::CurrentQueue;
+use self::settings::QueueAttributes;
 use super::fault::{optional, taken};
-use super::validation::Waits;
+use super::validation::ValidationWaits;
 use super::{Clients, fault_of, stated, tag_changes, tags};
-use crate::provider::{Gone, Made, Provider, Search, Settled, Subject};
+use crate::provider::{Applied, DeleteOutcome, OwnedQuery, Progress, Provider, ResourceContext};
 use crate::resource::queue::{QueueSpec, parts};
-use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owned, Owner};
+use crate::resource::{Attributes, Fault, FaultClass, FieldChange, Level, ObservedResource, OwnedResource, Owner};
 
 /// A change of attributes is everywhere after so long at the latest (API reference, "SetQueueAttributes").
 const SPREAD: Duration = Duration::from_secs(60);
@@ -34,7 +34,7 @@ const SPREAD: Duration = Duration::from_secs(60);
 pub struct Queues {
     clients: Arc<Clients>,
     /// Since when a change of them is waited for, by ARN.
-    waits: Waits,
+    waits: ValidationWaits,
     /// Those whose messages the user gave up, by ARN.
     given_up: Mutex<BTreeSet<String>>,
 }
@@ -42,11 +42,11 @@ pub struct Queues {
 impl Queues {
     /// Queues reached by `clients`.
     pub fn new(clients: &Arc<Clients>) -> Self {
-        Self { clients: Arc::clone(clients), waits: Waits::default(), given_up: Mutex::default() }
+        Self { clients: Arc::clone(clients), waits: ValidationWaits::default(), given_up: Mutex::default() }
     }
 
     /// Where a subject's queue is, with a client for it, and its name: by its ARN, once that is known.
-    fn at(&self, subject: &Subject<'_>) -> Result<(Client, String), Fault> {
+    fn at(&self, subject: &ResourceContext<'_>) -> Result<(Client, String), Fault> {
         let (region, name) = place(subject.id, &subject.typed()?);
         Ok((self.clients.sqs(&region)?, name))
     }
@@ -66,29 +66,35 @@ fn place(arn: Option<&str>, spec: &QueueSpec) -> (String, String) {
 }
 
 /// The policies that the plan and an earlier run state.
-fn policies<'a>(now: &'a QueueSpec, before: Option<&'a QueueSpec>) -> policy::Stated<'a> {
-    policy::Stated { now: now.policy.as_ref(), before: before.and_then(|before| before.policy.as_ref()) }
+fn policies<'a>(now: &'a QueueSpec, before: Option<&'a QueueSpec>) -> policy::StatedPolicy<'a> {
+    policy::StatedPolicy { now: now.policy.as_ref(), before: before.and_then(|before| before.policy.as_ref()) }
 }
 
 /// Texts as the SDK takes them.
-fn named(all: Texts) -> HashMap<QueueAttributeName, String> {
+fn named(all: QueueAttributes) -> HashMap<QueueAttributeName, String> {
     all.into_iter().map(|(name, text)| (QueueAttributeName::from(name.as_str()), text)).collect()
 }
 
 /// It is made, and a read does not show it yet.
 fn not_shown(what: &str, name: &str) -> Fault {
-    Fault::new(Class::Retry, "sqs", "CreateQueue", "NotVisible", format!("{what} of queue {name} is not shown yet"))
+    Fault::new(
+        FaultClass::Retry,
+        "sqs",
+        "CreateQueue",
+        "NotVisible",
+        format!("{what} of queue {name} is not shown yet"),
+    )
 }
 
 #[async_trait]
 impl Provider for Queues {
-    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+    async fn read(&self, subject: &ResourceContext<'_>) -> Result<Option<ObservedResource>, Fault> {
         let (client, name) = self.at(subject)?;
         let held = read::held(&client, &name).await?;
         held.map(|held| read::found(subject, held)).transpose()
     }
 
-    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
+    async fn create(&self, subject: &ResourceContext<'_>) -> Result<Applied, Fault> {
         let spec: QueueSpec = subject.typed()?;
         let client = self.clients.sqs(&spec.region)?;
         if !subject.seen_absent
@@ -103,7 +109,7 @@ impl Provider for Queues {
             .set_tags(Some(tags::wanted(subject, &spec.tags).into_iter().collect()));
         match call.send().await.map_err(|bad| fault_of("sqs", "CreateQueue", bad)) {
             // One with other settings came since it was looked for.
-            Err(fault) if fault.class == Class::Exists => {}
+            Err(fault) if fault.class == FaultClass::Exists => {}
             Err(fault) => return Err(fault),
             Ok(_) => {}
         }
@@ -114,8 +120,13 @@ impl Provider for Queues {
         }
     }
 
-    async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
-        let made = Made { id: found.id.clone(), attributes: found.attributes.clone() };
+    async fn update(
+        &self,
+        subject: &ResourceContext<'_>,
+        found: &ObservedResource,
+        fields: &[FieldChange],
+    ) -> Result<Applied, Fault> {
+        let made = Applied { id: found.id.clone(), attributes: found.attributes.clone() };
         if fields.is_empty() {
             return Ok(made);
         }
@@ -137,12 +148,12 @@ impl Provider for Queues {
         Ok(made)
     }
 
-    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
+    async fn delete(&self, subject: &ResourceContext<'_>) -> Result<DeleteOutcome, Fault> {
         let (client, name) = self.at(subject)?;
-        let Some(held) = read::held(&client, &name).await? else { return Ok(Gone::Gone) };
+        let Some(held) = read::held(&client, &name).await? else { return Ok(DeleteOutcome::Deleted) };
         // Without its ARN it was never finished: what stands there is ours only by its mark.
         if subject.id.is_none() && tags::read(subject, held.tags.clone()).0 != Owner::Ours {
-            return Ok(Gone::Gone);
+            return Ok(DeleteOutcome::Deleted);
         }
         let messages = settings::messages(&held.texts);
         if messages > 0 && !self.is_given_up(&held.arn) {
@@ -152,31 +163,31 @@ impl Provider for Queues {
         optional(answer.map_err(|bad| fault_of("sqs", "DeleteQueue", bad)))?;
         // For up to a minute SQS may go on to show it: the next run would take it for a queue that stands.
         match read::url(&client, &name).await? {
-            None => Ok(Gone::Gone),
+            None => Ok(DeleteOutcome::Deleted),
             Some(_) => {
                 let words = format!("queue {name} is deleted and still shown");
-                Err(Fault::new(Class::Retry, "sqs", "DeleteQueue", "StillVisible", words))
+                Err(Fault::new(FaultClass::Retry, "sqs", "DeleteQueue", "StillVisible", words))
             }
         }
     }
 
-    async fn settled(&self, subject: &Subject<'_>, level: Level) -> Result<Settled, Fault> {
+    async fn settled(&self, subject: &ResourceContext<'_>, level: Level) -> Result<Progress, Fault> {
         let Some(arn) = subject.id.filter(|_| level != Level::Accepted) else {
-            return Ok(Settled::Ready(Attributes::new()));
+            return Ok(Progress::Ready(Attributes::new()));
         };
         let begun = self.waits.since(arn);
         let (client, name) = self.at(subject)?;
-        let not_yet = |word: &str| Settled::NotYet(word.into(), Duration::from_millis(500));
+        let not_yet = |word: &str| Progress::NotYet(word.into(), Duration::from_millis(500));
         let Some(held) = read::held(&client, &name).await? else { return Ok(not_yet("not shown yet")) };
         let shown = settings::shows(&held.texts, &subject.typed()?) || begun >= SPREAD;
-        Ok(if shown { Settled::Ready(read::known(&held)) } else { not_yet("its settings are not shown yet") })
+        Ok(if shown { Progress::Ready(read::known(&held)) } else { not_yet("its settings are not shown yet") })
     }
 
-    async fn list_owned(&self, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+    async fn list_owned(&self, search: &OwnedQuery<'_>) -> Result<Vec<OwnedResource>, Fault> {
         listing::listing(&self.clients, search).await
     }
 
-    async fn data(&self, subject: &Subject<'_>, _going: &BTreeSet<String>) -> Result<Option<String>, Fault> {
+    async fn data(&self, subject: &ResourceContext<'_>, _going: &BTreeSet<String>) -> Result<Option<String>, Fault> {
         let (client, name) = self.at(subject)?;
         let Some(url) = read::url(&client, &name).await? else { return Ok(None) };
         let messages = optional(read::attributes(&client, &url).await)?.map_or(0, |held| settings::messages(&held));
@@ -184,7 +195,7 @@ impl Provider for Queues {
     }
 
     /// Nothing is asked of SQS: the messages go with the queue.
-    async fn empty(&self, subject: &Subject<'_>) -> Result<(), Fault> {
+    async fn empty(&self, subject: &ResourceContext<'_>) -> Result<(), Fault> {
         let arn = subject.id.map(str::to_owned);
         self.given_up.lock().unwrap_or_else(PoisonError::into_inner).extend(arn);
         Ok(())
@@ -192,9 +203,9 @@ impl Provider for Queues {
 }
 
 /// A queue that is there: ours by its mark, or somebody else's.
-fn ours(subject: &Subject<'_>, spec: &QueueSpec, held: &Held) -> Result<Made, Fault> {
+fn ours(subject: &ResourceContext<'_>, spec: &QueueSpec, held: &CurrentQueue) -> Result<Applied, Fault> {
     match tags::read(subject, held.tags.clone()).0 {
-        Owner::Ours => Ok(Made { id: held.arn.clone(), attributes: read::known(held) }),
+        Owner::Ours => Ok(Applied { id: held.arn.clone(), attributes: read::known(held) }),
         Owner::Foreign(whose) | Owner::Contested(whose) => {
             let what = format!("queue {} in {}", spec.name, spec.region);
             Err(taken("sqs", "CreateQueue", "QueueAlreadyExists", &what, &whose, subject.address))
@@ -205,11 +216,11 @@ fn ours(subject: &Subject<'_>, spec: &QueueSpec, held: &Held) -> Result<Made, Fa
 /// Messages are lost with their queue.
 fn not_empty(name: &str, messages: u64) -> Fault {
     let words = format!("queue {name} holds messages, about {messages}");
-    Fault::new(Class::Refused, "sqs", "DeleteQueue", "QueueNotEmpty", words)
+    Fault::new(FaultClass::Refused, "sqs", "DeleteQueue", "QueueNotEmpty", words)
         .next("let their receivers finish, or add --empty-buckets to delete them, too")
 }
 
-async fn write(client: &Client, url: &str, all: Texts) -> Result<(), Fault> {
+async fn write(client: &Client, url: &str, all: QueueAttributes) -> Result<(), Fault> {
     if all.is_empty() {
         return Ok(());
     }

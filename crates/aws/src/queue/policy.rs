@@ -3,16 +3,16 @@
 use serde_json::{Value, json};
 
 use super::super::statements::{is_among, is_same, merged, spell, statements};
-use crate::resource::Extra;
+use crate::resource::UnmanagedField;
 
 /// What the plan says, and what an earlier run said.
 #[derive(Clone, Copy)]
-pub struct Stated<'a> {
+pub struct StatedPolicy<'a> {
     pub now: Option<&'a Value>,
     pub before: Option<&'a Value>,
 }
 
-impl Stated<'_> {
+impl StatedPolicy<'_> {
     /// The statements of both.
     fn known(self) -> Vec<Value> {
         [self.now, self.before].into_iter().flatten().flat_map(statements).collect()
@@ -21,7 +21,7 @@ impl Stated<'_> {
 
 /// Our part of the held policy, in the order and the words of the plan; none where nothing of it is ours and the plan says
 /// nothing. The statements of others are extras.
-pub fn seen(held: Option<&str>, stated: Stated<'_>, extras: &mut Vec<Extra>) -> Option<Value> {
+pub fn seen(held: Option<&str>, stated: StatedPolicy<'_>, extras: &mut Vec<UnmanagedField>) -> Option<Value> {
     let text = held.filter(|text| !text.is_empty())?;
     // A policy that is not JSON stays text, so that it differs from the plan.
     let Ok(mut policy) = serde_json::from_str::<Value>(text) else { return stated.now.map(|_| text.into()) };
@@ -30,7 +30,7 @@ pub fn seen(held: Option<&str>, stated: Stated<'_>, extras: &mut Vec<Extra>) -> 
         statements(&policy).into_iter().partition(|one| is_among(&known, one));
     extras.extend(others.into_iter().enumerate().map(|(at, value)| {
         let name = value.get("Sid").and_then(Value::as_str).map_or_else(|| at.to_string(), str::to_owned);
-        Extra { path: format!("policy.Statement.{name}"), value, theirs: true }
+        UnmanagedField { path: format!("policy.Statement.{name}"), value, theirs: true }
     }));
     if ours.is_empty() && stated.now.is_none() {
         return None;
@@ -51,7 +51,7 @@ pub fn seen(held: Option<&str>, stated: Stated<'_>, extras: &mut Vec<Extra>) -> 
 }
 
 /// The document to write, with the statements of others; empty when nothing is left, which takes the policy away.
-pub fn written(held: Option<&str>, stated: Stated<'_>) -> String {
+pub fn written(held: Option<&str>, stated: StatedPolicy<'_>) -> String {
     let held: Option<Value> = held.and_then(|text| serde_json::from_str(text).ok());
     let wanted = stated.now.map(statements).unwrap_or_default();
     let all = merged(&wanted, &stated.known(), held.as_ref());
@@ -81,7 +81,7 @@ mod tests {
     fn statements_of_others_stay_beside_ours() {
         let ours = document(&[statement("Ours", "sqs:SendMessage")]);
         let held = document(&[statement("Theirs", "sqs:*"), statement("Ours", "sqs:ReceiveMessage")]).to_string();
-        let stated = Stated { now: Some(&ours), before: None };
+        let stated = StatedPolicy { now: Some(&ours), before: None };
         let mut extras = Vec::new();
         let seen = seen(Some(&held), stated, &mut extras).expect("ours");
         assert_eq!(seen, document(&[statement("Ours", "sqs:ReceiveMessage")]));
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn what_the_plan_gave_up_goes_and_the_rest_stays() {
         let before = document(&[statement("Ours", "sqs:SendMessage")]);
-        let stated = Stated { now: None, before: Some(&before) };
+        let stated = StatedPolicy { now: None, before: Some(&before) };
         let alone = before.to_string();
         assert!(seen(Some(&alone), stated, &mut Vec::new()).is_some());
         assert_eq!(written(Some(&alone), stated), "");
@@ -111,7 +111,7 @@ mod tests {
             "Action": ["sqs:SendMessage"], "Resource": "*"}]});
         let held = json!({"Version": "2012-10-17", "Id": "__default_policy_ID", "Statement": [{"Effect": "Allow",
             "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": "sqs:SendMessage", "Resource": "*"}]});
-        let stated = Stated { now: Some(&ours), before: Some(&ours) };
+        let stated = StatedPolicy { now: Some(&ours), before: Some(&ours) };
         let mut extras = Vec::new();
         assert_eq!(seen(Some(&held.to_string()), stated, &mut extras), Some(ours.clone()));
         assert_eq!(extras, []);

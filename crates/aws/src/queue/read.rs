@@ -5,22 +5,22 @@ use futures::future;
 use super::*;
 
 /// A queue as SQS shows it.
-pub struct Held {
+pub struct CurrentQueue {
     pub url: String,
     pub arn: String,
-    pub texts: Texts,
+    pub texts: QueueAttributes,
     pub tags: BTreeMap<String, String>,
 }
 
 /// The queue of a name.
-pub async fn held(client: &Client, name: &str) -> Result<Option<Held>, Fault> {
+pub async fn held(client: &Client, name: &str) -> Result<Option<CurrentQueue>, Fault> {
     let Some(url) = url(client, name).await? else { return Ok(None) };
     // It may go between the calls.
     let both = future::try_join(attributes(client, &url), tags(client, &url)).await;
     let Some((texts, tags)) = optional(both)? else { return Ok(None) };
     let missing = || Fault::unexpected("sqs", "GetQueueAttributes", "the answer has no QueueArn");
     let arn = texts.get("QueueArn").cloned().ok_or_else(missing)?;
-    Ok(Some(Held { url, arn, texts, tags }))
+    Ok(Some(CurrentQueue { url, arn, texts, tags }))
 }
 
 /// The URL of the queue of a name.
@@ -31,7 +31,7 @@ pub async fn url(client: &Client, name: &str) -> Result<Option<String>, Fault> {
 }
 
 /// All attributes.
-pub async fn attributes(client: &Client, url: &str) -> Result<Texts, Fault> {
+pub async fn attributes(client: &Client, url: &str) -> Result<QueueAttributes, Fault> {
     let answer = client.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::All).send().await;
     let answer = answer.map_err(|bad| fault_of("sqs", "GetQueueAttributes", bad))?;
     let all = answer.attributes.unwrap_or_default();
@@ -46,7 +46,7 @@ pub async fn tags(client: &Client, url: &str) -> Result<BTreeMap<String, String>
 }
 
 /// What it makes known.
-pub fn known(held: &Held) -> Attributes {
+pub fn known(held: &CurrentQueue) -> Attributes {
     let name = parts(&held.arn).map_or_else(String::new, |(_, _, name)| name.to_owned());
     Attributes::from([
         ("arn".into(), held.arn.clone().into()),
@@ -56,7 +56,7 @@ pub fn known(held: &Held) -> Attributes {
 }
 
 /// What was found, beside what is asked for.
-pub fn found(subject: &Subject<'_>, held: Held) -> Result<Found, Fault> {
+pub fn found(subject: &ResourceContext<'_>, held: CurrentQueue) -> Result<ObservedResource, Fault> {
     let wanted: QueueSpec = subject.typed()?;
     let before: Option<QueueSpec> = stated::before(subject)?;
     let (owner, tags) = super::super::tags::read(subject, held.tags.clone());
@@ -70,5 +70,5 @@ pub fn found(subject: &Subject<'_>, held: Held) -> Result<Found, Fault> {
     if let (Some(fields), Some(policy)) = (spec.as_object_mut(), policy) {
         fields.insert("policy".to_owned(), policy);
     }
-    Ok(Found { attributes: known(&held), id: held.arn, spec, owner, extras })
+    Ok(ObservedResource { attributes: known(&held), id: held.arn, spec, owner, extras })
 }

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::policy;
-use crate::resource::Extra;
+use crate::resource::UnmanagedField;
 use crate::resource::queue::{DeadLetter, QueueSpec};
 
 /// Attributes as SQS has them.
-pub type Texts = BTreeMap<String, String>;
+pub type QueueAttributes = BTreeMap<String, String>;
 
 /// Seconds and bytes that a queue has where no setting states them.
 const RETENTION: i32 = 345_600;
@@ -32,8 +32,8 @@ fn numbers(spec: &QueueSpec) -> [(&'static str, &'static str, Option<i32>, i32);
 }
 
 /// What a new queue is made with: what the plan states.
-pub fn fresh(spec: &QueueSpec) -> Texts {
-    let mut all = Texts::new();
+pub fn fresh(spec: &QueueSpec) -> QueueAttributes {
+    let mut all = QueueAttributes::new();
     let mut put = |name: &str, text: Option<String>| all.extend(text.map(|text| (name.to_owned(), text)));
     for (_, name, stated, _) in numbers(spec) {
         put(name, stated.map(|number| number.to_string()));
@@ -50,8 +50,13 @@ pub fn fresh(spec: &QueueSpec) -> Texts {
 
 /// What an update writes: the settings that are named in `changed`; those that the plan gave up go back to SQS's default.
 /// `held` is what the queue has now.
-pub fn changed(spec: &QueueSpec, changed: &BTreeSet<&str>, held: &Texts, stated: policy::Stated<'_>) -> Texts {
-    let mut all = Texts::new();
+pub fn changed(
+    spec: &QueueSpec,
+    changed: &BTreeSet<&str>,
+    held: &QueueAttributes,
+    stated: policy::StatedPolicy<'_>,
+) -> QueueAttributes {
+    let mut all = QueueAttributes::new();
     let mut put = |name: &str, text: String| drop(all.insert(name.to_owned(), text));
     for (ours, name, stated, default) in numbers(spec) {
         if changed.contains(ours) {
@@ -83,7 +88,7 @@ pub fn changed(spec: &QueueSpec, changed: &BTreeSet<&str>, held: &Texts, stated:
 }
 
 /// The settings of a queue, all of them, but without its policy and tags.
-pub fn spec(name: &str, region: &str, held: &Texts) -> QueueSpec {
+pub fn spec(name: &str, region: &str, held: &QueueAttributes) -> QueueSpec {
     let number = |name: &str| held.get(name).and_then(|text| text.parse().ok());
     let flag = |name: &str| held.get(name).map(|text| text == "true");
     let kms_key = kms_key(held);
@@ -121,7 +126,7 @@ pub fn usual(held: &QueueSpec, before: Option<&QueueSpec>) -> Value {
 }
 
 /// What no setting of ours is about, where it is not as SQS makes it.
-pub fn others(held: &Texts) -> Vec<Extra> {
+pub fn others(held: &QueueAttributes) -> Vec<UnmanagedField> {
     let all = [
         ("deduplication_scope", "DeduplicationScope", "queue"),
         ("throughput_limit", "FifoThroughputLimit", "perQueue"),
@@ -130,13 +135,13 @@ pub fn others(held: &Texts) -> Vec<Extra> {
     let there = all.into_iter().filter_map(|(path, name, usual)| {
         let text = held.get(name).filter(|text| *text != usual)?;
         let value = serde_json::from_str(text).unwrap_or_else(|_| Value::from(text.as_str()));
-        Some(Extra { path: path.to_owned(), value, theirs: false })
+        Some(UnmanagedField { path: path.to_owned(), value, theirs: false })
     });
     there.filter(|extra| extra.value != json!({"redrivePermission": "allowAll"})).collect()
 }
 
 /// How many messages are in it, about: those to be received, those that were, and those that are delayed.
-pub fn messages(held: &Texts) -> u64 {
+pub fn messages(held: &QueueAttributes) -> u64 {
     let counts =
         ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"];
     counts.iter().filter_map(|name| held.get(*name)?.parse::<u64>().ok()).sum()
@@ -144,13 +149,13 @@ pub fn messages(held: &Texts) -> u64 {
 
 /// Whether a read shows what was asked for. Texts that the service may write otherwise (a policy, a key) are left out: nothing
 /// would end the wait for them.
-pub fn shows(held: &Texts, spec: &QueueSpec) -> bool {
+pub fn shows(held: &QueueAttributes, spec: &QueueSpec) -> bool {
     let same = |name: &str, wanted: Option<String>| wanted.is_none_or(|wanted| held.get(name) == Some(&wanted));
     numbers(spec).into_iter().all(|(_, name, stated, _)| same(name, stated.map(|number| number.to_string())))
         && same("ContentBasedDeduplication", spec.content_based_deduplication.map(|on| on.to_string()))
 }
 
-fn kms_key(held: &Texts) -> Option<String> {
+fn kms_key(held: &QueueAttributes) -> Option<String> {
     held.get("KmsMasterKeyId").filter(|key| !key.is_empty()).cloned()
 }
 
@@ -177,11 +182,11 @@ mod tests {
         serde_json::from_value(all).expect("a spec")
     }
 
-    fn texts(all: &[(&str, &str)]) -> Texts {
+    fn texts(all: &[(&str, &str)]) -> QueueAttributes {
         all.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
     }
 
-    const NOTHING: policy::Stated<'static> = policy::Stated { now: None, before: None };
+    const NOTHING: policy::StatedPolicy<'static> = policy::StatedPolicy { now: None, before: None };
 
     #[test]
     fn a_new_queue_is_made_with_what_the_plan_states() {
@@ -199,7 +204,7 @@ mod tests {
             ),
         ]);
         assert_eq!(fresh(&all), wanted);
-        assert_eq!(fresh(&plan(json!({}))), Texts::new());
+        assert_eq!(fresh(&plan(json!({}))), QueueAttributes::new());
         assert_eq!(fresh(&plan(json!({"sqs_encryption": false}))), texts(&[("SqsManagedSseEnabled", "false")]));
     }
 
@@ -208,7 +213,7 @@ mod tests {
         let now = plan(json!({"delay_seconds": 5, "visibility_timeout_seconds": 60}));
         let tops = BTreeSet::from(["delay_seconds", "retention_seconds", "dead_letter"]);
         let wanted = texts(&[("DelaySeconds", "5"), ("MessageRetentionPeriod", "345600"), ("RedrivePolicy", "")]);
-        assert_eq!(changed(&now, &tops, &Texts::new(), NOTHING), wanted);
+        assert_eq!(changed(&now, &tops, &QueueAttributes::new(), NOTHING), wanted);
     }
 
     #[test]
@@ -271,7 +276,7 @@ mod tests {
             ("ApproximateNumberOfMessagesNotVisible", "1"),
             ("ApproximateNumberOfMessagesDelayed", "x"),
         ]);
-        assert_eq!((messages(&held), messages(&Texts::new())), (3, 0));
+        assert_eq!((messages(&held), messages(&QueueAttributes::new())), (3, 0));
     }
 
     #[test]

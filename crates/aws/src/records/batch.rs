@@ -9,7 +9,7 @@ use super::{CHANGE, Fault, RecordSet, domain};
 
 /// What is done with a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Act {
+pub enum SetAction {
     /// It goes, exactly as it stood.
     Delete,
     /// It must not be there yet.
@@ -20,9 +20,9 @@ pub enum Act {
 
 /// One change of a batch.
 #[derive(Clone, Copy, Debug)]
-pub struct Step<'s> {
+pub struct BatchChange<'s> {
     /// What is done.
-    pub act: Act,
+    pub act: SetAction,
     /// The set.
     pub set: &'s RecordSet,
 }
@@ -59,20 +59,20 @@ pub fn depths<'s>(sets: impl IntoIterator<Item = &'s RecordSet>) -> BTreeMap<Str
 
 /// The changes from `found` to `wanted`: first what goes, aliases before their targets; then what comes or changes,
 /// targets before their aliases; among equals by key.
-pub fn steps<'s>(found: &'s [RecordSet], wanted: &'s [RecordSet]) -> Vec<Step<'s>> {
+pub fn steps<'s>(found: &'s [RecordSet], wanted: &'s [RecordSet]) -> Vec<BatchChange<'s>> {
     let held: BTreeMap<_, _> = found.iter().map(|set| (set.owned_key(), set)).collect();
     let goal: BTreeMap<_, _> = wanted.iter().map(|set| (set.owned_key(), set)).collect();
     let (mut going, mut coming) = (Vec::new(), Vec::new());
     for (key, set) in &held {
         if goal.get(key).is_none_or(|next| routing(next) != routing(set)) {
-            going.push(Step { act: Act::Delete, set });
+            going.push(BatchChange { act: SetAction::Delete, set });
         }
     }
     for (key, set) in &goal {
         match held.get(key) {
             Some(before) if before == set || before.meaning() == set.meaning() => {}
-            Some(before) if routing(before) == routing(set) => coming.push(Step { act: Act::Upsert, set }),
-            _ => coming.push(Step { act: Act::Create, set }),
+            Some(before) if routing(before) == routing(set) => coming.push(BatchChange { act: SetAction::Upsert, set }),
+            _ => coming.push(BatchChange { act: SetAction::Create, set }),
         }
     }
     let depth = depths(going.iter().map(|step| step.set));
@@ -84,26 +84,26 @@ pub fn steps<'s>(found: &'s [RecordSet], wanted: &'s [RecordSet]) -> Vec<Step<'s
 }
 
 /// The batch as the service counts it: elements and characters, an UPSERT twice.
-pub fn size(steps: &[Step<'_>]) -> (usize, usize) {
+pub fn size(steps: &[BatchChange<'_>]) -> (usize, usize) {
     steps.iter().fold((0, 0), |(elements, characters), step| {
-        let times = if step.act == Act::Upsert { 2 } else { 1 };
+        let times = if step.act == SetAction::Upsert { 2 } else { 1 };
         let length: usize = step.set.values.iter().map(|value| value.chars().count()).sum();
         (elements + times * step.set.values.len().max(1), characters + times * length)
     })
 }
 
 /// The batch as text, one change a line.
-pub fn render(steps: &[Step<'_>]) -> String {
+pub fn render(steps: &[BatchChange<'_>]) -> String {
     let lines: Vec<String> = steps.iter().map(line).collect();
     lines.join("\n")
 }
 
-fn line(step: &Step<'_>) -> String {
+fn line(step: &BatchChange<'_>) -> String {
     let set = step.set;
     let act = match step.act {
-        Act::Delete => "DELETE",
-        Act::Create => "CREATE",
-        Act::Upsert => "UPSERT",
+        SetAction::Delete => "DELETE",
+        SetAction::Create => "CREATE",
+        SetAction::Upsert => "UPSERT",
     };
     let mut line = format!("{act} {} {} {}", set.name, set.record_type, set.policy());
     if let Some(id) = &set.set_identifier {
@@ -120,14 +120,14 @@ fn line(step: &Step<'_>) -> String {
 ///
 /// # Errors
 /// When the service's own types do not take it: a program error.
-pub fn change(step: &Step<'_>) -> Result<sdk::Change, Fault> {
+pub fn change(step: &BatchChange<'_>) -> Result<sdk::Change, Fault> {
     let action = match step.act {
-        Act::Delete => sdk::ChangeAction::Delete,
-        Act::Create => sdk::ChangeAction::Create,
-        Act::Upsert => sdk::ChangeAction::Upsert,
+        SetAction::Delete => sdk::ChangeAction::Delete,
+        SetAction::Create => sdk::ChangeAction::Create,
+        SetAction::Upsert => sdk::ChangeAction::Upsert,
     };
     // A DELETE must repeat the values to the letter.
-    let set = if step.act == Act::Delete { step.set.clone() } else { step.set.spelled() };
+    let set = if step.act == SetAction::Delete { step.set.clone() } else { step.set.spelled() };
     let set = record_set(&set).map_err(|bad| Fault::unexpected("route53", CHANGE, bad.to_string()))?;
     let change = sdk::Change::builder().action(action).resource_record_set(set).build();
     change.map_err(|bad| Fault::unexpected("route53", CHANGE, bad.to_string()))
@@ -230,7 +230,8 @@ mod tests {
             below("b.example.com", "c.example.com"),
             plain("c.example.com", "1.1.1.1"),
         ];
-        let order = |steps: Vec<Step<'_>>| -> Vec<String> { steps.iter().map(|step| step.set.name.clone()).collect() };
+        let order =
+            |steps: Vec<BatchChange<'_>>| -> Vec<String> { steps.iter().map(|step| step.set.name.clone()).collect() };
         assert_eq!(order(steps(&[], &chain)), ["c.example.com", "b.example.com", "a.example.com"]);
         assert_eq!(order(steps(&chain, &[])), ["a.example.com", "b.example.com", "c.example.com"]);
         let ring = [below("a.example.com", "b.example.com"), below("b.example.com", "a.example.com")];

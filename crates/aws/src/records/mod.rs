@@ -3,11 +3,11 @@
 //! Record sets have no tags. A group owns the sets (name, type, set identifier) that the journal says it wrote; without
 //! it, those that stand exactly as wanted. Other sets at the same names are somebody else's and are left alone.
 
-mod away;
 mod batch;
 mod calls;
-mod divide;
 pub(super) mod read;
+mod removal;
+mod split;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,15 +19,17 @@ use aws_sdk_route53::operation::change_resource_record_sets::ChangeResourceRecor
 use aws_sdk_route53::types::{Change, ChangeBatch, ChangeStatus, ResourceRecordSet};
 use serde::Deserialize;
 
-use self::batch::{Act, Step};
+use self::batch::{BatchChange, SetAction};
 pub use self::calls::GRANTS;
-use self::read::{Listed, Standing, Zone, same};
+use self::read::{ListedSets, SharedZone, ZoneContents, same};
 use super::route53::{bare, domain};
 use super::{Clients, fault_of};
-use crate::provider::{Gone, Made, Provider, Settled, Subject};
-use crate::resource::records::earlier::{coming_back, conflict, kept};
+use crate::provider::{Applied, DeleteOutcome, Progress, Provider, ResourceContext};
+use crate::resource::records::previous::{coming_back, conflict, kept};
 use crate::resource::records::{RecordSet, RecordsSpec};
-use crate::resource::{Attributes, Class, Extra, Fault, FieldChange, Found, Level, Owner, comment};
+use crate::resource::{
+    Attributes, Fault, FaultClass, FieldChange, Level, ObservedResource, Owner, UnmanagedField, comment,
+};
 
 const CHANGE: &str = "ChangeResourceRecordSets";
 
@@ -37,7 +39,7 @@ const SETS: &str = "sets";
 /// Groups of record sets in the account's zones.
 pub struct Records {
     clients: Arc<Clients>,
-    zones: Mutex<BTreeMap<String, Arc<Zone>>>,
+    zones: Mutex<BTreeMap<String, Arc<SharedZone>>>,
     /// The changes of each group that may be under way, to know when the name servers have them.
     changes: Mutex<BTreeMap<String, Vec<String>>>,
 }
@@ -48,7 +50,7 @@ impl Records {
         Self { clients: Arc::clone(clients), zones: Mutex::default(), changes: Mutex::default() }
     }
 
-    fn zone(&self, id: &str) -> Arc<Zone> {
+    fn zone(&self, id: &str) -> Arc<SharedZone> {
         let mut zones = self.zones.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(zones.entry(id.to_owned()).or_default())
     }
@@ -67,13 +69,13 @@ impl Records {
                 Ok(status.map(|status| status.as_str().to_owned()))
             }
             // The service forgets old changes; those have long arrived.
-            Err(fault) if fault.class == Class::Missing => Ok(None),
+            Err(fault) if fault.class == FaultClass::Missing => Ok(None),
             Err(fault) => Err(fault),
         }
     }
 
     /// Sends one batch, alone in its zone, and remembers its change id for the group.
-    async fn send(&self, group: &Group<'_>, changes: Vec<Change>) -> Result<(), Fault> {
+    async fn send(&self, group: &GroupCall<'_>, changes: Vec<Change>) -> Result<(), Fault> {
         let bad =
             |bad: aws_smithy_types::error::operation::BuildError| Fault::unexpected("route53", CHANGE, bad.to_string());
         let words = comment(group.subject.stack, group.subject.address);
@@ -93,7 +95,7 @@ impl Records {
     }
 
     /// What stands now, as the service has it this moment; `held` are further sets of the group.
-    async fn now(&self, group: &Group<'_>, held: &[RecordSet]) -> Result<Standing, Fault> {
+    async fn now(&self, group: &GroupCall<'_>, held: &[RecordSet]) -> Result<ZoneContents, Fault> {
         let zone = self.zone(&group.zone);
         zone.forget();
         let listed = zone.list(&self.clients, &group.zone).await?;
@@ -123,15 +125,15 @@ fn stands_in_the_way(fault: &Fault) -> bool {
 }
 
 /// The group that a call is about.
-struct Group<'s> {
-    subject: &'s Subject<'s>,
+struct GroupCall<'s> {
+    subject: &'s ResourceContext<'s>,
     spec: RecordsSpec,
     /// Bare id of the zone that it stands in; while it is replaced, the old one.
     zone: String,
 }
 
-impl<'s> Group<'s> {
-    fn of(subject: &'s Subject<'s>) -> Result<Self, Fault> {
+impl<'s> GroupCall<'s> {
+    fn of(subject: &'s ResourceContext<'s>) -> Result<Self, Fault> {
         let spec: RecordsSpec = subject.typed()?;
         let held = subject.id.and_then(|id| id.split_once('/')).map(|(zone, _)| zone);
         let zone = held.unwrap_or_else(|| bare(&spec.zone_id)).to_owned();
@@ -142,8 +144,8 @@ impl<'s> Group<'s> {
         format!("{}/{}", self.zone, self.subject.address.name())
     }
 
-    fn made(&self) -> Made {
-        Made { id: self.id(), attributes: attributes(&self.spec.sets) }
+    fn made(&self) -> Applied {
+        Applied { id: self.id(), attributes: attributes(&self.spec.sets) }
     }
 
     /// The keys that are known to be the group's: those that it wrote, by the journal. A journal of an older version
@@ -158,7 +160,7 @@ impl<'s> Group<'s> {
     }
 
     /// What stands at the group's names: under its keys, and besides. `held` are further sets of it.
-    fn standing(&self, listed: &Listed, held: &[RecordSet]) -> Standing {
+    fn standing(&self, listed: &ListedSets, held: &[RecordSet]) -> ZoneContents {
         let mut scope = keys(&self.spec.sets);
         scope.extend(self.owned());
         scope.extend(keys(held));
@@ -168,7 +170,7 @@ impl<'s> Group<'s> {
 
     /// Sets of others that are in the way, each with the reason: under a wanted key and not as wanted, or such that a
     /// wanted set cannot stand beside them.
-    fn in_the_way(&self, standing: &Standing) -> Vec<String> {
+    fn in_the_way(&self, standing: &ZoneContents) -> Vec<String> {
         let owned = self.owned();
         let wanted: BTreeMap<String, &RecordSet> = self.spec.sets.iter().map(|set| (set.owned_key(), set)).collect();
         let others = standing.ours.iter().filter(|set| {
@@ -179,9 +181,9 @@ impl<'s> Group<'s> {
     }
 }
 
-impl Group<'_> {
+impl GroupCall<'_> {
     /// The sets that go with the group: those that it wrote; by an older journal, those that it was asked for.
-    fn doomed<'l>(&self, listed: &'l Listed) -> Vec<&'l ResourceRecordSet> {
+    fn to_delete<'l>(&self, listed: &'l ListedSets) -> Vec<&'l ResourceRecordSet> {
         let keys = written(self.subject).unwrap_or_else(|| keys(&self.spec.sets));
         read::deletable(listed, |set| keys.contains(&set.owned_key()))
     }
@@ -194,7 +196,7 @@ fn impossible(wanted: &[RecordSet], others: &[RecordSet]) -> Vec<String> {
 }
 
 /// The keys that the group wrote, by the journal.
-fn written(subject: &Subject<'_>) -> Option<BTreeSet<String>> {
+fn written(subject: &ResourceContext<'_>) -> Option<BTreeSet<String>> {
     let keys = subject.attributes.get(SETS)?.as_array()?;
     Some(keys.iter().filter_map(|key| key.as_str().map(str::to_owned)).collect())
 }
@@ -218,27 +220,27 @@ fn words(set: &RecordSet) -> String {
 }
 
 /// What else stands at the group's names.
-fn extras(others: Vec<RecordSet>) -> Vec<Extra> {
+fn extras(others: Vec<RecordSet>) -> Vec<UnmanagedField> {
     let extra = |set: RecordSet| {
         let path = format!("{SETS}.{}", set.owned_key());
-        Some(Extra { path, value: serde_json::to_value(set).ok()?, theirs: true })
+        Some(UnmanagedField { path, value: serde_json::to_value(set).ok()?, theirs: true })
     };
     others.into_iter().filter_map(extra).collect()
 }
 
 fn exists(in_the_way: &[String]) -> Fault {
     let told = format!("record sets that are not this stack's are in the way: {}", in_the_way.join(", "));
-    Fault::new(Class::Exists, "route53", CHANGE, "RecordsExist", told)
+    Fault::new(FaultClass::Exists, "route53", CHANGE, "RecordsExist", told)
         .next("ask whose they are; delete them, or take those names out of the plan; then run this again")
 }
 
 #[async_trait]
 impl Provider for Records {
-    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
-        let group = Group::of(subject)?;
+    async fn read(&self, subject: &ResourceContext<'_>) -> Result<Option<ObservedResource>, Fault> {
+        let group = GroupCall::of(subject)?;
         let listed = match self.zone(&group.zone).list(&self.clients, &group.zone).await {
             // No zone, no records.
-            Err(fault) if fault.class == Class::Missing => return Ok(None),
+            Err(fault) if fault.class == FaultClass::Missing => return Ok(None),
             other => other?,
         };
         let standing = group.standing(&listed, &[]);
@@ -252,17 +254,17 @@ impl Provider for Records {
             false if subject.id.is_some() => Owner::Contested(told),
             false => Owner::Foreign(told),
         };
-        let Standing { ours: sets, others } = standing;
+        let ZoneContents { ours: sets, others } = standing;
         let same_zone = bare(&group.spec.zone_id) == group.zone;
         let zone_id = if same_zone { group.spec.zone_id.clone() } else { group.zone.clone() };
         let (id, attributes) = (group.id(), attributes(&sets));
         let spec = serde_json::to_value(RecordsSpec { zone_id, sets });
         let spec = spec.map_err(|bad| Fault::unexpected("route53", "read", bad.to_string()))?;
-        Ok(Some(Found { id, spec, attributes, owner, extras: extras(others) }))
+        Ok(Some(ObservedResource { id, spec, attributes, owner, extras: extras(others) }))
     }
 
-    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
-        let group = Group::of(subject)?;
+    async fn create(&self, subject: &ResourceContext<'_>) -> Result<Applied, Fault> {
+        let group = GroupCall::of(subject)?;
         let mut held = Vec::new();
         loop {
             let Err(fault) = self.apply(&group, &held, &group.spec.sets).await else { return Ok(group.made()) };
@@ -282,10 +284,15 @@ impl Provider for Records {
         }
     }
 
-    async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
-        let group = Group::of(subject)?;
+    async fn update(
+        &self,
+        subject: &ResourceContext<'_>,
+        found: &ObservedResource,
+        fields: &[FieldChange],
+    ) -> Result<Applied, Fault> {
+        let group = GroupCall::of(subject)?;
         if fields.is_empty() {
-            return Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() });
+            return Ok(Applied { id: found.id.clone(), attributes: found.attributes.clone() });
         }
         let held: RecordsSpec = Deserialize::deserialize(&found.spec)
             .map_err(|bad: serde_json::Error| Fault::unexpected("akidb-edge", "spec", bad.to_string()))?;
@@ -305,42 +312,42 @@ impl Provider for Records {
         }
     }
 
-    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
-        let group = Group::of(subject)?;
+    async fn delete(&self, subject: &ResourceContext<'_>) -> Result<DeleteOutcome, Fault> {
+        let group = GroupCall::of(subject)?;
         let zone = self.zone(&group.zone);
         zone.forget();
         let listed = match zone.list(&self.clients, &group.zone).await {
-            Err(fault) if fault.class == Class::Missing => return Ok(Gone::Gone),
+            Err(fault) if fault.class == FaultClass::Missing => return Ok(DeleteOutcome::Deleted),
             other => other?,
         };
         // As the service has them, so that nothing this program does not know of is lost in between.
         let sent = match kept(subject.attributes) {
-            none if none.is_empty() => self.take_away(&group, &group.doomed(&listed)).await,
+            none if none.is_empty() => self.take_away(&group, &group.to_delete(&listed)).await,
             earlier => self.give_back(&group, &listed, &earlier).await,
         };
         match sent {
-            Ok(()) => Ok(Gone::Gone),
+            Ok(()) => Ok(DeleteOutcome::Deleted),
             Err(mut fault) => {
                 let moved = ["not found", "do not match"].iter().any(|words| fault.message.contains(words));
                 if fault.code == "InvalidChangeBatch" && moved {
                     // Somebody changed them since the list: look again.
-                    fault.class = Class::Retry;
+                    fault.class = FaultClass::Retry;
                 }
                 Err(fault)
             }
         }
     }
 
-    async fn settled(&self, subject: &Subject<'_>, level: Level) -> Result<Settled, Fault> {
+    async fn settled(&self, subject: &ResourceContext<'_>, level: Level) -> Result<Progress, Fault> {
         let sent = |id: &str| self.changes().get(id).cloned().unwrap_or_default();
         let sent = subject.id.filter(|_| level == Level::Propagated).map(sent).unwrap_or_default();
         for change in sent {
             if let Some(status) = self.under_way(&change).await? {
-                return Ok(Settled::NotYet(status.into(), Duration::from_millis(500)));
+                return Ok(Progress::NotYet(status.into(), Duration::from_millis(500)));
             }
             self.changes().values_mut().for_each(|all| all.retain(|one| *one != change));
         }
-        Ok(Settled::Ready(Attributes::new()))
+        Ok(Progress::Ready(Attributes::new()))
     }
 }
 
@@ -349,7 +356,7 @@ impl Records {
     /// not any more what they were when they were read (stale), or for the service's own reason.
     async fn explain(
         &self,
-        group: &Group<'_>,
+        group: &GroupCall<'_>,
         held: &[RecordSet],
         goal: &[RecordSet],
         mut fault: Fault,
@@ -359,26 +366,27 @@ impl Records {
             return Ok(());
         }
         if !same(&standing, held) {
-            fault.class = Class::Stale;
+            fault.class = FaultClass::Stale;
             return Err(fault.next("the records changed since they were read: run this again"));
         }
         Err(fault)
     }
 
     /// Changes what stands from `held` to `wanted`: in one batch, or in several when it is more than one takes.
-    async fn apply(&self, group: &Group<'_>, held: &[RecordSet], wanted: &[RecordSet]) -> Result<(), Fault> {
+    async fn apply(&self, group: &GroupCall<'_>, held: &[RecordSet], wanted: &[RecordSet]) -> Result<(), Fault> {
         let mut steps = batch::steps(held, wanted);
         if steps.is_empty() {
             return Ok(());
         }
-        let bound_to_zone =
-            |step: &Step<'_>| step.act == Act::Delete && ["NS", "SOA"].contains(&step.set.record_type.as_str());
+        let bound_to_zone = |step: &BatchChange<'_>| {
+            step.act == SetAction::Delete && ["NS", "SOA"].contains(&step.set.record_type.as_str())
+        };
         if steps.iter().any(bound_to_zone) {
             let listed = self.zone(&group.zone).list(&self.clients, &group.zone).await?;
-            steps.retain(|step| step.act != Act::Delete || !read::belongs_to_zone(&listed, step.set));
+            steps.retain(|step| step.act != SetAction::Delete || !read::belongs_to_zone(&listed, step.set));
         }
-        for batch in divide::batches(&steps)? {
-            let part: Vec<Step<'_>> = batch.into_iter().map(|at| steps[at]).collect();
+        for batch in split::batches(&steps)? {
+            let part: Vec<BatchChange<'_>> = batch.into_iter().map(|at| steps[at]).collect();
             tracing::debug!(zone = group.zone, batch = batch::render(&part), "change batch");
             self.send(group, part.iter().map(batch::change).collect::<Result<_, _>>()?).await?;
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use aws_sdk_route53::types as sdk;
 
-use super::super::shared::Shared;
+use super::super::shared::SharedAnswer;
 use super::batch::depths;
 use super::{Clients, Fault, RecordSet, domain, fault_of};
 use crate::resource::records::{Alias, GeoLocation};
@@ -15,29 +15,29 @@ use crate::resource::records::{Alias, GeoLocation};
 const PAGE: i32 = 300;
 
 /// A zone's record sets as the service gave them.
-pub type Listed = Arc<Vec<sdk::ResourceRecordSet>>;
+pub type ListedSets = Arc<Vec<sdk::ResourceRecordSet>>;
 
 /// What is shared by the groups of one zone.
 #[derive(Default)]
-pub struct Zone {
+pub struct SharedZone {
     /// Held while a batch is under way: the service takes one at a time.
     pub turn: tokio::sync::Mutex<()>,
-    last: Shared<Listed>,
+    last: SharedAnswer<ListedSets>,
 }
 
-impl Zone {
+impl SharedZone {
     /// The next list is a new one.
     pub fn forget(&self) {
         self.last.forget();
     }
 
     /// The zone's record sets. Whoever asks while a list is under way, or just after, gets its answer.
-    pub async fn list(&self, clients: &Clients, zone: &str) -> Result<Listed, Fault> {
+    pub async fn list(&self, clients: &Clients, zone: &str) -> Result<ListedSets, Fault> {
         self.last.get(pages(clients, zone)).await
     }
 }
 
-async fn pages(clients: &Clients, zone: &str) -> Result<Listed, Fault> {
+async fn pages(clients: &Clients, zone: &str) -> Result<ListedSets, Fault> {
     let mut sets = Vec::new();
     let (mut name, mut kind, mut set) = (None, None, None);
     loop {
@@ -63,10 +63,10 @@ fn is_built_in(set: &sdk::ResourceRecordSet, apex: Option<&str>) -> bool {
 }
 
 /// The sets under these keys that can be deleted, as the service has them; aliases before their targets.
-pub fn deletable(listed: &Listed, doomed: impl Fn(&RecordSet) -> bool) -> Vec<&sdk::ResourceRecordSet> {
+pub fn deletable(listed: &ListedSets, to_delete: impl Fn(&RecordSet) -> bool) -> Vec<&sdk::ResourceRecordSet> {
     let apex = apex(listed);
     let mut sets: Vec<_> = listed.iter().filter(|set| !is_built_in(set, apex.as_deref())).collect();
-    sets.retain(|set| doomed(&in_words(set)));
+    sets.retain(|set| to_delete(&in_words(set)));
     let told: Vec<RecordSet> = sets.iter().map(|set| in_words(set)).collect();
     let depth = depths(&told);
     sets.sort_by_key(|set| Reverse(depth.get(&domain(&set.name)).copied()));
@@ -83,7 +83,7 @@ pub async fn staying(clients: &Clients, zone: &str, going: &BTreeSet<String>) ->
 
 /// What stands in a zone, as one group sees it.
 #[derive(Debug, Default)]
-pub struct Standing {
+pub struct ZoneContents {
     /// The sets under the group's keys, in the plan's words, sorted. One that means the same as a wanted one is given in
     /// the wanted one's spelling, so that case, order and final dots are no difference.
     pub ours: Vec<RecordSet>,
@@ -92,10 +92,15 @@ pub struct Standing {
 }
 
 /// Tells the sets under `keys` from the others at `names`.
-pub fn standing(listed: &Listed, keys: &BTreeSet<String>, names: &BTreeSet<String>, wanted: &[RecordSet]) -> Standing {
+pub fn standing(
+    listed: &ListedSets,
+    keys: &BTreeSet<String>,
+    names: &BTreeSet<String>,
+    wanted: &[RecordSet],
+) -> ZoneContents {
     let apex = apex(listed);
     let wanted: BTreeMap<String, &RecordSet> = wanted.iter().map(|set| (set.owned_key(), set)).collect();
-    let mut seen = Standing::default();
+    let mut seen = ZoneContents::default();
     for raw in listed.iter().filter(|set| names.contains(&domain(&set.name))) {
         let set = in_words(raw);
         let key = set.owned_key();
@@ -111,7 +116,7 @@ pub fn standing(listed: &Listed, keys: &BTreeSet<String>, names: &BTreeSet<Strin
 }
 
 /// Whether the service made this set with the zone: it can be changed and not deleted.
-pub fn belongs_to_zone(listed: &Listed, set: &RecordSet) -> bool {
+pub fn belongs_to_zone(listed: &ListedSets, set: &RecordSet) -> bool {
     let built_in = matches!(set.record_type.as_str(), "SOA" | "NS");
     built_in && apex(listed).is_some_and(|apex| apex == domain(&set.name))
 }

@@ -6,20 +6,20 @@ use aws_sdk_s3::types as s3;
 use aws_smithy_types::error::operation::BuildError;
 use serde_json::{Map, Value};
 
-use crate::provider::Subject;
+use crate::provider::ResourceContext;
 use crate::resource::replication::{ReplicationRule, ReplicationSpec};
 
 /// In front of a bucket's name in its ARN.
 const ARN: &str = "arn:aws:s3:::";
 
 /// What the plan says, and the ids that an earlier run asked for.
-pub struct Stated<'a> {
+pub struct StatedRules<'a> {
     pub now: &'a ReplicationSpec,
     before: BTreeSet<String>,
 }
 
-impl<'a> Stated<'a> {
-    pub fn of(subject: &Subject<'_>, now: &'a ReplicationSpec) -> Self {
+impl<'a> StatedRules<'a> {
+    pub fn of(subject: &ResourceContext<'_>, now: &'a ReplicationSpec) -> Self {
         let before = subject.before.and_then(|before| serde_json::from_value::<ReplicationSpec>(before.clone()).ok());
         Self { now, before: before.into_iter().flat_map(|before| before.rules).map(|rule| rule.id).collect() }
     }
@@ -39,7 +39,10 @@ impl<'a> Stated<'a> {
 }
 
 /// Our rules in the plan's order behind those of others.
-pub fn merged(stated: &Stated<'_>, held: Vec<s3::ReplicationRule>) -> Result<Vec<s3::ReplicationRule>, BuildError> {
+pub fn merged(
+    stated: &StatedRules<'_>,
+    held: Vec<s3::ReplicationRule>,
+) -> Result<Vec<s3::ReplicationRule>, BuildError> {
     let (ours, mut all): (Vec<_>, Vec<_>) = held.into_iter().partition(|rule| stated.covers(rule));
     let mut taken: BTreeSet<i32> = all.iter().filter_map(|rule| rule.priority).collect();
     taken.extend(stated.now.rules.iter().filter_map(|rule| rule.priority));

@@ -1,16 +1,16 @@
 //! What the calls for roles need, and what the errors of IAM mean.
 
-use super::super::rules::{Rule, rule};
-use crate::permissions::{Grant, LOOK, on};
-use crate::resource::Class;
+use super::super::error_rules::{ErrorRule, rule};
+use crate::permissions::{Grant, LOOK, context};
+use crate::resource::FaultClass;
 
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[
-    Grant { sid: LOOK, on: on::everything, actions: &["iam:ListRoles"] },
-    Grant { sid: "WhoseRoles", on: on::every_role, actions: &["iam:ListRoleTags"] },
+    Grant { sid: LOOK, on: context::everything, actions: &["iam:ListRoles"] },
+    Grant { sid: "WhoseRoles", on: context::every_role, actions: &["iam:ListRoleTags"] },
     Grant {
         sid: "Roles",
-        on: on::role,
+        on: context::role,
         actions: &[
             "iam:DeleteRole",
             "iam:DeleteRolePolicy",
@@ -25,14 +25,14 @@ pub const GRANTS: &[Grant] = &[
 ];
 
 /// What the errors of IAM mean.
-pub const CODES: &[Rule] = &[
+pub const CODES: &[ErrorRule] = &[
     // In trouble for a moment.
-    rule("iam", "ServiceFailure", Class::Retry),
+    rule("iam", "ServiceFailure", FaultClass::Retry),
     // Busy with something else, or not known everywhere yet.
-    rule("iam", "ConcurrentModification", Class::Retry),
-    rule("iam", "EntityTemporarilyUnmodifiable", Class::Retry),
+    rule("iam", "ConcurrentModification", FaultClass::Retry),
+    rule("iam", "EntityTemporarilyUnmodifiable", FaultClass::Retry),
     // Not there.
-    rule("iam", "NoSuchEntity", Class::Missing),
+    rule("iam", "NoSuchEntity", FaultClass::Missing),
     // There already.
-    rule("iam", "EntityAlreadyExists", Class::Exists),
+    rule("iam", "EntityAlreadyExists", FaultClass::Exists),
 ];

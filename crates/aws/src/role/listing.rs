@@ -4,11 +4,11 @@ use futures::FutureExt;
 
 use super::super::owned::marked;
 use super::super::{Clients, fault_of};
-use crate::provider::Search;
-use crate::resource::{Fault, Kind, Owned};
+use crate::provider::OwnedQuery;
+use crate::resource::{Fault, Kind, OwnedResource};
 
 /// Roles: the tool makes them at the path `/`, where no service-linked role stands.
-pub async fn listing(clients: &Clients, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+pub async fn listing(clients: &Clients, search: &OwnedQuery<'_>) -> Result<Vec<OwnedResource>, Fault> {
     let (mut all, mut marker) = (Vec::new(), None);
     loop {
         let page = clients.iam.list_roles().set_marker(marker).max_items(1_000).send().await;

@@ -6,11 +6,11 @@ mod tests;
 
 use serde::Serialize;
 
-use super::facts::Facts;
+use super::facts::DeviceFacts;
 
 /// What the plan wants of a device, as far as a rule asks.
 #[derive(Clone, Debug, Default)]
-pub struct Wanted {
+pub struct DeviceRequirements {
     /// Its name in the plan.
     pub host: String,
     /// JetPack.
@@ -30,7 +30,7 @@ pub struct Wanted {
 /// How much a finding weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Severity {
+pub enum FindingSeverity {
     /// Good to know.
     Note,
     /// It will hurt.
@@ -41,11 +41,11 @@ pub enum Severity {
 
 /// A problem and what helps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct DeviceFinding {
     /// Stable name of the rule.
     pub rule: &'static str,
     /// How much it weighs.
-    pub severity: Severity,
+    pub severity: FindingSeverity,
     /// What is wrong.
     pub problem: String,
     /// What helps, as commands where there are some.
@@ -53,12 +53,12 @@ pub struct Finding {
 }
 
 /// Everything that the rules say of a device, the worst first.
-pub fn diagnose(facts: &Facts, wanted: &Wanted) -> Vec<Finding> {
+pub fn diagnose(facts: &DeviceFacts, wanted: &DeviceRequirements) -> Vec<DeviceFinding> {
     let said = rules::RULES.iter().filter_map(|(rule, severity, says)| {
         let (problem, remedy) = says(facts, wanted)?;
-        Some(Finding { rule, severity: *severity, problem, remedy })
+        Some(DeviceFinding { rule, severity: *severity, problem, remedy })
     });
-    let mut all: Vec<Finding> = said.collect();
+    let mut all: Vec<DeviceFinding> = said.collect();
     all.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     all
 }

@@ -1,47 +1,47 @@
 //! The rules: what is wrong, and the exact remedy.
 
-use super::{Severity, Wanted};
-use crate::facts::{Facts, known_releases};
+use super::{DeviceRequirements, FindingSeverity};
+use crate::facts::{DeviceFacts, known_releases};
 use crate::resource::{Untrusted, jetpack};
 
 /// What a rule says: problem and remedy.
-pub type Said = Option<(String, String)>;
+pub type ProblemAndRemedy = Option<(String, String)>;
 /// A rule: name, weight, what it says of a device.
-pub type Rule = (&'static str, Severity, fn(&Facts, &Wanted) -> Said);
+pub type DiagnosisRule = (&'static str, FindingSeverity, fn(&DeviceFacts, &DeviceRequirements) -> ProblemAndRemedy);
 
 /// All of them.
-pub const RULES: &[Rule] = &[
-    ("jetpack", Severity::Blocks, release),
-    ("jetpack-patch", Severity::Warning, patch_release),
-    ("no-default-route", Severity::Blocks, no_default_route),
-    ("apt-source-twice", Severity::Blocks, apt_source_twice),
-    ("kernel-modules", Severity::Blocks, modules),
-    ("iptables-backend", Severity::Blocks, iptables_backend),
-    ("iptables-both", Severity::Warning, iptables_both),
-    ("disk-full", Severity::Blocks, |facts, _| disk(facts, 0, 4)),
-    ("disk-low", Severity::Warning, |facts, _| disk(facts, 4, 10)),
-    ("root-on-sd", Severity::Warning, root_on_sd),
-    ("memory", Severity::Warning, memory),
-    ("clock-wrong", Severity::Blocks, |facts, wanted| clock(facts, wanted, 300, i64::MAX)),
-    ("clock-skew", Severity::Warning, |facts, wanted| clock(facts, wanted, 5, 300)),
-    ("hot", Severity::Warning, hot),
-    ("power-mode-unknown", Severity::Blocks, power_mode_unknown),
-    ("adaptive-power-modes", Severity::Blocks, adaptive_modes_unknown),
-    ("power-mode", Severity::Warning, power_mode),
-    ("adaptive-power", Severity::Warning, adaptive_power),
-    ("k3s-version", Severity::Warning, k3s_version),
-    ("k3s-down", Severity::Warning, k3s_down),
-    ("toolkit-missing", Severity::Warning, toolkit_missing),
-    ("toolkit-after-k3s", Severity::Warning, toolkit_after_k3s),
-    ("docker", Severity::Note, docker),
-    ("swap", Severity::Note, swap),
+pub const RULES: &[DiagnosisRule] = &[
+    ("jetpack", FindingSeverity::Blocks, release),
+    ("jetpack-patch", FindingSeverity::Warning, patch_release),
+    ("no-default-route", FindingSeverity::Blocks, no_default_route),
+    ("apt-source-twice", FindingSeverity::Blocks, apt_source_twice),
+    ("kernel-modules", FindingSeverity::Blocks, modules),
+    ("iptables-backend", FindingSeverity::Blocks, iptables_backend),
+    ("iptables-both", FindingSeverity::Warning, iptables_both),
+    ("disk-full", FindingSeverity::Blocks, |facts, _| disk(facts, 0, 4)),
+    ("disk-low", FindingSeverity::Warning, |facts, _| disk(facts, 4, 10)),
+    ("root-on-sd", FindingSeverity::Warning, root_on_sd),
+    ("memory", FindingSeverity::Warning, memory),
+    ("clock-wrong", FindingSeverity::Blocks, |facts, wanted| clock(facts, wanted, 300, i64::MAX)),
+    ("clock-skew", FindingSeverity::Warning, |facts, wanted| clock(facts, wanted, 5, 300)),
+    ("hot", FindingSeverity::Warning, hot),
+    ("power-mode-unknown", FindingSeverity::Blocks, power_mode_unknown),
+    ("adaptive-power-modes", FindingSeverity::Blocks, adaptive_modes_unknown),
+    ("power-mode", FindingSeverity::Warning, power_mode),
+    ("adaptive-power", FindingSeverity::Warning, adaptive_power),
+    ("k3s-version", FindingSeverity::Warning, k3s_version),
+    ("k3s-down", FindingSeverity::Warning, k3s_down),
+    ("toolkit-missing", FindingSeverity::Warning, toolkit_missing),
+    ("toolkit-after-k3s", FindingSeverity::Warning, toolkit_after_k3s),
+    ("docker", FindingSeverity::Note, docker),
+    ("swap", FindingSeverity::Note, swap),
 ];
 
-fn say(problem: impl Into<String>, remedy: impl Into<String>) -> Said {
+fn say(problem: impl Into<String>, remedy: impl Into<String>) -> ProblemAndRemedy {
     Some((problem.into(), remedy.into()))
 }
 
-fn release(facts: &Facts, wanted: &Wanted) -> Said {
+fn release(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAndRemedy {
     let plan = wanted.jetpack.as_deref()?;
     match facts.jetpack() {
         _ if facts.l4t.is_empty() => say(
@@ -65,7 +65,7 @@ fn release(facts: &Facts, wanted: &Wanted) -> Said {
     }
 }
 
-fn patch_release(facts: &Facts, wanted: &Wanted) -> Said {
+fn patch_release(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAndRemedy {
     let plan = wanted.jetpack.as_deref().filter(|plan| facts.has_jetpack(plan))?;
     (!facts.is_listed()).then_some(())?;
     say(
@@ -78,7 +78,7 @@ fn patch_release(facts: &Facts, wanted: &Wanted) -> Said {
 }
 
 /// k3s takes its own address and the interface of the overlay network from the default route, and ends without one.
-fn no_default_route(facts: &Facts, wanted: &Wanted) -> Said {
+fn no_default_route(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAndRemedy {
     wanted.k3s.as_ref()?;
     (facts.default_route == Some(false)).then_some(())?;
     say(
@@ -90,7 +90,7 @@ fn no_default_route(facts: &Facts, wanted: &Wanted) -> Said {
 }
 
 /// Two lists with one repository and two keys stop apt altogether: `Conflicting values set for option Signed-By`.
-fn apt_source_twice(facts: &Facts, wanted: &Wanted) -> Said {
+fn apt_source_twice(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAndRemedy {
     (wanted.toolkit && !facts.toolkit_source.is_empty()).then_some(())?;
     let file = facts.toolkit_source.line();
     say(
@@ -114,7 +114,7 @@ fn setting(module: &str) -> &'static str {
     }
 }
 
-fn modules(facts: &Facts, wanted: &Wanted) -> Said {
+fn modules(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAndRemedy {
     wanted.k3s.as_ref()?;
     // Which tables are needed depends on iptables: a rule of its own.
     let legacy = facts.iptables == "legacy";
@@ -138,7 +138,7 @@ fn modules(facts: &Facts, wanted: &Wanted) -> Said {
     )
 }
 
-fn iptables_backend(facts: &Facts, wanted: &Wanted) -> Said {
+fn iptables_backend(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAndRemedy {
     wanted.k3s.as_ref()?;
     let without: Vec<&str> =
         ["nf_tables", "nft_compat"].into_iter().filter(|name| facts.modules.get(*name) == Some(&false)).collect();
@@ -152,7 +152,7 @@ fn iptables_backend(facts: &Facts, wanted: &Wanted) -> Said {
     )
 }
 
-fn iptables_both(facts: &Facts, wanted: &Wanted) -> Said {
+fn iptables_both(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAndRemedy {
     wanted.k3s.as_ref()?;
     let (legacy, nft) = facts.rules;
     (legacy > 0 && nft > 0).then_some(())?;
@@ -172,7 +172,7 @@ fn gib(kib: u64) -> String {
     format!("{:.1} GiB", kib as f64 / 1_048_576.0)
 }
 
-fn disk(facts: &Facts, from_gib: u64, below_gib: u64) -> Said {
+fn disk(facts: &DeviceFacts, from_gib: u64, below_gib: u64) -> ProblemAndRemedy {
     let free = facts.disk_free_kib;
     let within = facts.disk_kib > 0 && free >= from_gib << 20 && free < below_gib << 20;
     within.then_some(())?;
@@ -182,7 +182,7 @@ fn disk(facts: &Facts, from_gib: u64, below_gib: u64) -> Said {
     )
 }
 
-fn root_on_sd(facts: &Facts, _wanted: &Wanted) -> Said {
+fn root_on_sd(facts: &DeviceFacts, _wanted: &DeviceRequirements) -> ProblemAndRemedy {
     // eMMC has the same names, and is soldered in.
     (facts.root_device.starts_with("/dev/mmcblk") && facts.root_media != "MMC").then_some(())?;
     let problem = format!("the system runs from an SD card ({}): slow, and it wears out", facts.root_device.line());
@@ -195,7 +195,7 @@ fn root_on_sd(facts: &Facts, _wanted: &Wanted) -> Said {
     say(problem, "put in an NVMe and flash the device to it (l4t_initrd_flash.sh --external-device nvme0n1p1)")
 }
 
-fn memory(facts: &Facts, _wanted: &Wanted) -> Said {
+fn memory(facts: &DeviceFacts, _wanted: &DeviceRequirements) -> ProblemAndRemedy {
     const NEEDED_KIB: u64 = 1 << 20;
     (facts.memory_kib > 0 && facts.memory_free_kib < NEEDED_KIB).then_some(())?;
     say(
@@ -204,7 +204,7 @@ fn memory(facts: &Facts, _wanted: &Wanted) -> Said {
     )
 }
 
-fn clock(facts: &Facts, wanted: &Wanted, from: i64, below: i64) -> Said {
+fn clock(facts: &DeviceFacts, wanted: &DeviceRequirements, from: i64, below: i64) -> ProblemAndRemedy {
     let skew = facts.clock.saturating_sub(wanted.now);
     let within = facts.clock > 0 && skew.saturating_abs() >= from && skew.saturating_abs() < below;
     within.then_some(())?;
@@ -218,7 +218,7 @@ fn clock(facts: &Facts, wanted: &Wanted, from: i64, below: i64) -> Said {
 /// From here on a Jetson is near the point where it slows down.
 const HOT: i64 = 85;
 
-fn hot(facts: &Facts, wanted: &Wanted) -> Said {
+fn hot(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAndRemedy {
     let (zone, degrees) = facts.temperatures.iter().max_by_key(|(_, degrees)| **degrees)?;
     (*degrees >= HOT).then_some(())?;
     say(
@@ -231,7 +231,7 @@ fn hot(facts: &Facts, wanted: &Wanted) -> Said {
 }
 
 /// `auto` needs one of its modes; a board may call 15W `MODE_15W`, and the service knows that.
-fn adaptive_modes_unknown(facts: &Facts, wanted: &Wanted) -> Said {
+fn adaptive_modes_unknown(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAndRemedy {
     (wanted.power_mode.as_deref() == Some("auto") && !facts.power_modes.is_empty()).then_some(())?;
     let is =
         |mode: &String| facts.power_modes.iter().any(|known| *known == **mode || *known == *format!("MODE_{mode}"));
@@ -246,7 +246,7 @@ fn adaptive_modes_unknown(facts: &Facts, wanted: &Wanted) -> Said {
     )
 }
 
-fn power_mode_unknown(facts: &Facts, wanted: &Wanted) -> Said {
+fn power_mode_unknown(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAndRemedy {
     let mode = wanted.power_mode.as_deref().filter(|mode| *mode != "auto")?;
     (!facts.power_modes.iter().any(|known| *known == *mode)).then_some(())?;
     say(
@@ -255,7 +255,7 @@ fn power_mode_unknown(facts: &Facts, wanted: &Wanted) -> Said {
     )
 }
 
-fn power_mode(facts: &Facts, wanted: &Wanted) -> Said {
+fn power_mode(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAndRemedy {
     let mode = wanted.power_mode.as_deref().filter(|mode| *mode != "auto")?;
     (facts.power_mode != mode && facts.power_modes.iter().any(|known| *known == *mode)).then_some(())?;
     say(
@@ -264,7 +264,7 @@ fn power_mode(facts: &Facts, wanted: &Wanted) -> Said {
     )
 }
 
-fn adaptive_power(facts: &Facts, wanted: &Wanted) -> Said {
+fn adaptive_power(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAndRemedy {
     let follows = facts.units.get("akidb-adaptive-power").is_some_and(|state| *state == "active");
     (wanted.power_mode.as_deref() == Some("auto") && !follows).then_some(())?;
     say(
@@ -273,7 +273,7 @@ fn adaptive_power(facts: &Facts, wanted: &Wanted) -> Said {
     )
 }
 
-fn k3s_version(facts: &Facts, wanted: &Wanted) -> Said {
+fn k3s_version(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAndRemedy {
     let version = wanted.k3s.as_deref()?;
     (!facts.k3s.is_empty() && facts.k3s != version).then_some(())?;
     say(
@@ -282,11 +282,11 @@ fn k3s_version(facts: &Facts, wanted: &Wanted) -> Said {
     )
 }
 
-fn running(facts: &Facts) -> bool {
+fn running(facts: &DeviceFacts) -> bool {
     ["k3s", "k3s-agent"].iter().any(|unit| facts.units.get(*unit).is_some_and(|state| *state == "active"))
 }
 
-fn k3s_down(facts: &Facts, wanted: &Wanted) -> Said {
+fn k3s_down(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAndRemedy {
     wanted.k3s.as_ref()?;
     (!facts.k3s.is_empty() && !running(facts)).then_some(())?;
     say(
@@ -298,13 +298,13 @@ fn k3s_down(facts: &Facts, wanted: &Wanted) -> Said {
 /// The package of the container toolkit.
 pub const TOOLKIT: &str = "nvidia-container-toolkit";
 
-fn toolkit_missing(facts: &Facts, wanted: &Wanted) -> Said {
+fn toolkit_missing(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAndRemedy {
     // Before the first provision nothing is there yet, and that is as it should be.
     (wanted.toolkit && !facts.k3s.is_empty() && !facts.packages.contains_key(TOOLKIT)).then_some(())?;
     say("NVIDIA's container toolkit is not installed: pods get no GPU", "akidb-edge jetson provision installs it")
 }
 
-fn toolkit_after_k3s(facts: &Facts, _wanted: &Wanted) -> Said {
+fn toolkit_after_k3s(facts: &DeviceFacts, _wanted: &DeviceRequirements) -> ProblemAndRemedy {
     (running(facts) && !facts.k3s_nvidia && facts.packages.contains_key(TOOLKIT)).then_some(())?;
     say(
         "k3s started before the container toolkit was there and does not know the runtime: pods get no GPU",
@@ -312,7 +312,7 @@ fn toolkit_after_k3s(facts: &Facts, _wanted: &Wanted) -> Said {
     )
 }
 
-fn docker(facts: &Facts, wanted: &Wanted) -> Said {
+fn docker(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAndRemedy {
     wanted.k3s.as_ref()?;
     let there = facts.packages.contains_key("docker.io") || facts.units.get("docker").is_some_and(|is| *is == "active");
     there.then_some(())?;
@@ -322,7 +322,7 @@ fn docker(facts: &Facts, wanted: &Wanted) -> Said {
     )
 }
 
-fn swap(facts: &Facts, wanted: &Wanted) -> Said {
+fn swap(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAndRemedy {
     wanted.k3s.as_ref()?;
     (facts.swap_kib > 0).then_some(())?;
     say(

@@ -2,8 +2,8 @@ use super::rules::TOOLKIT;
 use super::*;
 
 /// A device with nothing to say about.
-fn sound() -> Facts {
-    Facts {
+fn sound() -> DeviceFacts {
+    DeviceFacts {
         l4t: "36.4.3".into(),
         kernel: "5.15.148-tegra".into(),
         memory_kib: 7_800_000,
@@ -24,12 +24,12 @@ fn sound() -> Facts {
         k3s_nvidia: true,
         units: [("k3s".to_owned(), "active".into())].into(),
         clock: 1_000_000,
-        ..Facts::default()
+        ..DeviceFacts::default()
     }
 }
 
-fn wanted() -> Wanted {
-    Wanted {
+fn wanted() -> DeviceRequirements {
+    DeviceRequirements {
         host: "jetson-01".to_owned(),
         jetpack: Some("6.2".to_owned()),
         power_mode: Some("15W".to_owned()),
@@ -41,7 +41,7 @@ fn wanted() -> Wanted {
 }
 
 /// The rules that speak when one thing is changed.
-fn rules(change: impl FnOnce(&mut Facts)) -> Vec<&'static str> {
+fn rules(change: impl FnOnce(&mut DeviceFacts)) -> Vec<&'static str> {
     let mut facts = sound();
     change(&mut facts);
     diagnose(&facts, &wanted()).into_iter().map(|finding| finding.rule).collect()
@@ -51,7 +51,7 @@ fn rules(change: impl FnOnce(&mut Facts)) -> Vec<&'static str> {
 fn a_sound_device_has_no_finding() {
     assert_eq!(rules(|_| ()), Vec::<&str>::new());
     // A machine that is to be nothing of all this.
-    assert_eq!(diagnose(&Facts::default(), &Wanted::default()), Vec::new());
+    assert_eq!(diagnose(&DeviceFacts::default(), &DeviceRequirements::default()), Vec::new());
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn each_rule_speaks_for_itself() {
     assert_eq!(rules(|facts| facts.rules = (3, 40)), ["iptables-both"]);
     assert_eq!(rules(|facts| facts.disk_free_kib = 1 << 20), ["disk-full"]);
     assert_eq!(rules(|facts| facts.disk_free_kib = 9 << 20), ["disk-low"]);
-    let on_mmc = |facts: &mut Facts, media: &'static str| {
+    let on_mmc = |facts: &mut DeviceFacts, media: &'static str| {
         (facts.root_device, facts.root_media) = ("/dev/mmcblk0p1".into(), media);
     };
     assert_eq!(rules(|facts| on_mmc(facts, "SD")), ["root-on-sd"]);
@@ -127,7 +127,7 @@ fn a_clock_beyond_all_bounds_is_a_wrong_clock() {
 
 #[test]
 fn auto_needs_somebody_who_follows() {
-    let auto = Wanted { power_mode: Some("auto".to_owned()), ..wanted() };
+    let auto = DeviceRequirements { power_mode: Some("auto".to_owned()), ..wanted() };
     assert_eq!(diagnose(&sound(), &auto)[0].rule, "adaptive-power");
     let mut facts = sound();
     facts.units.insert("akidb-adaptive-power".to_owned(), "active".into());

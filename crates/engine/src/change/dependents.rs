@@ -4,44 +4,44 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::Value;
 
-use crate::resource::{Address, Kind, Level, Record, Remembered, resolve};
+use crate::resource::{Address, Kind, Level, ResourceRecord, StackState, resolve};
 
 /// The state in which each record that names another one's thing by its plain name or ARN needs it, as if it referred to
 /// it.
 #[must_use]
-pub fn needs_by_name(mut remembered: Remembered) -> Remembered {
-    let known = |address: &str, attribute: &str| remembered.attribute(address, attribute);
-    let specs: Vec<(Address, Kind, Value)> = remembered
+pub fn needs_by_name(mut recorded: StackState) -> StackState {
+    let known = |address: &str, attribute: &str| recorded.attribute(address, attribute);
+    let specs: Vec<(Address, Kind, Value)> = recorded
         .resources
         .iter()
         .map(|(address, record)| (address.clone(), record.kind, resolve(&record.spec, &known)))
         .collect();
-    let names = Names::of_all(&remembered, &specs);
+    let names = Names::of_all(&recorded, &specs);
     let mut found = Vec::new();
     for (address, kind, spec) in &specs {
         let mut named = BTreeSet::new();
         names.named_in(*kind, spec, &mut named);
         for named in named.into_iter().filter(|named| *named != address) {
-            let already = remembered.resources.get(address).is_some_and(|user| user.needs.contains_key(named));
-            if !already && !leads(&remembered, named, address) {
+            let already = recorded.resources.get(address).is_some_and(|user| user.needs.contains_key(named));
+            if !already && !leads(&recorded, named, address) {
                 found.push((address.clone(), named.clone()));
             }
         }
     }
     for (address, named) in found {
-        if let Some(record) = remembered.resources.get_mut(&address) {
+        if let Some(record) = recorded.resources.get_mut(&address) {
             record.needs.insert(named, Level::Usable);
         }
     }
-    remembered
+    recorded
 }
 
 /// Everything that needs what goes, directly or through others, or whose step came after that of something that goes; each with one
 /// of those that it needs.
-pub fn dependents(remembered: &Remembered, going: &BTreeSet<Address>) -> BTreeMap<Address, Address> {
+pub fn dependents(recorded: &StackState, going: &BTreeSet<Address>) -> BTreeMap<Address, Address> {
     let mut by_need: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
     let mut by_step: BTreeMap<&str, Vec<&Address>> = BTreeMap::new();
-    for (address, record) in &remembered.resources {
+    for (address, record) in &recorded.resources {
         for need in record.needs.keys() {
             by_need.entry(need).or_default().push(address);
         }
@@ -53,7 +53,7 @@ pub fn dependents(remembered: &Remembered, going: &BTreeSet<Address>) -> BTreeMa
     let mut open: VecDeque<&Address> = going.iter().collect();
     while let Some(gone) = open.pop_front() {
         // Those of a step are found once.
-        let step = remembered.resources.get(gone).and_then(|record| by_step.remove(record.step.as_str()));
+        let step = recorded.resources.get(gone).and_then(|record| by_step.remove(record.step.as_str()));
         for user in by_need.get(gone).into_iter().flatten().copied().chain(step.into_iter().flatten()) {
             if !going.contains(user) && !found.contains_key(user) {
                 found.insert(user.clone(), gone.clone());
@@ -74,17 +74,17 @@ struct Names {
 }
 
 impl Names {
-    fn of_all(remembered: &Remembered, specs: &[(Address, Kind, Value)]) -> Self {
+    fn of_all(recorded: &StackState, specs: &[(Address, Kind, Value)]) -> Self {
         let mut all = Self::default();
         for (address, _, spec) in specs {
-            if let Some(record) = remembered.resources.get(address) {
+            if let Some(record) = recorded.resources.get(address) {
                 all.add(address, record, spec);
             }
         }
         all
     }
 
-    fn add(&mut self, address: &Address, record: &Record, spec: &Value) {
+    fn add(&mut self, address: &Address, record: &ResourceRecord, spec: &Value) {
         let naming = &record.kind.facts().naming;
         let id = record.id.as_deref().filter(|_| naming.id);
         let attributes = naming.attributes.iter().filter_map(|key| record.attributes.get(*key)?.as_str());
@@ -136,7 +136,7 @@ fn each_text(value: &Value, seen: &mut dyn FnMut(&str)) {
 }
 
 /// Whether one thing needs another, directly or through others.
-fn leads(remembered: &Remembered, from: &Address, to: &Address) -> bool {
+fn leads(recorded: &StackState, from: &Address, to: &Address) -> bool {
     let mut open = vec![from];
     let mut seen = BTreeSet::new();
     while let Some(at) = open.pop() {
@@ -144,7 +144,7 @@ fn leads(remembered: &Remembered, from: &Address, to: &Address) -> bool {
             return true;
         }
         if seen.insert(at) {
-            open.extend(remembered.resources.get(at).into_iter().flat_map(|record| record.needs.keys()));
+            open.extend(recorded.resources.get(at).into_iter().flat_map(|record| record.needs.keys()));
         }
     }
     false
@@ -155,11 +155,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::resource::Standing;
+    use crate::resource::ResourceStatus;
 
-    fn record(kind: Kind, id: &str, spec: Value, needs: &[&str]) -> Record {
+    fn record(kind: Kind, id: &str, spec: Value, needs: &[&str]) -> ResourceRecord {
         let needs = needs.iter().map(|need| (need.parse().expect("an address"), Level::Usable)).collect();
-        Record {
+        ResourceRecord {
             kind,
             id: Some(id.to_owned()),
             generation: 0,
@@ -168,17 +168,17 @@ mod tests {
             needs,
             step: String::new(),
             after: std::collections::BTreeSet::new(),
-            standing: Standing::Present,
+            standing: ResourceStatus::Present,
             pending: None,
             made_at: None,
-            origin: crate::resource::Origin::Made,
+            origin: crate::resource::ResourceOrigin::Made,
         }
     }
 
     #[test]
     fn what_refers_to_it_or_names_it_depends_on_it() {
-        let mut state = Remembered::empty("s");
-        let mut add = |address: &str, record: Record| {
+        let mut state = StackState::empty("s");
+        let mut add = |address: &str, record: ResourceRecord| {
             state.resources.insert(address.parse().expect("an address"), record);
         };
         add("m.bucket.b", record(Kind::Bucket, "data", json!({"name": "data"}), &[]));

@@ -7,17 +7,20 @@ use serde_json::Value;
 
 use super::fields::{differing, touches};
 use super::origin::{keep_needs_of_imported, origin_of};
-use super::others::{keep_roles_of_others, sets_wanted_twice, sibling_in_the_way};
-use super::refusal::{Refusal, another, contested, divided, foreign, not_there, same_name, unreadable, would_replace};
+use super::refusal::{
+    PlanningRefusal, another, contested, divided, foreign, not_there, same_name, unreadable, would_replace,
+};
+use super::unmanaged::{keep_roles_of_others, sets_wanted_twice, sibling_in_the_way};
 use super::versions::kept;
 use crate::resource::{
-    Action, Address, Change, Changes, Desired, FieldChange, Found, Kind, MovedFrom, Moves, Observed, Origin, Owner,
-    Record, Remembered, Resource, Risk, Standing, has_references, known, resolve,
+    Action, Address, Change, Changes, Desired, FieldChange, Kind, Moves, Observed, ObservedResource, Owner,
+    PreviousAddress, Resource, ResourceOrigin, ResourceRecord, ResourceStatus, Risk, StackState, has_references, known,
+    resolve,
 };
 
 /// What the difference is to look at.
 #[derive(Clone, Debug, Default)]
-pub struct Scope {
+pub struct DiffScope {
     /// The addresses to work on; none for all.
     pub only: Option<BTreeSet<Address>>,
     /// Foreign things at these addresses are taken up on purpose.
@@ -28,12 +31,12 @@ pub struct Scope {
     pub undo: bool,
     /// How the resources that an undoing goes back to had come into the state: what was imported then is imported again, whatever
     /// has taken its address since.
-    pub was: BTreeMap<Address, Origin>,
-    /// The moves that `remembered` has gone through already; the run writes them down first.
+    pub was: BTreeMap<Address, ResourceOrigin>,
+    /// The moves that `recorded` has gone through already; the run writes them down first.
     pub moves: Moves,
 }
 
-impl Scope {
+impl DiffScope {
     /// Whether the run works on this address.
     pub fn covers(&self, address: &Address) -> bool {
         self.only.as_ref().is_none_or(|only| only.contains(address))
@@ -47,30 +50,30 @@ impl Scope {
 /// be read.
 pub fn diff(
     desired: &Desired,
-    remembered: &Remembered,
+    recorded: &StackState,
     observed: &Observed,
-    scope: &Scope,
-) -> Result<Changes, Vec<Refusal>> {
-    let (changes, refused) = diff_around(desired, remembered, observed, scope);
+    scope: &DiffScope,
+) -> Result<Changes, Vec<PlanningRefusal>> {
+    let (changes, refused) = diff_around(desired, recorded, observed, scope);
     if refused.is_empty() { Ok(changes) } else { Err(refused) }
 }
 
 /// The same as far as nothing stands in the way, and everything that does.
 pub fn diff_around(
     desired: &Desired,
-    remembered: &Remembered,
+    recorded: &StackState,
     observed: &Observed,
-    scope: &Scope,
-) -> (Changes, Vec<Refusal>) {
-    let kept = kept(desired, remembered);
+    scope: &DiffScope,
+) -> (Changes, Vec<PlanningRefusal>) {
+    let kept = kept(desired, recorded);
     let desired: &Desired = &kept.desired;
-    let view = View { desired, remembered, observed, scope, wanted: OnceCell::new() };
-    let (stack, devices, outside) = (desired.stack.clone(), desired.devices.clone(), remembered.outside.clone());
+    let view = DiffView { desired, recorded, observed, scope, wanted: OnceCell::new() };
+    let (stack, devices, outside) = (desired.stack.clone(), desired.devices.clone(), recorded.outside.clone());
     let mut changes = Changes { stack, devices, outside, ..Changes::default() };
-    let mut refused: Vec<Refusal> =
+    let mut refused: Vec<PlanningRefusal> =
         observed.faults().filter(|(address, _)| scope.covers(address)).map(unreadable).collect();
     refused.extend(sets_wanted_twice(desired, &|spec| view.resolved(spec)));
-    let held = remembered.resources.iter().filter(|(address, _)| scope.covers(address));
+    let held = recorded.resources.iter().filter(|(address, _)| scope.covers(address));
     refused.extend(held.filter_map(|(address, record)| another(address, record, observed.found(address)?)));
     for resource in desired.resources.values().filter(|resource| scope.covers(&resource.address)) {
         if observed.seen.get(&resource.address).is_some_and(Result::is_err) {
@@ -82,7 +85,7 @@ pub fn diff_around(
         }
     }
     let stays = |address: &Address| desired.resources.contains_key(address) || kept.addresses.contains(address);
-    let unwanted = remembered.resources.iter().filter(|(address, _)| !stays(address));
+    let unwanted = recorded.resources.iter().filter(|(address, _)| !stays(address));
     for (address, record) in unwanted.filter(|(address, _)| scope.covers(address)) {
         changes.items.insert(address.clone(), view.unwanted(address, record));
     }
@@ -91,35 +94,36 @@ pub fn diff_around(
     keep_roles_of_others(&mut changes);
     keep_needs_of_imported(&mut changes);
     view.follow_moves(&mut changes);
-    changes.leftovers = remembered.leftovers.iter().filter(|left| scope.covers(&left.address)).cloned().collect();
+    changes.pending_deletions =
+        recorded.pending_deletions.iter().filter(|left| scope.covers(&left.address)).cloned().collect();
     (changes, refused)
 }
 
 /// Whether a create was begun and nobody knows what became of it.
-fn unanswered(record: Option<&Record>) -> bool {
-    record.is_some_and(|record| record.standing == Standing::Creating && record.id.is_none())
+fn unanswered(record: Option<&ResourceRecord>) -> bool {
+    record.is_some_and(|record| record.standing == ResourceStatus::Creating && record.id.is_none())
 }
 
 /// Addresses by what stands behind them.
 pub(super) type Identities<'a> = BTreeMap<(Kind, String), Vec<&'a Address>>;
 
-pub(super) struct View<'a> {
+pub(super) struct DiffView<'a> {
     pub(super) desired: &'a Desired,
-    pub(super) remembered: &'a Remembered,
+    pub(super) recorded: &'a StackState,
     pub(super) observed: &'a Observed,
-    pub(super) scope: &'a Scope,
+    pub(super) scope: &'a DiffScope,
     /// What the plan wants, by identity, once it is asked for.
     pub(super) wanted: OnceCell<Identities<'a>>,
 }
 
-impl View<'_> {
+impl DiffView<'_> {
     /// What is known now: seen first, remembered else.
     pub(super) fn resolved(&self, spec: &Value) -> Value {
-        resolve(spec, &|address, attribute| known(self.observed, self.remembered, address, attribute))
+        resolve(spec, &|address, attribute| known(self.observed, self.recorded, address, attribute))
     }
 
-    fn wanted(&self, resource: &Resource) -> Result<Change, Refusal> {
-        let record = self.remembered.resources.get(&resource.address);
+    fn wanted(&self, resource: &Resource) -> Result<Change, PlanningRefusal> {
+        let record = self.recorded.resources.get(&resource.address);
         let found = self.observed.found(&resource.address);
         let change = match found {
             None if resource.kind.facts().lookup => return Err(not_there(resource)),
@@ -134,18 +138,23 @@ impl View<'_> {
         Ok(change)
     }
 
-    fn absent(&self, resource: &Resource, record: Option<&Record>) -> Change {
-        let gone = record.is_some_and(|record| record.standing == Standing::Present);
+    fn absent(&self, resource: &Resource, record: Option<&ResourceRecord>) -> Change {
+        let gone = record.is_some_and(|record| record.standing == ResourceStatus::Present);
         let reason = gone.then(|| "it was there and is gone".to_owned());
         Change { reason, ..start(resource, Action::Create, record, None) }
     }
 
-    fn present(&self, resource: &Resource, record: Option<&Record>, found: &Found) -> Result<Change, Refusal> {
+    fn present(
+        &self,
+        resource: &Resource,
+        record: Option<&ResourceRecord>,
+        found: &ObservedResource,
+    ) -> Result<Change, PlanningRefusal> {
         let facts = resource.kind.facts();
         let wanted = self.resolved(&resource.spec);
         let before = record.map(|record| record.without_imported(self.resolved(&record.stated()), &wanted));
-        let mut fields = differing(&self.remembered.stack, resource.kind, &wanted, before.as_ref(), found);
-        if record.is_some_and(|record| record.standing != Standing::Present || record.pending.is_some()) {
+        let mut fields = differing(&self.recorded.stack, resource.kind, &wanted, before.as_ref(), found);
+        if record.is_some_and(|record| record.standing != ResourceStatus::Present || record.pending.is_some()) {
             // What an earlier run was cut off in was changed by that run.
             fields.iter_mut().for_each(|field| field.drifted = false);
         }
@@ -210,14 +219,16 @@ impl View<'_> {
         changes.moves = self.scope.moves.clone();
         for change in changes.items.values_mut() {
             let from = self.scope.moves.sources_of(&change.address).into_iter();
-            let from = from
-                .map(|(address, sets)| MovedFrom { address: address.clone(), sets: sets.cloned().unwrap_or_default() });
+            let from = from.map(|(address, sets)| PreviousAddress {
+                address: address.clone(),
+                sets: sets.cloned().unwrap_or_default(),
+            });
             change.moved_from = from.collect();
             let made_elsewhere = change.before.as_ref().is_some_and(|record| record.made_at.is_some());
             let mark = change.kind.facts().mark.filter(|_| made_elsewhere);
             // What was imported carries no mark until a run writes it.
-            let untagged = change.found.as_ref().is_some_and(Found::is_unmarked)
-                && change.before.as_ref().is_some_and(Record::is_imported);
+            let untagged = change.found.as_ref().is_some_and(ObservedResource::is_unmarked)
+                && change.before.as_ref().is_some_and(ResourceRecord::is_imported);
             let own = change.kind.facts().mark.filter(|_| made_elsewhere || untagged);
             for field in change.fields.iter_mut().filter(|field| Some(field.path.as_str()) == own) {
                 field.drifted = false;
@@ -230,12 +241,12 @@ impl View<'_> {
         }
     }
 
-    fn is_kept_elsewhere(&self, resource: &Resource, record: Option<&Record>) -> bool {
+    fn is_kept_elsewhere(&self, resource: &Resource, record: Option<&ResourceRecord>) -> bool {
         record.is_some_and(|record| record.is_imported() || self.wanted_elsewhere(&resource.address, record).is_some())
     }
 
-    fn sibling(&self, resource: &Resource, found: &Found) -> Option<(String, String)> {
-        sibling_in_the_way(resource, found, self.remembered, &|spec| self.resolved(spec))
+    fn sibling(&self, resource: &Resource, found: &ObservedResource) -> Option<(String, String)> {
+        sibling_in_the_way(resource, found, self.recorded, &|spec| self.resolved(spec))
     }
 
     /// What refers to something that gets a new identity changes with it: the reference is open again.
@@ -257,7 +268,7 @@ impl View<'_> {
                     if renewed.contains(address) {
                         None
                     } else {
-                        known(self.observed, self.remembered, address, attribute)
+                        known(self.observed, self.recorded, address, attribute)
                     }
                 });
                 if !has_references(&wanted) {
@@ -265,7 +276,7 @@ impl View<'_> {
                 }
                 let before = change.before.as_ref();
                 let before = before.map(|record| record.without_imported(self.resolved(&record.stated()), &wanted));
-                let fields = differing(&self.remembered.stack, change.kind, &wanted, before.as_ref(), found);
+                let fields = differing(&self.recorded.stack, change.kind, &wanted, before.as_ref(), found);
                 let renewed = replaces(change.kind, &fields);
                 let action = if renewed && stays_when_replaced(change) {
                     Action::Create
@@ -293,7 +304,7 @@ impl View<'_> {
                         change.fields.clear();
                     }
                     if matches!(action, Action::Create | Action::Replace) {
-                        change.origin = Origin::Made;
+                        change.origin = ResourceOrigin::Made;
                     }
                 }
             }
@@ -309,22 +320,27 @@ pub(super) fn renews(change: &Change) -> bool {
 /// What existed before stays when something else takes its address.
 fn stays_when_replaced(change: &Change) -> bool {
     let foreign = change.found.as_ref().is_some_and(|found| matches!(found.owner, Owner::Foreign(_)));
-    change.before.as_ref().map_or(foreign, Record::is_imported)
+    change.before.as_ref().map_or(foreign, ResourceRecord::is_imported)
 }
 
-fn stays_beside(found: &Found) -> String {
+fn stays_beside(found: &ObservedResource) -> String {
     format!("{} was imported, not made by this stack: it stays as it is and is forgotten; a new one is made", found.id)
 }
 
 /// Nothing differs: still, an unanswered update is written down as done, and settings said another way are remembered.
-fn settled_action(record: Option<&Record>) -> Action {
+fn settled_action(record: Option<&ResourceRecord>) -> Action {
     match record {
-        Some(record) if record.standing == Standing::Present && record.pending.is_none() => Action::Keep,
+        Some(record) if record.standing == ResourceStatus::Present && record.pending.is_none() => Action::Keep,
         _ => Action::Adopt,
     }
 }
 
-fn start(resource: &Resource, action: Action, record: Option<&Record>, found: Option<&Found>) -> Change {
+fn start(
+    resource: &Resource,
+    action: Action,
+    record: Option<&ResourceRecord>,
+    found: Option<&ObservedResource>,
+) -> Change {
     Change {
         address: resource.address.clone(),
         kind: resource.kind,
@@ -333,7 +349,11 @@ fn start(resource: &Resource, action: Action, record: Option<&Record>, found: Op
         moved_from: Vec::new(),
         risk: Risk::Safe,
         reason: None,
-        origin: if matches!(action, Action::Create | Action::Replace) { Origin::Made } else { origin_of(record) },
+        origin: if matches!(action, Action::Create | Action::Replace) {
+            ResourceOrigin::Made
+        } else {
+            origin_of(record)
+        },
         after: Some(resource.clone()),
         before: record.cloned(),
         found: found.cloned(),

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::resource::{FieldChange, Found, Kind, Owner, counterpart, has_references};
+use crate::resource::{FieldChange, Kind, ObservedResource, Owner, counterpart, has_references};
 
 /// The fields in which a found thing differs, its mark among them: one that was taken away or changed from outside is put
 /// back like a setting.
@@ -10,13 +10,13 @@ pub fn differing(
     stack: &str,
     kind: Kind,
     wanted: &Value,
-    remembered: Option<&Value>,
-    found: &Found,
+    recorded: Option<&Value>,
+    found: &ObservedResource,
 ) -> Vec<FieldChange> {
-    let mut fields = compare(kind, wanted, remembered, &found.spec);
+    let mut fields = compare(kind, wanted, recorded, &found.spec);
     if let (Some(path), Owner::Foreign(why) | Owner::Contested(why)) = (kind.facts().mark, &found.owner) {
         let old = Some(Value::String(why.clone()));
-        fields.push(FieldChange { old, drifted: remembered.is_some(), ..mark(stack, path) });
+        fields.push(FieldChange { old, drifted: recorded.is_some(), ..mark(stack, path) });
     }
     fields
 }
@@ -42,13 +42,13 @@ pub fn at_path<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
     }
 }
 
-/// The fields in which `found` differs from `wanted`, sorted by path. `remembered` is the spec of the last run: a field
+/// The fields in which `found` differs from `wanted`, sorted by path. `recorded` is the spec of the last run: a field
 /// that was stated then and is not any more goes back to its default (`new` is none). All three are resolved as far as
 /// can be; a reference that is still open counts as different.
-pub fn compare(kind: Kind, wanted: &Value, remembered: Option<&Value>, found: &Value) -> Vec<FieldChange> {
+pub fn compare(kind: Kind, wanted: &Value, recorded: Option<&Value>, found: &Value) -> Vec<FieldChange> {
     let facts = kind.facts();
     let mut walk = Walk { exact: facts.exact, unordered: facts.unordered, changes: Vec::new() };
-    walk.value("", wanted, remembered, Some(found));
+    walk.value("", wanted, recorded, Some(found));
     walk.changes
 }
 
@@ -59,7 +59,7 @@ struct Walk {
 }
 
 impl Walk {
-    fn value(&mut self, path: &str, wanted: &Value, remembered: Option<&Value>, found: Option<&Value>) {
+    fn value(&mut self, path: &str, wanted: &Value, recorded: Option<&Value>, found: Option<&Value>) {
         if self.exact.contains(&path) {
             let same = if self.unordered.contains(&path) {
                 found.is_some_and(|found| same_members(found, wanted))
@@ -67,23 +67,23 @@ impl Walk {
                 found == Some(wanted)
             };
             if !same {
-                self.note(path, Some(wanted), remembered, found);
+                self.note(path, Some(wanted), recorded, found);
             }
             return;
         }
         match (wanted, found) {
             (Value::Object(wanted), Some(Value::Object(found))) => {
-                self.object(path, wanted, remembered.and_then(Value::as_object), found);
+                self.object(path, wanted, recorded.and_then(Value::as_object), found);
             }
             (Value::Array(wanted), Some(Value::Array(held))) if wanted.len() == held.len() => {
-                let before = remembered.and_then(Value::as_array);
+                let before = recorded.and_then(Value::as_array);
                 for (at, (wanted, found)) in wanted.iter().zip(held).enumerate() {
                     let before = before.and_then(|before| counterpart(before, found, at));
                     self.value(&join(path, &at.to_string()), wanted, before, Some(found));
                 }
             }
             (wanted, found) if found == Some(wanted) => {}
-            (wanted, found) => self.note(path, Some(wanted), remembered, found),
+            (wanted, found) => self.note(path, Some(wanted), recorded, found),
         }
     }
 
@@ -91,14 +91,14 @@ impl Walk {
         &mut self,
         path: &str,
         wanted: &Map<String, Value>,
-        remembered: Option<&Map<String, Value>>,
+        recorded: Option<&Map<String, Value>>,
         found: &Map<String, Value>,
     ) {
         for (key, wanted) in wanted {
-            let before = remembered.and_then(|before| before.get(key));
+            let before = recorded.and_then(|before| before.get(key));
             self.value(&join(path, key), wanted, before, found.get(key));
         }
-        let dropped = remembered.into_iter().flatten().filter(|(key, _)| !wanted.contains_key(*key));
+        let dropped = recorded.into_iter().flatten().filter(|(key, _)| !wanted.contains_key(*key));
         for (key, before) in dropped {
             let Some(held) = found.get(key).filter(|held| !is_nothing(held)) else { continue };
             match (before, held) {
@@ -111,13 +111,13 @@ impl Walk {
         }
     }
 
-    fn note(&mut self, path: &str, new: Option<&Value>, remembered: Option<&Value>, found: Option<&Value>) {
+    fn note(&mut self, path: &str, new: Option<&Value>, recorded: Option<&Value>, found: Option<&Value>) {
         self.changes.push(FieldChange {
             path: path.to_owned(),
             old: found.cloned(),
             new: new.cloned(),
             // A reference that is open again does not say what the last run wrote.
-            drifted: remembered.is_some_and(|before| Some(before) != found && !has_references(before)),
+            drifted: recorded.is_some_and(|before| Some(before) != found && !has_references(before)),
         });
     }
 }
@@ -165,8 +165,8 @@ mod tests {
 
     use super::*;
 
-    fn paths(kind: Kind, wanted: &Value, remembered: Option<&Value>, found: &Value) -> Vec<String> {
-        compare(kind, wanted, remembered, found).into_iter().map(|field| field.path).collect()
+    fn paths(kind: Kind, wanted: &Value, recorded: Option<&Value>, found: &Value) -> Vec<String> {
+        compare(kind, wanted, recorded, found).into_iter().map(|field| field.path).collect()
     }
 
     #[test]

@@ -2,23 +2,23 @@
 
 use serde_json::Value;
 
-use super::diff::Scope;
+use super::diff::DiffScope;
 use super::fields::at_path;
-use super::refusal::Refusal;
-use crate::resource::{Desired, Record, Remembered, Resource, has_references, resolve};
+use super::refusal::PlanningRefusal;
+use crate::resource::{Desired, Resource, ResourceRecord, StackState, has_references, resolve};
 
 /// Every setting of the plan that the service fixes for the life of something that holds data: it cannot be changed in
 /// place, and a new one cannot be made beside it while the old one has the name.
-pub fn fixed(desired: &Desired, remembered: &Remembered, scope: &Scope) -> Vec<Refusal> {
+pub fn fixed(desired: &Desired, recorded: &StackState, scope: &DiffScope) -> Vec<PlanningRefusal> {
     let wanted = desired.resources.values().filter(|resource| scope.covers(&resource.address));
-    let known = |resource: &Resource| remembered.resources.get(&resource.address).filter(|record| record.id.is_some());
-    wanted.filter_map(|resource| refusal(resource, known(resource)?, remembered)).collect()
+    let known = |resource: &Resource| recorded.resources.get(&resource.address).filter(|record| record.id.is_some());
+    wanted.filter_map(|resource| refusal(resource, known(resource)?, recorded)).collect()
 }
 
-fn refusal(resource: &Resource, record: &Record, remembered: &Remembered) -> Option<Refusal> {
+fn refusal(resource: &Resource, record: &ResourceRecord, recorded: &StackState) -> Option<PlanningRefusal> {
     let facts = resource.kind.facts();
     facts.data?;
-    let resolved = |spec: &Value| resolve(spec, &|address, attribute| remembered.attribute(address, attribute));
+    let resolved = |spec: &Value| resolve(spec, &|address, attribute| recorded.attribute(address, attribute));
     let (now, then) = (resolved(&resource.spec), resolved(&record.spec));
     let differs = |path: &&&str| {
         let (now, then) = (at_path(&now, path), at_path(&then, path));
@@ -30,7 +30,7 @@ fn refusal(resource: &Resource, record: &Record, remembered: &Remembered) -> Opt
     let path = facts.replace_on.iter().find(differs)?;
     let shown = |spec: &Value| at_path(spec, path).and_then(Value::as_str).unwrap_or("(not set)").to_owned();
     let id = record.id.clone().unwrap_or_default();
-    Some(Refusal {
+    Some(PlanningRefusal {
         address: resource.address.clone(),
         problem: format!(
             "the {path} of {} {id} cannot be changed ({} -> {}), and it holds data",

@@ -1,7 +1,6 @@
 //! [5] What stands between the world and the plan. Pure: no call, no clock.
 
 mod by_journal;
-mod come_back;
 mod dependents;
 mod diff;
 mod drift;
@@ -10,22 +9,23 @@ mod fixed;
 mod moves;
 mod order;
 mod origin;
-mod others;
+mod recreated;
 mod refusal;
+mod unmanaged;
 mod unwanted;
 mod versions;
 
-pub use by_journal::Outside;
-pub use come_back::{coming_back, is_the_former, take_up_again};
+pub use by_journal::OutsideResources;
 pub use dependents::{dependents, needs_by_name};
-pub use diff::{Scope, diff, diff_around};
+pub use diff::{DiffScope, diff, diff_around};
 pub use drift::{drift, says_otherwise};
 pub use fields::{at_path, compare, differing, mark, touches, without};
 pub use fixed::fixed;
 pub use moves::moves;
-pub use order::{Barrier, Key, Node, Order, Part, leans_on, order};
+pub use order::{Barrier, ChangePart, OrderNode, PartKey, RunOrder, leans_on, order};
 pub use origin::found_origin;
-pub use refusal::Refusal;
+pub use recreated::{coming_back, is_the_former, take_up_again};
+pub use refusal::PlanningRefusal;
 
 #[cfg(test)]
 #[path = "drift_tests.rs"]

@@ -5,14 +5,16 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde_json::Value;
 
 use crate::resource::moves::{key, owned};
-use crate::resource::{Address, Desired, Kind, Moves, Record, Remembered, Resource, SetMove, identity, resolve};
+use crate::resource::{
+    Address, Desired, Kind, Moves, Resource, ResourceRecord, SetMove, StackState, identity, resolve,
+};
 
-/// Identities become known in this many rounds: [`Facts::identity_rank`](crate::resource::Facts::identity_rank).
+/// Identities become known in this many rounds: [`Facts::identity_rank`](crate::resource::KindFacts::identity_rank).
 const RANKS: usize = 3;
 
 /// The moves that lead from what is remembered to what is wanted.
-pub fn moves(desired: &Desired, remembered: &Remembered) -> Moves {
-    let mut search = Search { desired, remembered, moves: Moves::default(), sources: BTreeMap::new() };
+pub fn moves(desired: &Desired, recorded: &StackState) -> Moves {
+    let mut search = Search { desired, recorded, moves: Moves::default(), sources: BTreeMap::new() };
     for rank in 0..RANKS - 1 {
         search.whole(rank);
     }
@@ -22,7 +24,7 @@ pub fn moves(desired: &Desired, remembered: &Remembered) -> Moves {
 
 struct Search<'a> {
     desired: &'a Desired,
-    remembered: &'a Remembered,
+    recorded: &'a StackState,
     moves: Moves,
     /// Wanted address to the address at which the journal knows the same thing.
     sources: BTreeMap<Address, Address>,
@@ -33,19 +35,19 @@ impl Search<'_> {
     fn wanted(&self, spec: &Value) -> Value {
         resolve(spec, &|address, attribute| {
             let address: Address = address.parse().ok()?;
-            self.remembered.attribute(self.sources.get(&address)?.as_str(), attribute)
+            self.recorded.attribute(self.sources.get(&address)?.as_str(), attribute)
         })
     }
 
     fn held(&self, spec: &Value) -> Value {
-        resolve(spec, &|address, attribute| self.remembered.attribute(address, attribute))
+        resolve(spec, &|address, attribute| self.recorded.attribute(address, attribute))
     }
 
     /// Matches what is wanted with what is known, kind by kind of one rank.
     fn whole(&mut self, of_rank: usize) {
         for kind in Kind::ALL.into_iter().filter(|kind| kind.facts().identity_rank == of_rank) {
             let known: BTreeMap<&Address, Option<String>> = self
-                .remembered
+                .recorded
                 .resources
                 .iter()
                 .filter(|(_, record)| record.kind == kind)
@@ -86,7 +88,7 @@ impl Search<'_> {
     /// go for what another group wants at its name, so that both happen in one transaction.
     fn record_sets(&mut self) {
         let groups: Vec<Group> = self.desired.resources.values().filter_map(|resource| self.group(resource)).collect();
-        let held = self.remembered.resources.iter().filter(|(_, record)| record.kind == Kind::Records);
+        let held = self.recorded.resources.iter().filter(|(_, record)| record.kind == Kind::Records);
         for (address, record) in held {
             let resolved = |spec: &Value| self.held(spec);
             let keys = owned(record, &resolved);
@@ -103,7 +105,7 @@ impl Search<'_> {
             let goal = all.map(|(to, _)| *to).or(forced.filter(|_| leaving.is_empty()));
             // Two groups may become one: the second brings its sets to the first.
             let free = |to: &&Address| {
-                !self.remembered.resources.contains_key(*to) && !self.moves.addresses.values().any(|taken| taken == *to)
+                !self.recorded.resources.contains_key(*to) && !self.moves.addresses.values().any(|taken| taken == *to)
             };
             match goal.filter(free) {
                 Some(to) if !self.desired.resources.contains_key(address) => {
@@ -137,7 +139,7 @@ struct Group<'d> {
 }
 
 /// The zone that a group stands in: the first part of its id.
-fn zone_of(record: &Record) -> Option<String> {
+fn zone_of(record: &ResourceRecord) -> Option<String> {
     let of_id = record.id.as_deref().and_then(|id| id.split_once('/')).map(|(zone, _)| zone.to_owned());
     of_id.or_else(|| record.spec.get("zone_id").and_then(Value::as_str).map(str::to_owned))
 }
@@ -231,7 +233,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::resource::{Origin, Standing, references};
+    use crate::resource::{ResourceOrigin, ResourceStatus, references};
 
     fn address(text: &str) -> Address {
         text.parse().expect("an address")
@@ -251,10 +253,10 @@ mod tests {
         }
     }
 
-    fn known(state: &mut Remembered, at: &str, spec: Value, attributes: Value) {
+    fn known(state: &mut StackState, at: &str, spec: Value, attributes: Value) {
         let address = address(at);
         let kind = Kind::ALL.into_iter().find(|kind| kind.name() == address.kind_name()).expect("a kind");
-        let record = Record {
+        let record = ResourceRecord {
             kind,
             id: Some("Z1/x".to_owned()),
             generation: 0,
@@ -263,10 +265,10 @@ mod tests {
             attributes: serde::Deserialize::deserialize(attributes).expect("attributes"),
             step: String::new(),
             after: std::collections::BTreeSet::new(),
-            standing: Standing::Present,
+            standing: ResourceStatus::Present,
             pending: None,
             made_at: None,
-            origin: Origin::Made,
+            origin: ResourceOrigin::Made,
         };
         state.resources.insert(address, record);
     }
@@ -312,7 +314,7 @@ mod tests {
             ),
         ];
         for (kind, spec) in &specs {
-            let (mut state, mut desired) = (Remembered::empty("s"), Desired::new("s"));
+            let (mut state, mut desired) = (StackState::empty("s"), Desired::new("s"));
             known(&mut state, &format!("a.{kind}.old"), spec.clone(), json!({}));
             wanted(&mut desired, &format!("a.{kind}.new"), spec);
             let found = moves(&desired, &state);
@@ -326,7 +328,7 @@ mod tests {
 
     #[test]
     fn what_refers_to_a_moved_resource_moves_with_it_and_swaps_are_told_apart() {
-        let (mut state, mut desired) = (Remembered::empty("s"), Desired::new("s"));
+        let (mut state, mut desired) = (StackState::empty("s"), Desired::new("s"));
         for (key, name) in [("x", "one"), ("y", "two")] {
             known(&mut state, &format!("m.bucket.{key}"), json!({"name": name}), json!({"name": name}));
             let policy = json!({"bucket": format!("${{m.bucket.{key}#name}}")});
@@ -350,7 +352,7 @@ mod tests {
 
     #[test]
     fn what_stands_at_the_goal_is_not_overwritten() {
-        let (mut state, mut desired) = (Remembered::empty("s"), Desired::new("s"));
+        let (mut state, mut desired) = (StackState::empty("s"), Desired::new("s"));
         known(&mut state, "m.bucket.x", json!({"name": "one"}), json!({}));
         known(&mut state, "m.bucket.y", json!({"name": "two"}), json!({}));
         wanted(&mut desired, "m.bucket.x", &json!({"name": "two"}));

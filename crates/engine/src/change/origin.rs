@@ -3,42 +3,53 @@
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
-use super::diff::{Scope, View};
-use crate::resource::records::earlier::sets;
+use super::diff::{DiffScope, DiffView};
+use crate::resource::records::previous::sets;
 use crate::resource::{
-    Action, Address, Change, Changes, Desired, Found, Kind, Observed, Origin, Owner, Record, Remembered, Resource,
-    Risk, identity,
+    Action, Address, Change, Changes, Desired, Kind, Observed, ObservedResource, Owner, Resource, ResourceOrigin,
+    ResourceRecord, Risk, StackState, identity,
 };
 
 /// The origin of what is remembered; what is not comes by this stack.
-pub(super) fn origin_of(record: Option<&Record>) -> Origin {
+pub(super) fn origin_of(record: Option<&ResourceRecord>) -> ResourceOrigin {
     record.map(|record| record.origin).unwrap_or_default()
 }
 
 /// The origin of what was found at an address of the plan and the journal does not know.
-pub fn found_origin(desired: &Desired, remembered: &Remembered, observed: &Observed, address: &Address) -> Origin {
-    let scope = Scope::default();
-    let view = View { desired, remembered, observed, scope: &scope, wanted: OnceCell::new() };
+pub fn found_origin(
+    desired: &Desired,
+    recorded: &StackState,
+    observed: &Observed,
+    address: &Address,
+) -> ResourceOrigin {
+    let scope = DiffScope::default();
+    let view = DiffView { desired, recorded, observed, scope: &scope, wanted: OnceCell::new() };
     let seen = desired.resources.get(address).zip(observed.found(address));
     seen.map(|(resource, found)| view.origin(resource, Action::Adopt, None, found)).unwrap_or_default()
 }
 
-impl View<'_> {
+impl DiffView<'_> {
     /// The origin of something that is there, after `action`.
-    pub(super) fn origin(&self, resource: &Resource, action: Action, record: Option<&Record>, found: &Found) -> Origin {
+    pub(super) fn origin(
+        &self,
+        resource: &Resource,
+        action: Action,
+        record: Option<&ResourceRecord>,
+        found: &ObservedResource,
+    ) -> ResourceOrigin {
         let plain = resource.kind.on_a_machine() || resource.kind.facts().lookup;
         match (action, record) {
-            (Action::Create | Action::Replace, _) => Origin::Made,
+            (Action::Create | Action::Replace, _) => ResourceOrigin::Made,
             (_, Some(record)) if self.speaks_of(record, found) => record.origin,
-            _ if plain || self.was_set_aside(resource, found) => Origin::Made,
+            _ if plain || self.was_set_aside(resource, found) => ResourceOrigin::Made,
             _ => self.found_origin(resource, found),
         }
     }
 
     /// Whether what the journal says of an origin is said of this thing. A rollback that failed before it brought back what was
     /// imported leaves its word of that; under the settings of the plan, something else of this stack may stand at the address.
-    fn speaks_of(&self, record: &Record, found: &Found) -> bool {
-        if record.id.is_some() || record.origin == Origin::Made {
+    fn speaks_of(&self, record: &ResourceRecord, found: &ObservedResource) -> bool {
+        if record.id.is_some() || record.origin == ResourceOrigin::Made {
             return true;
         }
         let (begun, there) = (identity(record.kind, &self.resolved(&record.spec)), identity(record.kind, &found.spec));
@@ -46,43 +57,43 @@ impl View<'_> {
     }
 
     /// Whether a run put it aside to delete it, and did not come to that: this stack has it.
-    fn was_set_aside(&self, resource: &Resource, found: &Found) -> bool {
-        let left = self.remembered.leftovers.iter();
+    fn was_set_aside(&self, resource: &Resource, found: &ObservedResource) -> bool {
+        let left = self.recorded.pending_deletions.iter();
         let mut same = left.filter(|left| left.kind == resource.kind && left.id == found.id);
         found.owner == Owner::Ours && same.any(|left| left.address == resource.address)
     }
 
     /// The origin of what exists and the journal does not know.
-    pub(super) fn found_origin(&self, resource: &Resource, found: &Found) -> Origin {
+    pub(super) fn found_origin(&self, resource: &Resource, found: &ObservedResource) -> ResourceOrigin {
         let foreign = matches!(found.owner, Owner::Foreign(_) | Owner::Contested(_)) && resource.kind != Kind::Records;
         if foreign || found.says_imported() {
-            return Origin::Imported;
+            return ResourceOrigin::Imported;
         }
         match (resource.kind, self.origin_of_whole(resource)) {
-            (_, Some(Origin::Recovered)) => Origin::Recovered,
-            (Kind::Records, _) if self.all_exist(resource, found) => Origin::Imported,
-            (Kind::Records, _) => Origin::Made,
-            (_, Some(Origin::Imported)) => Origin::Imported,
-            _ => Origin::Recovered,
+            (_, Some(ResourceOrigin::Recovered)) => ResourceOrigin::Recovered,
+            (Kind::Records, _) if self.all_exist(resource, found) => ResourceOrigin::Imported,
+            (Kind::Records, _) => ResourceOrigin::Made,
+            (_, Some(ResourceOrigin::Imported)) => ResourceOrigin::Imported,
+            _ => ResourceOrigin::Recovered,
         }
     }
 
     /// Whether every wanted record set was there before.
-    fn all_exist(&self, resource: &Resource, found: &Found) -> bool {
+    fn all_exist(&self, resource: &Resource, found: &ObservedResource) -> bool {
         let there: BTreeSet<String> = sets(&found.spec).iter().map(|set| set.owned_key()).collect();
         sets(&self.resolved(&resource.spec)).iter().all(|set| there.contains(&set.owned_key()))
     }
 
-    fn origin_of_whole(&self, resource: &Resource) -> Option<Origin> {
+    fn origin_of_whole(&self, resource: &Resource) -> Option<ResourceOrigin> {
         let kind = resource.kind.facts().part_of?;
         let address = resource.needs.keys().find(|need| need.kind_name() == kind.name())?;
-        if let Some(record) = self.remembered.resources.get(address).filter(|record| record.id.is_some()) {
+        if let Some(record) = self.recorded.resources.get(address).filter(|record| record.id.is_some()) {
             return Some(record.origin);
         }
         self.observed.found(address).map(|found| match found.owner {
-            Owner::Foreign(_) | Owner::Contested(_) => Origin::Imported,
-            _ if found.says_imported() => Origin::Imported,
-            _ => Origin::Recovered,
+            Owner::Foreign(_) | Owner::Contested(_) => ResourceOrigin::Imported,
+            _ if found.says_imported() => ResourceOrigin::Imported,
+            _ => ResourceOrigin::Recovered,
         })
     }
 }
@@ -91,7 +102,7 @@ impl View<'_> {
 pub(super) fn keep_needs_of_imported(changes: &mut Changes) {
     let stays = |change: &&Change| {
         let there = change.found.is_some() && !change.kind.facts().lookup;
-        change.action == Action::Forget && change.origin != Origin::Made && there
+        change.action == Action::Forget && change.origin != ResourceOrigin::Made && there
     };
     let mut open: Vec<Address> = changes.items.values().filter(stays).map(|change| change.address.clone()).collect();
     while let Some(address) = open.pop() {
@@ -118,7 +129,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::tests::{Place, at, found, record};
-    use crate::resource::{Action, Attributes, Kind, Leftover, Origin, Standing};
+    use crate::resource::{Action, Attributes, Kind, PendingDeletion, ResourceOrigin, ResourceStatus};
 
     const BUCKET: &str = "m.bucket.b";
 
@@ -132,10 +143,10 @@ mod tests {
         let mut place = Place::new();
         if begun {
             let mut old = record(BUCKET, None, named("old"));
-            (old.standing, old.origin) = (Standing::Creating, Origin::Imported);
+            (old.standing, old.origin) = (ResourceStatus::Creating, ResourceOrigin::Imported);
             place = place.know(BUCKET, old);
         }
-        place.remembered.leftovers.push(Leftover {
+        place.recorded.pending_deletions.push(PendingDeletion {
             address: at(BUCKET),
             kind: Kind::Bucket,
             id: "new".to_owned(),
@@ -153,7 +164,7 @@ mod tests {
             let place = failed_rollback(begun).want(BUCKET, named("new")).see(BUCKET, found("new", named("new")));
             let changes = place.changes();
             let change = &changes.items[&at(BUCKET)];
-            assert_eq!((change.action, change.origin), (Action::Adopt, Origin::Made), "begun: {begun}");
+            assert_eq!((change.action, change.origin), (Action::Adopt, ResourceOrigin::Made), "begun: {begun}");
         }
     }
 
@@ -162,10 +173,10 @@ mod tests {
         for begun in [true, false] {
             let mut place = failed_rollback(begun).want(BUCKET, named("old")).see(BUCKET, found("old", named("old")));
             place.scope.undo = true;
-            place.scope.was.insert(at(BUCKET), Origin::Imported);
+            place.scope.was.insert(at(BUCKET), ResourceOrigin::Imported);
             let changes = place.changes();
             let change = &changes.items[&at(BUCKET)];
-            assert_eq!((change.action, change.origin), (Action::Adopt, Origin::Imported), "begun: {begun}");
+            assert_eq!((change.action, change.origin), (Action::Adopt, ResourceOrigin::Imported), "begun: {begun}");
         }
     }
 }

@@ -2,11 +2,13 @@
 
 use serde_json::Value;
 
-use crate::resource::{Address, Attributes, Change, Fault, FieldChange, Found, Record, Resource, Untrusted};
+use crate::resource::{
+    Address, Attributes, Change, Fault, FieldChange, ObservedResource, Resource, ResourceRecord, Untrusted,
+};
 
 /// Why nothing can be planned: all of it at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct PlanningRefusal {
     /// The address.
     pub address: Address,
     /// What is wrong.
@@ -15,25 +17,25 @@ pub struct Refusal {
     pub next_step: String,
 }
 
-pub(super) fn unreadable((address, fault): (&Address, &Fault)) -> Refusal {
-    Refusal {
+pub(super) fn unreadable((address, fault): (&Address, &Fault)) -> PlanningRefusal {
+    PlanningRefusal {
         address: address.clone(),
         problem: format!("it could not be read: {fault}"),
         next_step: fault.next_step.as_ref().map_or_else(|| "run the command again".to_owned(), Untrusted::line),
     }
 }
 
-pub(super) fn same_name(resource: &Resource, fields: &[FieldChange]) -> Refusal {
+pub(super) fn same_name(resource: &Resource, fields: &[FieldChange]) -> PlanningRefusal {
     let changed: Vec<&str> = fields.iter().map(|field| field.path.as_str()).collect();
-    Refusal {
+    PlanningRefusal {
         address: resource.address.clone(),
         problem: format!("{} cannot change under the same name, and it holds data", changed.join(", ")),
         next_step: "give the new one another name: it is made first, the old one goes after".to_owned(),
     }
 }
 
-pub(super) fn not_there(resource: &Resource) -> Refusal {
-    Refusal {
+pub(super) fn not_there(resource: &Resource) -> PlanningRefusal {
+    PlanningRefusal {
         address: resource.address.clone(),
         problem: format!("no {} answers to {}", resource.kind.facts().title, resource.spec),
         next_step: "make it, or correct its name or tags in the plan; with the local AWS: localstack/up seeds it"
@@ -42,11 +44,11 @@ pub(super) fn not_there(resource: &Resource) -> Refusal {
 }
 
 /// What is looked up is another thing than the journal knows: whatever was made in the former one is not in it.
-pub(super) fn another(address: &Address, record: &Record, found: &Found) -> Option<Refusal> {
+pub(super) fn another(address: &Address, record: &ResourceRecord, found: &ObservedResource) -> Option<PlanningRefusal> {
     let facts = record.kind.facts();
     let told = |attributes: &Attributes| attributes.get(facts.told_by?).and_then(Value::as_str).map(str::to_owned);
     let (then, now) = (told(&record.attributes)?, told(&found.attributes)?);
-    (then != now).then(|| Refusal {
+    (then != now).then(|| PlanningRefusal {
         address: address.clone(),
         problem: format!(
             "{} {} is another one than the journal knows ({} {now}, before {then}): what this stack made is not in it",
@@ -61,17 +63,17 @@ pub(super) fn another(address: &Address, record: &Record, found: &Found) -> Opti
     })
 }
 
-pub(super) fn foreign(resource: &Resource, found: &Found, why: &str) -> Refusal {
-    Refusal {
+pub(super) fn foreign(resource: &Resource, found: &ObservedResource, why: &str) -> PlanningRefusal {
+    PlanningRefusal {
         address: resource.address.clone(),
         problem: format!("{} {} exists and is not this stack's: {why}", resource.kind.facts().title, found.id),
         next_step: format!("choose another name, or take it up on purpose with --adopt {}", resource.address),
     }
 }
 
-pub(super) fn contested(resource: &Resource, found: &Found, why: &str) -> Refusal {
+pub(super) fn contested(resource: &Resource, found: &ObservedResource, why: &str) -> PlanningRefusal {
     let title = resource.kind.facts().title;
-    Refusal {
+    PlanningRefusal {
         address: resource.address.clone(),
         problem: format!("{title} {} is contested: {why}", found.id),
         next_step: format!("ask whose it is; if it is yours, take it on purpose with --adopt {}", resource.address),
@@ -79,9 +81,9 @@ pub(super) fn contested(resource: &Resource, found: &Found, why: &str) -> Refusa
 }
 
 /// What was imported once and is to come back carries the mark of another stack, or of another address that has it.
-pub(super) fn marked_by_others(change: &Change, found: &Found, why: &str) -> Refusal {
+pub(super) fn marked_by_others(change: &Change, found: &ObservedResource, why: &str) -> PlanningRefusal {
     let title = change.kind.facts().title;
-    Refusal {
+    PlanningRefusal {
         address: change.address.clone(),
         problem: format!(
             "{title} {} existed before this stack and is to be taken up again, but it belongs to another stack or address now: {why}",
@@ -95,10 +97,10 @@ pub(super) fn marked_by_others(change: &Change, found: &Found, why: &str) -> Ref
 }
 
 /// A replacement would delete what is not this stack's.
-pub(super) fn would_replace(resource: &Resource, found: &Found, fields: &[FieldChange]) -> Refusal {
+pub(super) fn would_replace(resource: &Resource, found: &ObservedResource, fields: &[FieldChange]) -> PlanningRefusal {
     let changed: Vec<&str> = fields.iter().map(|field| field.path.as_str()).collect();
     let title = resource.kind.facts().title;
-    Refusal {
+    PlanningRefusal {
         address: resource.address.clone(),
         problem: format!(
             "{title} {} was not made by this stack, and {} cannot change in place: it would have to be replaced",
@@ -109,17 +111,17 @@ pub(super) fn would_replace(resource: &Resource, found: &Found, fields: &[FieldC
     }
 }
 
-pub(super) fn wanted_twice(resource: &Resource, key: &str, other: &Address) -> Refusal {
-    Refusal {
+pub(super) fn wanted_twice(resource: &Resource, key: &str, other: &Address) -> PlanningRefusal {
+    PlanningRefusal {
         address: resource.address.clone(),
         problem: format!("{other} wants the record set {key} in the same zone, too: each run would turn it over"),
         next_step: format!("take it out of one of the two groups: {other} or {}", resource.address),
     }
 }
 
-pub(super) fn divided(resource: &Resource, key: &str, other: &str) -> Refusal {
+pub(super) fn divided(resource: &Resource, key: &str, other: &str) -> PlanningRefusal {
     let name = key.split(' ').next().unwrap_or_default();
-    Refusal {
+    PlanningRefusal {
         address: resource.address.clone(),
         problem: format!(
             "the record sets of {name} are divided between this group and {other} ({key}), and change their type or routing \

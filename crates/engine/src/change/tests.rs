@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{Refusal, Scope, diff};
+use super::{DiffScope, PlanningRefusal, diff};
 use crate::resource::{
-    Action, Address, Attributes, Change, Changes, Class, Desired, Extra, Fault, Found, IMPORTED_SETTINGS, Kind,
-    Leftover, Level, MadeAt, Observed, Origin, Owner, Record, Remembered, Resource, Risk, Standing, Untrusted,
+    Action, Address, Attributes, Change, Changes, CreatedAddress, Desired, Fault, FaultClass, IMPORTED_SETTINGS, Kind,
+    Level, Observed, ObservedResource, Owner, PendingDeletion, Resource, ResourceOrigin, ResourceRecord,
+    ResourceStatus, Risk, StackState, UnmanagedField, Untrusted,
 };
 
 const BUCKET: &str = "m.bucket.b";
@@ -25,8 +26,8 @@ pub(super) fn kind(address: &str) -> Kind {
     Kind::ALL.into_iter().find(|kind| kind.name() == address.kind_name()).expect("a kind")
 }
 
-pub(super) fn record(address: &str, id: Option<&str>, spec: Value) -> Record {
-    Record {
+pub(super) fn record(address: &str, id: Option<&str>, spec: Value) -> ResourceRecord {
+    ResourceRecord {
         kind: kind(address),
         id: id.map(str::to_owned),
         generation: 0,
@@ -35,29 +36,29 @@ pub(super) fn record(address: &str, id: Option<&str>, spec: Value) -> Record {
         needs: BTreeMap::new(),
         step: "s".to_owned(),
         after: BTreeSet::new(),
-        standing: Standing::Present,
+        standing: ResourceStatus::Present,
         pending: None,
         made_at: None,
-        origin: Origin::Made,
+        origin: ResourceOrigin::Made,
     }
 }
 
-pub(super) fn found(id: &str, spec: Value) -> Found {
-    Found { id: id.to_owned(), spec, attributes: Attributes::new(), owner: Owner::Ours, extras: Vec::new() }
+pub(super) fn found(id: &str, spec: Value) -> ObservedResource {
+    ObservedResource { id: id.to_owned(), spec, attributes: Attributes::new(), owner: Owner::Ours, extras: Vec::new() }
 }
 
 /// What a difference is made of.
 #[derive(Default)]
 pub(super) struct Place {
     pub desired: Desired,
-    pub remembered: Remembered,
+    pub recorded: StackState,
     pub observed: Observed,
-    pub scope: Scope,
+    pub scope: DiffScope,
 }
 
 impl Place {
     pub fn new() -> Self {
-        Self { desired: Desired::new("s"), remembered: Remembered::empty("s"), ..Self::default() }
+        Self { desired: Desired::new("s"), recorded: StackState::empty("s"), ..Self::default() }
     }
 
     pub fn want(mut self, address: &str, spec: Value) -> Self {
@@ -65,26 +66,26 @@ impl Place {
         self
     }
 
-    pub fn know(mut self, address: &str, record: Record) -> Self {
-        self.remembered.resources.insert(at(address), record);
+    pub fn know(mut self, address: &str, record: ResourceRecord) -> Self {
+        self.recorded.resources.insert(at(address), record);
         self
     }
 
-    pub fn see(mut self, address: &str, found: Found) -> Self {
+    pub fn see(mut self, address: &str, found: ObservedResource) -> Self {
         self.observed.seen.insert(at(address), Ok(Some(found)));
         self
     }
 
     pub fn changes(&self) -> Changes {
-        diff(&self.desired, &self.remembered, &self.observed, &self.scope).expect("nothing stands in the way")
+        diff(&self.desired, &self.recorded, &self.observed, &self.scope).expect("nothing stands in the way")
     }
 
     fn one(&self, address: &str) -> Change {
         self.changes().items.remove(&at(address)).expect("the address is in it")
     }
 
-    fn refused(&self) -> Vec<Refusal> {
-        diff(&self.desired, &self.remembered, &self.observed, &self.scope).expect_err("something stands in the way")
+    fn refused(&self) -> Vec<PlanningRefusal> {
+        diff(&self.desired, &self.recorded, &self.observed, &self.scope).expect_err("something stands in the way")
     }
 }
 
@@ -103,13 +104,13 @@ fn bucket(name: &str, region: &str, versioning: bool) -> Value {
 #[test]
 fn what_is_wanted_and_not_there_is_made() {
     let new = Place::new().want(ROLE, role("r")).one(ROLE);
-    assert_eq!((told(&new), new.origin), ((Action::Create, Risk::Safe, None), Origin::Made));
+    assert_eq!((told(&new), new.origin), ((Action::Create, Risk::Safe, None), ResourceOrigin::Made));
     assert!(new.after.is_some() && new.before.is_none() && new.found.is_none() && new.fields.is_empty());
-    let imported = Record { origin: Origin::Imported, ..record(ROLE, Some("r"), role("r")) };
+    let imported = ResourceRecord { origin: ResourceOrigin::Imported, ..record(ROLE, Some("r"), role("r")) };
     let gone = Place::new().want(ROLE, role("r")).know(ROLE, imported).one(ROLE);
     assert_eq!(told(&gone), (Action::Create, Risk::Safe, Some("it was there and is gone")));
-    assert_eq!(gone.origin, Origin::Made, "the new one is made");
-    let begun = Record { standing: Standing::Creating, ..record(ROLE, None, role("r")) };
+    assert_eq!(gone.origin, ResourceOrigin::Made, "the new one is made");
+    let begun = ResourceRecord { standing: ResourceStatus::Creating, ..record(ROLE, None, role("r")) };
     let begun = Place::new().want(ROLE, role("r")).know(ROLE, begun).one(ROLE);
     assert_eq!(told(&begun), (Action::Create, Risk::Safe, None));
 }
@@ -120,9 +121,10 @@ fn what_is_only_looked_up_has_to_be_there_and_is_kept() {
     let refused = Place::new().want(BALANCER, spec.clone()).refused();
     assert_eq!((refused.len(), refused[0].address.as_str()), (1, BALANCER));
     assert!(refused[0].problem.starts_with("no load balancer answers to "), "{}", refused[0].problem);
-    let other = Found { owner: Owner::Foreign("no mark".to_owned()), ..found("arn", json!({"name": "other"})) };
+    let other =
+        ObservedResource { owner: Owner::Foreign("no mark".to_owned()), ..found("arn", json!({"name": "other"})) };
     let kept = Place::new().want(BALANCER, spec.clone()).see(BALANCER, other.clone()).one(BALANCER);
-    assert_eq!((told(&kept), kept.origin), ((Action::Keep, Risk::Safe, None), Origin::Made));
+    assert_eq!((told(&kept), kept.origin), ((Action::Keep, Risk::Safe, None), ResourceOrigin::Made));
     let unwanted = Place::new().know(BALANCER, record(BALANCER, Some("arn"), spec)).see(BALANCER, other).one(BALANCER);
     assert_eq!(unwanted.action, Action::Forget);
 }
@@ -161,16 +163,18 @@ fn what_differs_is_changed_in_place_or_replaced() {
 
 #[test]
 fn what_the_journal_does_not_know_is_taken_up_when_it_is_ours() {
-    let seen = |owner: Owner| Place::new().want(ROLE, role("r")).see(ROLE, Found { owner, ..found("r", role("r")) });
+    let seen = |owner: Owner| {
+        Place::new().want(ROLE, role("r")).see(ROLE, ObservedResource { owner, ..found("r", role("r")) })
+    };
     let foreign = || Owner::Foreign("no mark".to_owned());
-    let begun = || Record { standing: Standing::Creating, ..record(ROLE, None, role("r")) };
+    let begun = || ResourceRecord { standing: ResourceStatus::Creating, ..record(ROLE, None, role("r")) };
 
     let ours = seen(Owner::Ours).one(ROLE);
     let reason = "it carries this stack's mark, but the journal does not know it";
-    assert_eq!((told(&ours), ours.origin), ((Action::Adopt, Risk::Safe, Some(reason)), Origin::Recovered));
+    assert_eq!((told(&ours), ours.origin), ((Action::Adopt, Risk::Safe, Some(reason)), ResourceOrigin::Recovered));
     let lost = seen(Owner::Ours).know(ROLE, begun()).one(ROLE);
     let reason = "an earlier run made it and never heard the answer";
-    assert_eq!((told(&lost), lost.origin), ((Action::Adopt, Risk::Safe, Some(reason)), Origin::Made));
+    assert_eq!((told(&lost), lost.origin), ((Action::Adopt, Risk::Safe, Some(reason)), ResourceOrigin::Made));
 
     let refused = seen(foreign()).refused();
     assert_eq!(refused[0].problem, "IAM role r exists and is not this stack's: no mark");
@@ -178,7 +182,7 @@ fn what_the_journal_does_not_know_is_taken_up_when_it_is_ours() {
     let mut adopted = seen(foreign());
     adopted.scope.adopt.insert(at(ROLE));
     let adopted = adopted.one(ROLE);
-    assert_eq!((adopted.action, adopted.origin), (Action::Adopt, Origin::Imported));
+    assert_eq!((adopted.action, adopted.origin), (Action::Adopt, ResourceOrigin::Imported));
     assert_eq!(adopted.reason.as_deref(), Some("it is not this stack's: taken up on purpose"));
     let marks: Vec<_> = adopted.fields.iter().map(|field| (field.path.as_str(), field.drifted)).collect();
     assert_eq!(marks, [("tags.akidb:stack", false)]);
@@ -189,7 +193,7 @@ fn what_the_journal_does_not_know_is_taken_up_when_it_is_ours() {
 
     let (mode, spec) = ("d.power-mode.h", json!({"host": "h", "mode": "15W"}));
     let device = Place::new().want(mode, spec.clone()).see(mode, found("h", spec)).one(mode);
-    assert_eq!((device.reason.as_deref(), device.origin), (Some("it is there already"), Origin::Made));
+    assert_eq!((device.reason.as_deref(), device.origin), (Some("it is there already"), ResourceOrigin::Made));
 }
 
 #[test]
@@ -200,9 +204,9 @@ fn another_cluster_under_the_same_name_is_refused_whether_it_is_wanted_or_not() 
     let seen = |now: &str| {
         let service = json!({"cluster": "west", "api_version": "v1", "kind": "Service", "name": "a", "object": {}});
         Place::new()
-            .know(west, Record { attributes: uid("one"), ..record(west, Some("west"), spec.clone()) })
+            .know(west, ResourceRecord { attributes: uid("one"), ..record(west, Some("west"), spec.clone()) })
             .know(object, record(object, Some("west:Service/default/a"), service))
-            .see(west, Found { attributes: uid(now), ..found("west", spec.clone()) })
+            .see(west, ObservedResource { attributes: uid(now), ..found("west", spec.clone()) })
     };
     for place in [seen("two").want(west, spec.clone()), seen("two")] {
         let refused = place.refused();
@@ -219,7 +223,7 @@ fn another_cluster_under_the_same_name_is_refused_whether_it_is_wanted_or_not() 
 #[test]
 fn what_is_somebody_elses_is_not_replaced_and_not_taken_without_a_word() {
     let seen = |owner: Owner, name: &str| {
-        Place::new().want(ROLE, role(name)).see(ROLE, Found { owner, ..found("r", role("r")) })
+        Place::new().want(ROLE, role(name)).see(ROLE, ObservedResource { owner, ..found("r", role("r")) })
     };
     let named = |mut place: Place| {
         place.scope.adopt.insert(at(ROLE));
@@ -235,7 +239,7 @@ fn what_is_somebody_elses_is_not_replaced_and_not_taken_without_a_word() {
     assert_eq!(refused[0].problem, "IAM role r is contested: of stack other");
     assert!(refused[0].next_step.ends_with("--adopt e.role.r"));
     let taken = named(seen(contested(), "r").know(ROLE, known())).one(ROLE);
-    assert_eq!((taken.action, taken.origin), (Action::Update, Origin::Made));
+    assert_eq!((taken.action, taken.origin), (Action::Update, ResourceOrigin::Made));
     // Somebody took the mark away: it is put back.
     let marked = seen(foreign(), "r").know(ROLE, known()).one(ROLE);
     let fields: Vec<_> = marked.fields.iter().map(|field| (field.path.as_str(), field.drifted)).collect();
@@ -244,7 +248,7 @@ fn what_is_somebody_elses_is_not_replaced_and_not_taken_without_a_word() {
 
 #[test]
 fn what_a_run_was_cut_off_in_is_written_down_as_done() {
-    let with = |record: Record, description: &str| {
+    let with = |record: ResourceRecord, description: &str| {
         let there = json!({"name": "r", "description": description});
         Place::new().want(ROLE, role("r")).know(ROLE, record).see(ROLE, found("r", there)).one(ROLE)
     };
@@ -252,21 +256,21 @@ fn what_a_run_was_cut_off_in_is_written_down_as_done() {
     let drifted = with(known(), "theirs");
     assert_eq!((drifted.action, drifted.fields[0].drifted), (Action::Update, true));
     assert_eq!(with(known(), "d").action, Action::Keep);
-    let updating = || Record { standing: Standing::Updating, ..known() };
+    let updating = || ResourceRecord { standing: ResourceStatus::Updating, ..known() };
     assert_eq!(with(updating(), "d").action, Action::Adopt);
     let cut_off = with(updating(), "theirs");
     assert_eq!((cut_off.action, cut_off.fields[0].drifted), (Action::Update, false), "that was this stack itself");
-    let pending = || Record { pending: Some(role("r")), ..known() };
+    let pending = || ResourceRecord { pending: Some(role("r")), ..known() };
     assert_eq!(with(pending(), "d").action, Action::Adopt);
     assert!(!with(pending(), "theirs").fields[0].drifted);
 }
 
 #[test]
 fn only_what_a_run_covers_is_looked_at() {
-    let fault = Fault::new(Class::Denied, "iam", "GetRole", "AccessDenied", "no");
+    let fault = Fault::new(FaultClass::Denied, "iam", "GetRole", "AccessDenied", "no");
     let mut place = Place::new().want(ROLE, role("r")).want(FUNCTION, json!({"name": "f", "region": "us-east-1"}));
     place.observed.seen.insert(at(ROLE), Err(fault));
-    let left = |address: &str| Leftover {
+    let left = |address: &str| PendingDeletion {
         address: at(address),
         kind: kind(address),
         id: "old".to_owned(),
@@ -275,31 +279,31 @@ fn only_what_a_run_covers_is_looked_at() {
         reason: Untrusted::default(),
         held_by: BTreeSet::new(),
     };
-    place.remembered.leftovers = vec![left(ROLE), left(FUNCTION)];
+    place.recorded.pending_deletions = vec![left(ROLE), left(FUNCTION)];
     let place = place.know(BUCKET, record(BUCKET, Some("b"), bucket("b", "us-east-1", true)));
     let refused = place.refused();
     assert_eq!((refused.len(), refused[0].address.as_str()), (1, ROLE));
     assert!(refused[0].problem.starts_with("it could not be read: "), "{}", refused[0].problem);
-    let scope = Scope { only: Some([at(FUNCTION)].into()), ..Scope::default() };
+    let scope = DiffScope { only: Some([at(FUNCTION)].into()), ..DiffScope::default() };
     let changes = Place { scope, ..place }.changes();
     assert_eq!(changes.items.keys().map(Address::as_str).collect::<Vec<_>>(), [FUNCTION]);
-    assert_eq!(changes.leftovers, [left(FUNCTION)]);
+    assert_eq!(changes.pending_deletions, [left(FUNCTION)]);
 }
 
 #[test]
 fn what_the_plan_does_not_want_goes_unless_it_is_not_ours_to_delete() {
     let known = || record(ROLE, Some("r"), role("r"));
-    let with = |record: Record, owner: Owner, undo: bool, named: bool| {
-        let mut place = Place::new().know(ROLE, record).see(ROLE, Found { owner, ..found("r", role("r")) });
+    let with = |record: ResourceRecord, owner: Owner, undo: bool, named: bool| {
+        let mut place = Place::new().know(ROLE, record).see(ROLE, ObservedResource { owner, ..found("r", role("r")) });
         place.scope.undo = undo;
         place.scope.delete_imported.extend(named.then(|| at(ROLE)));
         let change = place.one(ROLE);
         (change.action, change.reason.unwrap_or_default())
     };
-    let of = |origin: Origin| Record { origin, ..known() };
+    let of = |origin: ResourceOrigin| ResourceRecord { origin, ..known() };
     let foreign = || Owner::Foreign("no mark".to_owned());
     let contested = || Owner::Contested("of stack other".to_owned());
-    let begun = || Record { standing: Standing::Creating, ..record(ROLE, None, role("r")) };
+    let begun = || ResourceRecord { standing: ResourceStatus::Creating, ..record(ROLE, None, role("r")) };
     let undone = "the runs that are undone found it and did not make it: it stays as it is";
     let unfinished = "it was never finished, and what stands there is not this stack's";
     let taken = "it carries another stack's mark now: it is left alone";
@@ -310,11 +314,11 @@ fn what_the_plan_does_not_want_goes_unless_it_is_not_ours_to_delete() {
         (known(), contested(), false, false, Action::Forget, taken),
         (begun(), foreign(), false, false, Action::Forget, unfinished),
         (begun(), Owner::Ours, false, false, Action::Delete, ""),
-        (of(Origin::Imported), Owner::Ours, false, false, Action::Forget, "left as it is"),
-        (of(Origin::Imported), Owner::Ours, false, true, Action::Delete, ""),
-        (of(Origin::Recovered), Owner::Ours, false, false, Action::Delete, ""),
-        (of(Origin::Recovered), Owner::Ours, true, false, Action::Forget, undone),
-        (of(Origin::Recovered), Owner::Ours, true, true, Action::Delete, ""),
+        (of(ResourceOrigin::Imported), Owner::Ours, false, false, Action::Forget, "left as it is"),
+        (of(ResourceOrigin::Imported), Owner::Ours, false, true, Action::Delete, ""),
+        (of(ResourceOrigin::Recovered), Owner::Ours, false, false, Action::Delete, ""),
+        (of(ResourceOrigin::Recovered), Owner::Ours, true, false, Action::Forget, undone),
+        (of(ResourceOrigin::Recovered), Owner::Ours, true, true, Action::Delete, ""),
     ] {
         let note = format!("{:?} {owner:?} {undo} {named}", record.origin);
         assert_eq!(with(record, owner, undo, named), (action, reason.to_owned()), "{note}");
@@ -338,7 +342,7 @@ fn an_object_that_holds_others_destroys_data_and_stays_without_its_mark() {
         let known = || Place::new().know(address, record(address, Some("a"), spec(kind, "a")));
         let goes = known().see(address, found("a", spec(kind, "a")));
         assert_eq!(told(&goes.one(address)), (Action::Delete, risk, None), "{kind}");
-        let foreign = Found { owner: Owner::Foreign("no mark".to_owned()), ..found("a", spec(kind, "a")) };
+        let foreign = ObservedResource { owner: Owner::Foreign("no mark".to_owned()), ..found("a", spec(kind, "a")) };
         let action = if risk == Risk::DestroysData { Action::Forget } else { Action::Delete };
         assert_eq!(known().see(address, foreign).one(address).action, action, "{kind}");
         // What is there goes, whatever takes its place.
@@ -352,8 +356,8 @@ fn an_object_that_holds_others_destroys_data_and_stays_without_its_mark() {
 fn data_whose_mark_is_gone_stays() {
     let spec = || bucket("b", "us-east-1", true);
     let known = || record(BUCKET, Some("b"), spec());
-    let foreign = || Found { owner: Owner::Foreign("no mark".to_owned()), ..found("b", spec()) };
-    let with = |record: Record, there: Found| Place::new().know(BUCKET, record).see(BUCKET, there);
+    let foreign = || ObservedResource { owner: Owner::Foreign("no mark".to_owned()), ..found("b", spec()) };
+    let with = |record: ResourceRecord, there: ObservedResource| Place::new().know(BUCKET, record).see(BUCKET, there);
     assert_eq!(told(&with(known(), found("b", spec())).one(BUCKET)), (Action::Delete, Risk::DestroysData, None));
     let stays = "the mark of this stack is gone from the S3 bucket: it may be somebody else's, and stays";
     assert_eq!(told(&with(known(), foreign()).one(BUCKET)), (Action::Forget, Risk::Safe, Some(stays)));
@@ -361,8 +365,11 @@ fn data_whose_mark_is_gone_stays() {
     named.scope.delete_imported.insert(at(BUCKET));
     assert_eq!(named.one(BUCKET).action, Action::Delete);
     // It has moved, and its mark names the former address.
-    let made_at = MadeAt { address: at("m.bucket.old"), token: "t".to_owned() };
-    assert_eq!(with(Record { made_at: Some(made_at), ..known() }, foreign()).one(BUCKET).action, Action::Delete);
+    let made_at = CreatedAddress { address: at("m.bucket.old"), token: "t".to_owned() };
+    assert_eq!(
+        with(ResourceRecord { made_at: Some(made_at), ..known() }, foreign()).one(BUCKET).action,
+        Action::Delete
+    );
     // A bucket gets its mark after it was made.
     assert_eq!(with(record(BUCKET, None, spec()), foreign()).one(BUCKET).action, Action::Delete);
     // Under another address of the plan it is wanted: it is the same thing.
@@ -378,28 +385,28 @@ fn what_refers_to_something_new_changes_with_it() {
     let function = |name: &str| json!({"name": name, "region": "us-east-1", "role_arn": "${e.role.r#arn}"});
     let version =
         json!({"function": "${e.function.f#name}", "region": "us-east-1", "code_sha256": "c", "settings": "s"});
-    let seen = |id: &str, spec: Value, attributes: &[(&str, &str)]| Found {
+    let seen = |id: &str, spec: Value, attributes: &[(&str, &str)]| ObservedResource {
         attributes: attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect(),
         ..found(id, spec)
     };
     let there = json!({"name": "f", "region": "us-east-1", "role_arn": "arn:r"});
     let made = json!({"function": "f", "region": "us-east-1", "code_sha256": "c", "settings": "s"});
-    let place = |role_name: &str, function_name: &str, origin: Origin| {
+    let place = |role_name: &str, function_name: &str, origin: ResourceOrigin| {
         Place::new()
             .want(ROLE, role(role_name))
             .want(FUNCTION, function(function_name))
             .want(VERSION, version.clone())
             .know(ROLE, record(ROLE, Some("r"), role("r")))
             .know(FUNCTION, record(FUNCTION, Some("f"), function("f")))
-            .know(VERSION, Record { origin, ..record(VERSION, Some("f:1"), version.clone()) })
+            .know(VERSION, ResourceRecord { origin, ..record(VERSION, Some("f:1"), version.clone()) })
             .see(ROLE, seen("r", role("r"), &[("arn", "arn:r")]))
             .see(FUNCTION, seen("f", there.clone(), &[("name", "f")]))
             .see(VERSION, seen("f:1", made.clone(), &[]))
             .changes()
     };
     let actions = |changes: &Changes| [ROLE, FUNCTION, VERSION].map(|address| changes.items[&at(address)].action);
-    assert_eq!(actions(&place("r", "f", Origin::Made)), [Action::Keep; 3]);
-    let renamed = place("x", "f", Origin::Made);
+    assert_eq!(actions(&place("r", "f", ResourceOrigin::Made)), [Action::Keep; 3]);
+    let renamed = place("x", "f", ResourceOrigin::Made);
     assert_eq!(actions(&renamed), [Action::Replace, Action::Update, Action::Keep]);
     let update = &renamed.items[&at(FUNCTION)];
     assert_eq!(
@@ -407,23 +414,23 @@ fn what_refers_to_something_new_changes_with_it() {
         ("role_arn", Some("${e.role.r#arn}".into()))
     );
     assert_eq!(update.risk, Risk::Brief);
-    let both = place("r", "g", Origin::Made);
+    let both = place("r", "g", ResourceOrigin::Made);
     assert_eq!(actions(&both), [Action::Keep, Action::Replace, Action::Replace]);
-    assert_eq!((both.items[&at(VERSION)].risk, both.items[&at(VERSION)].origin), (Risk::Brief, Origin::Made));
+    assert_eq!((both.items[&at(VERSION)].risk, both.items[&at(VERSION)].origin), (Risk::Brief, ResourceOrigin::Made));
     // What was imported stays beside the new one.
-    let imported = place("r", "g", Origin::Imported);
+    let imported = place("r", "g", ResourceOrigin::Imported);
     let beside = &imported.items[&at(VERSION)];
-    assert_eq!((beside.action, beside.origin, beside.fields.len()), (Action::Create, Origin::Made, 0));
+    assert_eq!((beside.action, beside.origin, beside.fields.len()), (Action::Create, ResourceOrigin::Made, 0));
     assert!(beside.found.is_none() && beside.reason.as_ref().is_some_and(|why| why.contains("was imported")));
 }
 
 #[test]
 fn what_only_has_another_address_moves() {
-    let made_at = MadeAt { address: at("e.role.old"), token: "t".to_owned() };
-    let moved = Record { made_at: Some(made_at), ..record(ROLE, Some("r"), role("r")) };
+    let made_at = CreatedAddress { address: at("e.role.old"), token: "t".to_owned() };
+    let moved = ResourceRecord { made_at: Some(made_at), ..record(ROLE, Some("r"), role("r")) };
     let with = |description: &str| {
         let there = json!({"name": "r", "description": description});
-        let there = Found { owner: Owner::Foreign("e.role.old".to_owned()), ..found("r", there) };
+        let there = ObservedResource { owner: Owner::Foreign("e.role.old".to_owned()), ..found("r", there) };
         Place::new().want(ROLE, role("r")).know(ROLE, moved.clone()).see(ROLE, there).one(ROLE)
     };
     let change = with("d");
@@ -437,42 +444,46 @@ fn what_only_has_another_address_moves() {
 #[test]
 fn what_stays_keeps_what_it_uses() {
     const RULES: &str = "m.replication.p";
-    let needing = |address: &str, origin: Origin| Record {
+    let needing = |address: &str, origin: ResourceOrigin| ResourceRecord {
         needs: [(at(ROLE), Level::Usable)].into(),
         origin,
         ..record(address, Some("x"), json!({"source": "b", "name": "x", "region": "us-east-1"}))
     };
-    let extra = |theirs: bool| Extra { path: "rules.other".to_owned(), value: json!({}), theirs };
-    let with = |address: &str, origin: Origin, extras: Vec<Extra>| {
+    let extra = |theirs: bool| UnmanagedField { path: "rules.other".to_owned(), value: json!({}), theirs };
+    let with = |address: &str, origin: ResourceOrigin, extras: Vec<UnmanagedField>| {
         Place::new()
             .know(ROLE, record(ROLE, Some("r"), role("r")))
             .know(address, needing(address, origin))
             .see(ROLE, found("r", role("r")))
-            .see(address, Found { extras, ..found("x", json!({})) })
+            .see(address, ObservedResource { extras, ..found("x", json!({})) })
             .one(ROLE)
     };
-    assert_eq!(with(RULES, Origin::Made, vec![]).action, Action::Delete);
-    assert_eq!(with(RULES, Origin::Made, vec![extra(false)]).action, Action::Delete);
-    let kept = with(RULES, Origin::Made, vec![extra(true)]);
+    assert_eq!(with(RULES, ResourceOrigin::Made, vec![]).action, Action::Delete);
+    assert_eq!(with(RULES, ResourceOrigin::Made, vec![extra(false)]).action, Action::Delete);
+    let kept = with(RULES, ResourceOrigin::Made, vec![extra(true)]);
     assert_eq!(told(&kept), (Action::Forget, Risk::Safe, Some("replication rules of others use it: it stays")));
-    assert_eq!(with(FUNCTION, Origin::Made, vec![extra(true)]).action, Action::Delete, "only rules of a bucket");
-    let kept = with(FUNCTION, Origin::Imported, vec![]);
+    assert_eq!(
+        with(FUNCTION, ResourceOrigin::Made, vec![extra(true)]).action,
+        Action::Delete,
+        "only rules of a bucket"
+    );
+    let kept = with(FUNCTION, ResourceOrigin::Imported, vec![]);
     let reason = "e.function.f stays and uses it: it stays as it is, too";
     assert_eq!(told(&kept), (Action::Forget, Risk::Safe, Some(reason)));
 }
 
 #[test]
 fn the_mark_that_something_imported_never_had_was_not_changed_outside() {
-    let drifted = |origin: Origin, why: &str| {
-        let known = Record { origin, ..record(ROLE, Some("r"), role("r")) };
-        let there = Found { owner: Owner::Foreign(why.to_owned()), ..found("r", role("r")) };
+    let drifted = |origin: ResourceOrigin, why: &str| {
+        let known = ResourceRecord { origin, ..record(ROLE, Some("r"), role("r")) };
+        let there = ObservedResource { owner: Owner::Foreign(why.to_owned()), ..found("r", role("r")) };
         let change = Place::new().want(ROLE, role("r")).know(ROLE, known).see(ROLE, there).one(ROLE);
         assert_eq!((change.action, change.fields.len()), (Action::Update, 1));
         change.fields[0].drifted
     };
-    assert!(!drifted(Origin::Imported, "not tagged by this tool"));
-    assert!(drifted(Origin::Made, "not tagged by this tool"));
-    assert!(drifted(Origin::Imported, "tagged as e.role.x of stack other"));
+    assert!(!drifted(ResourceOrigin::Imported, "not tagged by this tool"));
+    assert!(drifted(ResourceOrigin::Made, "not tagged by this tool"));
+    assert!(drifted(ResourceOrigin::Imported, "tagged as e.role.x of stack other"));
 }
 
 #[test]
@@ -485,14 +496,15 @@ fn what_an_import_found_is_left_alone_when_the_plan_gives_it_up() {
         spec
     };
     let there = with(json!({"versioning": true, "encryption": "aws:kms"}));
-    let held = |origin: Origin| {
+    let held = |origin: ResourceOrigin| {
         let mut held = record(BUCKET, Some("b"), there.clone());
         held.origin = origin;
         // The encryption was set by a deploy.
         held.attributes.insert(IMPORTED_SETTINGS.to_owned(), with(json!({"versioning": true, "encryption": "AES256"})));
         held
     };
-    for (origin, given_up) in [(Origin::Imported, vec!["encryption"]), (Origin::Made, vec!["encryption", "versioning"])]
+    for (origin, given_up) in
+        [(ResourceOrigin::Imported, vec!["encryption"]), (ResourceOrigin::Made, vec!["encryption", "versioning"])]
     {
         let place = Place::new().want(BUCKET, with(json!({}))).know(BUCKET, held(origin));
         let changes = place.see(BUCKET, found("b", there.clone())).changes();
@@ -502,7 +514,7 @@ fn what_an_import_found_is_left_alone_when_the_plan_gives_it_up() {
     }
     // What the plan still states is put back when somebody changes it.
     let wanted = with(json!({"versioning": true, "encryption": "aws:kms"}));
-    let place = Place::new().want(BUCKET, wanted).know(BUCKET, held(Origin::Imported));
+    let place = Place::new().want(BUCKET, wanted).know(BUCKET, held(ResourceOrigin::Imported));
     let off = with(json!({"versioning": false, "encryption": "aws:kms"}));
     let changes = place.see(BUCKET, found("b", off)).changes();
     let fields = &changes.items[&at(BUCKET)].fields;

@@ -1,11 +1,11 @@
 //! What the plan does not want: it is deleted, or only forgotten when it is gone, or is not this stack's to delete.
 
-use super::diff::{Identities, View, risk};
-use crate::resource::records::earlier::{EARLIER_SETS, Fate, fate};
-use crate::resource::{Action, Address, Change, Kind, Origin, Owner, Record, identity};
+use super::diff::{DiffView, Identities, risk};
+use crate::resource::records::previous::{EARLIER_SETS, SetRemoval, fate};
+use crate::resource::{Action, Address, Change, Kind, Owner, ResourceOrigin, ResourceRecord, identity};
 
-impl<'a> View<'a> {
-    pub(super) fn unwanted(&self, address: &Address, record: &Record) -> Change {
+impl<'a> DiffView<'a> {
+    pub(super) fn unwanted(&self, address: &Address, record: &ResourceRecord) -> Change {
         let reason = self.why_forgotten(address, record);
         let gone = self.observed.found(address).is_none() || record.kind.facts().lookup;
         let action = if gone || reason.is_some() { Action::Forget } else { Action::Delete };
@@ -33,7 +33,7 @@ impl<'a> View<'a> {
     }
 
     /// Why something that is there is not deleted.
-    fn why_forgotten(&self, address: &Address, record: &Record) -> Option<String> {
+    fn why_forgotten(&self, address: &Address, record: &ResourceRecord) -> Option<String> {
         let found = self.observed.found(address)?;
         let title = record.kind.facts().title;
         // Whatever led here (an earlier `--adopt`, an import): what the plan wants is not deleted under another address.
@@ -65,13 +65,13 @@ impl<'a> View<'a> {
         self.scope.delete_imported.contains(address)
     }
 
-    fn taken_in(&self, address: &Address, record: &Record) -> Option<String> {
+    fn taken_in(&self, address: &Address, record: &ResourceRecord) -> Option<String> {
         match record.origin {
             _ if self.is_named(address) => None,
-            Origin::Recovered if self.scope.undo => {
+            ResourceOrigin::Recovered if self.scope.undo => {
                 Some("the runs that are undone found it and did not make it: it stays as it is".to_owned())
             }
-            Origin::Imported => {
+            ResourceOrigin::Imported => {
                 let fate = self.fate(address, record);
                 (!fate.has_work).then(|| "left as it is".to_owned())
             }
@@ -80,13 +80,13 @@ impl<'a> View<'a> {
     }
 
     /// What becomes of the record sets of a group that existed before.
-    fn fate(&self, address: &Address, record: &Record) -> Fate {
+    fn fate(&self, address: &Address, record: &ResourceRecord) -> SetRemoval {
         let found = self.observed.found(address).filter(|_| record.kind == Kind::Records);
         found.map(|found| fate(record, found, &|spec| self.resolved(spec))).unwrap_or_default()
     }
 
     /// The other address of the plan under which this very thing is wanted.
-    pub(super) fn wanted_elsewhere(&self, address: &Address, record: &Record) -> Option<&'a Address> {
+    pub(super) fn wanted_elsewhere(&self, address: &Address, record: &ResourceRecord) -> Option<&'a Address> {
         // A health check may be wanted twice; then the journal knows two of them.
         if record.kind == Kind::HealthCheck {
             return None;

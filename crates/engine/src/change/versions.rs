@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::resource::model_layout::{CURRENT, KEEP, MANIFEST, VERSIONS};
-use crate::resource::{Address, Desired, Kind, Record, Remembered, Resource};
+use crate::resource::{Address, Desired, Kind, Resource, ResourceRecord, StackState};
 
 /// What is wanted, with the versions of models that stay.
-pub(super) struct Kept<'d> {
+pub(super) struct RetainedVersions<'d> {
     /// The graph; its pointers name the kept versions.
     pub desired: Cow<'d, Desired>,
     /// Objects of kept versions that the plan does not name.
@@ -20,17 +20,17 @@ pub(super) struct Kept<'d> {
 }
 
 /// Adds the versions that are kept to what is wanted.
-pub(super) fn kept<'d>(desired: &'d Desired, remembered: &Remembered) -> Kept<'d> {
-    let mut kept = Kept { desired: Cow::Borrowed(desired), addresses: BTreeSet::new() };
+pub(super) fn kept<'d>(desired: &'d Desired, recorded: &StackState) -> RetainedVersions<'d> {
+    let mut kept = RetainedVersions { desired: Cow::Borrowed(desired), addresses: BTreeSet::new() };
     for pointer in desired.resources.values() {
-        let Some(record) = remembered.resources.get(&pointer.address) else { continue };
+        let Some(record) = recorded.resources.get(&pointer.address) else { continue };
         let wanted = versions(&pointer.spec);
         let Some(current) = wanted.first().filter(|_| is_same_object(pointer, record)) else { continue };
         let mut history = wanted.clone();
         history.extend(versions(&record.spec).into_iter().filter(|version| !wanted.contains(version)));
-        history.retain(|version| version == current || objects(pointer, version, remembered).is_some());
+        history.retain(|version| version == current || objects(pointer, version, recorded).is_some());
         history.truncate(1 + keep(&pointer.spec));
-        let former = history.iter().filter_map(|version| objects(pointer, version, remembered)).flatten();
+        let former = history.iter().filter_map(|version| objects(pointer, version, recorded)).flatten();
         kept.addresses.extend(former.filter(|address| !desired.resources.contains_key(address)));
         if history != wanted
             && let Some(pointer) = kept.desired.to_mut().resources.get_mut(&pointer.address)
@@ -54,20 +54,20 @@ fn keep(spec: &Value) -> usize {
 }
 
 /// Whether a pointer stands where the journal has it: in another bucket there are no versions yet.
-fn is_same_object(pointer: &Resource, record: &Record) -> bool {
+fn is_same_object(pointer: &Resource, record: &ResourceRecord) -> bool {
     let same = |setting: &str| pointer.spec.get(setting) == record.spec.get(setting);
     record.kind == Kind::Object && same("bucket") && same("key")
 }
 
 /// The manifest of a version and its files, where the journal knows them.
-fn objects(pointer: &Resource, version: &str, remembered: &Remembered) -> Option<Vec<Address>> {
+fn objects(pointer: &Resource, version: &str, recorded: &StackState) -> Option<Vec<Address>> {
     let stem = pointer.address.name().strip_suffix(CURRENT)?;
     let address: Address =
         format!("{}.{}.{stem}{MANIFEST}{version}", pointer.address.area(), Kind::Object.name()).parse().ok()?;
-    let manifest = remembered.resources.get(&address).filter(|record| record.id.is_some())?;
+    let manifest = recorded.resources.get(&address).filter(|record| record.id.is_some())?;
     let files = manifest.needs.keys().filter(|need| need.kind_name() == Kind::Object.name());
     let files: Vec<Address> = files.cloned().collect();
-    let all_there = files.iter().all(|file| remembered.resources.get(file).is_some_and(|record| record.id.is_some()));
+    let all_there = files.iter().all(|file| recorded.resources.get(file).is_some_and(|record| record.id.is_some()));
     all_there.then(|| files.into_iter().chain([address]).collect())
 }
 
@@ -76,8 +76,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::change::{Scope, diff};
-    use crate::resource::{Action, Attributes, Found, Level, Observed, Origin, Owner, Standing};
+    use crate::change::{DiffScope, diff};
+    use crate::resource::{
+        Action, Attributes, Level, Observed, ObservedResource, Owner, ResourceOrigin, ResourceStatus,
+    };
 
     fn at(name: &str) -> Address {
         Address::new("models", Kind::Object, name)
@@ -105,9 +107,9 @@ mod tests {
     }
 
     /// A run of a plan: what was changed, and what is remembered afterwards.
-    fn run(desired: &Desired, state: &mut Remembered) -> BTreeMap<String, Action> {
+    fn run(desired: &Desired, state: &mut StackState) -> BTreeMap<String, Action> {
         let seen = state.resources.iter().map(|(address, record)| {
-            let found = Found {
+            let found = ObservedResource {
                 id: address.to_string(),
                 spec: record.spec.clone(),
                 attributes: Attributes::new(),
@@ -117,7 +119,7 @@ mod tests {
             (address.clone(), Ok(Some(found)))
         });
         let observed = Observed { seen: seen.collect(), ..Observed::default() };
-        let changes = diff(desired, state, &observed, &Scope::default()).unwrap_or_else(|bad| panic!("{bad:?}"));
+        let changes = diff(desired, state, &observed, &DiffScope::default()).unwrap_or_else(|bad| panic!("{bad:?}"));
         let mut acted = BTreeMap::new();
         for change in changes.acting() {
             acted.insert(change.address.name().to_owned(), change.action);
@@ -129,8 +131,8 @@ mod tests {
         acted
     }
 
-    fn record(resource: &Resource) -> Record {
-        Record {
+    fn record(resource: &Resource) -> ResourceRecord {
+        ResourceRecord {
             kind: resource.kind,
             id: Some(resource.address.to_string()),
             generation: 0,
@@ -139,21 +141,21 @@ mod tests {
             needs: resource.needs.clone(),
             step: String::new(),
             after: BTreeSet::new(),
-            standing: Standing::Present,
+            standing: ResourceStatus::Present,
             pending: None,
             made_at: None,
-            origin: Origin::Made,
+            origin: ResourceOrigin::Made,
         }
     }
 
-    fn graphs(state: &Remembered) -> Vec<&str> {
+    fn graphs(state: &StackState) -> Vec<&str> {
         let names = state.resources.keys().map(Address::name);
         names.filter_map(|name| name.strip_prefix("m-graph-")).collect()
     }
 
     #[test]
     fn the_version_before_stays_and_older_ones_go() {
-        let mut state = Remembered::empty("s");
+        let mut state = StackState::empty("s");
         run(&plan("a", 1), &mut state);
         let second = run(&plan("b", 1), &mut state);
         assert!(second.values().all(|action| *action != Action::Delete), "{second:?}");
@@ -168,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_way_back_finds_the_version_before_in_place() {
-        let mut state = Remembered::empty("s");
+        let mut state = StackState::empty("s");
         run(&plan("a", 2), &mut state);
         let then = state.as_desired();
         run(&plan("b", 2), &mut state);
@@ -179,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_stack_that_goes_keeps_nothing_and_so_does_a_plan_that_keeps_none() {
-        let mut state = Remembered::empty("s");
+        let mut state = StackState::empty("s");
         run(&plan("a", 1), &mut state);
         run(&plan("b", 1), &mut state);
         let mut none = state.clone();

@@ -1,15 +1,15 @@
 //! Rules on certificates.
 
 use super::regions::is_region_form;
-use super::rule::{Notes, Rule, Seen, error, warning};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error, warning};
 use super::scope::is_open;
 use crate::resource::certificate::CertificateSpec;
 use crate::resource::distribution::DistributionSpec;
 use crate::resource::{Kind, counted};
 
-type Spec<'a> = Seen<'a, CertificateSpec>;
+type Spec<'a> = CheckedResource<'a, CertificateSpec>;
 
-pub(super) const RULES: &[Rule<CertificateSpec>] = &[
+pub(super) const RULES: &[CheckRule<CertificateSpec>] = &[
     error(
         "AC001-certificate-region",
         "a certificate for CloudFront is in us-east-1",
@@ -48,7 +48,7 @@ fn all_names(spec: &CertificateSpec) -> Vec<(String, &str)> {
     [("domain".to_owned(), spec.domain.as_str())].into_iter().chain(others).filter(|(_, name)| !is_open(name)).collect()
 }
 
-fn region(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn region(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let cdn = seen.scope.each::<DistributionSpec>(Kind::Distribution).find(|(_, cdn)| {
         let arn = cdn.certificate.as_ref().map(|certificate| certificate.acm_arn.as_str()).unwrap_or_default();
         let used = seen.scope.behind::<CertificateSpec>(Kind::Certificate, arn);
@@ -59,7 +59,7 @@ fn region(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn domain(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn domain(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, name) in all_names(&seen.spec) {
         let plain = name.replace('*', "x");
         let letters = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
@@ -71,19 +71,19 @@ fn domain(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn names(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn names(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let count = seen.spec.alternative_names.iter().filter(|name| **name != seen.spec.domain).count() + 1;
     notes.add_if(count > 10, "alternative_names", || format!("there are {count} names"));
 }
 
-fn wildcard(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn wildcard(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, name) in all_names(&seen.spec) {
         let rest = name.strip_prefix("*.").unwrap_or(name);
         notes.add_if(rest.contains('*'), path, || format!("`{name}` is no wildcard of a certificate"));
     }
 }
 
-fn region_form(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn region_form(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let region = &seen.spec.region;
     notes.add_if(!is_open(region) && !is_region_form(region), "region", || format!("`{region}` is no region"));
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::regions::{Class, region};
-use super::rule::{Notes, Rule, Seen, error, warning};
+use super::regions::{PriceClass, region};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error, warning};
 use super::scope::is_open;
 use crate::resource::Kind;
 use crate::resource::bucket::BucketSpec;
@@ -12,9 +12,9 @@ use crate::resource::distribution::DistributionSpec;
 use crate::resource::load_balancer::LoadBalancerSpec;
 use crate::resource::records::RecordsSpec;
 
-type Spec<'a> = Seen<'a, DistributionSpec>;
+type Spec<'a> = CheckedResource<'a, DistributionSpec>;
 
-pub(super) const RULES: &[Rule<DistributionSpec>] = &[
+pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     error(
         "CF101-comment-length",
         "a comment has at most 128 characters",
@@ -83,7 +83,7 @@ pub(super) const RULES: &[Rule<DistributionSpec>] = &[
         "a distribution has at most 75 behaviours",
         "TooManyCacheBehaviors",
         "join path patterns",
-        behaviour_count,
+        behavior_count,
     ),
     error(
         "CF111-group-count",
@@ -115,14 +115,14 @@ pub(super) const RULES: &[Rule<DistributionSpec>] = &[
     ),
 ];
 
-fn comment(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn comment(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let long = seen.spec.comment.chars().count();
     notes.add_if(long > 128, "comment", || format!("the comment has {long} characters"));
 }
 
-fn price_class(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn price_class(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let class = &seen.spec.price_class;
-    notes.add_if(Class::parse(class).is_none(), "price_class", || format!("`{class}` is no price class"));
+    notes.add_if(PriceClass::parse(class).is_none(), "price_class", || format!("`{class}` is no price class"));
 }
 
 /// Regions in which the stack has something, each with one thing that says so.
@@ -141,8 +141,8 @@ fn regions_of(seen: &Spec<'_>) -> BTreeMap<String, String> {
     found
 }
 
-fn footprint(seen: &Spec<'_>, notes: &mut Notes<'_>) {
-    let Some(class) = Class::parse(&seen.spec.price_class) else { return };
+fn footprint(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
+    let Some(class) = PriceClass::parse(&seen.spec.price_class) else { return };
     for (name, witness) in regions_of(seen) {
         if let Some(region) = region(&name)
             && let Some(needed) = region.class.filter(|needed| *needed > class)
@@ -156,13 +156,13 @@ fn footprint(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn alias_certificate(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn alias_certificate(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     if let (Some(first), None) = (seen.spec.names().first(), &seen.spec.certificate) {
         notes.add("aliases", format!("`{first}` has no certificate"));
     }
 }
 
-fn certificate_arn(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn certificate_arn(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some(certificate) = &seen.spec.certificate else { return };
     let arn = &certificate.acm_arn;
     let known = seen.scope.behind::<CertificateSpec>(Kind::Certificate, arn).is_some();
@@ -170,7 +170,7 @@ fn certificate_arn(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     notes.add_if(!good, "certificate.acm_arn", || format!("`{arn}` is not in us-east-1"));
 }
 
-fn certificate_settings(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn certificate_settings(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some(certificate) = &seen.spec.certificate else { return };
     let settings =
         [("ssl_support_method", &certificate.ssl_support_method), ("minimum_protocol", &certificate.minimum_protocol)];
@@ -185,7 +185,7 @@ fn matches_name(name: &str, host: &str) -> bool {
     name.eq_ignore_ascii_case(host) || wild
 }
 
-fn covers(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn covers(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let arn = seen.spec.certificate.as_ref().map(|certificate| certificate.acm_arn.as_str()).unwrap_or_default();
     let Some((address, certificate)) = seen.scope.behind::<CertificateSpec>(Kind::Certificate, arn) else { return };
     let names: Vec<&String> = certificate.alternative_names.iter().chain([&certificate.domain]).collect();
@@ -195,12 +195,12 @@ fn covers(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn alias_count(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn alias_count(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let count = seen.spec.names().len();
     notes.add_if(count > 100, "aliases", || format!("there are {count} aliases"));
 }
 
-fn alias_taken(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn alias_taken(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let aliases = seen.spec.names();
     for (at, alias) in aliases.iter().enumerate().filter(|(at, alias)| aliases[..*at].contains(alias)) {
         notes.add(format!("aliases.{at}"), format!("`{alias}` stands twice"));
@@ -213,17 +213,17 @@ fn alias_taken(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn behaviour_count(seen: &Spec<'_>, notes: &mut Notes<'_>) {
-    let count = seen.spec.behaviours.len() + 1;
+fn behavior_count(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
+    let count = seen.spec.behaviors.len() + 1;
     notes.add_if(count > 75, "behaviours", || format!("there are {count} behaviours with the default one"));
 }
 
-fn group_count(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn group_count(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let count = seen.spec.origin_groups.len();
     notes.add_if(count > 10, "origin_groups", || format!("there are {count} origin groups"));
 }
 
-fn logging_bucket(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn logging_bucket(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some(logging) = &seen.spec.logging else { return };
     let host = &logging.bucket;
     let open = is_open(host) && (host.ends_with(".s3.amazonaws.com") || host.ends_with("#domain}"));
@@ -231,7 +231,7 @@ fn logging_bucket(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     notes.add_if(!open && !literal, "logging.bucket", || format!("`{host}` is not of this form"));
 }
 
-fn logging_acl(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn logging_acl(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some(logging) = &seen.spec.logging else { return };
     let name = logging.bucket.strip_suffix(".s3.amazonaws.com").unwrap_or(&logging.bucket);
     let Some((address, bucket)) = seen.scope.bucket(name) else { return };
@@ -241,7 +241,7 @@ fn logging_acl(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     notes.add_if(enforced, "logging.bucket", || format!("ownership of `{address}` is BucketOwnerEnforced"));
 }
 
-fn root_object(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn root_object(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some(object) = &seen.spec.default_root_object else { return };
     notes.add_if(object.starts_with('/'), "default_root_object", || format!("`{object}` starts with a slash"));
 }

@@ -1,11 +1,11 @@
 //! Rules on the headers that a response headers policy adds and removes.
 
 use super::cloudfront_settings::is_header;
-use super::rule::{Notes, Rule, Seen, error, warning};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error, warning};
 use crate::resource::counted;
 use crate::resource::response_headers_policy::ResponseHeadersPolicySpec;
 
-type Spec<'a> = Seen<'a, ResponseHeadersPolicySpec>;
+type Spec<'a> = CheckedResource<'a, ResponseHeadersPolicySpec>;
 
 /// Headers with settings of their own.
 const OWN_SETTING: [(&str, &str); 13] = [
@@ -53,7 +53,7 @@ const REFERRER: [&str; 8] = [
     "unsafe-url",
 ];
 
-pub(super) const RULES: &[Rule<ResponseHeadersPolicySpec>] = &[
+pub(super) const RULES: &[CheckRule<ResponseHeadersPolicySpec>] = &[
     error(
         "CP401-security-header-as-custom",
         "a header with a setting of its own is not among the custom ones",
@@ -112,7 +112,7 @@ pub(super) const RULES: &[Rule<ResponseHeadersPolicySpec>] = &[
     ),
 ];
 
-fn own_setting(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn own_setting(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for header in seen.spec.custom.iter().flatten().map(|(header, _)| header) {
         let own = OWN_SETTING.iter().find(|(name, _)| header.eq_ignore_ascii_case(name));
         let Some((_, setting)) = own else { continue };
@@ -121,7 +121,7 @@ fn own_setting(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn security(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn security(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let spec = &seen.spec;
     if let Some(word) = spec.frame_options.as_deref().filter(|word| !["DENY", "SAMEORIGIN"].contains(word)) {
         notes.add("frame_options", format!("the option is `{word}`"));
@@ -133,7 +133,7 @@ fn security(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     notes.add_if(empty, "content_security_policy", || "the policy is empty".to_owned());
 }
 
-fn hsts(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn hsts(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let spec = &seen.spec;
     let fields = [("hsts_include_subdomains", spec.hsts_include_subdomains), ("hsts_preload", spec.hsts_preload)];
     for (field, _) in fields.into_iter().filter(|(_, set)| set.is_some() && spec.hsts_seconds.is_none()) {
@@ -141,7 +141,7 @@ fn hsts(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn preload(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn preload(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let spec = &seen.spec;
     let Some(seconds) = spec.hsts_seconds.filter(|_| spec.hsts_preload == Some(true)) else { return };
     let good = seconds >= 31_536_000 && spec.hsts_include_subdomains == Some(true);
@@ -150,20 +150,20 @@ fn preload(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     });
 }
 
-fn xss(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn xss(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some(xss) = &seen.spec.xss_protection else { return };
     let both = xss.block == Some(true) && xss.report_uri.is_some();
     notes.add_if(both, "xss_protection", || "it blocks and has a report_uri".to_owned());
 }
 
-fn timing(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn timing(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some(percent) = seen.spec.server_timing_percent else { return };
     let digits = (percent * 10_000.0).fract().abs();
     let wrong = !(0.0..=100.0).contains(&percent) || digits > 1e-6 && digits < 1.0 - 1e-6;
     notes.add_if(wrong, "server_timing_percent", || format!("the share is {percent}"));
 }
 
-fn removed(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn removed(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let names = seen.spec.remove.as_deref().unwrap_or_default();
     for (at, name) in names.iter().enumerate() {
         let lower = name.to_ascii_lowercase();
@@ -176,7 +176,7 @@ fn removed(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn nothing(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn nothing(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let spec = &seen.spec;
     let texts = [&spec.frame_options, &spec.referrer_policy, &spec.content_security_policy];
     let says = spec.cors.is_some()

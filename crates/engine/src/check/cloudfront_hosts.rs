@@ -1,12 +1,12 @@
 //! Rules on where origins lie: not at the distribution itself, not at a website endpoint over HTTPS, not too many.
 
 use super::cloudfront_origins::is_website;
-use super::rule::{Notes, Rule, Seen, error};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error};
 use crate::resource::distribution::DistributionSpec;
 
-type Spec<'a> = Seen<'a, DistributionSpec>;
+type Spec<'a> = CheckedResource<'a, DistributionSpec>;
 
-pub(super) const RULES: &[Rule<DistributionSpec>] = &[
+pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     error(
         "CF214-origin-is-alias",
         "no origin is a name of the distribution itself",
@@ -30,7 +30,7 @@ pub(super) const RULES: &[Rule<DistributionSpec>] = &[
     ),
 ];
 
-fn own_alias(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn own_alias(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (at, origin) in seen.spec.origins.iter().enumerate() {
         let host = origin.domain_name.trim_end_matches('.');
         // What a wildcard covers may be a record of its own that leads elsewhere: only the name itself is sure.
@@ -42,7 +42,7 @@ fn own_alias(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn website(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn website(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (at, origin) in seen.spec.origins.iter().enumerate().filter(|(_, origin)| is_website(&origin.domain_name)) {
         let Some(custom) = origin.custom.as_ref().filter(|custom| custom.protocol != "http-only") else { continue };
         let problem = format!("origin `{}` reaches `{}` with {}", origin.id, origin.domain_name, custom.protocol);
@@ -50,7 +50,7 @@ fn website(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn count(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn count(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let count = seen.spec.origins.len();
     notes.add_if(count > 100, "origins", || format!("there are {count} origins"));
 }

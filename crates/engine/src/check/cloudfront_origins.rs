@@ -3,17 +3,17 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::rule::{Notes, Rule, Seen, error};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error};
 use super::scope::{is_open, references};
 use crate::resource::distribution::{DistributionSpec, Origin};
 use crate::resource::{Kind, counted};
 
-type Spec<'a> = Seen<'a, DistributionSpec>;
+type Spec<'a> = CheckedResource<'a, DistributionSpec>;
 
 /// Status codes that may cause failover.
 const FAILOVER_CODES: [i32; 8] = [400, 403, 404, 416, 500, 502, 503, 504];
 
-pub(super) const RULES: &[Rule<DistributionSpec>] = &[
+pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     error(
         "CF201-origin-group-members",
         "an origin group has just two members",
@@ -107,7 +107,7 @@ pub(super) const RULES: &[Rule<DistributionSpec>] = &[
     ),
 ];
 
-fn group_members(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn group_members(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (at, group) in seen.spec.origin_groups.iter().enumerate().filter(|(_, group)| group.members.len() != 2) {
         let problem = format!(
             "group `{}` has {}: {}",
@@ -119,7 +119,7 @@ fn group_members(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn member_unknown(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn member_unknown(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (at, group) in seen.spec.origin_groups.iter().enumerate() {
         for (member, id) in group.members.iter().enumerate() {
             let known = seen.spec.origins.iter().any(|origin| origin.id == *id);
@@ -128,7 +128,7 @@ fn member_unknown(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn member_twice(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn member_twice(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (at, group) in seen.spec.origin_groups.iter().enumerate() {
         let distinct: BTreeSet<&String> = group.members.iter().collect();
         let path = format!("origin_groups.{at}.members");
@@ -138,7 +138,7 @@ fn member_twice(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn status_codes(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn status_codes(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (at, group) in seen.spec.origin_groups.iter().enumerate() {
         let path = format!("origin_groups.{at}.status_codes");
         notes.add_if(group.status_codes.is_empty(), path.as_str(), || format!("group `{}` names no code", group.id));
@@ -148,7 +148,7 @@ fn status_codes(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn id_twice(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn id_twice(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let mut met = BTreeSet::new();
     let origins = seen.spec.origins.iter().enumerate().map(|(at, origin)| (format!("origins.{at}.id"), &origin.id));
     let groups = seen.spec.origin_groups.iter().enumerate();
@@ -172,7 +172,7 @@ fn is_load_balancer(seen: &Spec<'_>, host: &str) -> bool {
     refers || host.contains(".elb.") && host.ends_with(".amazonaws.com")
 }
 
-fn elb_https(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn elb_https(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     each_origin(seen, |path, origin| {
         let Some(custom) = origin.custom.as_ref().filter(|custom| custom.protocol != "http-only") else { return };
         let wrong = is_load_balancer(seen, &origin.domain_name);
@@ -181,7 +181,7 @@ fn elb_https(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     });
 }
 
-fn domain(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn domain(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     each_origin(seen, |path, origin| {
         let host = &origin.domain_name;
         let address = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
@@ -191,7 +191,7 @@ fn domain(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     });
 }
 
-fn origin_kind(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn origin_kind(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     each_origin(seen, |path, origin| match (&origin.custom, &origin.origin_access_id) {
         (Some(_), Some(_)) => notes.add(path, format!("origin `{}` is custom and S3 at once", origin.id)),
         (None, None) => notes.add(path, format!("origin `{}` is neither custom nor S3", origin.id)),
@@ -210,7 +210,7 @@ fn is_bucket_host(host: &str) -> bool {
     small && host.ends_with(".amazonaws.com") && (host.contains(".s3.") || host.contains(".s3-"))
 }
 
-fn not_s3(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn not_s3(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     each_origin(seen, |path, origin| {
         let host = &origin.domain_name;
         let other = references(host)
@@ -230,7 +230,7 @@ fn not_s3(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     });
 }
 
-fn website(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn website(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     each_origin(seen, |path, origin| {
         let wrong = origin.origin_access_id.is_some() && is_website(&origin.domain_name);
         let problem = || format!("`{}` is a website endpoint", origin.domain_name);
@@ -238,7 +238,7 @@ fn website(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     });
 }
 
-fn read_timeout(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn read_timeout(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     each_origin(seen, |path, origin| {
         let seconds = origin.custom.as_ref().and_then(|custom| custom.read_timeout_seconds).unwrap_or(30);
         let wrong = !(1..=120).contains(&seconds);
@@ -248,7 +248,7 @@ fn read_timeout(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     });
 }
 
-fn custom(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn custom(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     each_origin(seen, |path, origin| {
         let Some(custom) = &origin.custom else { return };
         let protocol = custom.protocol.as_str();
@@ -261,7 +261,7 @@ fn custom(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     });
 }
 
-fn path(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn path(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     each_origin(seen, |at, origin| {
         let Some(path) = origin.path.as_deref().filter(|path| !path.is_empty()) else { return };
         let wrong = !path.starts_with('/') || path.ends_with('/') || path.len() > 255;

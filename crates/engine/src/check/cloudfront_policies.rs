@@ -1,12 +1,12 @@
 //! Rules on CloudFront policies and origin access controls.
 
-use super::rule::{Notes, Rule, Seen, error, warning};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error, warning};
 use crate::resource::cache_policy::{CachePolicySpec, Choice};
 use crate::resource::origin_access::OriginAccessSpec;
 use crate::resource::origin_request_policy::{HeaderChoice, OriginRequestPolicySpec};
 use crate::resource::response_headers_policy::ResponseHeadersPolicySpec;
 
-type Spec<'a> = Seen<'a, CachePolicySpec>;
+type Spec<'a> = CheckedResource<'a, CachePolicySpec>;
 
 /// Headers that CloudFront does not take into a cache key.
 const NEVER_IN_KEY: [&str; 14] = [
@@ -26,7 +26,7 @@ const NEVER_IN_KEY: [&str; 14] = [
     "x-real-ip",
 ];
 
-pub(super) const CACHE: &[Rule<CachePolicySpec>] = &[
+pub(super) const CACHE: &[CheckRule<CachePolicySpec>] = &[
     error(
         "CP001-ttl-order",
         "min_ttl, default_ttl and max_ttl rise and are not negative",
@@ -106,7 +106,7 @@ pub(super) const CACHE: &[Rule<CachePolicySpec>] = &[
     ),
 ];
 
-pub(super) const REQUEST: &[Rule<OriginRequestPolicySpec>] = &[
+pub(super) const REQUEST: &[CheckRule<OriginRequestPolicySpec>] = &[
     error(
         "CP101-request-policy-count",
         "an origin request policy lists at most ten of each",
@@ -123,7 +123,7 @@ pub(super) const REQUEST: &[Rule<OriginRequestPolicySpec>] = &[
     ),
 ];
 
-pub(super) const RESPONSE: &[Rule<ResponseHeadersPolicySpec>] = &[error(
+pub(super) const RESPONSE: &[CheckRule<ResponseHeadersPolicySpec>] = &[error(
     "CP201-response-policy",
     "a response headers policy has a legal name and times that are not negative",
     "InvalidArgument: the response headers policy is not valid",
@@ -131,7 +131,7 @@ pub(super) const RESPONSE: &[Rule<ResponseHeadersPolicySpec>] = &[error(
     response,
 )];
 
-pub(super) const ACCESS: &[Rule<OriginAccessSpec>] = &[error(
+pub(super) const ACCESS: &[CheckRule<OriginAccessSpec>] = &[error(
     "CP301-origin-access-name",
     "names of origin access controls are legal",
     "InvalidArgument: The parameter Name is not valid",
@@ -139,25 +139,25 @@ pub(super) const ACCESS: &[Rule<OriginAccessSpec>] = &[error(
     access,
 )];
 
-fn ttl_order(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn ttl_order(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let CachePolicySpec { min_ttl, default_ttl, max_ttl, .. } = seen.spec;
     let wrong = min_ttl < 0 || min_ttl > default_ttl || default_ttl > max_ttl;
     notes.add_if(wrong, "min_ttl", || format!("min {min_ttl}, default {default_ttl}, max {max_ttl}"));
 }
 
-fn header_count(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn header_count(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let count = seen.spec.headers.len();
     notes.add_if(count > 10, "headers", || format!("there are {count} headers"));
 }
 
-fn query_count(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn query_count(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (field, choice) in [("query_strings", &seen.spec.query_strings), ("cookies", &seen.spec.cookies)] {
         let count = choice.names().len();
         notes.add_if(count > 10, field, || format!("there are {count}"));
     }
 }
 
-fn each_header(seen: &Spec<'_>, notes: &mut Notes<'_>, wrong: impl Fn(&str) -> bool) {
+fn each_header(seen: &Spec<'_>, notes: &mut RuleFindings<'_>, wrong: impl Fn(&str) -> bool) {
     for (at, header) in seen.spec.headers.iter().enumerate() {
         notes.add_if(wrong(&header.to_ascii_lowercase()), format!("headers.{at}"), || {
             format!("`{header}` is in the key")
@@ -165,24 +165,24 @@ fn each_header(seen: &Spec<'_>, notes: &mut Notes<'_>, wrong: impl Fn(&str) -> b
     }
 }
 
-fn accept_encoding(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn accept_encoding(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let compressed = seen.spec.gzip || seen.spec.brotli;
     each_header(seen, notes, |header| compressed && header == "accept-encoding");
 }
 
-fn header_illegal(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn header_illegal(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     each_header(seen, notes, |header| NEVER_IN_KEY.contains(&header) || header.starts_with("x-edge-"));
 }
 
-fn content_type(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn content_type(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     each_header(seen, notes, |header| header == "content-type");
 }
 
-fn host(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn host(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     each_header(seen, notes, |header| header == "host");
 }
 
-fn tenant_ttl(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn tenant_ttl(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let tenant = seen.spec.headers.iter().find(|header| {
         let header = header.to_ascii_lowercase();
         header.contains("tenant") || header == "authorization"
@@ -196,17 +196,17 @@ fn is_policy_name(name: &str) -> bool {
     (1..=128).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-fn name_and_comment(name: &str, comment: &str, notes: &mut Notes<'_>) {
+fn name_and_comment(name: &str, comment: &str, notes: &mut RuleFindings<'_>) {
     notes.add_if(!is_policy_name(name), "name", || format!("the name is `{name}`"));
     let long = comment.chars().count();
     notes.add_if(long > 128, "comment", || format!("the comment has {long} characters"));
 }
 
-fn cache_name(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn cache_name(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     name_and_comment(&seen.spec.name, &seen.spec.comment, notes);
 }
 
-fn disabled_key(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn disabled_key(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let spec = &seen.spec;
     let keyed = !spec.headers.is_empty() || spec.gzip || spec.brotli;
     let keyed = keyed || spec.query_strings != Choice::None || spec.cookies != Choice::None;
@@ -214,14 +214,14 @@ fn disabled_key(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     notes.add_if(spec.max_ttl == 0 && keyed, "max_ttl", problem);
 }
 
-fn empty_choice(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn empty_choice(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (field, choice) in [("query_strings", &seen.spec.query_strings), ("cookies", &seen.spec.cookies)] {
         let empty = choice.names().is_empty() && !matches!(choice, Choice::None | Choice::All);
         notes.add_if(empty, field, || "the list is empty".to_owned());
     }
 }
 
-fn request_count(seen: &Seen<'_, OriginRequestPolicySpec>, notes: &mut Notes<'_>) {
+fn request_count(seen: &CheckedResource<'_, OriginRequestPolicySpec>, notes: &mut RuleFindings<'_>) {
     let headers = match &seen.spec.headers {
         HeaderChoice::None | HeaderChoice::AllViewer => 0,
         HeaderChoice::AllExcept(list) | HeaderChoice::Only(list) | HeaderChoice::AllViewerAnd(list) => list.len(),
@@ -236,11 +236,11 @@ fn request_count(seen: &Seen<'_, OriginRequestPolicySpec>, notes: &mut Notes<'_>
     }
 }
 
-fn request_name(seen: &Seen<'_, OriginRequestPolicySpec>, notes: &mut Notes<'_>) {
+fn request_name(seen: &CheckedResource<'_, OriginRequestPolicySpec>, notes: &mut RuleFindings<'_>) {
     name_and_comment(&seen.spec.name, &seen.spec.comment, notes);
 }
 
-fn response(seen: &Seen<'_, ResponseHeadersPolicySpec>, notes: &mut Notes<'_>) {
+fn response(seen: &CheckedResource<'_, ResponseHeadersPolicySpec>, notes: &mut RuleFindings<'_>) {
     name_and_comment(&seen.spec.name, &seen.spec.comment, notes);
     if let Some(seconds) = seen.spec.hsts_seconds.filter(|seconds| *seconds < 0) {
         notes.add("hsts_seconds", format!("the time is {seconds}"));
@@ -249,7 +249,7 @@ fn response(seen: &Seen<'_, ResponseHeadersPolicySpec>, notes: &mut Notes<'_>) {
     notes.add_if(age < 0, "cors.max_age_seconds", || format!("the time is {age}"));
 }
 
-fn access(seen: &Seen<'_, OriginAccessSpec>, notes: &mut Notes<'_>) {
+fn access(seen: &CheckedResource<'_, OriginAccessSpec>, notes: &mut RuleFindings<'_>) {
     let name = &seen.spec.name;
     notes.add_if(name.is_empty() || name.len() > 64, "name", || format!("the name has {} characters", name.len()));
     let long = seen.spec.description.chars().count();

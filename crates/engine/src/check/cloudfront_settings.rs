@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::rule::{Notes, Rule, Seen, error};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error};
 use super::scope::is_open;
 use crate::resource::distribution::{DistributionSpec, GeoRestriction, Origin};
 
-type Spec<'a> = Seen<'a, DistributionSpec>;
+type Spec<'a> = CheckedResource<'a, DistributionSpec>;
 
 /// Statuses of an origin for which CloudFront can send a page of its own.
 const ERRORS: [i32; 11] = [400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504];
@@ -55,7 +55,7 @@ const NEVER_ADDED: [&str; 23] = [
     "x-real-ip",
 ];
 
-pub(super) const RULES: &[Rule<DistributionSpec>] = &[
+pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     error(
         "CF401-error-code",
         "error pages stand for statuses that CloudFront knows, each once",
@@ -114,7 +114,7 @@ pub(super) const RULES: &[Rule<DistributionSpec>] = &[
     ),
 ];
 
-fn error_code(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn error_code(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let mut met = BTreeSet::new();
     for (at, response) in seen.spec.custom_error_responses.iter().flatten().enumerate() {
         let (path, code) = (format!("custom_error_responses.{at}.code"), response.code);
@@ -123,7 +123,7 @@ fn error_code(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn error_page(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn error_page(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (at, response) in seen.spec.custom_error_responses.iter().flatten().enumerate() {
         let path = |field: &str| format!("custom_error_responses.{at}.{field}");
         let half = response.page.is_some() != response.response_code.is_some();
@@ -141,7 +141,7 @@ fn error_page(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn geo(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn geo(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let (word, list) = match &seen.spec.geo_restriction {
         None | Some(GeoRestriction::None) => return,
         Some(GeoRestriction::Allow(list)) => ("allow", list),
@@ -156,7 +156,7 @@ fn geo(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn web_acl(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn web_acl(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some(id) = seen.spec.web_acl_id.as_deref().filter(|id| !id.is_empty() && !is_open(id)) else { return };
     let parts: Vec<&str> = id.splitn(6, ':').collect();
     let formed = matches!(parts.as_slice(), ["arn", "aws", "wafv2", "us-east-1", account, resource]
@@ -169,7 +169,7 @@ fn each_origin(seen: &Spec<'_>, mut visit: impl FnMut(String, &Origin)) {
     seen.spec.origins.iter().enumerate().for_each(|(at, origin)| visit(format!("origins.{at}"), origin));
 }
 
-fn origin_headers(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn origin_headers(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     each_origin(seen, |path, origin| {
         let Some(headers) = &origin.headers else { return };
         let count = headers.len();
@@ -196,7 +196,7 @@ pub(super) fn is_header(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
-fn shield(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn shield(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     each_origin(seen, |path, origin| {
         let Some(region) = origin.shield.as_deref().filter(|region| !region.is_empty()) else { return };
         let known = SHIELDS.contains(&region);
@@ -206,7 +206,7 @@ fn shield(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     });
 }
 
-fn connection(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn connection(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     each_origin(seen, |path, origin| {
         let keepalive = origin.custom.as_ref().and_then(|custom| custom.keepalive_timeout_seconds);
         let fields = [
@@ -221,9 +221,9 @@ fn connection(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     });
 }
 
-fn key_groups(seen: &Spec<'_>, notes: &mut Notes<'_>) {
-    for (path, behaviour) in super::cloudfront_behaviours::behaviours(&seen.spec) {
-        let groups = behaviour.trusted_key_groups.as_deref().unwrap_or_default();
+fn key_groups(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
+    for (path, behavior) in super::cloudfront_behaviors::behaviors(&seen.spec) {
+        let groups = behavior.trusted_key_groups.as_deref().unwrap_or_default();
         let distinct: BTreeSet<&String> = groups.iter().collect();
         let wrong = groups.len() > 4 || distinct.len() < groups.len() || groups.iter().any(String::is_empty);
         let path = format!("{path}.trusted_key_groups");

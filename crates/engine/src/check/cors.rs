@@ -5,9 +5,9 @@
 
 use serde_json::Value;
 
-use super::rule::{Notes, Rule, Seen, error};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error};
 
-pub(super) const BUCKET: &[Rule<Value>] = &[
+pub(super) const BUCKET: &[CheckRule<Value>] = &[
     error(
         "CO001-cors-wildcards",
         "an origin or header of a CORS rule has at most one wildcard",
@@ -42,7 +42,7 @@ pub(super) const BUCKET: &[Rule<Value>] = &[
     ),
 ];
 
-pub(super) const RESPONSE: &[Rule<Value>] = &[
+pub(super) const RESPONSE: &[CheckRule<Value>] = &[
     error(
         "CO101-cors-origin",
         "an origin is * or a host, with a scheme or not, and a wildcard only as its leftmost label",
@@ -71,7 +71,7 @@ pub(super) const RESPONSE: &[Rule<Value>] = &[
     ),
 ];
 
-fn each(seen: &Seen<'_, Value>, fields: &[&str], mut visit: impl FnMut(String, &str)) {
+fn each(seen: &CheckedResource<'_, Value>, fields: &[&str], mut visit: impl FnMut(String, &str)) {
     let rules = seen.spec.get("cors").and_then(Value::as_array);
     for (at, rule) in rules.into_iter().flatten().enumerate() {
         for field in fields {
@@ -93,7 +93,7 @@ fn is_origin(text: &str) -> bool {
     text == "*" || (port && host.split('.').all(label))
 }
 
-fn origin(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+fn origin(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {
     let origins = seen.spec.pointer("/cors/origins").and_then(Value::as_array);
     for (at, text) in origins.into_iter().flatten().filter_map(Value::as_str).enumerate() {
         let wrong = !is_origin(text) && !super::scope::is_open(text);

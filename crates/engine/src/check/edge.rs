@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::cloudfront_behaviours::{behaviours, on_group};
-use super::rule::{Notes, Rule, Seen, error, warning};
+use super::cloudfront_behaviors::{behaviors, on_group};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error, warning};
 use super::scope::{is_open, whole};
 use crate::resource::Kind;
-use crate::resource::distribution::{Behaviour, DistributionSpec, EdgeAssociation};
+use crate::resource::distribution::{Behavior, DistributionSpec, EdgeAssociation};
 
-type Spec<'a> = Seen<'a, DistributionSpec>;
+type Spec<'a> = CheckedResource<'a, DistributionSpec>;
 
-pub(super) const RULES: &[Rule<DistributionSpec>] = &[
+pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     error(
         "LE001-event",
         "the event of an association is a known one",
@@ -77,16 +77,16 @@ pub(super) const RULES: &[Rule<DistributionSpec>] = &[
 ];
 
 /// Every association: its path, its behaviour, itself.
-pub(super) fn associations(spec: &DistributionSpec) -> Vec<(String, &Behaviour, &EdgeAssociation)> {
+pub(super) fn associations(spec: &DistributionSpec) -> Vec<(String, &Behavior, &EdgeAssociation)> {
     let mut found = Vec::new();
-    for (path, behaviour) in behaviours(spec) {
-        let one = |(at, function)| (format!("{path}.functions.{at}"), behaviour, function);
-        found.extend(behaviour.functions.iter().enumerate().map(one));
+    for (path, behavior) in behaviors(spec) {
+        let one = |(at, function)| (format!("{path}.functions.{at}"), behavior, function);
+        found.extend(behavior.functions.iter().enumerate().map(one));
     }
     found
 }
 
-fn event(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn event(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     const EVENTS: [&str; 4] = ["viewer-request", "viewer-response", "origin-request", "origin-response"];
     for (path, _, function) in associations(&seen.spec) {
         let known = EVENTS.contains(&function.event.as_str());
@@ -94,10 +94,10 @@ fn event(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn one_per_event(seen: &Spec<'_>, notes: &mut Notes<'_>) {
-    for (path, behaviour) in behaviours(&seen.spec) {
+fn one_per_event(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
+    for (path, behavior) in behaviors(&seen.spec) {
         let mut met = BTreeSet::new();
-        for (at, function) in behaviour.functions.iter().enumerate() {
+        for (at, function) in behavior.functions.iter().enumerate() {
             let twice = !met.insert(&function.event);
             let path = format!("{path}.functions.{at}.event");
             notes.add_if(twice, path, || format!("`{}` has a second function", function.event));
@@ -105,30 +105,29 @@ fn one_per_event(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn body(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn body(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, _, function) in associations(&seen.spec) {
         let wrong = function.include_body && function.event.ends_with("-response");
         notes.add_if(wrong, format!("{path}.include_body"), || format!("include_body is true at {}", function.event));
     }
 }
 
-fn body_missing(seen: &Spec<'_>, notes: &mut Notes<'_>) {
-    for (path, behaviour, function) in associations(&seen.spec) {
-        let posts = behaviour.methods.iter().any(|method| method == "POST");
+fn body_missing(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
+    for (path, behavior, function) in associations(&seen.spec) {
+        let posts = behavior.methods.iter().any(|method| method == "POST");
         let wrong = posts && !function.include_body && function.event.ends_with("-request");
         notes.add_if(wrong, format!("{path}.include_body"), || format!("include_body is false at {}", function.event));
     }
 }
 
-fn group(seen: &Spec<'_>, notes: &mut Notes<'_>) {
-    for (path, behaviour, function) in associations(&seen.spec) {
-        let wrong = function.event == "origin-request" && on_group(&seen.spec, behaviour);
-        notes
-            .add_if(wrong, format!("{path}.event"), || format!("the target `{}` is an origin group", behaviour.target));
+fn group(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
+    for (path, behavior, function) in associations(&seen.spec) {
+        let wrong = function.event == "origin-request" && on_group(&seen.spec, behavior);
+        notes.add_if(wrong, format!("{path}.event"), || format!("the target `{}` is an origin group", behavior.target));
     }
 }
 
-fn numbered(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn numbered(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, _, function) in associations(&seen.spec) {
         let arn = function.function_arn.as_str();
         let path = format!("{path}.function_arn");
@@ -143,7 +142,7 @@ fn numbered(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn region(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn region(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, _, function) in associations(&seen.spec) {
         let arn = function.function_arn.as_str();
         let literal = arn.split(':').nth(3).filter(|_| arn.starts_with("arn:") && !arn.starts_with("arn:aws:iam"));
@@ -154,7 +153,7 @@ fn region(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn arn_form(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn arn_form(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, _, function) in associations(&seen.spec) {
         let arn = function.function_arn.as_str();
         let parts: Vec<&str> = arn.split(':').collect();
@@ -164,7 +163,7 @@ fn arn_form(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn viewer(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn viewer(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, _, function) in associations(&seen.spec) {
         let wrong = function.event.starts_with("viewer-");
         notes.add_if(wrong, format!("{path}.event"), || format!("a function stands at {}", function.event));

@@ -2,17 +2,17 @@
 
 use super::edge::associations;
 use super::policy::trusts;
-use super::rule::{Notes, Rule, Seen, error};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error};
 use super::runtimes::runtime;
 use crate::resource::distribution::DistributionSpec;
 use crate::resource::function::FunctionSpec;
 use crate::resource::{Kind, counted};
 
-type Spec<'a> = Seen<'a, FunctionSpec>;
+type Spec<'a> = CheckedResource<'a, FunctionSpec>;
 
 const MEGABYTE: u64 = 1024 * 1024;
 
-pub(super) const RULES: &[Rule<FunctionSpec>] = &[
+pub(super) const RULES: &[CheckRule<FunctionSpec>] = &[
     error(
         "LE101-edge-runtime",
         "an edge function runs on Node.js or Python",
@@ -106,55 +106,55 @@ fn uses(seen: &Spec<'_>) -> Vec<(String, String)> {
 }
 
 /// A finding when the function is at the edge and `wrong` holds.
-fn at_edge(seen: &Spec<'_>, notes: &mut Notes<'_>, path: &str, wrong: bool, what: impl FnOnce() -> String) {
+fn at_edge(seen: &Spec<'_>, notes: &mut RuleFindings<'_>, path: &str, wrong: bool, what: impl FnOnce() -> String) {
     if let Some((cdn, event)) = uses(seen).first().filter(|_| wrong) {
         notes.add(path, format!("{}, and `{cdn}` takes it to {event}", what()));
     }
 }
 
-fn edge_runtime(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn edge_runtime(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let name = &seen.spec.runtime;
     let wrong = runtime(name).is_some_and(|known| !known.edge);
     at_edge(seen, notes, "runtime", wrong, || format!("the runtime is {name}"));
 }
 
-fn environment(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn environment(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let names: Vec<&str> = seen.spec.environment.keys().map(String::as_str).collect();
     at_edge(seen, notes, "environment", !names.is_empty(), || format!("it has the variables {}", names.join(", ")));
 }
 
-fn layers(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn layers(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let count = seen.spec.layers.len();
     at_edge(seen, notes, "layers", count > 0, || format!("it has {}", counted(count, "layer")));
 }
 
-fn architecture(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn architecture(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let wrong = seen.spec.architecture == "arm64";
     at_edge(seen, notes, "architecture", wrong, || "it is built for arm64".to_owned());
 }
 
-fn network(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn network(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let wrong = !seen.spec.subnets.is_empty();
     at_edge(seen, notes, "subnets", wrong, || format!("it is in the subnets {}", seen.spec.subnets.join(", ")));
 }
 
-fn image(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn image(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let image = seen.spec.image.as_deref();
     at_edge(seen, notes, "image", image.is_some(), || format!("it is the image `{}`", image.unwrap_or_default()));
 }
 
-fn provisioned(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn provisioned(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let count = seen.spec.provisioned_concurrency;
     let what = || format!("it wants {} provisioned instances", count.unwrap_or_default());
     at_edge(seen, notes, "provisioned_concurrency", count.is_some(), what);
 }
 
-fn timeout(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn timeout(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let seconds = seen.spec.timeout_seconds;
     at_edge(seen, notes, "timeout_seconds", seconds > 30, || format!("its time limit is {seconds} seconds"));
 }
 
-fn viewer_limits(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn viewer_limits(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let FunctionSpec { memory_mb, timeout_seconds, code_bytes, .. } = seen.spec;
     let Some((cdn, event)) = uses(seen).into_iter().find(|(_, event)| event.starts_with("viewer-")) else { return };
     let limits = [
@@ -167,14 +167,14 @@ fn viewer_limits(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn package(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn package(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let FunctionSpec { code_bytes, code_unpacked_bytes, .. } = seen.spec;
     at_edge(seen, notes, "code_bytes", code_bytes > 50 * MEGABYTE, || format!("the zip has {code_bytes} bytes"));
     let wrong = code_unpacked_bytes > 250 * MEGABYTE;
     at_edge(seen, notes, "code_unpacked_bytes", wrong, || format!("unpacked it has {code_unpacked_bytes} bytes"));
 }
 
-fn trust(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn trust(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some((role, spec)) = seen.scope.role(&seen.spec.role_arn) else { return };
     let services = ["lambda.amazonaws.com", "edgelambda.amazonaws.com"];
     let lacking: Vec<&str> = services.into_iter().filter(|service| !trusts(&spec.trust, service)).collect();

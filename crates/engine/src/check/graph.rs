@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 use super::policy::walk;
-use super::rule::{Notes, Rule, Seen, error, warning};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error, warning};
 use super::scope::{Reference, references};
 use crate::resource::{Kind, has_references, is_reference};
 
-pub(super) const RULES: &[Rule<Value>] = &[
+pub(super) const RULES: &[CheckRule<Value>] = &[
     error(
         "GR001-unknown-reference",
         "every reference and every need names a resource of the plan",
@@ -27,7 +27,7 @@ pub(super) const RULES: &[Rule<Value>] = &[
         "needs form no circle",
         "no resource of the circle could ever be made first",
         "take one of the needs out, for example by making the bucket policy a resource of its own",
-        circle,
+        cycle,
     ),
     error(
         "GR004-spec-shape",
@@ -45,7 +45,7 @@ pub(super) const RULES: &[Rule<Value>] = &[
     ),
 ];
 
-fn unknown_reference(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+fn unknown_reference(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {
     walk(&seen.spec, "", &mut |path, text| {
         for to in references(text).into_iter().filter(|to| !is_of_a_script(seen, to)) {
             let lost = !to.address.is_empty() && seen.scope.at(to.address).is_none();
@@ -62,12 +62,12 @@ fn unknown_reference(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
 
 /// Whether it only reads like a reference: objects of clusters hold scripts, and `${name#prefix}` is the shell's. Elsewhere it is
 /// a mistake.
-fn is_of_a_script(seen: &Seen<'_, Value>, to: &Reference<'_>) -> bool {
+fn is_of_a_script(seen: &CheckedResource<'_, Value>, to: &Reference<'_>) -> bool {
     let object = seen.scope.desired.resources.get(seen.address).is_some_and(|own| own.kind == Kind::Manifest);
     object && !is_reference(to.address, to.attribute)
 }
 
-fn unknown_attribute(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+fn unknown_attribute(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {
     walk(&seen.spec, "", &mut |path, text| {
         for to in references(text).into_iter().filter(|to| !is_of_a_script(seen, to)) {
             if to.address.is_empty() {
@@ -88,26 +88,26 @@ fn unknown_attribute(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
     });
 }
 
-fn circle(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
-    if let Some(circle) = seen.scope.circle().filter(|circle| circle.at == *seen.address) {
-        let names: Vec<&str> = circle.places.iter().chain(circle.places.first()).map(String::as_str).collect();
+fn cycle(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {
+    if let Some(cycle) = seen.scope.cycle().filter(|cycle| cycle.at == *seen.address) {
+        let names: Vec<&str> = cycle.places.iter().chain(cycle.places.first()).map(String::as_str).collect();
         notes.add("", format!("each needs the next: {}", names.join(" -> ")));
     }
 }
 
-fn shape(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
-    if let Some(bad) = misfit(seen).filter(|_| !has_references(&seen.spec)) {
+fn shape(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {
+    if let Some(bad) = mismatch(seen).filter(|_| !has_references(&seen.spec)) {
         notes.add("", format!("the spec does not fit: {bad}"));
     }
 }
 
-fn unchecked(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
-    if let Some(bad) = misfit(seen).filter(|_| has_references(&seen.spec)) {
+fn unchecked(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {
+    if let Some(bad) = mismatch(seen).filter(|_| has_references(&seen.spec)) {
         notes.add("", format!("the spec could not be checked: {bad}"));
     }
 }
 
-fn misfit(seen: &Seen<'_, Value>) -> Option<String> {
+fn mismatch(seen: &CheckedResource<'_, Value>) -> Option<String> {
     let own = seen.scope.desired.resources.get(seen.address)?;
     (own.kind.facts().shape)(&seen.spec)
 }

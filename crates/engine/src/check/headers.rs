@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::rule::{Notes, Rule, Seen, error};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error};
 
 /// Headers of one connection, and those that CloudFront writes itself.
 const OWN: [&str; 17] = [
@@ -30,7 +30,7 @@ const OWN: [&str; 17] = [
     "x-real-ip",
 ];
 
-pub(super) const RESPONSE: &[Rule<Value>] = &[
+pub(super) const RESPONSE: &[CheckRule<Value>] = &[
     error(
         "CP203-connection-header",
         "no custom header is one of the connection, or one that CloudFront writes itself",
@@ -57,7 +57,7 @@ pub(super) const RESPONSE: &[Rule<Value>] = &[
     ),
 ];
 
-pub(super) const REQUEST: &[Rule<Value>] = &[
+pub(super) const REQUEST: &[CheckRule<Value>] = &[
     error(
         "CP103-request-policy-header",
         "no origin request policy lists Authorization or Accept-Encoding",
@@ -95,7 +95,7 @@ pub(super) const REQUEST: &[Rule<Value>] = &[
 ];
 
 /// Of both policies that list names.
-pub(super) const LISTED: &[Rule<Value>] = &[error(
+pub(super) const LISTED: &[CheckRule<Value>] = &[error(
     "CP106-listed-twice",
     "a header, query string or cookie is listed once",
     "InvalidArgument: the list contains duplicates",
@@ -103,11 +103,11 @@ pub(super) const LISTED: &[Rule<Value>] = &[error(
     listed_twice,
 )];
 
-fn custom<'s>(seen: &'s Seen<'_, Value>) -> Option<&'s Map<String, Value>> {
+fn custom<'s>(seen: &'s CheckedResource<'_, Value>) -> Option<&'s Map<String, Value>> {
     seen.spec.get("custom")?.as_object()
 }
 
-fn connection(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+fn connection(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {
     for name in custom(seen).into_iter().flatten().map(|(name, _)| name) {
         let lower = name.to_ascii_lowercase();
         let own = OWN.contains(&lower.as_str()) || lower.starts_with("x-amz-cf-") || lower.starts_with("x-edge-");
@@ -120,7 +120,7 @@ fn is_name(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
-fn form(headers: Option<&Map<String, Value>>, at: &str, notes: &mut Notes<'_>) {
+fn form(headers: Option<&Map<String, Value>>, at: &str, notes: &mut RuleFindings<'_>) {
     let mut met = BTreeMap::new();
     for (name, value) in headers.into_iter().flatten() {
         let path = format!("{at}.{name}");
@@ -135,7 +135,7 @@ fn form(headers: Option<&Map<String, Value>>, at: &str, notes: &mut Notes<'_>) {
 }
 
 /// Every list of names with its path.
-fn lists<'s>(seen: &'s Seen<'_, Value>) -> Vec<(String, &'s Vec<Value>)> {
+fn lists<'s>(seen: &'s CheckedResource<'_, Value>) -> Vec<(String, &'s Vec<Value>)> {
     let mut found = Vec::new();
     for field in ["headers", "query_strings", "cookies"] {
         match seen.spec.get(field) {
@@ -151,7 +151,7 @@ fn lists<'s>(seen: &'s Seen<'_, Value>) -> Vec<(String, &'s Vec<Value>)> {
     found
 }
 
-fn forbidden(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+fn forbidden(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {
     for (path, list) in
         lists(seen).into_iter().filter(|(path, _)| path.starts_with("headers.") && !path.ends_with("all-except"))
     {
@@ -162,7 +162,7 @@ fn forbidden(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
     }
 }
 
-fn listed_twice(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+fn listed_twice(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {
     for (path, list) in lists(seen) {
         let mut met = std::collections::BTreeSet::new();
         for (at, name) in list.iter().filter_map(Value::as_str).enumerate() {

@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 use super::policy::{placeholder, statements, texts, walk};
-use super::rule::{Notes, Rule, Seen, error, warning};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error, warning};
 use super::scope::is_open;
 use crate::resource::role::RoleSpec;
 
-type Spec<'a> = Seen<'a, RoleSpec>;
+type Spec<'a> = CheckedResource<'a, RoleSpec>;
 
-pub(super) const RULES: &[Rule<RoleSpec>] = &[
+pub(super) const RULES: &[CheckRule<RoleSpec>] = &[
     error(
         "IA001-role-name",
         "role names are legal",
@@ -74,7 +74,7 @@ fn documents(spec: &RoleSpec) -> Vec<(String, &Value)> {
     [("trust".to_owned(), &spec.trust)].into_iter().chain(inline).collect()
 }
 
-fn name(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn name(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let name = seen.spec.name.as_str();
     let legal = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b));
     let wrong = !is_open(name) && (!(1..=64).contains(&name.len()) || !legal);
@@ -83,14 +83,14 @@ fn name(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     });
 }
 
-fn version(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn version(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, document) in documents(&seen.spec) {
         let version = document.get("Version").and_then(Value::as_str).unwrap_or("none");
         notes.add_if(version != "2012-10-17", format!("{path}.Version"), || format!("the version is {version}"));
     }
 }
 
-fn statement(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn statement(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, document) in documents(&seen.spec) {
         let all = statements(document);
         notes.add_if(all.is_empty(), format!("{path}.Statement"), || "there is no statement".to_owned());
@@ -113,7 +113,7 @@ fn statement(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn placeholders(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn placeholders(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, document) in documents(&seen.spec) {
         walk(document, &path, &mut |at, text| {
             if let Some(word) = placeholder(text) {
@@ -123,7 +123,7 @@ fn placeholders(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn wildcard(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn wildcard(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, document) in documents(&seen.spec) {
         for (at, one) in statements(document).into_iter().enumerate() {
             let allow = one.get("Effect").and_then(Value::as_str) == Some("Allow");
@@ -133,7 +133,7 @@ fn wildcard(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn managed(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn managed(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let count = seen.spec.managed.len();
     notes.add_if(count > 10, "managed", || format!("there are {count} policies"));
     for (at, arn) in seen.spec.managed.iter().enumerate() {
@@ -150,14 +150,14 @@ fn counted(document: &Value) -> usize {
     document.to_string().chars().filter(|letter| !letter.is_whitespace()).count()
 }
 
-fn size(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn size(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let inline: usize = seen.spec.inline.values().map(counted).sum();
     notes.add_if(inline > 10_240, "inline", || format!("the inline policies have {inline} characters"));
     let trust = counted(&seen.spec.trust);
     notes.add_if(trust > 2_048, "trust", || format!("the trust document has {trust} characters"));
 }
 
-fn description(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn description(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let long = seen.spec.description.chars().count();
     notes.add_if(long > 1_000, "description", || format!("the description has {long} characters"));
 }

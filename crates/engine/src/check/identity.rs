@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::rule::{Notes, Rule, Seen, error};
-use super::scope::{Scope, is_open, whole};
-use super::{Also, Finding};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error};
+use super::scope::{CheckScope, is_open, whole};
+use super::{Finding, RelatedPlace};
 use crate::resource::manifest::api_group;
 use crate::resource::{Kind, Resource, identity_paths};
 
-pub(super) const RULES: &[Rule<Value>] = &[error(
+pub(super) const RULES: &[CheckRule<Value>] = &[error(
     "GR006-same-thing-twice",
     "no two resources of the plan are the same thing in AWS",
     "the second create answers that it exists (BucketAlreadyOwnedByYou, CachePolicyAlreadyExists, EntityAlreadyExists, ResourceConflictException), or both change one thing in turn",
@@ -25,19 +25,19 @@ struct Thing {
 }
 
 /// The first holder of each thing of a graph.
-pub(super) type Holders = BTreeMap<(Kind, Vec<String>), Also>;
+pub(super) type Holders = BTreeMap<(Kind, Vec<String>), RelatedPlace>;
 
-fn holders(scope: &Scope<'_>) -> Holders {
+fn holders(scope: &CheckScope<'_>) -> Holders {
     let mut held = Holders::new();
     for (address, resource) in &scope.desired.resources {
         for Thing { key, path } in things(scope, resource) {
-            held.entry((resource.kind, key)).or_insert_with(|| Also { address: address.clone(), path });
+            held.entry((resource.kind, key)).or_insert_with(|| RelatedPlace { address: address.clone(), path });
         }
     }
     held
 }
 
-fn twice(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+fn twice(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {
     let Some(own) = seen.scope.desired.resources.get(seen.address) else { return };
     // Record sets have a rule of their own, which knows how Route 53 spells names.
     if own.kind == Kind::Records {
@@ -54,7 +54,7 @@ fn twice(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
 }
 
 /// Says of record sets that stand in two groups where the other one is, whichever rule found them.
-pub(super) fn second_places(scope: &Scope<'_>, found: &mut [Finding]) {
+pub(super) fn second_places(scope: &CheckScope<'_>, found: &mut [Finding]) {
     for finding in found.iter_mut().filter(|finding| finding.also.is_none() && finding.rule.starts_with("R5209-")) {
         let Some(own) = scope.desired.resources.get(&finding.address) else { continue };
         let held = scope.holders.get_or_init(|| holders(scope));
@@ -69,7 +69,7 @@ pub(super) fn second_places(scope: &Scope<'_>, found: &mut [Finding]) {
 }
 
 /// The things that a resource stands for; none where two resources may share them.
-fn things(scope: &Scope<'_>, resource: &Resource) -> Vec<Thing> {
+fn things(scope: &CheckScope<'_>, resource: &Resource) -> Vec<Thing> {
     let fields: &[&str] = match resource.kind {
         Kind::Records => return record_sets(resource),
         Kind::Certificate => return certificate(resource).into_iter().collect(),
@@ -83,7 +83,7 @@ fn things(scope: &Scope<'_>, resource: &Resource) -> Vec<Thing> {
 }
 
 /// The text of a field; a reference to a bucket's name is that name.
-fn text(scope: &Scope<'_>, resource: &Resource, field: &str) -> Option<String> {
+fn text(scope: &CheckScope<'_>, resource: &Resource, field: &str) -> Option<String> {
     let text = resource.spec.get(field)?.as_str()?;
     let bucket = whole(text).filter(|to| to.attribute == "name").and_then(|_| scope.bucket(text));
     let text = bucket.map_or_else(|| text.to_owned(), |(_, bucket)| bucket.name);
@@ -159,7 +159,7 @@ pub(super) mod tests {
     fn the_other_place_is_named() {
         let logs = json!({"name": "akidb-logs", "region": "us-east-1"});
         let found = super::super::all(&case(TWICE).set("models.bucket.logs2", "", logs).desired, TODAY);
-        let also = Also { address: "cdn.bucket.logs".parse().expect("an address"), path: "name".to_owned() };
+        let also = RelatedPlace { address: "cdn.bucket.logs".parse().expect("an address"), path: "name".to_owned() };
         assert_eq!(found.iter().map(|finding| finding.also.clone()).collect::<Vec<_>>(), [Some(also)]);
     }
 
@@ -213,7 +213,8 @@ pub(super) mod tests {
         let found = super::super::all(&case.desired, TODAY);
         let found: Vec<_> = found.iter().filter(|finding| finding.rule.starts_with("R5209-")).collect();
         assert_eq!(found.len(), 1, "{found:?}");
-        let also = Also { address: "routing.records.one".parse().expect("an address"), path: "sets.1".to_owned() };
+        let also =
+            RelatedPlace { address: "routing.records.one".parse().expect("an address"), path: "sets.1".to_owned() };
         assert_eq!((found[0].address.as_str(), found[0].also.as_ref()), ("routing.records.two", Some(&also)));
     }
 }

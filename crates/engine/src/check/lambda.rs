@@ -2,17 +2,17 @@
 
 use super::policy::{bad_role_arn, trusts};
 use super::regions::is_region_form;
-use super::rule::{Notes, Rule, Seen, error, warning};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error, warning};
 use super::runtimes::{AS_OF, runtime};
 use super::scope::is_open;
 use crate::resource::function::FunctionSpec;
 use crate::resource::function_version::FunctionVersionSpec;
 
-type Spec<'a> = Seen<'a, FunctionSpec>;
+type Spec<'a> = CheckedResource<'a, FunctionSpec>;
 
 const MEGABYTE: u64 = 1024 * 1024;
 
-pub(super) const RULES: &[Rule<FunctionSpec>] = &[
+pub(super) const RULES: &[CheckRule<FunctionSpec>] = &[
     error(
         "LA001-function-name",
         "function names are legal",
@@ -100,7 +100,7 @@ pub(super) const RULES: &[Rule<FunctionSpec>] = &[
     error("LA012-region", "the region is a region", "no endpoint answers", "write for example us-east-1", region),
 ];
 
-pub(super) const VERSION: &[Rule<FunctionVersionSpec>] = &[error(
+pub(super) const VERSION: &[CheckRule<FunctionVersionSpec>] = &[error(
     "LA101-version-differs",
     "a version freezes its function's code, in its function's region",
     "PreconditionFailedException or ResourceNotFoundException: CodeSHA256 differs from the function's code",
@@ -108,20 +108,20 @@ pub(super) const VERSION: &[Rule<FunctionVersionSpec>] = &[error(
     version,
 )];
 
-fn name(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn name(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let name = &seen.spec.name;
     let legal = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     let wrong = !is_open(name) && (name.is_empty() || name.len() > 64 || !legal);
     notes.add_if(wrong, "name", || format!("the name is `{name}`"));
 }
 
-fn runtime_unknown(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn runtime_unknown(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let name = &seen.spec.runtime;
     let wrong = runtime(name).is_none() && seen.spec.image.is_none();
     notes.add_if(wrong, "runtime", || format!("`{name}` is no runtime in the table of {AS_OF}"));
 }
 
-fn runtime_deprecated(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn runtime_deprecated(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some(known) = runtime(&seen.spec.runtime) else { return };
     let Some(day) = known.deprecated.filter(|day| *day <= seen.scope.today) else { return };
     let blocked = match known.blocked {
@@ -132,22 +132,22 @@ fn runtime_deprecated(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     notes.add("runtime", format!("{} is deprecated since {day}{blocked} (table of {AS_OF})", known.name));
 }
 
-fn memory(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn memory(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let memory = seen.spec.memory_mb;
     notes.add_if(!(128..=10_240).contains(&memory), "memory_mb", || format!("memory is {memory} MB"));
 }
 
-fn timeout(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn timeout(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let seconds = seen.spec.timeout_seconds;
     notes.add_if(!(1..=900).contains(&seconds), "timeout_seconds", || format!("the time limit is {seconds} seconds"));
 }
 
-fn architecture(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn architecture(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let word = seen.spec.architecture.as_str();
     notes.add_if(!["x86_64", "arm64"].contains(&word), "architecture", || format!("`{word}` is no architecture"));
 }
 
-fn handler(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn handler(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let FunctionSpec { handler, runtime, image, .. } = &seen.spec;
     let dotted = ["nodejs", "python", "ruby"].iter().any(|family| runtime.starts_with(family));
     let parts = handler.rsplit_once('.');
@@ -156,23 +156,23 @@ fn handler(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     notes.add_if(wrong && image.is_none(), "handler", || format!("the handler is `{handler}`"));
 }
 
-fn role_arn(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn role_arn(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     if let Some(problem) = bad_role_arn(&seen.spec.role_arn) {
         notes.add("role_arn", problem);
     }
 }
 
-fn size(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn size(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let bytes = seen.spec.code_unpacked_bytes;
     notes.add_if(bytes > 250 * MEGABYTE, "code_unpacked_bytes", || format!("unpacked it has {bytes} bytes"));
 }
 
-fn upload(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn upload(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let bytes = seen.spec.code_bytes;
     notes.add_if(bytes > 50 * MEGABYTE, "code_bytes", || format!("the zip has {bytes} bytes"));
 }
 
-fn trust(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn trust(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some((role, spec)) = seen.scope.role(&seen.spec.role_arn) else { return };
     let service = "lambda.amazonaws.com";
     // A role that trusts only the edge is the business of the edge rules, which name both.
@@ -184,18 +184,18 @@ fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
-fn hash(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn hash(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let FunctionSpec { code_sha256, code_bytes, image, .. } = &seen.spec;
     let wrong = image.is_none() && !is_open(code_sha256) && (!is_sha256(code_sha256) || *code_bytes == 0);
     notes.add_if(wrong, "code_sha256", || format!("the hash is `{code_sha256}`, the size {code_bytes}"));
 }
 
-fn region(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn region(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let region = &seen.spec.region;
     notes.add_if(!is_open(region) && !is_region_form(region), "region", || format!("`{region}` is no region"));
 }
 
-fn version(seen: &Seen<'_, FunctionVersionSpec>, notes: &mut Notes<'_>) {
+fn version(seen: &CheckedResource<'_, FunctionVersionSpec>, notes: &mut RuleFindings<'_>) {
     let FunctionVersionSpec { function, region, code_sha256, .. } = &seen.spec;
     let Some((address, held)) = seen.scope.function(function) else { return };
     for (path, own, theirs) in [("region", region, &held.region), ("code_sha256", code_sha256, &held.code_sha256)] {

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::rule::{Notes, Rule, Seen, error, warning};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error, warning};
 use crate::resource::{Kind, comment};
 
-pub(super) const RULES: &[Rule<Value>] = &[
+pub(super) const RULES: &[CheckRule<Value>] = &[
     error(
         "MK001-mark-room",
         "stack name and address fit into the comment that carries them",
@@ -23,7 +23,7 @@ pub(super) const RULES: &[Rule<Value>] = &[
 ];
 
 /// The field with the mark, its characters and those that the mark takes.
-fn field(seen: &Seen<'_, Value>) -> Option<(&'static str, usize, usize)> {
+fn field(seen: &CheckedResource<'_, Value>) -> Option<(&'static str, usize, usize)> {
     let (field, limit) = match seen.scope.desired.resources.get(seen.address)?.kind {
         Kind::CachePolicy | Kind::OriginRequestPolicy | Kind::ResponseHeadersPolicy => ("comment", 128),
         Kind::OriginAccess => ("description", 256),
@@ -34,12 +34,12 @@ fn field(seen: &Seen<'_, Value>) -> Option<(&'static str, usize, usize)> {
     Some((field, limit, mark))
 }
 
-fn room(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+fn room(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {
     let Some((field, limit, mark)) = field(seen) else { return };
     notes.add_if(mark > limit, field, || format!("the mark has {mark} characters, {limit} are there"));
 }
 
-fn cut(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+fn cut(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {
     let Some((field, limit, mark)) = field(seen) else { return };
     let long = seen.spec.get(field).and_then(Value::as_str).map_or(0, |text| text.chars().count());
     let room = limit.saturating_sub(mark + 1);

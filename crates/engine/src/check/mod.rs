@@ -5,7 +5,7 @@
 
 mod acm;
 mod cloudfront;
-mod cloudfront_behaviours;
+mod cloudfront_behaviors;
 mod cloudfront_headers;
 mod cloudfront_hosts;
 mod cloudfront_origins;
@@ -49,7 +49,7 @@ use serde::Serialize;
 
 use crate::resource::{Address, Desired, Kind};
 use rule::{ids, run, run_any};
-use scope::Scope;
+use scope::CheckScope;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -80,12 +80,12 @@ pub struct Finding {
     pub instead: String,
     /// The other place that is meant, where two settings of the plan contradict each other.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub also: Option<Also>,
+    pub also: Option<RelatedPlace>,
 }
 
 /// A second place of a finding.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Also {
+pub struct RelatedPlace {
     /// The resource.
     pub address: Address,
     /// Dotted path inside its spec.
@@ -96,7 +96,7 @@ pub struct Also {
 macro_rules! about {
     ($(Kind::$kind:ident: $($rules:path),+;)+) => {
         /// Applies the rules about single kinds.
-        fn about_kinds(scope: &Scope<'_>, out: &mut Vec<Finding>) {
+        fn about_kinds(scope: &CheckScope<'_>, out: &mut Vec<Finding>) {
             $($(run(scope, Kind::$kind, $rules, out);)+)+
         }
 
@@ -121,7 +121,7 @@ about! {
     Kind::ResponseHeadersPolicy: cloudfront_policies::RESPONSE, cloudfront_headers::RULES, headers::RESPONSE,
         cors::RESPONSE;
     Kind::Distribution: cloudfront::RULES, cloudfront_origins::RULES, cloudfront_hosts::RULES,
-        cloudfront_behaviours::RULES, cloudfront_settings::RULES, edge::RULES;
+        cloudfront_behaviors::RULES, cloudfront_settings::RULES, edge::RULES;
     Kind::Certificate: acm::RULES;
     Kind::Zone: route53_health::ZONE;
     Kind::HealthCheck: route53_health::RULES;
@@ -134,7 +134,7 @@ about! {
 
 /// All findings at once, sorted by severity, address, path, rule.
 pub fn all(desired: &Desired, today: Date) -> Vec<Finding> {
-    let scope = Scope::new(desired, today);
+    let scope = CheckScope::new(desired, today);
     let mut out = Vec::new();
     for rules in [graph::RULES, identity::RULES, tags::RULES, marks::RULES] {
         run_any(&scope, rules, &mut out);
@@ -152,7 +152,7 @@ pub fn all(desired: &Desired, today: Date) -> Vec<Finding> {
 }
 
 /// Every rule: its id and what it looks for.
-pub fn catalogue() -> Vec<(&'static str, &'static str)> {
+pub fn catalog() -> Vec<(&'static str, &'static str)> {
     let every_kind = [ids(graph::RULES), ids(identity::RULES), ids(tags::RULES), ids(marks::RULES), ids(shapes::RULES)];
     let mut met = BTreeSet::new();
     every_kind.into_iter().flatten().chain(ids_about_kinds()).filter(|row| met.insert(*row)).collect()
@@ -168,7 +168,7 @@ mod tests {
             graph::tests::cases(),
             cloudfront::tests::cases(),
             cloudfront_origins::tests::cases(),
-            cloudfront_behaviours::tests::cases(),
+            cloudfront_behaviors::tests::cases(),
             cloudfront_settings::tests::cases(),
             cloudfront_headers::tests::cases(),
             cloudfront_policies::tests::cases(),
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn every_rule_has_a_case_and_its_own_id() {
         let tried: BTreeSet<&str> = cases().into_iter().flat_map(|case| case.rules).collect();
-        let listed: Vec<&str> = catalogue().iter().map(|(id, _)| *id).collect();
+        let listed: Vec<&str> = catalog().iter().map(|(id, _)| *id).collect();
         let unique: BTreeSet<&str> = listed.iter().copied().collect();
         assert_eq!(unique.len(), listed.len(), "an id stands twice");
         assert_eq!(tried, unique);

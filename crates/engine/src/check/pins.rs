@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::policy::walk;
-use super::rule::{Notes, Rule, Seen, warning};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, warning};
 use crate::resource::image::ImageSpec;
 use crate::resource::manifest::ManifestSpec;
 use crate::resource::node::{NodeRole, NodeSpec};
 use crate::resource::{Address, Kind};
 
-pub(super) const MANIFEST: &[Rule<ManifestSpec>] = &[warning(
+pub(super) const MANIFEST: &[CheckRule<ManifestSpec>] = &[warning(
     "PN001-image-by-tag",
     "an image that a registry answers for is named by its digest",
     "accepted: what the tag stands for is decided by its registry, at each pull anew",
@@ -17,7 +17,7 @@ pub(super) const MANIFEST: &[Rule<ManifestSpec>] = &[warning(
     image,
 )];
 
-pub(super) const NODE: &[Rule<NodeSpec>] = &[warning(
+pub(super) const NODE: &[CheckRule<NodeSpec>] = &[warning(
     "PN002-program-by-list",
     "the k3s program is held against a hash that the plan names",
     "accepted: it is held against the list of its release, which comes from the same place",
@@ -26,7 +26,7 @@ pub(super) const NODE: &[Rule<NodeSpec>] = &[warning(
 )];
 
 /// Says each image once, at the first object that runs it.
-fn image(seen: &Seen<'_, ManifestSpec>, notes: &mut Notes<'_>) {
+fn image(seen: &CheckedResource<'_, ManifestSpec>, notes: &mut RuleFindings<'_>) {
     for (image, path) in by_tag(&seen.spec) {
         let brought = seen.scope.each::<ImageSpec>(Kind::Image).any(|(_, spec)| spec.reference == image);
         if !brought && first(seen, &image) {
@@ -52,7 +52,7 @@ fn is_image(path: &str) -> bool {
 }
 
 /// Whether no object before this one runs the image.
-fn first(seen: &Seen<'_, ManifestSpec>, image: &str) -> bool {
+fn first(seen: &CheckedResource<'_, ManifestSpec>, image: &str) -> bool {
     let before = seen.scope.desired.resources.range::<Address, _>(..seen.address);
     let mut objects = before.filter(|(_, resource)| resource.kind == Kind::Manifest);
     !objects.any(|(_, resource)| {
@@ -62,7 +62,7 @@ fn first(seen: &Seen<'_, ManifestSpec>, image: &str) -> bool {
     })
 }
 
-fn program(seen: &Seen<'_, NodeSpec>, notes: &mut Notes<'_>) {
+fn program(seen: &CheckedResource<'_, NodeSpec>, notes: &mut RuleFindings<'_>) {
     let NodeSpec { role, installer, program_sha256, version, .. } = &seen.spec;
     // All nodes have the settings of the server.
     let open = *role == NodeRole::Server && installer.is_none() && program_sha256.is_none();

@@ -5,19 +5,19 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::Also;
+use super::RelatedPlace;
 use super::policy::{placeholder, statements, walk};
-use super::rule::{Notes, Rule, Seen, error, warning};
-use super::scope::{Scope, is_open, whole};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error, warning};
+use super::scope::{CheckScope, is_open, whole};
 use crate::resource::queue::{DeadLetter, QueueSpec, is_name, parts};
 use crate::resource::{Address, Kind, counted};
 
-type Spec<'a> = Seen<'a, QueueSpec>;
+type Spec<'a> = CheckedResource<'a, QueueSpec>;
 
 /// Seconds that a message is kept when nothing is said.
 const RETENTION: i32 = 345_600;
 
-pub(super) const RULES: &[Rule<QueueSpec>] = &[
+pub(super) const RULES: &[CheckRule<QueueSpec>] = &[
     error(
         "SQ001-queue-name",
         "queue names are legal",
@@ -72,7 +72,7 @@ pub(super) const RULES: &[Rule<QueueSpec>] = &[
         "dead letters do not come back",
         "accepted, or InvalidParameterValue for a queue that is its own: messages go round until they expire",
         "leave the dead_letter of the last queue out",
-        circle,
+        cycle,
     ),
     warning(
         "SQ009-dead-letter-retention",
@@ -111,21 +111,21 @@ pub(super) const RULES: &[Rule<QueueSpec>] = &[
     ),
 ];
 
-fn name(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn name(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let name = seen.spec.name.as_str();
     notes.add_if(!is_open(name) && !is_name(name), "name", || {
         format!("the name is `{name}` ({})", counted(name.chars().count(), "character"))
     });
 }
 
-fn fifo(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn fifo(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let QueueSpec { name, fifo, .. } = &seen.spec;
     let ends = name.ends_with(".fifo");
     let what = if *fifo { "a FIFO queue" } else { "a standard queue" };
     notes.add_if(ends != *fifo && !is_open(name), "name", || format!("`{name}` is to be {what}"));
 }
 
-fn number(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn number(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let spec = &seen.spec;
     let all = [
         ("retention_seconds", spec.retention_seconds, 60, 1_209_600),
@@ -142,13 +142,13 @@ fn number(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn fifo_only(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn fifo_only(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let wrong = !seen.spec.fifo && seen.spec.content_based_deduplication.is_some();
     notes.add_if(wrong, "content_based_deduplication", || format!("`{}` is a standard queue", seen.spec.name));
 }
 
 /// The queue of the plan that a target means, by reference or by its ARN.
-fn queue<'a>(scope: &Scope<'a>, target: &str) -> Option<(&'a Address, QueueSpec)> {
+fn queue<'a>(scope: &CheckScope<'a>, target: &str) -> Option<(&'a Address, QueueSpec)> {
     let named = || {
         let (region, _, name) = parts(target)?;
         scope.each::<QueueSpec>(Kind::Queue).find(|(_, spec)| spec.name == name && spec.region == region)
@@ -156,7 +156,7 @@ fn queue<'a>(scope: &Scope<'a>, target: &str) -> Option<(&'a Address, QueueSpec)
     scope.behind(Kind::Queue, target).or_else(named)
 }
 
-fn target(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn target(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some(DeadLetter { target, .. }) = &seen.spec.dead_letter else { return };
     let wrong = match whole(target) {
         Some(to) => to.attribute != "arn" || seen.scope.at(to.address).is_some_and(|(_, it)| it.kind != Kind::Queue),
@@ -174,7 +174,7 @@ fn facts(seen: &Spec<'_>) -> Option<(String, bool, String)> {
     }
 }
 
-fn same_type(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn same_type(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some((what, fifo, _)) = facts(seen) else { return };
     let word = |fifo: bool| if fifo { "a FIFO queue" } else { "a standard queue" };
     let own = seen.spec.fifo;
@@ -182,7 +182,7 @@ fn same_type(seen: &Spec<'_>, notes: &mut Notes<'_>) {
         .add_if(own != fifo, "dead_letter.target", || format!("`{what}` is {}, and this is {}", word(fifo), word(own)));
 }
 
-fn same_region(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn same_region(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some((what, _, region)) = facts(seen) else { return };
     let own = &seen.spec.region;
     let known = !is_open(own) && !is_open(&region);
@@ -191,7 +191,7 @@ fn same_region(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     });
 }
 
-fn circle(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn cycle(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let mut met = BTreeSet::new();
     let mut next = seen.spec.dead_letter.as_ref().and_then(|to| queue(seen.scope, &to.target));
     while let Some((address, spec)) = next {
@@ -206,7 +206,7 @@ fn circle(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn retention(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn retention(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     // In a FIFO queue a dead letter begins a new time.
     let to = seen.spec.dead_letter.as_ref().filter(|_| !seen.spec.fifo);
     let Some((address, dead)) = to.and_then(|to| queue(seen.scope, &to.target)) else { return };
@@ -216,26 +216,26 @@ fn retention(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     });
 }
 
-fn receives(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn receives(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some(to) = &seen.spec.dead_letter else { return };
     let count = to.max_receives;
     notes.add_if(!(1..=1_000).contains(&count), "dead_letter.max_receives", || format!("it is {count}"));
 }
 
-fn encryption(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn encryption(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let both = seen.spec.sqs_encryption == Some(true) && seen.spec.kms_key.is_some();
     if both {
-        let key = Also { address: seen.address.clone(), path: "kms_key".to_owned() };
+        let key = RelatedPlace { address: seen.address.clone(), path: "kms_key".to_owned() };
         notes.add_beside("sqs_encryption", "it is on, and kms_key names another key", key);
     }
 }
 
-fn reuse(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn reuse(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let alone = seen.spec.kms_reuse_seconds.is_some() && seen.spec.kms_key.is_none();
     notes.add_if(alone, "kms_reuse_seconds", || "`kms_key` is not set".to_owned());
 }
 
-fn policy(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn policy(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some(document) = &seen.spec.policy else { return };
     let all = statements(document);
     notes.add_if(all.is_empty(), "policy.Statement", || "it has no statement".to_owned());
@@ -263,7 +263,7 @@ fn policy(seen: &Spec<'_>, notes: &mut Notes<'_>) {
 pub(super) mod tests {
     use serde_json::json;
 
-    use super::super::Also;
+    use super::super::RelatedPlace;
     use super::super::testing::{Case, TODAY, case, good};
 
     const JOBS: &str = "queues.queue.jobs";
@@ -316,7 +316,7 @@ pub(super) mod tests {
         let both = case("SQ011-one-encryption").set(JOBS, "/kms_key", json!("alias/aws/sqs"));
         let both = both.set(JOBS, "/sqs_encryption", json!(true));
         let found = super::super::all(&both.desired, TODAY);
-        let also = Also { address: JOBS.parse().expect("an address"), path: "kms_key".to_owned() };
+        let also = RelatedPlace { address: JOBS.parse().expect("an address"), path: "kms_key".to_owned() };
         let places: Vec<_> = found.iter().map(|finding| (finding.path.as_str(), finding.also.clone())).collect();
         assert_eq!(places, [("sqs_encryption", Some(also))]);
     }

@@ -10,12 +10,12 @@ pub(super) struct Region {
     /// Its country or city, for messages.
     pub place: &'static str,
     /// The smallest price class that covers it; none outside CloudFront's own network.
-    pub class: Option<Class>,
+    pub class: Option<PriceClass>,
 }
 
 /// Price classes, the smaller first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Class {
+pub(super) enum PriceClass {
     /// North America, Europe, Israel.
     C100,
     /// Also South Africa, Kenya, Middle East, most of Asia, Nigeria, Egypt, Türkiye.
@@ -24,7 +24,7 @@ pub(super) enum Class {
     All,
 }
 
-impl Class {
+impl PriceClass {
     /// The class by its name in the API.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
@@ -46,15 +46,15 @@ impl Class {
 }
 
 const fn in_100(name: &'static str, place: &'static str) -> Region {
-    Region { name, place, class: Some(Class::C100) }
+    Region { name, place, class: Some(PriceClass::C100) }
 }
 
 const fn in_200(name: &'static str, place: &'static str) -> Region {
-    Region { name, place, class: Some(Class::C200) }
+    Region { name, place, class: Some(PriceClass::C200) }
 }
 
 const fn in_all(name: &'static str, place: &'static str) -> Region {
-    Region { name, place, class: Some(Class::All) }
+    Region { name, place, class: Some(PriceClass::All) }
 }
 
 const fn apart(name: &'static str, place: &'static str) -> Region {

@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 
 use super::policy::{allows, bad_role_arn, trusts};
-use super::rule::{Notes, Rule, Seen, error, warning};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error, warning};
 use super::scope::{is_open, whole};
 use crate::resource::bucket::BucketSpec;
 use crate::resource::replication::{ReplicationRule, ReplicationSpec};
 use crate::resource::{Address, Kind, counted};
 
-type Spec<'a> = Seen<'a, ReplicationSpec>;
+type Spec<'a> = CheckedResource<'a, ReplicationSpec>;
 
-pub(super) const RULES: &[Rule<ReplicationSpec>] = &[
+pub(super) const RULES: &[CheckRule<ReplicationSpec>] = &[
     error(
         "RP001-source-versioned",
         "the source of a replication keeps versions",
@@ -147,13 +147,13 @@ fn unversioned<'a>(seen: &Spec<'a>, bucket: &str) -> Option<(&'a Address, Bucket
     seen.scope.bucket(bucket).filter(|(_, bucket)| bucket.versioning.is_none())
 }
 
-fn source_versioned(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn source_versioned(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     if let Some((address, _)) = unversioned(seen, &seen.spec.source) {
         notes.add("source", format!("`{address}` keeps no versions"));
     }
 }
 
-fn destination_versioned(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn destination_versioned(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, rule) in rules(&seen.spec) {
         if let Some((address, _)) = unversioned(seen, &rule.destination) {
             notes.add(format!("{path}.destination"), format!("`{address}` keeps no versions"));
@@ -161,7 +161,7 @@ fn destination_versioned(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn suspended(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn suspended(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, bucket) in buckets(&seen.spec) {
         if let Some((address, _)) = seen.scope.bucket(bucket).filter(|(_, bucket)| bucket.versioning == Some(false)) {
             notes.add(path, format!("`{address}` has versioning: false"));
@@ -169,21 +169,21 @@ fn suspended(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn not_in_plan(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn not_in_plan(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, bucket) in buckets(&seen.spec) {
         let lost = !is_open(bucket) && seen.scope.bucket(bucket).is_none();
         notes.add_if(lost, path, || format!("bucket `{bucket}` is not in the plan"));
     }
 }
 
-fn delete_markers(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn delete_markers(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, rule) in rules(&seen.spec) {
         let lacks = rule.delete_markers.is_none();
         notes.add_if(lacks, format!("{path}.delete_markers"), || format!("rule `{}` says nothing of it", rule.id));
     }
 }
 
-fn priority(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn priority(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let (mut numbers, mut ids) = (BTreeSet::new(), BTreeSet::new());
     for (path, rule) in rules(&seen.spec) {
         notes.add_if(!ids.insert(&rule.id), format!("{path}.id"), || format!("the id `{}` stands twice", rule.id));
@@ -197,7 +197,7 @@ fn priority(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn time_control(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn time_control(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, rule) in rules(&seen.spec) {
         let minutes = rule.time_control_minutes.unwrap_or(15);
         notes.add_if(minutes != 15, format!("{path}.time_control_minutes"), || {
@@ -212,14 +212,14 @@ fn meaning(seen: &Spec<'_>, bucket: &str) -> String {
     known.or_else(|| whole(bucket).map(|to| to.address.to_owned())).unwrap_or_else(|| bucket.to_owned())
 }
 
-fn to_itself(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn to_itself(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let source = meaning(seen, &seen.spec.source);
     for (path, rule) in rules(&seen.spec).filter(|(_, rule)| meaning(seen, &rule.destination) == source) {
         notes.add(format!("{path}.destination"), format!("`{}` is the source as well", rule.destination));
     }
 }
 
-fn both_ways(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn both_ways(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let source = meaning(seen, &seen.spec.source);
     for (path, rule) in rules(&seen.spec).filter(|(_, rule)| !rule.replica_modifications) {
         let destination = meaning(seen, &rule.destination);
@@ -234,13 +234,13 @@ fn both_ways(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn role_arn(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn role_arn(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     if let Some(problem) = bad_role_arn(&seen.spec.role_arn) {
         notes.add("role_arn", problem);
     }
 }
 
-fn role_permissions(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn role_permissions(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     const ACTIONS: [&str; 8] = [
         "s3:GetReplicationConfiguration",
         "s3:ListBucket",
@@ -259,18 +259,18 @@ fn role_permissions(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     notes.add_if(!lacking.is_empty(), "role_arn", || format!("`{address}` lacks {}", lacking.join(", ")));
 }
 
-fn role_trust(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn role_trust(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some((address, role)) = seen.scope.role(&seen.spec.role_arn) else { return };
     let wrong = !trusts(&role.trust, "s3.amazonaws.com");
     notes.add_if(wrong, "role_arn", || format!("`{address}` does not trust s3.amazonaws.com"));
 }
 
-fn rule_count(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn rule_count(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let count = seen.spec.rules.len();
     notes.add_if(!(1..=1000).contains(&count), "rules", || format!("there are {count} rules"));
 }
 
-fn source_region(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn source_region(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some((address, bucket)) = seen.scope.bucket(&seen.spec.source) else { return };
     let region = &seen.spec.region;
     let wrong = bucket.region != *region && !is_open(region);
@@ -281,7 +281,7 @@ fn under_kms(bucket: &BucketSpec) -> bool {
     bucket.kms_key.is_some() || bucket.encryption.as_ref().is_some_and(|by| by.starts_with("aws:kms"))
 }
 
-fn encrypted_source(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn encrypted_source(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some((address, _)) = seen.scope.bucket(&seen.spec.source).filter(|(_, bucket)| under_kms(bucket)) else {
         return;
     };
@@ -292,7 +292,7 @@ fn encrypted_source(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn encrypted_destination(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn encrypted_destination(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     if seen.scope.bucket(&seen.spec.source).is_none_or(|(_, bucket)| under_kms(&bucket)) {
         return;
     }
@@ -305,7 +305,7 @@ fn encrypted_destination(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn replica_key(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn replica_key(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, rule) in rules(&seen.spec) {
         let path = format!("{path}.replica_key");
         match (rule.encrypted_objects == Some(true), &rule.replica_key) {

@@ -2,15 +2,15 @@
 
 use super::Finding;
 use super::regions::{LOAD_BALANCER_ZONES, load_balancer_region, region};
-use super::rule::{Notes, Rule, Seen, error, warning};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error, warning};
 use super::scope::{is_open, whole};
-use crate::resource::records::{CLOUDFRONT_ZONE_ID, RecordSet, RecordsSpec, spelling};
+use crate::resource::records::{CLOUDFRONT_ZONE_ID, RecordSet, RecordsSpec, canonical};
 use crate::resource::zone::ZoneSpec;
 use crate::resource::{Desired, Kind};
 
-type Spec<'a> = Seen<'a, RecordsSpec>;
+type Spec<'a> = CheckedResource<'a, RecordsSpec>;
 
-pub(super) const RULES: &[Rule<RecordsSpec>] = &[
+pub(super) const RULES: &[CheckRule<RecordsSpec>] = &[
     error(
         "R5001-record-type",
         "the record type is one of Route 53",
@@ -130,7 +130,7 @@ pub(super) fn name_the_records(desired: &Desired, findings: &mut [Finding]) {
     }
 }
 
-fn record_type(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn record_type(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     const TYPES: [&str; 17] = [
         "A", "AAAA", "CAA", "CNAME", "DS", "HTTPS", "MX", "NAPTR", "NS", "PTR", "SOA", "SPF", "SRV", "SSHFP", "SVCB",
         "TLSA", "TXT",
@@ -141,7 +141,7 @@ fn record_type(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn set_identifier(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn set_identifier(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, set) in sets(&seen.spec) {
         let path = format!("{path}.set_identifier");
         match (set.policy(), set.set_identifier.as_deref()) {
@@ -153,7 +153,7 @@ fn set_identifier(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn one_policy(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn one_policy(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, set) in sets(&seen.spec) {
         let held = [
             ("geolocation", set.geolocation.is_some()),
@@ -167,7 +167,7 @@ fn one_policy(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn values_xor_alias(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn values_xor_alias(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, set) in sets(&seen.spec) {
         match (set.values.is_empty(), &set.alias) {
             (true, None) => {
@@ -179,7 +179,7 @@ fn values_xor_alias(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn alias_ttl(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn alias_ttl(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, set) in sets(&seen.spec) {
         if let Some(ttl) = set.ttl.filter(|_| set.alias.is_some()) {
             notes.add(format!("{path}.ttl"), format!("the alias has ttl {ttl}"));
@@ -192,7 +192,7 @@ fn kind_behind(seen: &Spec<'_>, text: &str) -> Option<Kind> {
     seen.scope.at(whole(text)?.address).map(|(_, target)| target.kind)
 }
 
-fn cloudfront_health(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn cloudfront_health(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, set) in sets(&seen.spec) {
         let Some(alias) = set.alias.as_ref().filter(|alias| alias.evaluate_target_health) else { continue };
         let cdn = alias.zone_id == CLOUDFRONT_ZONE_ID || kind_behind(seen, &alias.dns_name) == Some(Kind::Distribution);
@@ -201,7 +201,7 @@ fn cloudfront_health(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn alias_zone(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn alias_zone(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, set) in sets(&seen.spec) {
         let Some(alias) = &set.alias else { continue };
         let path = format!("{path}.alias.zone_id");
@@ -225,7 +225,7 @@ fn alias_zone(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn health_check(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn health_check(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, set) in sets(&seen.spec) {
         let Some(id) = set.health_check_id.as_deref() else { continue };
         let lengths: Vec<usize> = id.split('-').map(str::len).collect();
@@ -237,7 +237,7 @@ fn health_check(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn latency_region(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn latency_region(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, set) in sets(&seen.spec) {
         let Some(name) = set.latency_region.as_deref().filter(|name| !is_open(name)) else { continue };
         notes.add_if(region(name).is_none(), format!("{path}.latency_region"), || {
@@ -246,14 +246,14 @@ fn latency_region(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn weight(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn weight(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, set) in sets(&seen.spec) {
         let weight = set.weight.unwrap_or(0);
         notes.add_if(!(0..=255).contains(&weight), format!("{path}.weight"), || format!("the weight is {weight}"));
     }
 }
 
-fn failover(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn failover(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, set) in sets(&seen.spec) {
         let Some(role) = set.failover.as_deref() else { continue };
         let known = ["PRIMARY", "SECONDARY"].contains(&role);
@@ -261,7 +261,7 @@ fn failover(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn outside(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn outside(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some((_, zone)) = seen.scope.behind::<ZoneSpec>(Kind::Zone, &seen.spec.zone_id) else { return };
     let zone = zone.name.to_ascii_lowercase();
     for (path, set) in sets(&seen.spec) {
@@ -271,21 +271,21 @@ fn outside(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn name_form(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn name_form(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, set) in sets(&seen.spec).filter(|(_, set)| !is_open(&set.name)) {
         let name = set.name.as_str();
-        let labels = spelling::labels(name);
+        let labels = canonical::labels(name);
         let length: usize = labels.iter().map(|label| label.len() + 1).sum();
         let formed = length <= 256 && labels.iter().all(|label| (1..=63).contains(&label.len()));
-        let wrong = !formed || spelling::name(name) != name;
+        let wrong = !formed || canonical::name(name) != name;
         notes.add_if(wrong, format!("{path}.name"), || format!("the name is `{name}`"));
     }
 }
 
 /// A star that is not the whole first label, and letters that nobody asks for.
-fn plain_letters(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn plain_letters(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, set) in sets(&seen.spec).filter(|(_, set)| !is_open(&set.name)) {
-        let labels = spelling::labels(&set.name);
+        let labels = canonical::labels(&set.name);
         let star = |(at, label): (usize, &Vec<u8>)| label.contains(&b'*') && (at > 0 || label.len() > 1);
         let path = format!("{path}.name");
         notes.add_if(labels.iter().enumerate().any(star), path.as_str(), || {

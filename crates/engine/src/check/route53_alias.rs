@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::route53::sets;
-use super::rule::{Notes, Rule, Seen, error};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error};
 use super::scope::is_open;
 use crate::resource::Kind;
-use crate::resource::records::{RecordSet, RecordsSpec, spelling};
+use crate::resource::records::{RecordSet, RecordsSpec, canonical};
 use crate::resource::zone::ZoneSpec;
 
-type Spec<'a> = Seen<'a, RecordsSpec>;
+type Spec<'a> = CheckedResource<'a, RecordsSpec>;
 
-pub(super) const RULES: &[Rule<RecordsSpec>] = &[
+pub(super) const RULES: &[CheckRule<RecordsSpec>] = &[
     error(
         "R5501-alias-to-nothing",
         "an alias to a name of the zone leads to a record set of the plan",
@@ -38,7 +38,7 @@ pub(super) const RULES: &[Rule<RecordsSpec>] = &[
 /// Name and type of what an alias of the same zone leads to.
 fn target(spec: &RecordsSpec, set: &RecordSet) -> Option<(String, String)> {
     let alias = set.alias.as_ref().filter(|alias| alias.zone_id == spec.zone_id && !is_open(&alias.dns_name))?;
-    Some((spelling::name(&alias.dns_name), set.record_type.clone()))
+    Some((canonical::name(&alias.dns_name), set.record_type.clone()))
 }
 
 /// Name and type of every set of the zone, with what its aliases lead to.
@@ -47,7 +47,7 @@ fn of_zone(seen: &Spec<'_>) -> BTreeMap<(String, String), BTreeSet<(String, Stri
     let groups = seen.scope.each::<RecordsSpec>(Kind::Records).filter(|(_, spec)| spec.zone_id == seen.spec.zone_id);
     for (_, spec) in groups {
         for set in &spec.sets {
-            let key = (spelling::name(&set.name), set.record_type.clone());
+            let key = (canonical::name(&set.name), set.record_type.clone());
             all.entry(key).or_default().extend(target(&spec, set));
         }
     }
@@ -63,7 +63,7 @@ fn aliases<'s>(seen: &'s Spec<'_>) -> impl Iterator<Item = (String, &'s RecordSe
 /// Whether the name may be one of the zone: a wildcard of the zone answers for names that stand nowhere.
 fn is_unknown(seen: &Spec<'_>, all: &BTreeMap<(String, String), BTreeSet<(String, String)>>, name: &str) -> bool {
     let zone = seen.scope.behind::<ZoneSpec>(Kind::Zone, &seen.spec.zone_id);
-    let outside = zone.is_some_and(|(_, zone)| !is_below(name, &spelling::name(&zone.name)));
+    let outside = zone.is_some_and(|(_, zone)| !is_below(name, &canonical::name(&zone.name)));
     let parents = name.match_indices('.').map(|(at, _)| format!("*{}", &name[at..]));
     let names: BTreeSet<&str> = all.keys().map(|(name, _)| name.as_str()).collect();
     !outside && !names.contains(name) && !parents.into_iter().any(|wildcard| names.contains(wildcard.as_str()))
@@ -73,14 +73,14 @@ fn is_below(name: &str, zone: &str) -> bool {
     name == zone || name.strip_suffix(zone).is_some_and(|head| head.ends_with('.'))
 }
 
-fn to_nothing(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn to_nothing(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let all = of_zone(seen);
     for (path, _, (name, _)) in aliases(seen) {
         notes.add_if(is_unknown(seen, &all, &name), path, || format!("no record set of the plan is named {name}"));
     }
 }
 
-fn other_type(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn other_type(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let all = of_zone(seen);
     for (path, _, (name, wanted)) in aliases(seen) {
         let types: Vec<&str> = all.keys().filter(|(held, _)| *held == name).map(|(_, kind)| kind.as_str()).collect();
@@ -89,10 +89,10 @@ fn other_type(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn ring(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn ring(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let all = of_zone(seen);
     for (path, set, first) in aliases(seen) {
-        let start = (spelling::name(&set.name), set.record_type.clone());
+        let start = (canonical::name(&set.name), set.record_type.clone());
         let (mut met, mut open) = (BTreeSet::new(), vec![first]);
         while let Some(next) = open.pop() {
             if met.insert(next.clone()) {

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::rule::{Notes, Rule, Seen, error};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error};
 use super::scope::is_open;
 use crate::resource::health_check::{CHECKER_REGIONS, HealthCheckSpec};
 use crate::resource::zone::ZoneSpec;
 
-type Spec<'a> = Seen<'a, HealthCheckSpec>;
+type Spec<'a> = CheckedResource<'a, HealthCheckSpec>;
 
-pub(super) const RULES: &[Rule<HealthCheckSpec>] = &[
+pub(super) const RULES: &[CheckRule<HealthCheckSpec>] = &[
     error(
         "R5301-interval",
         "a health check asks every 10 or 30 seconds",
@@ -68,7 +68,7 @@ pub(super) const RULES: &[Rule<HealthCheckSpec>] = &[
     ),
 ];
 
-pub(super) const ZONE: &[Rule<ZoneSpec>] = &[error(
+pub(super) const ZONE: &[CheckRule<ZoneSpec>] = &[error(
     "R5401-zone-name",
     "a zone's name is a domain name in lower case without the final dot",
     "InvalidDomainName: the domain name is not valid",
@@ -76,25 +76,25 @@ pub(super) const ZONE: &[Rule<ZoneSpec>] = &[error(
     zone_name,
 )];
 
-fn interval(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn interval(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let seconds = seen.spec.interval_seconds;
     notes.add_if(![10, 30].contains(&seconds), "interval_seconds", || {
         format!("the interval is {}", crate::resource::counted(seconds, "second"))
     });
 }
 
-fn threshold(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn threshold(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let count = seen.spec.failure_threshold;
     notes.add_if(!(1..=10).contains(&count), "failure_threshold", || format!("the threshold is {count}"));
 }
 
-fn protocol(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn protocol(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let word = seen.spec.protocol.as_str();
     let plain = word.strip_suffix("_STR_MATCH").filter(|_| seen.spec.search_string.is_some()).unwrap_or(word);
     notes.add_if(!["HTTP", "HTTPS"].contains(&plain), "protocol", || format!("the protocol is `{word}`"));
 }
 
-fn regions(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn regions(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some(regions) = &seen.spec.regions else { return };
     let unique: BTreeSet<&String> = regions.iter().collect();
     notes.add_if(unique.len() < 3, "regions", || format!("there are {} regions", unique.len()));
@@ -103,30 +103,30 @@ fn regions(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn search_string(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn search_string(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some(text) = &seen.spec.search_string else { return };
     let length = text.chars().count();
     notes.add_if(!(1..=255).contains(&length), "search_string", || format!("it has {length} characters"));
 }
 
-fn port(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn port(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let port = seen.spec.port;
     notes.add_if(!(1..=65_535).contains(&port), "port", || format!("the port is {port}"));
 }
 
-fn path(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn path(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let path = seen.spec.path.as_str();
     notes.add_if(!path.starts_with('/') || path.len() > 255, "path", || format!("the path is `{path}`"));
 }
 
-fn host(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn host(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let host = seen.spec.host.as_str();
     let legal = host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
     let wrong = !is_open(host) && (host.is_empty() || host.len() > 255 || !legal);
     notes.add_if(wrong, "host", || format!("the host is `{host}`"));
 }
 
-fn zone_name(seen: &Seen<'_, ZoneSpec>, notes: &mut Notes<'_>) {
+fn zone_name(seen: &CheckedResource<'_, ZoneSpec>, notes: &mut RuleFindings<'_>) {
     let name = seen.spec.name.as_str();
     let letters = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
     let label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(letters);

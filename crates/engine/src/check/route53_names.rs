@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::route53::sets;
-use super::rule::{Notes, Rule, Seen, error, warning};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error, warning};
 use super::scope::{is_open, whole as reference};
 use crate::resource::records::{RecordSet, RecordsSpec};
 use crate::resource::zone::ZoneSpec;
 use crate::resource::{Address, Kind, counted};
 
-type Spec<'a> = Seen<'a, RecordsSpec>;
+type Spec<'a> = CheckedResource<'a, RecordsSpec>;
 
-pub(super) const RULES: &[Rule<RecordsSpec>] = &[
+pub(super) const RULES: &[CheckRule<RecordsSpec>] = &[
     error(
         "R5201-cname-beside-others",
         "a CNAME stands alone at its name",
@@ -141,7 +141,7 @@ fn own<'h>(held: &'h [(Option<String>, &RecordSet)], fits: impl Fn(&RecordSet) -
     own(&fits).or_else(|| own(&|_| true))
 }
 
-fn cname_beside(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn cname_beside(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let others = earlier(seen);
     let all = groups(&seen.spec, &others);
     let cnames = all.keys().filter(|(_, kind)| *kind == "CNAME").map(|(name, _)| *name);
@@ -158,7 +158,7 @@ fn cname_beside(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn cname_apex(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn cname_apex(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some((_, zone)) = seen.scope.behind::<ZoneSpec>(Kind::Zone, &seen.spec.zone_id) else { return };
     for (path, set) in sets(&seen.spec) {
         let wrong = set.record_type == "CNAME" && set.name.eq_ignore_ascii_case(&zone.name);
@@ -166,7 +166,7 @@ fn cname_apex(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn simple_beside(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn simple_beside(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for ((name, kind), held) in groups(&seen.spec, &earlier(seen)) {
         let routed = held.iter().find(|(_, set)| set.policy() != "simple");
         let simple = held.iter().any(|(_, set)| set.policy() == "simple");
@@ -178,7 +178,7 @@ fn simple_beside(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn mixed(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn mixed(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for ((name, kind), held) in groups(&seen.spec, &earlier(seen)) {
         let policies = held.iter().map(|(_, set)| set.policy()).filter(|policy| *policy != "simple");
         let policies: BTreeSet<&str> = policies.collect();
@@ -190,7 +190,7 @@ fn mixed(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn one_ttl(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn one_ttl(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for ((name, kind), held) in groups(&seen.spec, &earlier(seen)) {
         let shared = held.iter().filter(|(_, set)| ["weighted", "multivalue"].contains(&set.policy()));
         let timed: Vec<_> = shared.filter_map(|(path, set)| Some((path.as_deref(), set.ttl?))).collect();
@@ -202,7 +202,7 @@ fn one_ttl(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn multivalue(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn multivalue(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, set) in sets(&seen.spec).filter(|(_, set)| set.multivalue) {
         notes.add_if(set.alias.is_some(), path.as_str(), || "a multivalue answer is an alias".to_owned());
         let kind = set.record_type.as_str();
@@ -222,7 +222,7 @@ fn repeated<K: Ord + Clone>(
     keyed.filter(|(_, key)| !met.insert(key.clone())).filter_map(|(path, key)| Some((path?, key))).collect()
 }
 
-fn same_set(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn same_set(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for ((name, kind), held) in groups(&seen.spec, &[]) {
         for (path, id) in repeated(&held, |set| Some(set.set_identifier.clone().unwrap_or_default())) {
             notes.add(path, format!("{name} {kind} `{id}` stands twice"));
@@ -238,7 +238,7 @@ fn place(set: &RecordSet) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("-"))
 }
 
-fn same_place(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn same_place(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for ((name, kind), held) in groups(&seen.spec, &earlier(seen)) {
         let places = repeated(&held, |set| {
             let field = if set.geolocation.as_ref()?.continent.is_some() { "continent" } else { "country" };
@@ -267,7 +267,7 @@ fn whole<'s>(spec: &'s RecordsSpec, others: &'s [RecordsSpec], earlier: &[Record
     all
 }
 
-fn no_default(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn no_default(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let all = others(seen, |_| true);
     for ((name, kind), held) in whole(&seen.spec, &all, &earlier(seen)) {
         let routed = held.iter().any(|(_, set)| set.geolocation.is_some());
@@ -286,7 +286,7 @@ fn load_balancer<'s>(seen: &Spec<'_>, set: &'s RecordSet) -> Option<&'s str> {
     (kind == Some(Kind::LoadBalancer) || named).then_some(host)
 }
 
-fn geolocation_trap(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn geolocation_trap(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for ((name, kind), held) in groups(&seen.spec, &[]) {
         let default = held.iter().filter(|(_, set)| is_default(set)).find_map(|(_, set)| load_balancer(seen, set));
         let placed = held.iter().filter(|(_, set)| set.geolocation.is_some() && !is_default(set));
@@ -302,7 +302,7 @@ fn geolocation_trap(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn owned_twice(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn owned_twice(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let groups = seen.scope.each::<RecordsSpec>(Kind::Records);
     for (other, spec) in groups.filter(|(other, spec)| *other < seen.address && spec.zone_id == seen.spec.zone_id) {
         let theirs: BTreeSet<String> = spec.sets.iter().map(RecordSet::owned_key).collect();
@@ -312,7 +312,7 @@ fn owned_twice(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn failover_health(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn failover_health(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, set) in sets(&seen.spec).filter(|(_, set)| set.failover.as_deref() == Some("PRIMARY")) {
         let watched =
             set.health_check_id.is_some() || set.alias.as_ref().is_some_and(|alias| alias.evaluate_target_health);
@@ -320,7 +320,7 @@ fn failover_health(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn failover_pair(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn failover_pair(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let all = others(seen, |_| true);
     for ((name, kind), held) in whole(&seen.spec, &all, &earlier(seen)) {
         let roles: BTreeSet<&str> = held.iter().filter_map(|(_, set)| set.failover.as_deref()).collect();

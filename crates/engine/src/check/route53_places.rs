@@ -1,13 +1,13 @@
 //! Rules on the places of geolocation.
 
 use super::route53::sets;
-use super::rule::{Notes, Rule, Seen, error};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error};
 use crate::resource::places;
 use crate::resource::records::{GeoLocation, RecordsSpec};
 
-type Spec<'a> = Seen<'a, RecordsSpec>;
+type Spec<'a> = CheckedResource<'a, RecordsSpec>;
 
-pub(super) const RULES: &[Rule<RecordsSpec>] = &[
+pub(super) const RULES: &[CheckRule<RecordsSpec>] = &[
     error(
         "R5002-continent",
         "a continent is one of seven codes",
@@ -28,7 +28,7 @@ fn places(spec: &RecordsSpec) -> impl Iterator<Item = (String, &GeoLocation)> {
     sets(spec).filter_map(|(path, set)| set.geolocation.as_ref().map(|place| (format!("{path}.geolocation"), place)))
 }
 
-fn continent(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn continent(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, place) in places(&seen.spec) {
         let path = format!("{path}.continent");
         match place.continent.as_deref() {
@@ -44,7 +44,7 @@ fn continent(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn place(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn place(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, place) in places(&seen.spec) {
         let GeoLocation { continent, country, subdivision } = place;
         let country = country.as_deref();

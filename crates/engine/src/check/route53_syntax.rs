@@ -1,14 +1,14 @@
 //! Rules on the form of values that have several parts: SRV, CAA, DS, NAPTR and their kin.
 
 use super::route53::sets;
-use super::rule::{Notes, Rule, Seen, error};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error};
 use super::scope::is_open;
 use crate::resource::records::value::words;
-use crate::resource::records::{RecordsSpec, spelling, text};
+use crate::resource::records::{RecordsSpec, canonical, text};
 
-type Spec<'a> = Seen<'a, RecordsSpec>;
+type Spec<'a> = CheckedResource<'a, RecordsSpec>;
 
-pub(super) const RULES: &[Rule<RecordsSpec>] = &[
+pub(super) const RULES: &[CheckRule<RecordsSpec>] = &[
     error(
         "R5601-service-values",
         "values of SRV are priority, weight, port and host",
@@ -79,22 +79,22 @@ fn is_hex(word: &str) -> bool {
 
 /// A host name, or a dot alone.
 pub(super) fn is_host(word: &str) -> bool {
-    let name = spelling::name(word);
-    word == "." || (name.len() <= 255 && spelling::labels(&name).iter().all(|label| (1..=63).contains(&label.len())))
+    let name = canonical::name(word);
+    word == "." || (name.len() <= 255 && canonical::labels(&name).iter().all(|label| (1..=63).contains(&label.len())))
 }
 
 fn is_quoted(word: &str) -> bool {
     text::strings(word).is_some_and(|strings| strings.len() == 1)
 }
 
-fn service(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn service(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, _, words) in values(&seen.spec, &["SRV"]) {
         let formed = matches!(words[..], [priority, weight, port, host] if [priority, weight, port].into_iter().all(is_u16) && is_host(host));
         notes.add_if(!formed, path, || format!("the value is `{}`", words.join(" ")));
     }
 }
 
-fn authority(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn authority(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, _, words) in values(&seen.spec, &["CAA"]) {
         let is_tag = |tag: &str| !tag.is_empty() && tag.bytes().all(|letter| letter.is_ascii_alphanumeric());
         let formed = matches!(words[..], [flags, tag, said] if is_u8(flags) && is_tag(tag) && is_quoted(said));
@@ -102,7 +102,7 @@ fn authority(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn signer(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn signer(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     /// Hexadecimal digits of the digest types that are registered (IANA "Delegation Signer Digest Algorithms").
     const DIGITS: [(&str, usize); 3] = [("1", 40), ("2", 64), ("4", 96)];
     for (path, _, words) in values(&seen.spec, &["DS"]) {
@@ -118,7 +118,7 @@ fn signer(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn pointer(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn pointer(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, _, words) in values(&seen.spec, &["NAPTR"]) {
         let formed = matches!(words[..], [order, preference, flags, service, expression, host]
             if [order, preference].into_iter().all(is_u16)
@@ -128,14 +128,14 @@ fn pointer(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn host(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn host(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, _, words) in values(&seen.spec, &["CNAME", "NS", "PTR"]) {
         let formed = matches!(words[..], [host] if host != "." && is_host(host) && !host.contains("://"));
         notes.add_if(!formed, path, || format!("the value is `{}`", words.join(" ")));
     }
 }
 
-fn coded(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn coded(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, record_type, words) in values(&seen.spec, &["SSHFP", "TLSA", "HTTPS", "SVCB"]) {
         let formed = match (record_type, &words[..]) {
             ("SSHFP", [algorithm, kind, digest @ ..]) => is_u8(algorithm) && is_u8(kind) && is_hex(&digest.concat()),

@@ -5,13 +5,13 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::route53::sets;
 use super::route53_syntax::is_host;
-use super::rule::{Notes, Rule, Seen, error};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error};
 use super::scope::is_open;
 use crate::resource::records::{RecordsSpec, text};
 
-type Spec<'a> = Seen<'a, RecordsSpec>;
+type Spec<'a> = CheckedResource<'a, RecordsSpec>;
 
-pub(super) const RULES: &[Rule<RecordsSpec>] = &[
+pub(super) const RULES: &[CheckRule<RecordsSpec>] = &[
     error(
         "R5101-address-values",
         "values of A are IPv4 addresses, of AAAA IPv6 addresses",
@@ -73,7 +73,7 @@ fn values<'s>(spec: &'s RecordsSpec, record_type: &'s str) -> impl Iterator<Item
     all.filter(|(_, value)| !is_open(value))
 }
 
-fn addresses(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn addresses(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, value) in values(&seen.spec, "A").filter(|(_, value)| value.parse::<Ipv4Addr>().is_err()) {
         notes.add(path, format!("`{value}` is no IPv4 address"));
     }
@@ -82,7 +82,7 @@ fn addresses(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn cname(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn cname(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, set) in sets(&seen.spec).filter(|(_, set)| set.record_type == "CNAME") {
         let count = set.values.len();
         notes.add_if(count > 1, format!("{path}.values"), || format!("there are {count} values"));
@@ -94,7 +94,7 @@ fn is_quoted(value: &str) -> bool {
     text::strings(value).is_some_and(|strings| strings.iter().all(|string| string.len() <= text::STRING))
 }
 
-fn texts(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn texts(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for record_type in ["TXT", "SPF"] {
         for (path, value) in values(&seen.spec, record_type).filter(|(_, value)| !is_quoted(value)) {
             notes.add(path, format!("the value is {}", value.chars().take(40).collect::<String>()));
@@ -102,7 +102,7 @@ fn texts(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn mail(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn mail(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, value) in values(&seen.spec, "MX") {
         let formed = value.split_once(' ').is_some_and(|(priority, host)| {
             priority.parse::<u16>().is_ok() && !host.trim().contains(' ') && is_host(host.trim())
@@ -111,7 +111,7 @@ fn mail(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn ttl(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn ttl(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, set) in sets(&seen.spec).filter(|(_, set)| set.alias.is_none() && !set.values.is_empty()) {
         let path = format!("{path}.ttl");
         match set.ttl {
@@ -123,7 +123,7 @@ fn ttl(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn count(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn count(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, set) in sets(&seen.spec) {
         let path = format!("{path}.values");
         let count = set.values.len();
@@ -136,7 +136,7 @@ fn count(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn batch(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn batch(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let mut names: BTreeMap<&str, (String, usize, usize)> = BTreeMap::new();
     for (path, set) in sets(&seen.spec).filter(|(_, set)| !is_open(&set.name)) {
         let (_, elements, letters) = names.entry(&set.name).or_insert((path, 0, 0));

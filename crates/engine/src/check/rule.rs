@@ -3,14 +3,14 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::scope::Scope;
-use super::{Also, Finding, Severity};
+use super::scope::CheckScope;
+use super::{Finding, RelatedPlace, Severity};
 use crate::resource::{Address, Kind};
 
 /// One resource under a rule.
-pub(super) struct Seen<'a, S> {
+pub(super) struct CheckedResource<'a, S> {
     /// The graph around it.
-    pub scope: &'a Scope<'a>,
+    pub scope: &'a CheckScope<'a>,
     /// Its address.
     pub address: &'a Address,
     /// Its settings.
@@ -18,7 +18,7 @@ pub(super) struct Seen<'a, S> {
 }
 
 /// Where a rule writes what it found.
-pub(super) struct Notes<'a> {
+pub(super) struct RuleFindings<'a> {
     id: &'static str,
     severity: Severity,
     aws: &'static str,
@@ -27,7 +27,7 @@ pub(super) struct Notes<'a> {
     out: &'a mut Vec<Finding>,
 }
 
-impl Notes<'_> {
+impl RuleFindings<'_> {
     /// A finding with the rule's own words.
     pub fn add(&mut self, path: impl Into<String>, problem: impl Into<String>) {
         let instead = self.instead;
@@ -61,7 +61,7 @@ impl Notes<'_> {
     }
 
     /// A finding with the rule's own words that names a second place.
-    pub fn add_beside(&mut self, path: impl Into<String>, problem: impl Into<String>, also: Also) {
+    pub fn add_beside(&mut self, path: impl Into<String>, problem: impl Into<String>, also: RelatedPlace) {
         self.add(path, problem);
         if let Some(last) = self.out.last_mut() {
             last.also = Some(also);
@@ -77,16 +77,16 @@ impl Notes<'_> {
 }
 
 /// What a rule does with one resource.
-pub(super) type Check<S> = for<'a, 'b, 'c> fn(&'a Seen<'b, S>, &'a mut Notes<'c>);
+pub(super) type CheckFunction<S> = for<'a, 'b, 'c> fn(&'a CheckedResource<'b, S>, &'a mut RuleFindings<'c>);
 
 /// One rule over specs of one type.
-pub(super) struct Rule<S: 'static> {
+pub(super) struct CheckRule<S: 'static> {
     id: &'static str,
     severity: Severity,
     what: &'static str,
     aws: &'static str,
     instead: &'static str,
-    check: Check<S>,
+    check: CheckFunction<S>,
 }
 
 /// A rule whose breach AWS refuses, or that can never work.
@@ -95,9 +95,9 @@ pub(super) const fn error<S>(
     what: &'static str,
     aws: &'static str,
     instead: &'static str,
-    check: Check<S>,
-) -> Rule<S> {
-    Rule { id, severity: Severity::Error, what, aws, instead, check }
+    check: CheckFunction<S>,
+) -> CheckRule<S> {
+    CheckRule { id, severity: Severity::Error, what, aws, instead, check }
 }
 
 /// A rule whose breach AWS takes, with an effect that one would not expect.
@@ -106,34 +106,39 @@ pub(super) const fn warning<S>(
     what: &'static str,
     aws: &'static str,
     instead: &'static str,
-    check: Check<S>,
-) -> Rule<S> {
-    Rule { id, severity: Severity::Warning, what, aws, instead, check }
+    check: CheckFunction<S>,
+) -> CheckRule<S> {
+    CheckRule { id, severity: Severity::Warning, what, aws, instead, check }
 }
 
 /// Ids and descriptions of a table.
-pub(super) fn ids<S>(rules: &[Rule<S>]) -> Vec<(&'static str, &'static str)> {
+pub(super) fn ids<S>(rules: &[CheckRule<S>]) -> Vec<(&'static str, &'static str)> {
     rules.iter().map(|rule| (rule.id, rule.what)).collect()
 }
 
 /// Applies a table to one resource.
-pub(super) fn apply<S>(seen: &Seen<'_, S>, rules: &[Rule<S>], out: &mut Vec<Finding>) {
+pub(super) fn apply<S>(seen: &CheckedResource<'_, S>, rules: &[CheckRule<S>], out: &mut Vec<Finding>) {
     for rule in rules {
-        let Rule { id, severity, aws, instead, check, .. } = *rule;
-        check(seen, &mut Notes { id, severity, aws, instead, address: seen.address, out });
+        let CheckRule { id, severity, aws, instead, check, .. } = *rule;
+        check(seen, &mut RuleFindings { id, severity, aws, instead, address: seen.address, out });
     }
 }
 
 /// Applies a table to every resource of a kind. One whose spec does not fit its type is the graph rules' business.
-pub(super) fn run<S: DeserializeOwned>(scope: &Scope<'_>, kind: Kind, rules: &[Rule<S>], out: &mut Vec<Finding>) {
+pub(super) fn run<S: DeserializeOwned>(
+    scope: &CheckScope<'_>,
+    kind: Kind,
+    rules: &[CheckRule<S>],
+    out: &mut Vec<Finding>,
+) {
     for (address, spec) in scope.each::<S>(kind) {
-        apply(&Seen { scope, address, spec }, rules, out);
+        apply(&CheckedResource { scope, address, spec }, rules, out);
     }
 }
 
 /// Applies a table to every resource, its spec as plain data.
-pub(super) fn run_any(scope: &Scope<'_>, rules: &[Rule<Value>], out: &mut Vec<Finding>) {
+pub(super) fn run_any(scope: &CheckScope<'_>, rules: &[CheckRule<Value>], out: &mut Vec<Finding>) {
     for (address, resource) in &scope.desired.resources {
-        apply(&Seen { scope, address, spec: resource.spec.clone() }, rules, out);
+        apply(&CheckedResource { scope, address, spec: resource.spec.clone() }, rules, out);
     }
 }

@@ -6,7 +6,7 @@ use jiff::civil::{Date, date};
 pub(super) const AS_OF: Date = date(2026, 11, 20);
 
 /// One runtime.
-pub(super) struct Runtime {
+pub(super) struct LambdaRuntime {
     /// Identifier in the API.
     pub name: &'static str,
     /// Day of deprecation, when known.
@@ -17,12 +17,12 @@ pub(super) struct Runtime {
     pub edge: bool,
 }
 
-const fn known(name: &'static str, deprecated: Option<Date>, blocked: Option<Date>, edge: bool) -> Runtime {
-    Runtime { name, deprecated, blocked, edge }
+const fn known(name: &'static str, deprecated: Option<Date>, blocked: Option<Date>, edge: bool) -> LambdaRuntime {
+    LambdaRuntime { name, deprecated, blocked, edge }
 }
 
 /// The runtimes with the dates that the documents name.
-pub(super) const RUNTIMES: &[Runtime] = &[
+pub(super) const RUNTIMES: &[LambdaRuntime] = &[
     known("nodejs18.x", Some(date(2025, 9, 1)), Some(date(2027, 2, 1)), true),
     known("nodejs20.x", Some(date(2026, 4, 30)), Some(date(2027, 2, 1)), true),
     known("nodejs22.x", Some(date(2027, 4, 30)), Some(date(2027, 6, 1)), true),
@@ -48,6 +48,6 @@ pub(super) const RUNTIMES: &[Runtime] = &[
 ];
 
 /// The runtime of this name.
-pub(super) fn runtime(name: &str) -> Option<&'static Runtime> {
+pub(super) fn runtime(name: &str) -> Option<&'static LambdaRuntime> {
     RUNTIMES.iter().find(|runtime| runtime.name == name)
 }

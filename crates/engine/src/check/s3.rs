@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use super::regions::is_region_form;
-use super::rule::{Notes, Rule, Seen, error};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error};
 use super::scope::is_open;
 use crate::resource::bucket::BucketSpec;
 
-type Spec<'a> = Seen<'a, BucketSpec>;
+type Spec<'a> = CheckedResource<'a, BucketSpec>;
 
-pub(super) const RULES: &[Rule<BucketSpec>] = &[
+pub(super) const RULES: &[CheckRule<BucketSpec>] = &[
     error(
         "S3001-bucket-name",
         "bucket names are legal",
@@ -87,19 +87,19 @@ fn bad_name(name: &str) -> Option<&'static str> {
     kept.then_some("AWS keeps such a beginning or end for itself")
 }
 
-fn name(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn name(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let name = &seen.spec.name;
     if let Some(why) = bad_name(name).filter(|_| !is_open(name)) {
         notes.add("name", format!("`{name}`: {why}"));
     }
 }
 
-fn region(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn region(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let region = &seen.spec.region;
     notes.add_if(!is_open(region) && !is_region_form(region), "region", || format!("`{region}` is no region"));
 }
 
-fn encryption(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn encryption(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some(word) = seen.spec.encryption.as_deref() else { return };
     let known = ["AES256", "aws:kms", "aws:kms:dsse"].contains(&word);
     notes.add_if(!known, "encryption", || format!("`{word}` is no encryption of S3"));
@@ -119,7 +119,7 @@ pub(super) fn bad_key_arn(key: &str, region: Option<&str>) -> Option<String> {
     }
 }
 
-fn kms_key(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn kms_key(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let BucketSpec { encryption, kms_key, bucket_key, region, .. } = &seen.spec;
     let algorithm = encryption.as_deref().unwrap_or("none");
     if let Some(key) = kms_key.as_deref().filter(|key| !is_open(key)) {
@@ -139,13 +139,13 @@ fn kms_key(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     notes.add_if(wrong, "bucket_key", || format!("the encryption is {algorithm}"));
 }
 
-fn ownership(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn ownership(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some(word) = seen.spec.ownership.as_deref() else { return };
     let known = ["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"].contains(&word);
     notes.add_if(!known, "ownership", || format!("`{word}` is no ownership"));
 }
 
-fn cors(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn cors(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     const METHODS: [&str; 5] = ["GET", "PUT", "POST", "DELETE", "HEAD"];
     for (at, rule) in seen.spec.cors.iter().flatten().enumerate() {
         let path = format!("cors.{at}");
@@ -157,7 +157,7 @@ fn cors(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn lifecycle(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn lifecycle(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let mut ids = BTreeSet::new();
     for (at, rule) in seen.spec.lifecycle.iter().flatten().enumerate() {
         let path = format!("lifecycle.{at}");

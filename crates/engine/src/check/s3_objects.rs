@@ -3,15 +3,15 @@
 use serde_json::Value;
 
 use super::policy::{statements, texts};
-use super::rule::{Notes, Rule, Seen, error, warning};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error, warning};
 use super::scope::{is_open, references};
 use crate::resource::bucket_policy::BucketPolicySpec;
 use crate::resource::object::ObjectSpec;
 
-type Spec<'a> = Seen<'a, ObjectSpec>;
-type Policy<'a> = Seen<'a, BucketPolicySpec>;
+type Spec<'a> = CheckedResource<'a, ObjectSpec>;
+type Policy<'a> = CheckedResource<'a, BucketPolicySpec>;
 
-pub(super) const OBJECT: &[Rule<ObjectSpec>] = &[
+pub(super) const OBJECT: &[CheckRule<ObjectSpec>] = &[
     error("S3101-key", "a key has 1 to 1,024 bytes", "KeyTooLongError: Your key is too long", "shorten the key", key),
     warning(
         "S3102-content-type",
@@ -43,7 +43,7 @@ pub(super) const OBJECT: &[Rule<ObjectSpec>] = &[
     ),
 ];
 
-pub(super) const POLICY: &[Rule<BucketPolicySpec>] = &[
+pub(super) const POLICY: &[CheckRule<BucketPolicySpec>] = &[
     error(
         "S3201-policy-other-bucket",
         "a bucket policy speaks of its own bucket",
@@ -88,12 +88,12 @@ pub(super) const POLICY: &[Rule<BucketPolicySpec>] = &[
     ),
 ];
 
-fn key(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn key(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let bytes = seen.spec.key.len();
     notes.add_if(!(1..=1024).contains(&bytes), "key", || format!("the key has {bytes} bytes"));
 }
 
-fn content_type(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn content_type(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let full = seen.spec.content_type.as_str();
     let token =
         |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b));
@@ -102,7 +102,7 @@ fn content_type(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     notes.add_if(!formed, "content_type", || format!("`{full}` is no media type"));
 }
 
-fn immutable(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn immutable(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let ObjectSpec { key, sha256, cache_control, .. } = &seen.spec;
     let kept = cache_control.as_ref().is_some_and(|words| words.contains("immutable"));
     // Half of the first half is as good as all of it.
@@ -111,20 +111,20 @@ fn immutable(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     notes.add_if(wrong, "cache_control", || format!("`{key}` does not hold the hash of its content"));
 }
 
-fn hash(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn hash(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let hash = seen.spec.sha256.as_str();
     let formed = hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     notes.add_if(!formed && !is_open(hash), "sha256", || format!("`{hash}` is no SHA-256"));
 }
 
-fn object_region(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn object_region(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let ObjectSpec { bucket, region, .. } = &seen.spec;
     let Some((address, held)) = seen.scope.bucket(bucket) else { return };
     let wrong = held.region != *region && !is_open(region);
     notes.add_if(wrong, "region", || format!("`{address}` is in {}, not in {region}", held.region));
 }
 
-fn policy_region(seen: &Policy<'_>, notes: &mut Notes<'_>) {
+fn policy_region(seen: &Policy<'_>, notes: &mut RuleFindings<'_>) {
     let BucketPolicySpec { bucket, region, .. } = &seen.spec;
     let Some((address, held)) = seen.scope.bucket(bucket) else { return };
     let wrong = held.region != *region && !is_open(region);
@@ -150,7 +150,7 @@ fn is_own(seen: &Policy<'_>, resource: &str) -> bool {
         .any(|name| rest.strip_prefix(name.as_str()).is_some_and(|tail| tail.is_empty() || tail.starts_with('/')))
 }
 
-fn other_bucket(seen: &Policy<'_>, notes: &mut Notes<'_>) {
+fn other_bucket(seen: &Policy<'_>, notes: &mut RuleFindings<'_>) {
     for (at, statement) in statements(&seen.spec.policy).into_iter().enumerate() {
         for resource in texts(statement, "Resource").into_iter().filter(|resource| !is_own(seen, resource)) {
             let problem = format!("`{resource}` is not in bucket `{}`", seen.spec.bucket);
@@ -169,7 +169,7 @@ fn allows_everybody(statement: &Value) -> bool {
     allow && open && statement.get("Condition").is_none()
 }
 
-fn public(seen: &Policy<'_>, notes: &mut Notes<'_>) {
+fn public(seen: &Policy<'_>, notes: &mut RuleFindings<'_>) {
     // A new bucket blocks public access unless the plan says otherwise.
     let bucket = seen.scope.bucket(&seen.spec.bucket);
     let blocked = bucket.is_some_and(|(_, bucket)| bucket.block_public_access != Some(false));
@@ -182,7 +182,7 @@ fn public(seen: &Policy<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn source(seen: &Policy<'_>, notes: &mut Notes<'_>) {
+fn source(seen: &Policy<'_>, notes: &mut RuleFindings<'_>) {
     for (at, statement) in statements(&seen.spec.policy).into_iter().enumerate() {
         let cdn =
             statement.get("Principal").is_some_and(|who| texts(who, "Service").contains(&"cloudfront.amazonaws.com"));
@@ -204,13 +204,13 @@ fn read_under_kms(seen: &Policy<'_>) -> Option<(String, Option<String>)> {
     kms.then(|| (address.to_string(), bucket.kms_key))
 }
 
-fn managed_key(seen: &Policy<'_>, notes: &mut Notes<'_>) {
+fn managed_key(seen: &Policy<'_>, notes: &mut RuleFindings<'_>) {
     let Some((address, key)) = read_under_kms(seen) else { return };
     let managed = key.as_deref().is_none_or(|key| key.ends_with("alias/aws/s3"));
     notes.add_if(managed, "bucket", || format!("`{address}` is under the key aws/s3, and CloudFront is to read it"));
 }
 
-fn key_policy(seen: &Policy<'_>, notes: &mut Notes<'_>) {
+fn key_policy(seen: &Policy<'_>, notes: &mut RuleFindings<'_>) {
     let Some((address, Some(key))) = read_under_kms(seen) else { return };
     let statement = serde_json::json!({
         "Sid": "AllowCloudFrontServicePrincipalSSE-KMS", "Effect": "Allow",

@@ -8,12 +8,12 @@ use serde::de::DeserializeOwned;
 use super::identity::Holders;
 use crate::resource::bucket::BucketSpec;
 use crate::resource::function::FunctionSpec;
-use crate::resource::needs::{Needs, Place};
+use crate::resource::needs::{GraphPlace, Needs};
 use crate::resource::role::RoleSpec;
 use crate::resource::{Address, Desired, Kind, Resource};
 
 /// What all rules may look at.
-pub(super) struct Scope<'a> {
+pub(super) struct CheckScope<'a> {
     /// The desired graph.
     pub desired: &'a Desired,
     /// The day of the check, for rules with dates.
@@ -21,41 +21,41 @@ pub(super) struct Scope<'a> {
     /// Who stands for what, worked out when first asked for.
     pub holders: OnceCell<Holders>,
     /// The circle of needs, looked for when first asked for.
-    circle: OnceCell<Option<Circle>>,
+    cycle: OnceCell<Option<NeedsCycle>>,
 }
 
 /// A circle of needs.
 #[derive(Debug)]
-pub(super) struct Circle {
+pub(super) struct NeedsCycle {
     /// The first resource in it.
     pub at: Address,
     /// All of it, in order.
     pub places: Vec<String>,
 }
 
-impl Circle {
-    fn of(places: &[Place<'_>]) -> Option<Self> {
+impl NeedsCycle {
+    fn of(places: &[GraphPlace<'_>]) -> Option<Self> {
         let at = places.iter().find_map(|place| match place {
-            Place::Resource(address) => Some((*address).clone()),
-            Place::EndOf(_) => None,
+            GraphPlace::Resource(address) => Some((*address).clone()),
+            GraphPlace::EndOf(_) => None,
         })?;
-        let word = |place: &Place<'_>| match place {
-            Place::Resource(address) => address.to_string(),
-            Place::EndOf(step) => format!("everything of step {step}"),
+        let word = |place: &GraphPlace<'_>| match place {
+            GraphPlace::Resource(address) => address.to_string(),
+            GraphPlace::EndOf(step) => format!("everything of step {step}"),
         };
         Some(Self { at, places: places.iter().map(word).collect() })
     }
 }
 
-impl<'a> Scope<'a> {
+impl<'a> CheckScope<'a> {
     /// Around a graph.
     pub fn new(desired: &'a Desired, today: Date) -> Self {
-        Self { desired, today, holders: OnceCell::new(), circle: OnceCell::new() }
+        Self { desired, today, holders: OnceCell::new(), cycle: OnceCell::new() }
     }
 
     /// A circle of needs, if there is one.
-    pub fn circle(&self) -> Option<&Circle> {
-        self.circle.get_or_init(|| Circle::of(&Needs::of(self.desired).circle()?)).as_ref()
+    pub fn cycle(&self) -> Option<&NeedsCycle> {
+        self.cycle.get_or_init(|| NeedsCycle::of(&Needs::of(self.desired).cycle()?)).as_ref()
     }
 }
 
@@ -92,7 +92,7 @@ pub(super) fn whole(text: &str) -> Option<Reference<'_>> {
     (!body.contains('}')).then_some(Reference { address, attribute })
 }
 
-impl<'a> Scope<'a> {
+impl<'a> CheckScope<'a> {
     /// The resources of a kind whose specs fit their type.
     pub fn each<S: DeserializeOwned>(&self, kind: Kind) -> impl Iterator<Item = (&'a Address, S)> + use<'a, S> {
         let of_kind = self.desired.resources.iter().filter(move |(_, resource)| resource.kind == kind);

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::rule::{Notes, Rule, Seen, error};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error};
 use super::scope::is_open;
 use crate::resource::{ADDRESS_TAG, Kind, ORIGIN_TAG, STACK_TAG};
 
-pub(super) const RULES: &[Rule<Value>] = &[
+pub(super) const RULES: &[CheckRule<Value>] = &[
     error(
         "TG001-tag-key-kept",
         "no tag has a key that AWS or this tool keeps for itself",
@@ -49,23 +49,23 @@ pub(super) const RULES: &[Rule<Value>] = &[
     ),
 ];
 
-fn kind(seen: &Seen<'_, Value>) -> Option<Kind> {
+fn kind(seen: &CheckedResource<'_, Value>) -> Option<Kind> {
     seen.scope.desired.resources.get(seen.address).map(|resource| resource.kind)
 }
 
 /// The tags of what is made in AWS; a load balancer is only looked up by them.
-fn tags<'s>(seen: &'s Seen<'_, Value>) -> Option<&'s Map<String, Value>> {
+fn tags<'s>(seen: &'s CheckedResource<'_, Value>) -> Option<&'s Map<String, Value>> {
     let made = kind(seen).is_some_and(|kind| !kind.facts().lookup && kind.in_aws());
     seen.spec.get("tags").filter(|_| made)?.as_object()
 }
 
-fn each(seen: &Seen<'_, Value>, mut visit: impl FnMut(String, &str, &str)) {
+fn each(seen: &CheckedResource<'_, Value>, mut visit: impl FnMut(String, &str, &str)) {
     for (key, value) in tags(seen).into_iter().flatten() {
         visit(format!("tags.{key}"), key, value.as_str().unwrap_or_default());
     }
 }
 
-fn kept(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+fn kept(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {
     each(seen, |path, key, _| {
         let lower = key.to_ascii_lowercase();
         let own = [STACK_TAG, ADDRESS_TAG, ORIGIN_TAG].contains(&lower.as_str());
@@ -73,7 +73,7 @@ fn kept(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
     });
 }
 
-fn length(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+fn length(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {
     each(seen, |path, key, value| {
         let (long, wide) = (key.chars().count(), value.chars().count());
         notes.add_if(!(1..=128).contains(&long), path.as_str(), || format!("the key has {long} characters"));
@@ -86,7 +86,7 @@ fn foreign(text: &str) -> Option<char> {
     text.chars().find(|letter| !(letter.is_alphanumeric() || *letter == ' ' || "_.:/=+-@".contains(*letter)))
 }
 
-fn letters(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+fn letters(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {
     each(seen, |path, key, value| {
         if let Some(letter) = foreign(key).or_else(|| foreign(value).filter(|_| !is_open(value))) {
             notes.add(path, format!("`{key}` = `{value}` holds {letter:?}"));
@@ -94,13 +94,13 @@ fn letters(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
     });
 }
 
-fn count(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+fn count(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {
     let own = if kind(seen) == Some(Kind::HealthCheck) { 3 } else { 2 };
     let count = tags(seen).map_or(0, Map::len);
     notes.add_if(count + own > 50, "tags", || format!("there are {count}, and {own} of this tool"));
 }
 
-fn twice(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+fn twice(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {
     let mut met: BTreeMap<String, String> = BTreeMap::new();
     let role = kind(seen) == Some(Kind::Role);
     each(seen, |path, key, _| {

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::{Builder, as_name, distribution as distribution_link, models};
-use crate::plan::cdn::{AssociationPlan, BehaviourPlan, CdnStep, CertificateChoice, OriginPlan};
-use crate::plan::{Step, Work};
+use crate::plan::cdn::{AssociationPlan, BehaviorPlan, CdnStep, CertificateChoice, OriginPlan};
+use crate::plan::{Step, StepConfig};
 use crate::resource::bucket::BucketSpec;
 use crate::resource::cache_policy::{CachePolicySpec, Choice};
 use crate::resource::distribution::{
-    Behaviour, CustomErrorResponse, DistributionSpec, EdgeAssociation, GeoRestriction, Logging, Origin, OriginGroup,
+    Behavior, CustomErrorResponse, DistributionSpec, EdgeAssociation, GeoRestriction, Logging, Origin, OriginGroup,
     ViewerCertificate,
 };
 use crate::resource::monitoring::MonitoringSpec;
@@ -48,12 +48,12 @@ pub fn distribution(builder: &mut Builder<'_>, step: &Step, plan: &CdnStep) {
                 members: group.members.clone(),
             })
             .collect(),
-        default_behaviour: behaviour(builder, step, plan, "default_behaviour", &plan.default_behaviour),
-        behaviours: plan
-            .behaviours
+        default_behavior: behavior(builder, step, plan, "default_behaviour", &plan.default_behavior),
+        behaviors: plan
+            .behaviors
             .iter()
             .enumerate()
-            .map(|(at, one)| behaviour(builder, step, plan, &format!("behaviours.{at}"), one))
+            .map(|(at, one)| behavior(builder, step, plan, &format!("behaviours.{at}"), one))
             .collect(),
         custom_error_responses: plan.custom_error_responses.as_deref().map(by_code),
         geo_restriction: plan.geo_restriction.as_ref().map(countries),
@@ -112,11 +112,13 @@ fn certificate(choice: &CertificateChoice) -> ViewerCertificate {
 /// A bucket of the plan by `models.NAME` or `page`.
 fn bucket(builder: &mut Builder<'_>, step: &Step, below: &str, name: &str) -> Option<(Address, BucketSpec)> {
     let found = builder.plan.in_force(builder.requested).find_map(|other| match &other.work {
-        Work::Models(models) => {
+        StepConfig::Models(models) => {
             let (key, bucket) = models.buckets.iter().find(|(key, _)| format!("models.{key}") == name)?;
             Some((Address::new("models", Kind::Bucket, &as_name(key)), bucket.clone()))
         }
-        Work::Page(page) if name == "page" => Some((Address::new("page", Kind::Bucket, "site"), page.bucket.clone())),
+        StepConfig::Page(page) if name == "page" => {
+            Some((Address::new("page", Kind::Bucket, "site"), page.bucket.clone()))
+        }
         _ => None,
     });
     if found.is_none() {
@@ -148,7 +150,7 @@ fn origin(builder: &mut Builder<'_>, step: &Step, plan: &CdnStep, id: &str, orig
     Some(Origin { domain_name: link(&bucket, "domain"), origin_access_id: Some(link(&access, "id")), ..stated })
 }
 
-fn behaviour(builder: &mut Builder<'_>, step: &Step, plan: &CdnStep, below: &str, one: &BehaviourPlan) -> Behaviour {
+fn behavior(builder: &mut Builder<'_>, step: &Step, plan: &CdnStep, below: &str, one: &BehaviorPlan) -> Behavior {
     let mut policy = |kind: Kind, field: &str, name: Option<&String>, known: Vec<&String>| {
         name.map(|name| policy_id(builder, step, &format!("{below}.{field}"), kind, name, &known))
     };
@@ -172,7 +174,7 @@ fn behaviour(builder: &mut Builder<'_>, step: &Step, plan: &CdnStep, below: &str
         Vec::new()
     };
     functions.sort_by(|a, b| a.event.cmp(&b.event));
-    Behaviour {
+    Behavior {
         path: one.path.clone(),
         target: one.target.clone(),
         viewer_protocol: one.viewer_protocol.clone(),
@@ -205,10 +207,9 @@ fn policy_id(builder: &mut Builder<'_>, step: &Step, below: &str, kind: Kind, na
 }
 
 fn association(builder: &mut Builder<'_>, step: &Step, below: &str, plan: &AssociationPlan) -> EdgeAssociation {
-    let known = builder
-        .plan
-        .in_force(builder.requested)
-        .any(|other| matches!(&other.work, Work::EdgeFunction(edge) if edge.functions.contains_key(&plan.function)));
+    let known = builder.plan.in_force(builder.requested).any(
+        |other| matches!(&other.work, StepConfig::EdgeFunction(edge) if edge.functions.contains_key(&plan.function)),
+    );
     let function_arn = if known {
         link(&Address::new("edge", Kind::FunctionVersion, &as_name(&plan.function)), "arn")
     } else {

@@ -16,7 +16,7 @@ const FOR_EVER: &str = "public, max-age=31536000, immutable";
 const A_MINUTE: &str = "public, max-age=60";
 
 /// The bucket that the files go to.
-pub struct Target<'a> {
+pub struct ContentTarget<'a> {
     pub address: &'a Address,
     pub spec: &'a BucketSpec,
     /// In front of the names of addresses.
@@ -34,7 +34,14 @@ struct Content {
 }
 
 /// The objects of one entry. `below` is where it stands in the step.
-pub fn add(builder: &mut Builder<'_>, step: &Step, below: &str, target: &Target<'_>, key: &str, plan: &ContentPlan) {
+pub fn add(
+    builder: &mut Builder<'_>,
+    step: &Step,
+    below: &str,
+    target: &ContentTarget<'_>,
+    key: &str,
+    plan: &ContentPlan,
+) {
     let sources = [&plan.template, &plan.file, &plan.folder];
     if sources.iter().filter(|source| source.is_some()).count() != 1 {
         let problem = format!("files {key:?} needs one of template, file, folder");
@@ -82,7 +89,7 @@ fn rendered(builder: &mut Builder<'_>, step: &Step, below: &str, key: &str, name
     match template::render(name, &context) {
         Ok(text) => {
             let bytes = text.len() as u64;
-            let sha256 = builder.built.artefacts.add_bytes(text.into_bytes());
+            let sha256 = builder.built.artifacts.add_bytes(text.into_bytes());
             vec![Content { path: key.to_owned(), sha256, bytes }]
         }
         Err(bad) => {
@@ -96,7 +103,7 @@ fn rendered(builder: &mut Builder<'_>, step: &Step, below: &str, key: &str, name
 fn at_hand(builder: &mut Builder<'_>, step: &Step, below: &str, file: &str, path: String) -> Option<Content> {
     match builder.plan.files.get(file).map(|known| known.content.clone())? {
         Ok((sha256, bytes)) => {
-            builder.built.artefacts.add_file(&sha256, file.into(), bytes);
+            builder.built.artifacts.add_file(&sha256, file.into(), bytes);
             Some(Content { path, sha256, bytes })
         }
         Err(why) => {
@@ -120,7 +127,7 @@ fn below_folder(builder: &mut Builder<'_>, step: &Step, below: &str, folder: &st
 }
 
 fn object(
-    target: &Target<'_>,
+    target: &ContentTarget<'_>,
     prefix: &str,
     content: &Content,
     plan: &ContentPlan,
@@ -160,7 +167,7 @@ fn place(
     builder: &mut Builder<'_>,
     step: &Step,
     below: &str,
-    target: &Target<'_>,
+    target: &ContentTarget<'_>,
     name: &str,
     spec: &ObjectSpec,
 ) -> Address {
@@ -179,14 +186,14 @@ fn write_manifest(
     builder: &mut Builder<'_>,
     step: &Step,
     below: &str,
-    target: &Target<'_>,
+    target: &ContentTarget<'_>,
     key: &str,
     keys: &BTreeMap<String, String>,
     made: Vec<Address>,
 ) {
     let text = serde_json::to_vec(keys).unwrap_or_default();
     let bytes = text.len() as u64;
-    let sha256 = builder.built.artefacts.add_bytes(text);
+    let sha256 = builder.built.artifacts.add_bytes(text);
     let content = Content { path: key.to_owned(), sha256, bytes };
     let spec = object(target, "", &content, &ContentPlan::default(), None);
     let address = place(builder, step, below, target, &as_name(key), &spec);

@@ -30,7 +30,7 @@ fn code(builder: &mut Builder<'_>, step: &Step, below: &str, function: &Function
         CodePlan::Template(name) => match template::archive(name) {
             Ok(archive) => {
                 let (bytes, unpacked) = (archive.bytes.len() as u64, archive.unpacked);
-                Some(Code(builder.built.artefacts.add_bytes(archive.bytes), bytes, unpacked))
+                Some(Code(builder.built.artifacts.add_bytes(archive.bytes), bytes, unpacked))
             }
             Err(bad) => {
                 builder.complain(
@@ -45,7 +45,7 @@ fn code(builder: &mut Builder<'_>, step: &Step, below: &str, function: &Function
         CodePlan::Zip(path) => match builder.plan.files.get(path).map(|known| known.content.clone())? {
             Ok((sha256, bytes)) => {
                 let unpacked = unpacked(builder, step, below, path, function);
-                builder.built.artefacts.add_file(&sha256, path.into(), bytes);
+                builder.built.artifacts.add_file(&sha256, path.into(), bytes);
                 Some(Code(sha256, bytes, unpacked))
             }
             Err(why) => {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::build;
-use crate::plan::{Plan, Problem, Problems};
+use crate::plan::{Plan, PlanError, PlanErrors};
 use crate::resource::{Address, Desired};
 
 /// Checks every fallback against the graph that the plan becomes with it. Whether the plan itself can be built is checked before.
@@ -11,7 +11,7 @@ use crate::resource::{Address, Desired};
 /// # Errors
 /// A graph that cannot be, each part of `only` that no address of the plan answers to, and each setting that changes nothing of
 /// what `only` selects.
-pub fn check_fallbacks(plan: &Plan) -> Result<(), Problems> {
+pub fn check_fallbacks(plan: &Plan) -> Result<(), PlanErrors> {
     let every: BTreeSet<String> = plan.steps.iter().map(|step| step.id.clone()).collect();
     let Ok(plain) = build(plan, &every) else { return Ok(()) };
     let mut problems = Vec::new();
@@ -24,19 +24,19 @@ pub fn check_fallbacks(plan: &Plan) -> Result<(), Problems> {
                 problems.extend(unknown(plan, name, &addresses));
                 problems.extend(without_effect(plan, name));
             }
-            Err(Problems(wrong)) => problems.extend(
+            Err(PlanErrors(wrong)) => problems.extend(
                 wrong
                     .into_iter()
-                    .map(|one| Problem { problem: format!("with the fallback {name}: {}", one.problem), ..one }),
+                    .map(|one| PlanError { problem: format!("with the fallback {name}: {}", one.problem), ..one }),
             ),
         }
     }
-    if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+    if problems.is_empty() { Ok(()) } else { Err(PlanErrors(problems)) }
 }
 
 /// What a fallback sets and `only` does not select: a run would leave it as it is. A setting that changes nothing by itself, or
 /// fits only together with others, is left to the run.
-fn without_effect(plan: &Plan, name: &str) -> Vec<Problem> {
+fn without_effect(plan: &Plan, name: &str) -> Vec<PlanError> {
     let Some(fallback) = plan.fallbacks.get(name) else { return Vec::new() };
     let Ok(before) = build(plan, &fallback.request) else { return Vec::new() };
     let mut problems = Vec::new();
@@ -59,7 +59,7 @@ fn without_effect(plan: &Plan, name: &str) -> Vec<Problem> {
         }
         let path = format!("fallbacks.{name}.set.{key}");
         let all: Vec<&str> = changed.iter().map(|address| address.as_str()).collect();
-        problems.push(Problem {
+        problems.push(PlanError {
             file: plan.file_of(&path).to_owned(),
             place: plan.place(&path),
             problem: format!("fallback {name} sets {key:?}, which changes {}: only does not select it", all.join(", ")),
@@ -77,14 +77,14 @@ fn changed<'d>(before: &'d Desired, after: &'d Desired) -> BTreeSet<&'d Address>
 }
 
 /// What `only` names and the plan does not have.
-fn unknown(plan: &Plan, name: &str, addresses: &BTreeSet<&Address>) -> Vec<Problem> {
+fn unknown(plan: &Plan, name: &str, addresses: &BTreeSet<&Address>) -> Vec<PlanError> {
     let only = plan.fallbacks.get(name).map(|fallback| fallback.only.as_slice()).unwrap_or_default();
     let unknown = only.iter().enumerate().filter(|(_, pattern)| !addresses.iter().any(|one| one.matches(pattern)));
     let problem = |(at, pattern): (usize, &String)| {
         let path = format!("fallbacks.{name}.only.{at}");
         let known: BTreeSet<String> =
             addresses.iter().map(|address| format!("{}.{}", address.area(), address.kind_name())).collect();
-        Problem {
+        PlanError {
             file: plan.file_of(&path).to_owned(),
             place: plan.place(&path),
             problem: format!("fallback {name}: only names {pattern:?}, and the plan has no such address"),

@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::manifests::{self, Target};
+use super::manifests::{self, ObjectTarget};
 use super::{Builder, as_name};
 use crate::plan::kubernetes::KubernetesStep;
-use crate::plan::{Step, Work};
+use crate::plan::{Step, StepConfig};
 use crate::resource::cluster::ClusterSpec;
-use crate::resource::words;
+use crate::resource::syntax_check;
 use crate::resource::{Address, Kind, Resource, has_references};
 
 const AREA: &str = "kubernetes";
@@ -19,15 +19,15 @@ pub fn objects<'p>(builder: &mut Builder<'p>, step: &'p Step, plan: &'p Kubernet
         reach: plan.cluster.reach(),
     };
     let Some(cluster) = cluster(builder, step, &spec) else { return };
-    if let Some(namespace) = plan.namespace.as_ref().filter(|namespace| !words::label(namespace)) {
+    if let Some(namespace) = plan.namespace.as_ref().filter(|namespace| !syntax_check::label(namespace)) {
         let problem = format!("namespace: {namespace:?} cannot stand here");
-        return builder.complain(step, "namespace", problem, words::OBJECT_NAME);
+        return builder.complain(step, "namespace", problem, syntax_check::OBJECT_NAME);
     }
     if plan.files.is_empty() && plan.objects.is_empty() {
         return builder.complain(step, "", "it has no objects", "write files: [FILE], or objects: [{…}]");
     }
     let stem = as_name(&spec.name);
-    let target = Target {
+    let target = ObjectTarget {
         area: AREA,
         stem: &stem,
         cluster: &spec.name,
@@ -88,5 +88,5 @@ fn address(name: &str) -> Address {
 /// Whether a device of the plan has this name.
 fn is_machine(builder: &Builder<'_>, name: &str) -> bool {
     let mut steps = builder.plan.steps.iter();
-    steps.any(|step| matches!(&step.work, Work::Jetson(jetson) if jetson.hosts.contains_key(name)))
+    steps.any(|step| matches!(&step.work, StepConfig::Jetson(jetson) if jetson.hosts.contains_key(name)))
 }

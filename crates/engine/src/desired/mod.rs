@@ -5,6 +5,7 @@ mod cdn;
 mod content;
 mod edge;
 mod fallbacks;
+mod grouping;
 mod handler;
 pub mod jetson;
 mod kubernetes;
@@ -14,28 +15,27 @@ mod queues;
 mod record_groups;
 mod replication;
 mod routing;
-mod together;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::Value;
 
-use crate::plan::{Plan, Problem, Problems, Step, Work};
+use crate::plan::{Plan, PlanError, PlanErrors, Step, StepConfig};
 use crate::resource::records::RecordsSpec;
 use crate::resource::sensitive::{found_in, is_altered};
-use crate::resource::{Address, Artefacts, Desired, Kind, Resource, Source, link};
+use crate::resource::{Address, ArtifactSource, Artifacts, Desired, Kind, Resource, link};
 
 pub use fallbacks::check_fallbacks;
-pub use together::together;
+pub use grouping::together;
 
 /// What a plan wants, with the bytes that it carries and what it cannot have yet.
 #[derive(Clone, Debug, Default)]
-pub struct Built {
+pub struct DesiredStack {
     /// The graph.
     pub desired: Desired,
     /// The bytes.
-    pub artefacts: Artefacts,
+    pub artifacts: Artifacts,
     /// The addresses of each step.
     pub by_step: BTreeMap<String, BTreeSet<Address>>,
     /// Files of this machine that the plan names and that cannot be read: path, where the plan names it, why.
@@ -50,7 +50,7 @@ pub struct Built {
     pub beyond: BTreeMap<String, BTreeSet<Address>>,
 }
 
-impl Built {
+impl DesiredStack {
     /// Where in the plan a setting of a resource stands: a dotted path of the plan.
     pub fn origin(&self, address: &Address, path: &str) -> String {
         let Some(resource) = self.desired.resources.get(address) else { return String::new() };
@@ -77,25 +77,25 @@ impl Built {
 ///
 /// # Errors
 /// Every name in the plan that nothing answers to.
-pub fn build(plan: &Plan, requested: &BTreeSet<String>) -> Result<Built, Problems> {
+pub fn build(plan: &Plan, requested: &BTreeSet<String>) -> Result<DesiredStack, PlanErrors> {
     let mut builder =
-        Builder { plan, requested, built: Built::default(), problems: Vec::new(), proven: BTreeSet::new() };
+        Builder { plan, requested, built: DesiredStack::default(), problems: Vec::new(), proven: BTreeSet::new() };
     builder.built.desired = Desired::new(&plan.stack);
     for step in plan.in_force(requested) {
         match &step.work {
-            Work::Models(models) => models::models(&mut builder, step, models),
-            Work::Page(page) => models::page(&mut builder, step, page),
-            Work::EdgeFunction(edge) => edge::functions(&mut builder, step, edge),
-            Work::Routing(routing) => routing::routing(&mut builder, step, routing),
-            Work::Certificates(certificates) => routing::certificates(&mut builder, step, certificates),
-            Work::Cdn(cdn) => cdn::distribution(&mut builder, step, cdn),
-            Work::Queues(queues) => queues::queues(&mut builder, step, queues),
-            Work::Kubernetes(kubernetes) => kubernetes::objects(&mut builder, step, kubernetes),
-            Work::Cutover(_) => {}
+            StepConfig::Models(models) => models::models(&mut builder, step, models),
+            StepConfig::Page(page) => models::page(&mut builder, step, page),
+            StepConfig::EdgeFunction(edge) => edge::functions(&mut builder, step, edge),
+            StepConfig::Routing(routing) => routing::routing(&mut builder, step, routing),
+            StepConfig::Certificates(certificates) => routing::certificates(&mut builder, step, certificates),
+            StepConfig::Cdn(cdn) => cdn::distribution(&mut builder, step, cdn),
+            StepConfig::Queues(queues) => queues::queues(&mut builder, step, queues),
+            StepConfig::Kubernetes(kubernetes) => kubernetes::objects(&mut builder, step, kubernetes),
+            StepConfig::Cutover(_) => {}
             // Devices have a graph of their own.
-            Work::Jetson(_) => builder.built.later.push((step.id.clone(), "jetson provision".to_owned())),
-            Work::JetsonApp(_) => builder.built.later.push((step.id.clone(), "jetson deploy".to_owned())),
-            Work::Later(later) => builder.built.later.push((step.id.clone(), later.verb.clone())),
+            StepConfig::Jetson(_) => builder.built.later.push((step.id.clone(), "jetson provision".to_owned())),
+            StepConfig::JetsonApp(_) => builder.built.later.push((step.id.clone(), "jetson deploy".to_owned())),
+            StepConfig::Later(later) => builder.built.later.push((step.id.clone(), later.verb.clone())),
         }
     }
     builder.name_sources();
@@ -108,7 +108,8 @@ pub fn build(plan: &Plan, requested: &BTreeSet<String>) -> Result<Built, Problem
         plan.steps.iter().filter(|step| !asked.contains(step.id.as_str())).map(|step| step.id.clone()).collect();
     // A step that no verb can do yet is not available, whether it would be asked for or not.
     for step in &plan.steps {
-        if let (Work::Later(later), Some(at)) = (&step.work, builder.built.waiting.iter().position(|id| *id == step.id))
+        if let (StepConfig::Later(later), Some(at)) =
+            (&step.work, builder.built.waiting.iter().position(|id| *id == step.id))
         {
             builder.built.waiting.remove(at);
             builder.built.later.push((step.id.clone(), later.verb.clone()));
@@ -119,15 +120,15 @@ pub fn build(plan: &Plan, requested: &BTreeSet<String>) -> Result<Built, Problem
     problems.sort_by(|one, other| one.order().cmp(&other.order()));
     // A name that is used at several places of the graph may stand at one of the plan.
     problems.dedup();
-    if problems.is_empty() { Ok(builder.built) } else { Err(Problems(problems)) }
+    if problems.is_empty() { Ok(builder.built) } else { Err(PlanErrors(problems)) }
 }
 
 /// What the areas build with.
 struct Builder<'p> {
     plan: &'p Plan,
     requested: &'p BTreeSet<String>,
-    built: Built,
-    problems: Vec<Problem>,
+    built: DesiredStack,
+    problems: Vec<PlanError>,
     /// Domains that a certificate proves already.
     proven: BTreeSet<String>,
 }
@@ -143,7 +144,7 @@ impl Builder<'_> {
         // Names become ids, which are in the journal and in logs of AWS.
         let altered = self.built.desired.resources.values();
         let altered = altered.filter(|resource| is_altered(&resource.spec) || names(resource));
-        let problems = altered.map(|resource| Problem {
+        let problems = altered.map(|resource| PlanError {
             file: self.plan.file_of("variables").to_owned(),
             place: self.plan.place("variables"),
             problem: format!(
@@ -176,13 +177,13 @@ impl Builder<'_> {
     /// Says of each resource which files of this machine its hashes stand for. Of what goes into a bucket, those are left out
     /// that the user named by a variable.
     fn name_sources(&mut self) {
-        let Built { desired, artefacts, .. } = &mut self.built;
+        let DesiredStack { desired, artifacts, .. } = &mut self.built;
         for resource in desired.resources.values_mut() {
             let mut texts = Vec::new();
             texts_of(&resource.spec, &mut texts);
             let known = |path: &Path| resource.kind.in_aws() && self.plan.is_named_by_the_user(path);
-            let files = texts.into_iter().filter_map(|text| match artefacts.get(text)? {
-                Source::File(path) if !known(path) => Some(path.display().to_string()),
+            let files = texts.into_iter().filter_map(|text| match artifacts.get(text)? {
+                ArtifactSource::File(path) if !known(path) => Some(path.display().to_string()),
                 _ => None,
             });
             resource.sources.extend(files);
@@ -191,7 +192,7 @@ impl Builder<'_> {
 
     fn complain(&mut self, step: &Step, below: &str, problem: impl Into<String>, next_step: impl Into<String>) {
         let path = format!("{}.with.{below}", step.path);
-        self.problems.push(Problem {
+        self.problems.push(PlanError {
             file: self.plan.file_of(&path).to_owned(),
             place: self.plan.place(&path),
             problem: problem.into(),
@@ -214,7 +215,7 @@ impl Builder<'_> {
             };
             match problem {
                 None => drop(self.built.desired.moved.insert(moved.from.clone(), moved.to.clone())),
-                Some((field, problem)) => self.problems.push(Problem {
+                Some((field, problem)) => self.problems.push(PlanError {
                     file: self.plan.file_of(&format!("moved.{at}.{field}")).to_owned(),
                     place: self.plan.place(&format!("moved.{at}.{field}")),
                     problem,

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::content::{self, Target};
+use super::content::{self, ContentTarget};
 use super::replication::replication;
 use super::{Builder, as_name, distribution};
 use crate::plan::models::{ModelPlan, ModelsStep, PageStep};
-use crate::plan::{Step, Work};
+use crate::plan::{Step, StepConfig};
 use crate::resource::bucket::BucketSpec;
 use crate::resource::bucket_policy::BucketPolicySpec;
 use crate::resource::model_layout::{
-    self, CURRENT, KEEP, MANIFEST, MOST_KEPT, Manifest, ModelFile, POINTER, PREFIX, VERSIONS,
+    self, CURRENT, KEEP, MANIFEST, MOST_KEPT, POINTER, PREFIX, VERSIONS, VersionFile, VersionManifest,
 };
 use crate::resource::object::ObjectSpec;
 use crate::resource::{Address, Kind, Level, Resource, link};
@@ -60,7 +60,7 @@ fn put_model(
     for (path, facts) in &model.files {
         let at = format!("{below}.files.{path}");
         let Some((sha256, size)) = at_hand(builder, step, &at, &facts.path) else { continue };
-        let file = ModelFile { path: path.clone(), size, sha256: sha256.clone() };
+        let file = VersionFile { path: path.clone(), size, sha256: sha256.clone() };
         let part = format!("{path}-{}", &sha256[..IN_NAMES]);
         let object = Object {
             part: &part,
@@ -75,9 +75,9 @@ fn put_model(
     if files.len() < model.files.len() {
         return;
     }
-    let manifest = Manifest::new(&model.name, files);
+    let manifest = VersionManifest::new(&model.name, files);
     let pointer = manifest.pointer();
-    let sha256 = builder.built.artefacts.add_bytes(manifest.bytes());
+    let sha256 = builder.built.artifacts.add_bytes(manifest.bytes());
     let object = Object {
         part: &format!("{MANIFEST}{}", manifest.version),
         key: &manifest.key(),
@@ -90,7 +90,7 @@ fn put_model(
     objects.push(builder.add(step, &below, listed));
     let bytes = pointer.bytes();
     let size = bytes.len() as u64;
-    let sha256 = builder.built.artefacts.add_bytes(bytes);
+    let sha256 = builder.built.artifacts.add_bytes(bytes);
     let object = Object {
         part: CURRENT,
         key: POINTER,
@@ -139,7 +139,7 @@ fn is_sound(builder: &mut Builder<'_>, step: &Step, below: &str, model: &ModelPl
 fn at_hand(builder: &mut Builder<'_>, step: &Step, at: &str, path: &str) -> Option<(String, u64)> {
     match builder.plan.files.get(path).map(|known| known.content.clone())? {
         Ok((sha256, bytes)) => {
-            builder.built.artefacts.add_file(&sha256, path.into(), bytes);
+            builder.built.artifacts.add_file(&sha256, path.into(), bytes);
             Some((sha256, bytes))
         }
         Err(why) => {
@@ -189,7 +189,7 @@ fn own_files(builder: &mut Builder<'_>, step: &Step, plan: &ModelsStep, sources:
         };
         let address = Address::new("models", Kind::Bucket, &as_name(name));
         let stem = as_name(name);
-        let target = Target { address: &address, spec: bucket, stem: &stem, after: sources.get(name) };
+        let target = ContentTarget { address: &address, spec: bucket, stem: &stem, after: sources.get(name) };
         for (key, file) in files {
             content::add(builder, step, &format!("files.{name}.{key}"), &target, key, file);
         }
@@ -217,7 +217,7 @@ fn after(resource: Resource, replication: Option<&Address>) -> Resource {
 pub fn page(builder: &mut Builder<'_>, step: &Step, plan: &PageStep) {
     let bucket = Address::new("page", Kind::Bucket, "site");
     builder.add(step, "bucket", Resource::new(bucket.clone(), Kind::Bucket, &plan.bucket));
-    let target = Target { address: &bucket, spec: &plan.bucket, stem: "", after: None };
+    let target = ContentTarget { address: &bucket, spec: &plan.bucket, stem: "", after: None };
     for (key, file) in &plan.files {
         content::add(builder, step, &format!("files.{key}"), &target, key, file);
     }
@@ -227,7 +227,7 @@ pub fn page(builder: &mut Builder<'_>, step: &Step, plan: &PageStep) {
 pub fn links(builder: &Builder<'_>) -> Vec<ModelLink> {
     let steps = builder.plan.in_force(builder.requested);
     let models =
-        steps.filter_map(|step| if let Work::Models(models) = &step.work { Some(&models.models) } else { None });
+        steps.filter_map(|step| if let StepConfig::Models(models) = &step.work { Some(&models.models) } else { None });
     let all = models.flat_map(BTreeMap::values);
     all.map(|model| ModelLink { name: model.name.clone(), pointer: format!("/{PREFIX}/{}/{POINTER}", model.name) })
         .collect()

@@ -2,7 +2,7 @@
 
 use super::{Builder, as_name};
 use crate::plan::queues::QueuesStep;
-use crate::plan::{Step, Work};
+use crate::plan::{Step, StepConfig};
 use crate::resource::{Address, Kind, Resource, link};
 
 /// The queues of a step.
@@ -37,7 +37,8 @@ fn is_written_out(target: &str) -> bool {
 /// The address of a queue of the plan; else the names of all of them.
 fn of_the_plan(builder: &Builder<'_>, wanted: &str) -> Result<Address, Vec<String>> {
     let steps = builder.plan.in_force(builder.requested);
-    let all = steps.filter_map(|step| if let Work::Queues(queues) = &step.work { Some(&queues.queues) } else { None });
+    let all =
+        steps.filter_map(|step| if let StepConfig::Queues(queues) = &step.work { Some(&queues.queues) } else { None });
     let names: Vec<String> = all.flat_map(|queues| queues.keys().cloned()).collect();
     if names.iter().any(|name| name == wanted) { Ok(address(wanted)) } else { Err(names) }
 }

@@ -7,7 +7,7 @@ use super::{Builder, as_name, distribution};
 use crate::plan::Step;
 use crate::plan::routing::{GeoPlan, LatencyPlan, RecordPlan};
 use crate::resource::load_balancer::LoadBalancerSpec;
-use crate::resource::records::{Alias, CLOUDFRONT_ZONE_ID, GeoLocation, RecordSet, RecordsSpec, spelling};
+use crate::resource::records::{Alias, CLOUDFRONT_ZONE_ID, GeoLocation, RecordSet, RecordsSpec, canonical};
 use crate::resource::{Address, Kind, Level, Resource, link};
 
 /// Sets that stand at one place of a step.
@@ -51,7 +51,7 @@ pub(super) fn order_groups(builder: &mut Builder<'_>) {
             .sets
             .iter()
             .filter_map(|set| set.alias.as_ref().filter(|alias| alias.zone_id == spec.zone_id))
-            .map(|alias| spelling::name(&alias.dns_name))
+            .map(|alias| canonical::name(&alias.dns_name))
             .collect();
         let leads_to = |other: &&(Address, RecordsSpec)| other.1.sets.iter().any(|set| targets.contains(&set.name));
         for (other, _) in groups.iter().filter(|(other, _)| other != address).filter(leads_to) {

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use super::record_groups::{at, geo_sets, group, latency_sets, to_distribution, written_out};
 use super::{Builder, as_name};
 use crate::plan::routing::{CertificatesStep, CutoverTarget, HealthCheckPlan, RoutingStep};
-use crate::plan::{Step, Work};
+use crate::plan::{Step, StepConfig};
 use crate::resource::certificate::CertificateSpec;
 use crate::resource::health_check::HealthCheckSpec;
-use crate::resource::records::{Alias, RecordSet, RecordsSpec, spelling};
+use crate::resource::records::{Alias, RecordSet, RecordsSpec, canonical};
 use crate::resource::zone::ZoneSpec;
 use crate::resource::{Address, Kind, Level, Resource, is_name, link};
 
@@ -29,17 +29,17 @@ pub(super) fn steps<'b>(builder: &'b Builder<'_>) -> impl Iterator<Item = &'b Ro
     builder
         .plan
         .in_force(builder.requested)
-        .filter_map(|step| if let Work::Routing(routing) = &step.work { Some(routing) } else { None })
+        .filter_map(|step| if let StepConfig::Routing(routing) = &step.work { Some(routing) } else { None })
 }
 
 fn zone_name(builder: &Builder<'_>) -> Option<String> {
-    steps(builder).find_map(|routing| routing.zone.as_ref()).map(|zone| spelling::name(&zone.name))
+    steps(builder).find_map(|routing| routing.zone.as_ref()).map(|zone| canonical::name(&zone.name))
 }
 
 /// A name below the zone; `@` is the zone. A name that ends with the zone's, or with a dot, is a full one.
 pub(super) fn full_name(builder: &Builder<'_>, name: &str) -> String {
     let is_full = name.ends_with('.');
-    let name = spelling::name(name);
+    let name = canonical::name(name);
     match zone_name(builder) {
         Some(zone) if name == "@" => zone,
         Some(zone) if !is_full && name != zone && !name.ends_with(&format!(".{zone}")) => format!("{name}.{zone}"),
@@ -51,7 +51,7 @@ pub(super) fn full_name(builder: &Builder<'_>, name: &str) -> String {
 pub fn routing(builder: &mut Builder<'_>, step: &Step, plan: &RoutingStep) {
     if let Some(zone) = &plan.zone {
         let spec =
-            ZoneSpec { name: spelling::name(&zone.name), comment: zone.comment.clone(), tags: zone.tags.clone() };
+            ZoneSpec { name: canonical::name(&zone.name), comment: zone.comment.clone(), tags: zone.tags.clone() };
         builder.add(step, "zone", Resource::new(zone_address(), Kind::Zone, &spec));
     }
     for (name, balancer) in &plan.load_balancers {
@@ -117,8 +117,8 @@ pub fn certificates(builder: &mut Builder<'_>, step: &Step, plan: &CertificatesS
             builder.complain(step, &below, format!("{name:?} is no name"), "use lower-case letters, digits and dashes");
             continue;
         }
-        let main = spelling::name(&certificate.domain);
-        let names = certificate.alternative_names.iter().map(|name| spelling::name(name));
+        let main = canonical::name(&certificate.domain);
+        let names = certificate.alternative_names.iter().map(|name| canonical::name(name));
         let alternative_names: BTreeSet<String> = names.filter(|name| *name != main).collect();
         let alternative_names: Vec<String> = alternative_names.into_iter().collect();
         let address = Address::new("routing", Kind::Certificate, name);
@@ -157,7 +157,7 @@ fn proof(certificate: &Address, at: usize) -> RecordSet {
 pub fn cutovers(builder: &mut Builder<'_>) {
     let plan = builder.plan;
     for step in plan.in_force(builder.requested) {
-        let Work::Cutover(cutover) = &step.work else { continue };
+        let StepConfig::Cutover(cutover) = &step.work else { continue };
         let geo = steps(builder).find_map(|routing| routing.geo.get(&cutover.replaces)).cloned();
         let address = group_address(&cutover.replaces);
         let (Some(geo), Some(mut resource)) = (geo, builder.built.desired.resources.remove(&address)) else {

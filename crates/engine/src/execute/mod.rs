@@ -1,9 +1,9 @@
 //! [6] Doing it: every step as soon as what it needs is there, as many at once as allowed, each one announced in the
 //! journal before its call and answered after.
 
+mod dependency_tracker;
 mod schedule;
 mod step;
-mod waits;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,13 +13,13 @@ use tokio::sync::watch;
 
 use crate::ledger::{Fence, Ledger};
 use crate::provider::Providers;
-use crate::resource::{Address, Attributes, Changes, Event, Kind, Level, Listener, resolve};
+use crate::resource::{Address, Attributes, Changes, Event, EventListener, Kind, Level, resolve};
 
 pub use schedule::run;
 
 /// How a run is to go.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct RunOptions {
     /// Steps at the same time at most.
     pub at_once: usize,
     /// How far everything must have come before the run ends.
@@ -29,7 +29,7 @@ pub struct Options {
 }
 
 /// Everything a run works with.
-pub struct Work<'a> {
+pub struct RunContext<'a> {
     /// What is to be done.
     pub changes: &'a Changes,
     /// Who does it.
@@ -39,32 +39,32 @@ pub struct Work<'a> {
     /// The journals of other stacks that the run spans.
     others: Vec<&'a Ledger>,
     /// Who is told.
-    pub listener: &'a dyn Listener,
+    pub listener: &'a dyn EventListener,
     /// How.
-    pub options: Options,
+    pub options: RunOptions,
     /// Becomes true when nothing new is to be begun.
     pub stop: watch::Receiver<bool>,
     /// The account, for references to it; empty when the run talks to none.
     pub account: &'a str,
-    known: Known,
+    known: KnownAttributes,
     /// What was known when the run began: what goes is named by it, whatever takes its place meanwhile.
     before: BTreeMap<Address, Attributes>,
     usual: BTreeMap<Kind, u64>,
 }
 
-impl<'a> Work<'a> {
+impl<'a> RunContext<'a> {
     /// A run over `changes`.
     pub fn new(
         changes: &'a Changes,
         providers: &'a Providers,
         ledger: &'a Ledger,
-        listener: &'a dyn Listener,
-        options: Options,
+        listener: &'a dyn EventListener,
+        options: RunOptions,
         stop: watch::Receiver<bool>,
         account: &'a str,
     ) -> Self {
         let before = known_at_first(changes, ledger);
-        let known = Known(Mutex::new(before.clone()));
+        let known = KnownAttributes(Mutex::new(before.clone()));
         let (others, usual) = (Vec::new(), ledger.usual_ms());
         Self { changes, providers, ledger, others, listener, options, stop, account, known, before, usual }
     }
@@ -72,10 +72,10 @@ impl<'a> Work<'a> {
     /// The same run over another stack, too: what is done to its resources is written into its own journal.
     #[must_use]
     pub fn beside(mut self, other: &'a Ledger) -> Self {
-        for (address, record) in other.remembered().resources {
+        for (address, record) in other.recorded().resources {
             self.before.entry(address).or_insert(record.attributes);
         }
-        self.known = Known(Mutex::new(self.before.clone()));
+        self.known = KnownAttributes(Mutex::new(self.before.clone()));
         for (kind, ms) in other.usual_ms() {
             self.usual.entry(kind).or_insert(ms);
         }
@@ -130,12 +130,12 @@ impl<'a> Work<'a> {
 }
 
 /// What the resources have made known so far.
-struct Known(Mutex<BTreeMap<Address, Attributes>>);
+struct KnownAttributes(Mutex<BTreeMap<Address, Attributes>>);
 
 /// What the journal and the look at the world know, and what resources beyond this run make known.
 fn known_at_first(changes: &Changes, ledger: &Ledger) -> BTreeMap<Address, Attributes> {
     let mut all = changes.outside.clone();
-    all.extend(ledger.remembered().resources.into_iter().map(|(address, record)| (address, record.attributes)));
+    all.extend(ledger.recorded().resources.into_iter().map(|(address, record)| (address, record.attributes)));
     for change in changes.items.values() {
         if let Some(found) = &change.found {
             all.insert(change.address.clone(), found.attributes.clone());
@@ -144,7 +144,7 @@ fn known_at_first(changes: &Changes, ledger: &Ledger) -> BTreeMap<Address, Attri
     all
 }
 
-impl Known {
+impl KnownAttributes {
     fn attribute(&self, address: &str, attribute: &str) -> Option<Value> {
         let address: Address = address.parse().ok()?;
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&address)?.get(attribute).cloned()

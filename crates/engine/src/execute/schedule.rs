@@ -6,30 +6,32 @@ use futures::StreamExt;
 use futures::future::{self, FutureExt, LocalBoxFuture};
 use futures::stream::FuturesUnordered;
 
-use super::Work;
-use super::step::{self, Ended};
-use super::waits::Waits;
-use crate::change::{Key, Node, Part, order};
+use super::RunContext;
+use super::dependency_tracker::DependencyTracker;
+use super::step::{self, StepResult};
+use crate::change::{ChangePart, OrderNode, PartKey, order};
 use crate::ledger::LedgerError;
-use crate::resource::{Address, Class, Done, Event, Fault, Leftover, Level, Outcome, Untrusted, World};
+use crate::resource::{
+    Address, CompletedStep, Event, Fault, FaultClass, Level, PendingDeletion, Platform, RunOutcome, Untrusted,
+};
 
-type Running<'a> = FuturesUnordered<LocalBoxFuture<'a, (Key, Level, Result<Ended, Problem>)>>;
+type Running<'a> = FuturesUnordered<LocalBoxFuture<'a, (PartKey, Level, Result<StepResult, StepFailure>)>>;
 
 /// Why a step did not come to its end.
-pub enum Problem {
+pub enum StepFailure {
     /// The service did not do it.
     Fault(Fault),
     /// It cannot be written down: nothing more may be begun.
     Ledger(LedgerError),
 }
 
-impl From<Fault> for Problem {
+impl From<Fault> for StepFailure {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
     }
 }
 
-impl From<LedgerError> for Problem {
+impl From<LedgerError> for StepFailure {
     fn from(error: LedgerError) -> Self {
         Self::Ledger(error)
     }
@@ -40,7 +42,7 @@ impl From<LedgerError> for Problem {
 /// # Errors
 /// When the journal cannot be written: what was under way is finished, nothing more is begun. When the lease was lost,
 /// everything is dropped where it stands: somebody else may be at work.
-pub async fn run(work: &Work<'_>) -> Result<Outcome, LedgerError> {
+pub async fn run(work: &RunContext<'_>) -> Result<RunOutcome, LedgerError> {
     let fences = work.fences();
     let lost = future::select_all(fences.iter().map(|fence| Box::pin(fence.closed())));
     tokio::select! {
@@ -50,11 +52,11 @@ pub async fn run(work: &Work<'_>) -> Result<Outcome, LedgerError> {
     }
 }
 
-async fn all(work: &Work<'_>) -> Result<Outcome, LedgerError> {
-    let mut board = Board::new(work);
+async fn all(work: &RunContext<'_>) -> Result<RunOutcome, LedgerError> {
+    let mut board = Scheduler::new(work);
     board.steps().await?;
     if board.outcome.is_complete() {
-        board.leftovers().await?;
+        board.pending_deletions().await?;
     }
     // Which of several faults came first is chance: a reader finds them by address.
     board.outcome.failed.sort_by(|one, other| one.0.cmp(&other.0));
@@ -63,29 +65,29 @@ async fn all(work: &Work<'_>) -> Result<Outcome, LedgerError> {
     Ok(board.outcome)
 }
 
-struct Board<'w, 'a> {
-    work: &'w Work<'a>,
-    waits: Waits,
+struct Scheduler<'w, 'a> {
+    work: &'w RunContext<'a>,
+    waits: DependencyTracker,
     /// Steps under way. What only waits until it works everywhere is not counted: it may wait for a step to come.
     busy: usize,
     /// What is waited for until it works everywhere.
-    waiting: BTreeSet<Key>,
-    lost: BTreeSet<Key>,
+    waiting: BTreeSet<PartKey>,
+    lost: BTreeSet<PartKey>,
     stop: tokio::sync::watch::Receiver<bool>,
-    outcome: Outcome,
+    outcome: RunOutcome,
     broken: Option<LedgerError>,
 }
 
-impl<'w, 'a> Board<'w, 'a> {
-    fn new(work: &'w Work<'a>) -> Self {
+impl<'w, 'a> Scheduler<'w, 'a> {
+    fn new(work: &'w RunContext<'a>) -> Self {
         Self {
             work,
-            waits: Waits::new(order(work.changes)),
+            waits: DependencyTracker::new(order(work.changes)),
             busy: 0,
             waiting: BTreeSet::new(),
             lost: BTreeSet::new(),
             stop: work.stop.clone(),
-            outcome: Outcome::default(),
+            outcome: RunOutcome::default(),
             broken: None,
         }
     }
@@ -114,11 +116,11 @@ impl<'w, 'a> Board<'w, 'a> {
             return;
         }
         let changes = self.work.changes;
-        let world = |address: &Address| changes.items.get(address).map(|change| change.kind.facts().world);
+        let platform = |address: &Address| changes.items.get(address).map(|change| change.kind.facts().platform);
         // Without valid credentials each further step of that world would fail in the same way.
-        let refused = self.outcome.failed.iter().filter(|(_, fault)| fault.class == Class::Credentials);
-        let closed: Vec<World> = refused.filter_map(|(address, _)| world(address)).collect();
-        let is_open = |node: &Node| world(&node.address).is_none_or(|world| !closed.contains(&world));
+        let refused = self.outcome.failed.iter().filter(|(_, fault)| fault.class == FaultClass::Credentials);
+        let closed: Vec<Platform> = refused.filter_map(|(address, _)| platform(address)).collect();
+        let is_open = |node: &OrderNode| platform(&node.address).is_none_or(|platform| !closed.contains(&platform));
         while self.busy < self.work.options.at_once
             && let Some(node) = self.waits.begin_if(&is_open)
         {
@@ -135,7 +137,7 @@ impl<'w, 'a> Board<'w, 'a> {
         }
     }
 
-    fn end(&mut self, key: Key, level: Level, ended: Result<Ended, Problem>, running: &mut Running<'w>) {
+    fn end(&mut self, key: PartKey, level: Level, ended: Result<StepResult, StepFailure>, running: &mut Running<'w>) {
         if level == Level::Usable {
             self.busy -= 1;
         } else {
@@ -157,17 +159,17 @@ impl<'w, 'a> Board<'w, 'a> {
                 }
                 self.note(ended);
             }
-            Err(Problem::Fault(fault)) if fault.code == step::STOPPED => {
+            Err(StepFailure::Fault(fault)) if fault.code == step::STOPPED => {
                 self.outcome
                     .skipped
                     .push((key.0.clone(), format!("the run was stopped while it was {}", fault.message.line()).into()));
                 self.lost.insert(key);
             }
-            Err(Problem::Fault(fault)) => {
+            Err(StepFailure::Fault(fault)) => {
                 self.outcome.failed.push((key.0.clone(), fault));
                 self.lost.insert(key);
             }
-            Err(Problem::Ledger(error)) => {
+            Err(StepFailure::Ledger(error)) => {
                 self.lost.insert(key);
                 self.broken.get_or_insert(error);
             }
@@ -175,26 +177,26 @@ impl<'w, 'a> Board<'w, 'a> {
     }
 
     /// Whether it can never work everywhere in this run: what it waits for failed, or cannot begin.
-    fn is_hopeless(&self, key: &Key) -> bool {
+    fn is_hopeless(&self, key: &PartKey) -> bool {
         let changes = self.work.changes;
         let open = self.waits.open().map(|node| (&node.address, node.part));
         let mut lost = self.lost.iter().map(|(address, part)| (address, *part)).chain(open);
         changes.items[&key.0].kind.facts().waits_for_users
             && lost.any(|(address, part)| {
-                let user = changes.items[address].after.as_ref().filter(|_| part == Part::Put);
+                let user = changes.items[address].after.as_ref().filter(|_| part == ChangePart::Put);
                 user.is_some_and(|user| user.needs.get(&key.0).is_some_and(|level| *level < Level::Propagated))
             })
     }
 
-    fn needs_propagated(&self, key: &Key) -> bool {
+    fn needs_propagated(&self, key: &PartKey) -> bool {
         self.work.options.wait == Level::Propagated || self.waits.is_wanted_everywhere(key)
     }
 
-    fn note(&mut self, ended: Ended) {
+    fn note(&mut self, ended: StepResult) {
         match (ended.deferred, ended.done) {
             (Some(reason), _) => self.outcome.deferred.push((ended.address, reason)),
             (None, Some((kind, action, took_ms))) => {
-                self.outcome.done.push(Done { address: ended.address, kind, action, id: ended.id, took_ms });
+                self.outcome.done.push(CompletedStep { address: ended.address, kind, action, id: ended.id, took_ms });
             }
             (None, None) => {}
         }
@@ -216,8 +218,8 @@ impl<'w, 'a> Board<'w, 'a> {
     }
 
     /// What earlier runs could not delete, once nothing can lean on it any more.
-    async fn leftovers(&mut self) -> Result<(), LedgerError> {
-        let mut open: Vec<Leftover> = self.work.changes.leftovers.clone();
+    async fn pending_deletions(&mut self) -> Result<(), LedgerError> {
+        let mut open: Vec<PendingDeletion> = self.work.changes.pending_deletions.clone();
         // What goes may free what it leaned on: as long as something is free to go, look again.
         while !open.is_empty() && !*self.stop.borrow() {
             let (held, free): (Vec<_>, Vec<_>) =
@@ -225,8 +227,8 @@ impl<'w, 'a> Board<'w, 'a> {
             for leftover in &free {
                 match step::clear(self.work, leftover).await {
                     Ok(ended) => self.note(ended),
-                    Err(Problem::Fault(fault)) => self.outcome.failed.push((leftover.address.clone(), fault)),
-                    Err(Problem::Ledger(error)) => return Err(error),
+                    Err(StepFailure::Fault(fault)) => self.outcome.failed.push((leftover.address.clone(), fault)),
+                    Err(StepFailure::Ledger(error)) => return Err(error),
                 }
             }
             if free.is_empty() {

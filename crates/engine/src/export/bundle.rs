@@ -8,13 +8,13 @@ use serde_json::Value;
 
 use crate::resource::cache_policy::Choice;
 use crate::resource::{
-    ACCEPTED_EXTRAS, ADDRESS_TAG, Address, Attributes, IMPORTED, Kind, ORIGIN_TAG, Record, Remembered, STACK_TAG,
-    Standing, World, has_references, resolve,
+    ACCEPTED_EXTRAS, ADDRESS_TAG, Address, Attributes, IMPORTED, Kind, ORIGIN_TAG, Platform, ResourceRecord,
+    ResourceStatus, STACK_TAG, StackState, has_references, resolve,
 };
 
 /// One file of an export.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct File {
+pub struct ExportFile {
     /// Its name, without a directory.
     pub name: String,
     /// What stands in it.
@@ -23,7 +23,7 @@ pub struct File {
 
 /// Something that the other tool cannot say, or says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Note {
+pub struct ExportNote {
     /// What it is about.
     pub address: Address,
     /// What is not as one would expect.
@@ -41,14 +41,14 @@ pub const OTHERS: &str = "tags, policy statements and rules that others added ar
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Export {
     /// The files, in the order in which they are read best.
-    pub files: Vec<File>,
+    pub files: Vec<ExportFile>,
     /// What the other tool cannot say, by address.
-    pub notes: Vec<Note>,
+    pub notes: Vec<ExportNote>,
 }
 
 /// One resource of the state, ready to be said in other words.
 #[derive(Clone, Debug)]
-pub struct Item<'a> {
+pub struct ExportItem<'a> {
     /// Name of the stack.
     pub stack: &'a str,
     /// Its address.
@@ -65,26 +65,26 @@ pub struct Item<'a> {
     pub imported: bool,
 }
 
-impl Item<'_> {
+impl ExportItem<'_> {
     /// The typed settings.
     ///
     /// # Errors
     /// A note when they do not fit.
-    pub fn typed<S: DeserializeOwned>(&self) -> Result<S, Note> {
+    pub fn typed<S: DeserializeOwned>(&self) -> Result<S, ExportNote> {
         S::deserialize(&self.spec).map_err(|bad| self.note(format!("left out: its settings do not fit ({bad})")))
     }
 
     /// A remark about this one.
-    pub fn note(&self, text: impl Into<String>) -> Note {
-        Note { address: self.address.clone(), text: text.into() }
+    pub fn note(&self, text: impl Into<String>) -> ExportNote {
+        ExportNote { address: self.address.clone(), text: text.into() }
     }
 
     /// The remark about what neither tool says, since it is not in AWS.
-    pub fn outside_of_aws(&self) -> Note {
+    pub fn outside_of_aws(&self) -> ExportNote {
         let facts = self.kind.facts();
-        self.note(match (facts.world, facts.lookup) {
-            (World::Cluster, true) => "left out: a Kubernetes cluster is only looked up",
-            (World::Cluster, false) => "left out: it lies in a Kubernetes cluster, not in AWS",
+        self.note(match (facts.platform, facts.lookup) {
+            (Platform::Cluster, true) => "left out: a Kubernetes cluster is only looked up",
+            (Platform::Cluster, false) => "left out: it lies in a Kubernetes cluster, not in AWS",
             _ => "left out: it lives on a device, not in AWS",
         })
     }
@@ -108,9 +108,9 @@ impl Item<'_> {
 
 /// The resources of a state with their references filled in by `say`; what cannot be exported becomes a note.
 pub fn items<'a>(
-    state: &'a Remembered,
-    say: &dyn Fn(&Address, &Record, &str) -> Option<Value>,
-) -> (Vec<Item<'a>>, Vec<Note>) {
+    state: &'a StackState,
+    say: &dyn Fn(&Address, &ResourceRecord, &str) -> Option<Value>,
+) -> (Vec<ExportItem<'a>>, Vec<ExportNote>) {
     let (mut items, mut notes) = (Vec::new(), Vec::new());
     let known = |address: &str, attribute: &str| {
         if address.is_empty() {
@@ -121,7 +121,7 @@ pub fn items<'a>(
         say(&address, record, attribute).or_else(|| record.attributes.get(attribute).cloned())
     };
     for (address, record) in &state.resources {
-        let mut item = Item {
+        let mut item = ExportItem {
             stack: &state.stack,
             address,
             kind: record.kind,
@@ -130,7 +130,7 @@ pub fn items<'a>(
             attributes: &record.attributes,
             imported: record.is_imported(),
         };
-        if record.id.is_none() || record.standing != Standing::Present {
+        if record.id.is_none() || record.standing != ResourceStatus::Present {
             notes.push(item.note("left out: its last change was never answered; run deploy first"));
         } else if holds_noncharacters(record) {
             notes.push(item.note("left out: its settings hold noncharacters of Unicode, which no other tool takes"));
@@ -141,7 +141,7 @@ pub fn items<'a>(
             items.push(item);
         }
     }
-    let left = state.leftovers.iter().map(|left| Note {
+    let left = state.pending_deletions.iter().map(|left| ExportNote {
         address: left.address.clone(),
         text: format!("left out: {} is to be deleted ({})", left.id, left.reason.line()),
     });
@@ -151,7 +151,7 @@ pub fn items<'a>(
 
 /// Adds what was accepted beside the plan to the settings: it is there, and stays only where the other tool is told of it. Gives a
 /// note of what the kind has no setting for.
-fn add_accepted(item: &mut Item<'_>) -> Option<Note> {
+fn add_accepted(item: &mut ExportItem<'_>) -> Option<ExportNote> {
     let accepted = item.attributes.get(ACCEPTED_EXTRAS).and_then(Value::as_object);
     let mut left: Vec<&str> = Vec::new();
     for (path, value) in accepted.into_iter().flatten() {
@@ -184,7 +184,7 @@ fn slot<'v>(settings: &'v mut Value, path: &str) -> Option<&'v mut Value> {
 }
 
 /// Whether a text holds what marks code among texts here.
-fn holds_noncharacters(record: &Record) -> bool {
+fn holds_noncharacters(record: &ResourceRecord) -> bool {
     let texts = format!("{}{}", record.spec, serde_json::json!(record.attributes));
     texts.contains(|letter| ('\u{FDD0}'..='\u{FDEF}').contains(&letter))
 }

@@ -4,10 +4,10 @@
 
 mod bundle;
 pub mod cloudformation;
+mod names;
 pub mod terraform;
-mod words;
 
-pub use bundle::{Export, File, Item, Note, OTHERS};
+pub use bundle::{Export, ExportFile, ExportItem, ExportNote, OTHERS};
 
 #[cfg(test)]
 mod tests {
@@ -17,10 +17,10 @@ mod tests {
 
     use super::bundle::UNSAID;
     use super::*;
-    use crate::resource::{Address, Kind, Origin, Record, Remembered, Standing, World};
+    use crate::resource::{Address, Kind, Platform, ResourceOrigin, ResourceRecord, ResourceStatus, StackState};
 
-    fn record(kind: Kind) -> Record {
-        Record {
+    fn record(kind: Kind) -> ResourceRecord {
+        ResourceRecord {
             kind,
             id: Some("x".to_owned()),
             generation: 0,
@@ -29,26 +29,27 @@ mod tests {
             needs: BTreeMap::new(),
             step: String::new(),
             after: BTreeSet::new(),
-            standing: Standing::Present,
+            standing: ResourceStatus::Present,
             pending: None,
             made_at: None,
-            origin: Origin::Made,
+            origin: ResourceOrigin::Made,
         }
     }
 
     #[test]
     fn every_kind_has_its_words_in_both() {
-        let mut state = Remembered::empty("s");
+        let mut state = StackState::empty("s");
         for kind in Kind::ALL {
             state.resources.insert(Address::new("a", kind, "x"), record(kind));
         }
         for export in [terraform::export(&state), cloudformation::export(&state)] {
-            let unsaid: Vec<&Note> = export.notes.iter().filter(|note| note.text == UNSAID).collect();
+            let unsaid: Vec<&ExportNote> = export.notes.iter().filter(|note| note.text == UNSAID).collect();
             assert!(unsaid.is_empty(), "{unsaid:?}");
             let told = |words: &str| export.notes.iter().filter(|note| note.text.contains(words)).count();
-            let of = |world: World| Kind::ALL.into_iter().filter(|kind| kind.facts().world == world).count();
-            assert_eq!(told("lives on a device"), of(World::Device));
-            assert_eq!(told("Kubernetes cluster"), of(World::Cluster));
+            let of =
+                |platform: Platform| Kind::ALL.into_iter().filter(|kind| kind.facts().platform == platform).count();
+            assert_eq!(told("lives on a device"), of(Platform::Device));
+            assert_eq!(told("Kubernetes cluster"), of(Platform::Cluster));
         }
     }
 }

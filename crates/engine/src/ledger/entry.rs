@@ -8,7 +8,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::resource::{
-    Action, Address, Attributes, Ending, Fault, Kind, Leftover, Level, Moves, Origin, RunPurpose, WorldIdentity,
+    Action, Address, Attributes, Fault, Kind, Level, Moves, PendingDeletion, PlatformIdentity, ResourceOrigin,
+    RunPurpose, RunStatus,
 };
 
 /// Version of the journal's format; a newer one is refused, an older one is upgraded as it is read.
@@ -40,7 +41,7 @@ pub struct Entry {
 
 /// What is known of a resource when something is begun or done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Subject {
+pub struct ResourceSnapshot {
     /// Its address.
     pub address: Address,
     /// Its kind.
@@ -61,7 +62,7 @@ pub struct Subject {
     pub after: BTreeSet<String>,
     /// How it came into the state, where the fact says so; else it follows from what was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub origin: Option<Origin>,
+    pub origin: Option<ResourceOrigin>,
     /// When something is begun: what is known of it from the look before (the record sets that existed).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub seen: Attributes,
@@ -95,13 +96,14 @@ pub enum Fact {
         purpose: Option<RunPurpose>,
         /// Whom it talks to for the resources of this journal; entries of earlier versions do not say it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        worlds: Vec<WorldIdentity>,
+        #[serde(rename = "worlds")]
+        platforms: Vec<PlatformIdentity>,
     },
     /// Something that is only looked up was found: later runs know it without asking.
     Learned {
         /// What.
         #[serde(flatten)]
-        subject: Subject,
+        subject: ResourceSnapshot,
         /// What the service calls it.
         id: String,
         /// What it makes known.
@@ -111,7 +113,7 @@ pub enum Fact {
     Accepted {
         /// What, with the settings as they are remembered from now on.
         #[serde(flatten)]
-        subject: Subject,
+        subject: ResourceSnapshot,
         /// What the service calls it now.
         id: String,
         /// What it makes known now.
@@ -127,7 +129,7 @@ pub enum Fact {
         action: Action,
         /// To what.
         #[serde(flatten)]
-        subject: Subject,
+        subject: ResourceSnapshot,
         /// What the service calls it, when it exists.
         id: Option<String>,
     },
@@ -137,7 +139,7 @@ pub enum Fact {
         action: Action,
         /// To what.
         #[serde(flatten)]
-        subject: Subject,
+        subject: ResourceSnapshot,
         /// What the service calls it.
         id: String,
         /// What it makes known.
@@ -153,7 +155,7 @@ pub enum Fact {
         id: String,
     },
     /// It is to go, but not now: it leaves its address and waits.
-    SetAside(Leftover),
+    SetAside(PendingDeletion),
     /// Something that was set aside is gone.
     Cleared {
         /// The address that it had.
@@ -178,7 +180,7 @@ pub enum Fact {
     /// The run ended.
     RunEnded {
         /// How.
-        ending: Ending,
+        ending: RunStatus,
         /// Calls that changed something.
         changes: u64,
     },

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::fold::Contradiction;
+use super::fold::JournalContradiction;
 use super::lease::Lease;
 
 /// What went wrong with a journal or its lease.
@@ -49,7 +49,7 @@ pub enum LedgerError {
         /// Where it lies.
         place: String,
         /// How.
-        source: Contradiction,
+        source: JournalContradiction,
     },
     /// A process holds the guard of the state and does not go on.
     #[error("{0}: another process of this machine is writing here and does not go on; it may be stopped")]
@@ -83,7 +83,7 @@ pub enum LedgerError {
         /// What the service said.
         problem: String,
         /// What that means.
-        cause: Cause,
+        cause: BucketRefusal,
     },
     /// The store takes writes that it must refuse.
     #[error(
@@ -99,7 +99,7 @@ pub enum LedgerError {
 
 /// Why a bucket refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
+pub enum BucketRefusal {
     /// The session ended.
     Expired,
     /// No credentials, or ones that the service does not know.
@@ -124,7 +124,7 @@ pub enum Cause {
     Other,
 }
 
-impl Cause {
+impl BucketRefusal {
     /// By the code that the service gives.
     pub fn of(code: &str, status: u16) -> Self {
         match code {
@@ -165,10 +165,10 @@ mod tests {
 
     #[test]
     fn a_code_says_more_than_a_status() {
-        assert_eq!(Cause::of("ExpiredToken", 400), Cause::Expired);
-        assert_eq!(Cause::of("KMS.DisabledException", 400), Cause::Key);
-        assert_eq!(Cause::of("SomethingNew", 403), Cause::Denied);
-        assert_eq!(Cause::of("SomethingNew", 503), Cause::Busy);
-        assert_eq!(Cause::of("SomethingNew", 400), Cause::Other);
+        assert_eq!(BucketRefusal::of("ExpiredToken", 400), BucketRefusal::Expired);
+        assert_eq!(BucketRefusal::of("KMS.DisabledException", 400), BucketRefusal::Key);
+        assert_eq!(BucketRefusal::of("SomethingNew", 403), BucketRefusal::Denied);
+        assert_eq!(BucketRefusal::of("SomethingNew", 503), BucketRefusal::Busy);
+        assert_eq!(BucketRefusal::of("SomethingNew", 400), BucketRefusal::Other);
     }
 }

@@ -12,11 +12,11 @@ use async_trait::async_trait;
 
 use super::entry::Entry;
 use super::error::LedgerError;
+use super::journal_copy::JournalCopy;
 use super::lease::Lease;
-use super::store::{Loaded, Store};
+use super::store::{LoadedJournal, Store};
 use super::sweep;
-use super::text::{Reader, Tail, whole_lines};
-use super::whole::Whole;
+use super::text::{JournalEnd, JournalReader, whole_lines};
 
 /// Nobody has the guard for longer than a write to the disk takes, unless it was stopped.
 const GUARDED: Duration = Duration::from_secs(3);
@@ -27,7 +27,7 @@ pub struct FileStore {
     directory: PathBuf,
     host: String,
     /// Where the journal ended when it was last read or written.
-    tail: Arc<Mutex<Option<Tail>>>,
+    tail: Arc<Mutex<Option<JournalEnd>>>,
 }
 
 impl FileStore {
@@ -36,11 +36,11 @@ impl FileStore {
         Self { directory: root.join(stack), host: host.to_owned(), tail: Arc::default() }
     }
 
-    fn known_tail(&self) -> Option<Tail> {
+    fn known_tail(&self) -> Option<JournalEnd> {
         *self.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn ends_at(&self, tail: Option<Tail>) {
+    fn ends_at(&self, tail: Option<JournalEnd>) {
         *self.tail.lock().unwrap_or_else(PoisonError::into_inner) = tail;
     }
 
@@ -163,15 +163,15 @@ impl Store for FileStore {
         self.journal().display().to_string()
     }
 
-    async fn load(&self) -> Result<Loaded, LedgerError> {
+    async fn load(&self) -> Result<LoadedJournal, LedgerError> {
         let bytes = self.bytes()?;
-        let mut reader = Reader::default();
+        let mut reader = JournalReader::default();
         reader.page(&self.place(), &bytes)?;
         self.ends_at(Some(reader.tail));
-        Ok(Loaded { entries: reader.entries, ..Loaded::default() })
+        Ok(LoadedJournal { entries: reader.entries, ..LoadedJournal::default() })
     }
 
-    async fn claim(&self, _: &Lease) -> Result<Loaded, LedgerError> {
+    async fn claim(&self, _: &Lease) -> Result<LoadedJournal, LedgerError> {
         // Each write looks at the lease under the guard.
         self.load().await
     }
@@ -212,7 +212,7 @@ impl Store for FileStore {
 
     async fn text(&self) -> Result<String, LedgerError> {
         let bytes = self.bytes()?;
-        let rest = Reader::default().page(&self.place(), &bytes)?.len();
+        let rest = JournalReader::default().page(&self.place(), &bytes)?.len();
         Ok(whole_lines(&bytes[..bytes.len() - rest]))
     }
 
@@ -222,7 +222,7 @@ impl Store for FileStore {
         Ok(kept.display().to_string())
     }
 
-    async fn replace(&self, whole: &Whole, lease: &Lease) -> Result<(), LedgerError> {
+    async fn replace(&self, whole: &JournalCopy, lease: &Lease) -> Result<(), LedgerError> {
         let _guard = self.guard().await?;
         self.ours(lease)?;
         if let Some(format) = self.known_tail().and_then(|tail| tail.older()).filter(|older| whole.tail.format > *older)

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::resource::{
-    Action, Address, Attributes, Class, Fault, IMPORTED_SETTINGS, Kind, Leftover, Origin, Record, Remembered,
-    RunSummary, Standing, TAKEN_IN, unite, without_empty_lists,
+    Action, Address, Attributes, Fault, FaultClass, IMPORTED_SETTINGS, Kind, PendingDeletion, ResourceOrigin,
+    ResourceRecord, ResourceStatus, RunSummary, StackState, TAKEN_IN, unite, without_empty_lists,
 };
 
-use super::entry::{Entry, Fact, Subject};
+use super::entry::{Entry, Fact, ResourceSnapshot};
 
 /// The rules by which entries become a state. Whoever changes what the same entries come to raises it: checkpoints that were
 /// folded by other rules are folded again.
@@ -18,7 +18,7 @@ pub const FOLD: u32 = 3;
 /// A journal that contradicts itself.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("entry {seq}: {problem}")]
-pub struct Contradiction {
+pub struct JournalContradiction {
     /// The entry.
     pub seq: u64,
     /// What is wrong with it.
@@ -29,8 +29,8 @@ pub struct Contradiction {
 ///
 /// # Errors
 /// When the entry cannot follow what came before.
-pub fn apply(state: &mut Remembered, entry: &Entry) -> Result<(), Contradiction> {
-    let wrong = |problem: String| Err(Contradiction { seq: entry.seq, problem });
+pub fn apply(state: &mut StackState, entry: &Entry) -> Result<(), JournalContradiction> {
+    let wrong = |problem: String| Err(JournalContradiction { seq: entry.seq, problem });
     if entry.seq != state.sequence + 1 {
         return wrong(format!("it follows entry {}, so it should have number {}", state.sequence, state.sequence + 1));
     }
@@ -53,29 +53,29 @@ pub fn apply(state: &mut Remembered, entry: &Entry) -> Result<(), Contradiction>
             let origin = origin(state, subject, attributes, made);
             let mut attributes = attributes.clone();
             attributes.remove(TAKEN_IN);
-            let mut new = record(subject, Some(id), &attributes, Standing::Present);
+            let mut new = record(subject, Some(id), &attributes, ResourceStatus::Present);
             new.origin = origin;
             imported(state, &entry.fact, &mut new);
             state.resources.insert(subject.address.clone(), new);
             // What was to go and is in use again (the same code, published again) does not go any more.
-            state.leftovers.retain(|left| left.address != subject.address || left.id != *id);
+            state.pending_deletions.retain(|left| left.address != subject.address || left.id != *id);
         }
         Fact::Removed { address, id } => {
             let same = state.resources.get(address).is_none_or(|held| held.id.as_deref().is_none_or(|held| held == id));
             if same {
                 leave(state, address);
             }
-            state.leftovers.retain(|left| left.address != *address || left.id != *id);
+            state.pending_deletions.retain(|left| left.address != *address || left.id != *id);
         }
         Fact::SetAside(left) => {
             if state.resources.get(&left.address).is_some_and(|held| held.id.as_deref() == Some(&left.id)) {
                 leave(state, &left.address);
             }
-            state.leftovers.retain(|known| known.address != left.address || known.id != left.id);
-            state.leftovers.push(left.clone());
+            state.pending_deletions.retain(|known| known.address != left.address || known.id != left.id);
+            state.pending_deletions.push(left.clone());
         }
         Fact::Cleared { address, id } => {
-            state.leftovers.retain(|left| left.address != *address || left.id != *id);
+            state.pending_deletions.retain(|left| left.address != *address || left.id != *id);
         }
         Fact::Forgotten { address } => leave(state, address),
         Fact::Failed { action, address, fault } => failed(state, *action, address, fault),
@@ -92,7 +92,7 @@ pub fn apply(state: &mut Remembered, entry: &Entry) -> Result<(), Contradiction>
 }
 
 /// What a run has done so far: all that is known of one that never comes to its end.
-fn count(state: &mut Remembered, fact: &Fact) {
+fn count(state: &mut StackState, fact: &Fact) {
     let Some(run) = state.runs.last_mut() else { return };
     match fact {
         Fact::Intended { subject, .. } => {
@@ -105,7 +105,7 @@ fn count(state: &mut Remembered, fact: &Fact) {
             run.changes += 1;
         }
         Fact::Cleared { .. } | Fact::Forgotten { .. } => run.changes += 1,
-        Fact::SetAside(Leftover { address, .. }) | Fact::Failed { address, .. } => {
+        Fact::SetAside(PendingDeletion { address, .. }) | Fact::Failed { address, .. } => {
             run.unanswered.remove(address);
         }
         Fact::RunBegan { .. }
@@ -117,13 +117,13 @@ fn count(state: &mut Remembered, fact: &Fact) {
 }
 
 /// The address is free again; what comes there next is another generation.
-fn leave(state: &mut Remembered, address: &Address) {
+fn leave(state: &mut StackState, address: &Address) {
     if let Some(held) = state.resources.remove(address) {
         state.generations.insert(address.clone(), held.generation.saturating_add(1));
     }
 }
 
-fn began(state: &mut Remembered, entry: &Entry) {
+fn began(state: &mut StackState, entry: &Entry) {
     if let Fact::RunBegan { revision, command, by, account, requested, fallback, purpose, .. } = &entry.fact {
         state.account = Some(account.clone());
         state.requested.clone_from(requested);
@@ -143,19 +143,19 @@ fn began(state: &mut Remembered, entry: &Entry) {
 
 /// How what a fact speaks of came into the state. Journals of older versions say so by an attribute, or not at all: then
 /// it follows from what was done.
-fn origin(state: &Remembered, subject: &Subject, attributes: &Attributes, made: bool) -> Origin {
+fn origin(state: &StackState, subject: &ResourceSnapshot, attributes: &Attributes, made: bool) -> ResourceOrigin {
     let held = state.resources.get(&subject.address);
     match subject.origin {
         Some(origin) => origin,
-        None if attributes.get(TAKEN_IN) == Some(&Value::Bool(true)) => Origin::Imported,
-        None if made => Origin::Made,
+        None if attributes.get(TAKEN_IN) == Some(&Value::Bool(true)) => ResourceOrigin::Imported,
+        None if made => ResourceOrigin::Made,
         None => held.map_or_else(|| taken_up(subject), |held| held.origin),
     }
 }
 
 /// What an import found is not this stack's, as long as no run changes it: it is remembered besides what the stack states. What a
 /// rollback takes up again is looked at as an import. An empty list of an import states nothing.
-fn imported(state: &Remembered, fact: &Fact, new: &mut Record) {
+fn imported(state: &StackState, fact: &Fact, new: &mut ResourceRecord) {
     if new.kind.facts().lookup || !new.kind.in_aws() || new.kind == Kind::Records {
         return;
     }
@@ -164,7 +164,7 @@ fn imported(state: &Remembered, fact: &Fact, new: &mut Record) {
     if import {
         new.spec = without_empty_lists(new.kind, &new.spec);
     }
-    if new.origin != Origin::Imported {
+    if new.origin != ResourceOrigin::Imported {
         return;
     }
     let same = held.filter(|held| held.id.as_ref().is_none_or(|id| Some(id) == new.id.as_ref()));
@@ -176,13 +176,18 @@ fn imported(state: &Remembered, fact: &Fact, new: &mut Record) {
 
 /// What existed and was not in the state is taken up by its mark. What is on a device is put back in another way, and entries
 /// about objects of clusters say their origin, but for those of earlier versions, which knew no other.
-fn taken_up(subject: &Subject) -> Origin {
+fn taken_up(subject: &ResourceSnapshot) -> ResourceOrigin {
     let plain = !subject.kind.in_aws() || subject.kind.facts().lookup;
-    if plain { Origin::Made } else { Origin::Recovered }
+    if plain { ResourceOrigin::Made } else { ResourceOrigin::Recovered }
 }
 
-fn record(subject: &Subject, id: Option<&str>, attributes: &Attributes, standing: Standing) -> Record {
-    Record {
+fn record(
+    subject: &ResourceSnapshot,
+    id: Option<&str>,
+    attributes: &Attributes,
+    standing: ResourceStatus,
+) -> ResourceRecord {
+    ResourceRecord {
         kind: subject.kind,
         id: id.map(str::to_owned),
         generation: subject.generation,
@@ -194,44 +199,44 @@ fn record(subject: &Subject, id: Option<&str>, attributes: &Attributes, standing
         standing,
         pending: None,
         made_at: None,
-        origin: Origin::Made,
+        origin: ResourceOrigin::Made,
     }
 }
 
-fn intended(state: &mut Remembered, action: Action, subject: &Subject, id: Option<&str>) {
+fn intended(state: &mut StackState, action: Action, subject: &ResourceSnapshot, id: Option<&str>) {
     let held = state.resources.get(&subject.address);
     let mut attributes = held.map(|held| held.attributes.clone()).unwrap_or_default();
     attributes.extend(subject.seen.clone());
     let origin = match (subject.origin, action) {
         (Some(origin), _) => origin,
         (None, Action::Adopt) => taken_up(subject),
-        (None, _) => Origin::Made,
+        (None, _) => ResourceOrigin::Made,
     };
     let standing = match action {
-        Action::Delete => Standing::Deleting,
-        Action::Update | Action::Adopt | Action::Move => Standing::Updating,
-        _ => Standing::Creating,
+        Action::Delete => ResourceStatus::Deleting,
+        Action::Update | Action::Adopt | Action::Move => ResourceStatus::Updating,
+        _ => ResourceStatus::Creating,
     };
     // Until it is answered, the last known settings stay: an update may or may not have taken effect.
     let updated = match (standing, held) {
-        (Standing::Updating, Some(held)) => {
+        (ResourceStatus::Updating, Some(held)) => {
             let (pending, origin) = (pending(held, &subject.spec), subject.origin.unwrap_or(held.origin));
-            Record { standing, pending, attributes, origin, ..held.clone() }
+            ResourceRecord { standing, pending, attributes, origin, ..held.clone() }
         }
-        (Standing::Deleting, Some(held)) => Record { standing, ..held.clone() },
-        (Standing::Deleting, None) => return,
+        (ResourceStatus::Deleting, Some(held)) => ResourceRecord { standing, ..held.clone() },
+        (ResourceStatus::Deleting, None) => return,
         _ => {
             // What was begun at a former address and never answered is still looked for by what it was made with there.
             let made_at =
                 held.filter(|held| held.generation == subject.generation).and_then(|held| held.made_at.clone());
-            Record { made_at, origin, ..record(subject, id, &attributes, standing) }
+            ResourceRecord { made_at, origin, ..record(subject, id, &attributes, standing) }
         }
     };
     state.resources.insert(subject.address.clone(), updated);
 }
 
 /// What may be there besides the last known settings: an update that fails may have made some of its calls.
-fn pending(held: &Record, asked: &Value) -> Option<Value> {
+fn pending(held: &ResourceRecord, asked: &Value) -> Option<Value> {
     match &held.pending {
         Some(earlier) => {
             let mut all = earlier.clone();
@@ -242,22 +247,22 @@ fn pending(held: &Record, asked: &Value) -> Option<Value> {
     }
 }
 
-fn failed(state: &mut Remembered, action: Action, address: &Address, fault: &Fault) {
+fn failed(state: &mut StackState, action: Action, address: &Address, fault: &Fault) {
     let Some(held) = state.resources.get_mut(address) else { return };
-    let refused = matches!(fault.class, Class::Denied | Class::Credentials);
+    let refused = matches!(fault.class, FaultClass::Denied | FaultClass::Credentials);
     if refused {
         state.refused.insert(address.clone(), fault.code.clone());
     }
     match (action, held.standing, &held.id) {
         // A thing that is made by several calls may be there after the first: the next run looks.
-        (Action::Create, Standing::Creating, None) if refused => {}
-        (Action::Create, Standing::Creating, None) => {
+        (Action::Create, ResourceStatus::Creating, None) if refused => {}
+        (Action::Create, ResourceStatus::Creating, None) => {
             if held.generation > 0 {
                 state.generations.insert(address.clone(), held.generation);
             }
             state.resources.remove(address);
         }
-        _ => held.standing = if held.id.is_some() { Standing::Present } else { Standing::Creating },
+        _ => held.standing = if held.id.is_some() { ResourceStatus::Present } else { ResourceStatus::Creating },
     }
 }
 
@@ -265,8 +270,8 @@ fn failed(state: &mut Remembered, action: Action, address: &Address, fault: &Fau
 ///
 /// # Errors
 /// When one of them cannot follow what came before.
-pub fn fold<'a>(stack: &str, entries: impl IntoIterator<Item = &'a Entry>) -> Result<Remembered, Contradiction> {
-    fold_from(Remembered::empty(stack), entries)
+pub fn fold<'a>(stack: &str, entries: impl IntoIterator<Item = &'a Entry>) -> Result<StackState, JournalContradiction> {
+    fold_from(StackState::empty(stack), entries)
 }
 
 /// The state after `entries`, which follow those that gave `base`.
@@ -274,9 +279,9 @@ pub fn fold<'a>(stack: &str, entries: impl IntoIterator<Item = &'a Entry>) -> Re
 /// # Errors
 /// When one of them cannot follow what came before.
 pub fn fold_from<'a>(
-    base: Remembered,
+    base: StackState,
     entries: impl IntoIterator<Item = &'a Entry>,
-) -> Result<Remembered, Contradiction> {
+) -> Result<StackState, JournalContradiction> {
     let mut state = base;
     for entry in entries {
         apply(&mut state, entry)?;
@@ -289,7 +294,7 @@ pub fn fold_from<'a>(
 ///
 /// # Errors
 /// When an entry cannot follow what came before.
-pub fn fold_until(base: Remembered, entries: &[Entry], revision: u64) -> Result<Remembered, Contradiction> {
+pub fn fold_until(base: StackState, entries: &[Entry], revision: u64) -> Result<StackState, JournalContradiction> {
     let after = |entry: &&Entry| matches!(&entry.fact, Fact::RunBegan { revision: began, .. } if *began > revision);
     let end = entries.iter().position(|entry| after(&entry)).unwrap_or(entries.len());
     fold_from(base, &entries[..end])

@@ -12,8 +12,8 @@ fn at(text: &str) -> Address {
     text.parse().expect("an address")
 }
 
-fn subject(address: &str) -> Subject {
-    Subject {
+fn subject(address: &str) -> ResourceSnapshot {
+    ResourceSnapshot {
         address: at(address),
         kind: Kind::Bucket,
         generation: 0,
@@ -34,15 +34,15 @@ fn intended(action: Action, id: Option<&str>) -> Fact {
     Fact::Intended { action, subject: subject("m.bucket.a"), id: id.map(str::to_owned) }
 }
 
-fn succeeded(action: Action, subject: Subject, attributes: Attributes) -> Fact {
+fn succeeded(action: Action, subject: ResourceSnapshot, attributes: Attributes) -> Fact {
     Fact::Succeeded { action, subject, id: "b".into(), attributes, took_ms: 1 }
 }
 
-fn learned(subject: Subject, attributes: Attributes) -> Fact {
+fn learned(subject: ResourceSnapshot, attributes: Attributes) -> Fact {
     Fact::Learned { subject, id: "b".into(), attributes }
 }
 
-fn after(facts: Vec<Fact>) -> Remembered {
+fn after(facts: Vec<Fact>) -> StackState {
     let began = Fact::RunBegan {
         stack: "s".into(),
         revision: 1,
@@ -53,7 +53,7 @@ fn after(facts: Vec<Fact>) -> Remembered {
         requested: Default::default(),
         fallback: None,
         purpose: None,
-        worlds: Vec::new(),
+        platforms: Vec::new(),
     };
     let (run, at) = (uuid::Uuid::nil(), jiff::Timestamp::UNIX_EPOCH);
     let all = [began].into_iter().chain(facts).zip(1..);
@@ -61,7 +61,7 @@ fn after(facts: Vec<Fact>) -> Remembered {
     fold("s", &entries).expect("it folds")
 }
 
-fn origin_at(state: &Remembered, address: &str) -> Origin {
+fn origin_at(state: &StackState, address: &str) -> ResourceOrigin {
     state.resources[&at(address)].origin
 }
 
@@ -69,34 +69,35 @@ fn origin_at(state: &Remembered, address: &str) -> Origin {
 fn what_was_created_was_made_and_what_was_adopted_by_its_mark_was_found_again() {
     let a = || subject("m.bucket.a");
     let made = vec![intended(Action::Create, None), succeeded(Action::Create, a(), known())];
-    assert_eq!(origin_at(&after(made.clone()), "m.bucket.a"), Origin::Made);
+    assert_eq!(origin_at(&after(made.clone()), "m.bucket.a"), ResourceOrigin::Made);
     let adopted = vec![intended(Action::Adopt, Some("b")), succeeded(Action::Adopt, a(), known())];
-    assert_eq!(origin_at(&after(adopted.clone()), "m.bucket.a"), Origin::Recovered);
-    assert_eq!(origin_at(&after(adopted[..1].to_vec()), "m.bucket.a"), Origin::Recovered, "cut off in between");
+    assert_eq!(origin_at(&after(adopted.clone()), "m.bucket.a"), ResourceOrigin::Recovered);
+    assert_eq!(origin_at(&after(adopted[..1].to_vec()), "m.bucket.a"), ResourceOrigin::Recovered, "cut off in between");
     // The answer to its creation was lost: it was made.
     let lost = vec![
         intended(Action::Create, None),
         intended(Action::Adopt, Some("b")),
         succeeded(Action::Adopt, a(), known()),
     ];
-    assert_eq!(origin_at(&after(lost), "m.bucket.a"), Origin::Made);
+    assert_eq!(origin_at(&after(lost), "m.bucket.a"), ResourceOrigin::Made);
     // It was gone, and another one was made.
     let again = adopted.into_iter().chain(made).collect();
-    assert_eq!(origin_at(&after(again), "m.bucket.a"), Origin::Made);
+    assert_eq!(origin_at(&after(again), "m.bucket.a"), ResourceOrigin::Made);
 }
 
 #[test]
 fn an_imported_one_stays_imported_whatever_happens_to_it() {
-    let imported = || learned(Subject { origin: Some(Origin::Imported), ..subject("m.bucket.a") }, known());
+    let imported =
+        || learned(ResourceSnapshot { origin: Some(ResourceOrigin::Imported), ..subject("m.bucket.a") }, known());
     let accepted =
         Fact::Accepted { subject: subject("m.bucket.a"), id: "b".into(), attributes: known(), paths: vec![] };
     let update = [intended(Action::Update, Some("b")), succeeded(Action::Update, subject("m.bucket.a"), known())];
     for more in [update.to_vec(), vec![learned(subject("m.bucket.a"), known())], vec![accepted]] {
         let facts = [imported()].into_iter().chain(more).collect();
-        assert_eq!(origin_at(&after(facts), "m.bucket.a"), Origin::Imported);
+        assert_eq!(origin_at(&after(facts), "m.bucket.a"), ResourceOrigin::Imported);
     }
     let moved = Moves { addresses: [(at("m.bucket.a"), at("m.bucket.z"))].into(), ..Moves::default() };
-    assert_eq!(origin_at(&after(vec![imported(), Fact::Moved(moved)]), "m.bucket.z"), Origin::Imported);
+    assert_eq!(origin_at(&after(vec![imported(), Fact::Moved(moved)]), "m.bucket.z"), ResourceOrigin::Imported);
 }
 
 #[test]
@@ -109,18 +110,22 @@ fn a_journal_of_an_older_version_says_it_by_an_attribute() {
         learned(subject("m.bucket.b"), known()),
     ];
     let state = after(older);
-    assert_eq!(origin_at(&state, "m.bucket.a"), Origin::Imported);
+    assert_eq!(origin_at(&state, "m.bucket.a"), ResourceOrigin::Imported);
     assert_eq!(state.resources[&at("m.bucket.a")].attributes, known(), "it is said once");
-    assert_eq!(origin_at(&state, "m.bucket.b"), Origin::Recovered, "an import of what carries the mark");
+    assert_eq!(origin_at(&state, "m.bucket.b"), ResourceOrigin::Recovered, "an import of what carries the mark");
 }
 
 #[test]
 fn what_an_import_found_is_remembered_beside_what_deploys_state() {
-    let of = |spec: serde_json::Value, origin: Option<Origin>| Subject { spec, origin, ..subject("m.bucket.a") };
+    let of = |spec: serde_json::Value, origin: Option<ResourceOrigin>| ResourceSnapshot {
+        spec,
+        origin,
+        ..subject("m.bucket.a")
+    };
     let was = json!({"name": "b", "region": "us-east-1", "versioning": true});
     let mut stated = was.clone();
     stated["encryption"] = json!("aws:kms");
-    let import = learned(of(was.clone(), Some(Origin::Imported)), known());
+    let import = learned(of(was.clone(), Some(ResourceOrigin::Imported)), known());
     let update = [
         Fact::Intended { action: Action::Update, subject: of(stated.clone(), None), id: Some("b".into()) },
         succeeded(Action::Update, of(stated.clone(), None), known()),
@@ -131,7 +136,7 @@ fn what_an_import_found_is_remembered_beside_what_deploys_state() {
     assert_eq!((record.attributes.get(IMPORTED_SETTINGS), &record.spec), (Some(&was), &stated));
     // One that was adopted has it from the look before; one that this stack made has none.
     let seen = Attributes::from([(IMPORTED_SETTINGS.to_owned(), was.clone())]);
-    let adopted = |seen: Attributes| Subject { seen, ..of(stated.clone(), Some(Origin::Imported)) };
+    let adopted = |seen: Attributes| ResourceSnapshot { seen, ..of(stated.clone(), Some(ResourceOrigin::Imported)) };
     let adopt = vec![
         Fact::Intended { action: Action::Adopt, subject: adopted(seen), id: Some("b".into()) },
         succeeded(Action::Adopt, adopted(Attributes::new()), known()),
@@ -144,24 +149,25 @@ fn what_an_import_found_is_remembered_beside_what_deploys_state() {
 #[test]
 fn an_empty_list_of_an_import_does_not_state_that_there_are_to_be_no_rules() {
     let spec = json!({"name": "b", "region": "us-east-1", "lifecycle": [], "cors": []});
-    let import =
-        |origin: Option<Origin>| learned(Subject { spec: spec.clone(), origin, ..subject("m.bucket.a") }, known());
-    for origin in [Some(Origin::Imported), None] {
+    let import = |origin: Option<ResourceOrigin>| {
+        learned(ResourceSnapshot { spec: spec.clone(), origin, ..subject("m.bucket.a") }, known())
+    };
+    for origin in [Some(ResourceOrigin::Imported), None] {
         let state = after(vec![import(origin)]);
         let kept = &state.resources[&at("m.bucket.a")].spec;
         assert_eq!(*kept, json!({"name": "b", "region": "us-east-1"}), "{origin:?}");
     }
     // A deploy that states none means it.
-    let deployed = succeeded(Action::Update, Subject { spec: spec.clone(), ..subject("m.bucket.a") }, known());
-    let state = after(vec![import(Some(Origin::Imported)), intended(Action::Update, Some("b")), deployed]);
+    let deployed = succeeded(Action::Update, ResourceSnapshot { spec: spec.clone(), ..subject("m.bucket.a") }, known());
+    let state = after(vec![import(Some(ResourceOrigin::Imported)), intended(Action::Update, Some("b")), deployed]);
     assert_eq!(state.resources[&at("m.bucket.a")].spec, spec);
 }
 
 #[test]
 fn the_word_of_a_rollback_that_failed_ends_with_the_next_run() {
-    let word = |origin: Origin| Subject { origin: Some(origin), ..subject("m.bucket.a") };
-    let begun = Fact::Intended { action: Action::Create, subject: word(Origin::Imported), id: None };
-    let adopt = Fact::Intended { action: Action::Adopt, subject: word(Origin::Made), id: Some("b".into()) };
-    assert_eq!(origin_at(&after(vec![begun.clone()]), "m.bucket.a"), Origin::Imported);
-    assert_eq!(origin_at(&after(vec![begun, adopt]), "m.bucket.a"), Origin::Made, "cut off in between");
+    let word = |origin: ResourceOrigin| ResourceSnapshot { origin: Some(origin), ..subject("m.bucket.a") };
+    let begun = Fact::Intended { action: Action::Create, subject: word(ResourceOrigin::Imported), id: None };
+    let adopt = Fact::Intended { action: Action::Adopt, subject: word(ResourceOrigin::Made), id: Some("b".into()) };
+    assert_eq!(origin_at(&after(vec![begun.clone()]), "m.bucket.a"), ResourceOrigin::Imported);
+    assert_eq!(origin_at(&after(vec![begun, adopt]), "m.bucket.a"), ResourceOrigin::Made, "cut off in between");
 }

@@ -12,9 +12,9 @@ const COUNTED: usize = 99;
 
 /// How long each kind took lately, in milliseconds, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Usual(BTreeMap<Kind, Vec<u64>>);
+pub struct TypicalDurations(BTreeMap<Kind, Vec<u64>>);
 
-impl Usual {
+impl TypicalDurations {
     /// Takes one entry into account.
     pub fn note(&mut self, entry: &Entry) {
         if let Fact::Succeeded { subject, took_ms, .. } = &entry.fact {

@@ -3,24 +3,24 @@
 //! An entry is written and on disk before the call that it announces, and another after the answer: whatever kills the
 //! process, the next run knows what was begun and never answered.
 
-mod apart;
 mod authentic;
+mod checksum_chain;
 mod entry;
 mod error;
 mod fence;
 mod file_store;
 mod fold;
 mod history;
-mod kept;
+mod journal_copy;
 mod lease;
 mod purpose;
 mod s3;
-mod seal;
+mod separation;
 mod store;
+mod stored_texts;
 mod sweep;
 mod text;
 mod upgrade;
-mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,21 +31,21 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use apart::contents;
-pub use entry::{Entry, FORMAT, Fact, Subject};
-pub use error::{Cause, LedgerError};
+pub use entry::{Entry, FORMAT, Fact, ResourceSnapshot};
+pub use error::{BucketRefusal, LedgerError};
 pub use fence::Fence;
 use fence::beat;
 pub use file_store::FileStore;
-pub use fold::{Contradiction, apply, fold, fold_from, fold_until};
-pub use history::Usual;
+pub use fold::{JournalContradiction, apply, fold, fold_from, fold_until};
+pub use history::TypicalDurations;
+pub use journal_copy::{JournalCopy, JournalRelation};
 pub use lease::{Holder, Lease, TIME_TO_LIVE};
 pub use purpose::purpose_of;
-pub use s3::{If, Listed, Object, Objects, Put, RETENTION, S3Store};
-pub use store::{Loaded, Store};
-pub use whole::{Lineage, Whole};
+pub use s3::{ObjectApi, ObjectListing, RETENTION, S3Store, StoredObject, WriteCondition, WriteOutcome};
+use separation::contents;
+pub use store::{LoadedJournal, Store};
 
-use crate::resource::{Address, Kind, Remembered};
+use crate::resource::{Address, Kind, StackState};
 
 /// Who holds a lost lease now is worth this long a look.
 const LOOKING: Duration = Duration::from_secs(5);
@@ -81,9 +81,9 @@ pub struct Ledger {
 
 struct Inner {
     /// What the entries before `entries` come to.
-    base: Remembered,
-    usual: Usual,
-    state: Remembered,
+    base: StackState,
+    usual: TypicalDurations,
+    state: StackState,
     entries: Vec<Entry>,
     pending: Vec<Entry>,
     written: u64,
@@ -124,11 +124,11 @@ impl Ledger {
             Some(lease) => store.claim(lease).await?,
             None => store.load().await?,
         };
-        let Loaded { mut base, mut usual, mut entries } = loaded;
-        let named = kept::all_named(base.as_mut(), &mut entries);
+        let LoadedJournal { mut base, mut usual, mut entries } = loaded;
+        let named = stored_texts::all_named(base.as_mut(), &mut entries);
         let contents = contents(&*store, &named).await?;
-        kept::open_all(base.as_mut(), &mut entries, &contents);
-        let base = base.unwrap_or_else(|| Remembered::empty(stack));
+        stored_texts::open_all(base.as_mut(), &mut entries, &contents);
+        let base = base.unwrap_or_else(|| StackState::empty(stack));
         let state = fold_from(base.clone(), &entries)
             .map_err(|source| LedgerError::Contradicts { place: store.place(), source })?;
         entries.iter().for_each(|entry| usual.note(entry));
@@ -180,12 +180,12 @@ impl Ledger {
     }
 
     /// The state as of now, copied: a run over many resources asks for what it wants to know, with [`Self::ask`].
-    pub fn remembered(&self) -> Remembered {
+    pub fn recorded(&self) -> StackState {
         self.inner().state.clone()
     }
 
     /// Something about the state as of now. `question` must not use the journal.
-    pub fn ask<T>(&self, question: impl FnOnce(&Remembered) -> T) -> T {
+    pub fn ask<T>(&self, question: impl FnOnce(&StackState) -> T) -> T {
         question(&self.inner().state)
     }
 
@@ -193,7 +193,7 @@ impl Ledger {
     ///
     /// # Errors
     /// When the journal contradicts itself, or its earlier entries cannot be read.
-    pub async fn remembered_at(&self, revision: u64) -> Result<Remembered, LedgerError> {
+    pub async fn recorded_at(&self, revision: u64) -> Result<StackState, LedgerError> {
         let (base, entries) = self.back_to(revision).await?;
         fold_until(base, &entries, revision)
             .map_err(|source| LedgerError::Contradicts { place: self.store.place(), source })
@@ -209,7 +209,7 @@ impl Ledger {
 
     /// A state at or before the end of a revision, and all entries after it. Only an early revision needs more than what was
     /// read when the journal was opened.
-    async fn back_to(&self, revision: u64) -> Result<(Remembered, Vec<Entry>), LedgerError> {
+    async fn back_to(&self, revision: u64) -> Result<(StackState, Vec<Entry>), LedgerError> {
         let stack = {
             let inner = self.inner();
             if inner.base.revision() <= revision {
@@ -217,7 +217,7 @@ impl Ledger {
             }
             inner.base.stack.clone()
         };
-        Ok((Remembered::empty(&stack), self.entries().await?))
+        Ok((StackState::empty(&stack), self.entries().await?))
     }
 
     /// All entries, oldest first.
@@ -236,8 +236,8 @@ impl Ledger {
         let read = async || {
             let mut archived = self.store.history().await?;
             archived.retain(|entry| entry.seq <= before);
-            let contents = contents(&*self.store, &kept::all_named(None, &mut archived)).await?;
-            kept::open_all(None, &mut archived, &contents);
+            let contents = contents(&*self.store, &stored_texts::all_named(None, &mut archived)).await?;
+            stored_texts::open_all(None, &mut archived, &contents);
             Ok::<_, LedgerError>(archived)
         };
         let archived = self.archived.get_or_try_init(read).await?;
@@ -309,7 +309,7 @@ impl Ledger {
     ///
     /// # Errors
     /// When the lease was lost or the store refused.
-    pub async fn replace(&self, whole: &Whole) -> Result<(), LedgerError> {
+    pub async fn replace(&self, whole: &JournalCopy) -> Result<(), LedgerError> {
         let Some(lease) = &self.lease else {
             return Err(LedgerError::LeaseLost("the journal was opened for reading".to_owned()));
         };

@@ -7,18 +7,18 @@ use async_trait::async_trait;
 
 use super::entry::Entry;
 use super::error::LedgerError;
-use super::history::Usual;
+use super::history::TypicalDurations;
+use super::journal_copy::JournalCopy;
 use super::lease::Lease;
-use super::whole::Whole;
-use crate::resource::Remembered;
+use crate::resource::StackState;
 
 /// What a store gives when it is opened.
 #[derive(Clone, Debug, Default)]
-pub struct Loaded {
+pub struct LoadedJournal {
     /// What the entries before `entries` come to; none: `entries` are all there are.
-    pub base: Option<Remembered>,
+    pub base: Option<StackState>,
     /// How long things took in the entries before.
-    pub usual: Usual,
+    pub usual: TypicalDurations,
     /// Entries, oldest first.
     pub entries: Vec<Entry>,
 }
@@ -30,10 +30,10 @@ pub trait Store: Send + Sync {
     fn place(&self) -> String;
 
     /// The state with the entries that lead to it. None yet is no error.
-    async fn load(&self) -> Result<Loaded, LedgerError>;
+    async fn load(&self) -> Result<LoadedJournal, LedgerError>;
 
     /// Loads for writing under a lease: from now on whoever held it before cannot write.
-    async fn claim(&self, lease: &Lease) -> Result<Loaded, LedgerError>;
+    async fn claim(&self, lease: &Lease) -> Result<LoadedJournal, LedgerError>;
 
     /// All entries, oldest first.
     async fn history(&self) -> Result<Vec<Entry>, LedgerError> {
@@ -66,7 +66,7 @@ pub trait Store: Send + Sync {
     async fn keep_aside(&self) -> Result<String, LedgerError>;
 
     /// Puts another journal in the place of the present one, under the lease.
-    async fn replace(&self, whole: &Whole, lease: &Lease) -> Result<(), LedgerError>;
+    async fn replace(&self, whole: &JournalCopy, lease: &Lease) -> Result<(), LedgerError>;
 
     /// After [`load`](Self::load): the older format that the next entry leaves behind, and where the journal of that format is
     /// kept then.

@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::kept;
+use super::stored_texts;
 
 /// Before the name of a content that is about to go.
 const GOING: &str = ".gone-";
@@ -26,7 +26,7 @@ pub fn unnamed(directory: &Path, named: &BTreeSet<String>, before: SystemTime) -
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.starts_with(GOING) || name.starts_with(DRAFT) {
             fs::remove_file(entry.path())?;
-        } else if kept::is_hash(&name) && !named.contains(&name) {
+        } else if stored_texts::is_hash(&name) && !named.contains(&name) {
             contents.push(name);
         }
     }
@@ -48,7 +48,7 @@ fn in_journals(directory: &Path) -> io::Result<BTreeSet<String>> {
             return Err(io::Error::other(format!("{} is not a regular file", entry.path().display())));
         }
         // A mark has no letter that JSON writes in another way.
-        kept::in_text(&String::from_utf8_lossy(&fs::read(entry.path())?), &mut hashes);
+        stored_texts::in_text(&String::from_utf8_lossy(&fs::read(entry.path())?), &mut hashes);
     }
     Ok(hashes)
 }

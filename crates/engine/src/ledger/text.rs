@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
+use super::checksum_chain::{ChecksumChain, seal, unseal};
 use super::entry::{Entry, FORMAT};
 use super::error::LedgerError;
-use super::seal::{Chain, seal, unseal};
 use super::upgrade;
 
 /// The first format whose lines have a checksum.
@@ -12,9 +12,9 @@ const SEALED_SINCE: u32 = 2;
 
 /// Where a journal ends: what the next line must follow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tail {
+pub struct JournalEnd {
     /// The checksums so far.
-    pub chain: Chain,
+    pub chain: ChecksumChain,
     /// Format of the last line; 0 when there is none.
     pub format: u32,
     /// Bytes of all whole lines, as they lie there.
@@ -23,7 +23,7 @@ pub struct Tail {
     pub open: bool,
 }
 
-impl Tail {
+impl JournalEnd {
     /// The older format that the next line would leave behind.
     pub fn older(&self) -> Option<u32> {
         (1..FORMAT).contains(&self.format).then_some(self.format)
@@ -47,14 +47,14 @@ impl Tail {
 
 /// Reads a journal page by page.
 #[derive(Default)]
-pub struct Reader {
+pub struct JournalReader {
     /// What was read.
     pub entries: Vec<Entry>,
     /// Where it ends.
-    pub tail: Tail,
+    pub tail: JournalEnd,
 }
 
-impl Reader {
+impl JournalReader {
     /// Takes the whole lines of one page. Gives what is left behind the last of them: a line that was never finished (the
     /// power went), which may hold anything.
     ///
@@ -87,9 +87,9 @@ impl Reader {
         }
     }
 
-    fn line(&mut self, raw: &[u8]) -> Result<Entry, Misfit> {
+    fn line(&mut self, raw: &[u8]) -> Result<Entry, LineRefusal> {
         let text = std::str::from_utf8(raw)
-            .map_err(|bad| Misfit::Damage(format!("byte {} is not UTF-8", bad.valid_up_to() + 1)))?;
+            .map_err(|bad| LineRefusal::Damage(format!("byte {} is not UTF-8", bad.valid_up_to() + 1)))?;
         if let Some(entry) = self.newest(text) {
             return Ok(entry);
         }
@@ -98,7 +98,7 @@ impl Reader {
         self.tail.chain =
             if format < SEALED_SINCE { self.tail.chain.through(raw) } else { sealed(text, self.tail.chain)? };
         self.tail.format = format;
-        serde_json::from_value(upgrade::to_newest(value, format).map_err(Misfit::Damage)?).map_err(damage)
+        serde_json::from_value(upgrade::to_newest(value, format).map_err(LineRefusal::Damage)?).map_err(damage)
     }
 
     /// A sound line of the newest format, without the way through plain JSON. None for any other: the reason is found there.
@@ -113,13 +113,13 @@ impl Reader {
         Some(entry)
     }
 
-    fn format(&self, entry: &Value) -> Result<u32, Misfit> {
+    fn format(&self, entry: &Value) -> Result<u32, LineRefusal> {
         let said = entry.get("v").and_then(Value::as_u64).unwrap_or(0);
         match u32::try_from(said).unwrap_or(u32::MAX) {
-            0 => Err(Misfit::Damage("it names no format (`v`)".to_owned())),
-            newer if newer > FORMAT => Err(Misfit::Newer(newer)),
+            0 => Err(LineRefusal::Damage("it names no format (`v`)".to_owned())),
+            newer if newer > FORMAT => Err(LineRefusal::Newer(newer)),
             older if older < self.tail.format => {
-                Err(Misfit::Damage(format!("it has format {older} behind a line of format {}", self.tail.format)))
+                Err(LineRefusal::Damage(format!("it has format {older} behind a line of format {}", self.tail.format)))
             }
             known => Ok(known),
         }
@@ -138,28 +138,28 @@ pub fn whole_lines(bytes: &[u8]) -> String {
 }
 
 /// The chain after a line whose checksum is right.
-fn sealed(text: &str, before: Chain) -> Result<Chain, Misfit> {
-    let (body, sum) = unseal(text).ok_or_else(|| Misfit::Damage("its checksum (`sum`) is missing".to_owned()))?;
+fn sealed(text: &str, before: ChecksumChain) -> Result<ChecksumChain, LineRefusal> {
+    let (body, sum) = unseal(text).ok_or_else(|| LineRefusal::Damage("its checksum (`sum`) is missing".to_owned()))?;
     let chain = before.through(body.as_bytes());
     if chain.sum() == sum {
         return Ok(chain);
     }
-    Err(Misfit::Damage(
+    Err(LineRefusal::Damage(
         "its checksum does not fit: this line was changed, or one before it was changed, added or taken out".to_owned(),
     ))
 }
 
 /// Why a line is refused.
-enum Misfit {
+enum LineRefusal {
     Damage(String),
     Newer(u32),
 }
 
-fn damage(bad: impl std::fmt::Display) -> Misfit {
-    Misfit::Damage(bad.to_string())
+fn damage(bad: impl std::fmt::Display) -> LineRefusal {
+    LineRefusal::Damage(bad.to_string())
 }
 
-impl Misfit {
+impl LineRefusal {
     fn at(self, place: &str, line: usize) -> LedgerError {
         let place = place.to_owned();
         match self {

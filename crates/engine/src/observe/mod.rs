@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::{StreamExt, future, stream};
 use serde_json::Value;
 
-use crate::provider::{Providers, Search, Subject};
+use crate::provider::{OwnedQuery, Providers, ResourceContext};
 use crate::resource::moves::{OWNED_SETS, owned};
 use crate::resource::{
-    Address, Attributes, Desired, Fault, Found, Kind, Observed, Owned, Record, Remembered, known, resolve,
+    Address, Attributes, Desired, Fault, Kind, Observed, ObservedResource, OwnedResource, ResourceRecord, StackState,
+    known, resolve,
 };
 
 /// Reads at the same time at most.
@@ -33,8 +34,8 @@ struct Question {
 
 impl Question {
     /// Fills in what is known by now.
-    fn resolve(&mut self, answers: &Observed, remembered: &Remembered) {
-        let lookup = |address: &str, attribute: &str| known(answers, remembered, address, attribute);
+    fn resolve(&mut self, answers: &Observed, recorded: &StackState) {
+        let lookup = |address: &str, attribute: &str| known(answers, recorded, address, attribute);
         self.spec = resolve(&self.spec, &lookup);
         self.former = self.former.as_ref().map(|former| resolve(former, &lookup));
         self.before = self.before.as_ref().map(|before| resolve(before, &lookup));
@@ -45,34 +46,34 @@ impl Question {
 /// exist yet is not asked for: it cannot exist either.
 pub async fn read(
     desired: &Desired,
-    remembered: &Remembered,
+    recorded: &StackState,
     providers: &Providers,
     wanted: impl Fn(&Address) -> bool,
 ) -> Observed {
-    look(desired, remembered, providers, wanted, false).await
+    look(desired, recorded, providers, wanted, false).await
 }
 
 /// The same, with everything that the services show of each resource: more calls, for `status --drift`.
-pub async fn read_thoroughly(desired: &Desired, remembered: &Remembered, providers: &Providers) -> Observed {
-    look(desired, remembered, providers, |_| true, true).await
+pub async fn read_thoroughly(desired: &Desired, recorded: &StackState, providers: &Providers) -> Observed {
+    look(desired, recorded, providers, |_| true, true).await
 }
 
 async fn look(
     desired: &Desired,
-    remembered: &Remembered,
+    recorded: &StackState,
     providers: &Providers,
     wanted: impl Fn(&Address) -> bool,
     thorough: bool,
 ) -> Observed {
     let mut seen = BTreeMap::new();
-    let mut open = questions(desired, remembered);
+    let mut open = questions(desired, recorded);
     open.retain(|question| wanted(&question.address));
     // Most is known from the journal and read in the first wave; what refers to a thing that is only being looked up
     // (a zone, a load balancer) is read in the next one.
     loop {
         let answers = Observed { seen, account: String::new() };
         for question in &mut open {
-            question.resolve(&answers, remembered);
+            question.resolve(&answers, recorded);
         }
         seen = answers.seen;
         let (ready, later): (Vec<_>, Vec<_>) = open.into_iter().partition(can_be_asked);
@@ -92,10 +93,10 @@ async fn look(
     Observed { seen, account: String::new() }
 }
 
-fn questions(desired: &Desired, remembered: &Remembered) -> Vec<Question> {
+fn questions(desired: &Desired, recorded: &StackState) -> Vec<Question> {
     let mut all = Vec::new();
     for resource in desired.resources.values() {
-        let record = remembered.resources.get(&resource.address);
+        let record = recorded.resources.get(&resource.address);
         all.push(Question {
             address: resource.address.clone(),
             kind: resource.kind,
@@ -106,13 +107,12 @@ fn questions(desired: &Desired, remembered: &Remembered) -> Vec<Question> {
                 .filter(|record| record.id.is_some() || record.kind == Kind::Records)
                 .map(|record| record.without_imported(record.stated(), &resource.spec)),
             id: record.and_then(|record| record.id.clone()),
-            token: remembered.token(&resource.address),
+            token: recorded.token(&resource.address),
             made_at: record.and_then(|record| record.made_at.as_ref()).map(|made| made.address.clone()),
-            attributes: record.map(|record| known_of(record, remembered)).unwrap_or_default(),
+            attributes: record.map(|record| known_of(record, recorded)).unwrap_or_default(),
         });
     }
-    for (address, record) in remembered.resources.iter().filter(|(address, _)| !desired.resources.contains_key(address))
-    {
+    for (address, record) in recorded.resources.iter().filter(|(address, _)| !desired.resources.contains_key(address)) {
         all.push(Question {
             address: address.clone(),
             kind: record.kind,
@@ -120,19 +120,19 @@ fn questions(desired: &Desired, remembered: &Remembered) -> Vec<Question> {
             former: None,
             before: Some(record.stated()),
             id: record.id.clone(),
-            token: remembered.token(address),
+            token: recorded.token(address),
             made_at: record.made_at.as_ref().map(|made| made.address.clone()),
-            attributes: known_of(record, remembered),
+            attributes: known_of(record, recorded),
         });
     }
     all
 }
 
 /// What a resource made known; a group of record sets owns what it may have written, too.
-fn known_of(record: &Record, remembered: &Remembered) -> Attributes {
+fn known_of(record: &ResourceRecord, recorded: &StackState) -> Attributes {
     let mut attributes = record.attributes.clone();
     if record.kind == Kind::Records && record.pending.is_some() {
-        let resolved = |spec: &Value| resolve(spec, &|address, attribute| remembered.attribute(address, attribute));
+        let resolved = |spec: &Value| resolve(spec, &|address, attribute| recorded.attribute(address, attribute));
         attributes.insert(OWNED_SETS.to_owned(), serde_json::json!(owned(record, &resolved)));
     }
     attributes
@@ -158,8 +158,8 @@ async fn ask(
     stack: &str,
     providers: &Providers,
     thorough: bool,
-) -> (Address, Result<Option<Found>, Fault>) {
-    let subject = Subject {
+) -> (Address, Result<Option<ObservedResource>, Fault>) {
+    let subject = ResourceContext {
         stack,
         address: &question.address,
         token: &question.token,
@@ -173,8 +173,8 @@ async fn ask(
     };
     let answer = match providers.of(question.kind) {
         Ok(provider) => {
-            let patience = providers.patience_of(question.kind);
-            patience.first_reading(async || provider.read(&subject).await).await
+            let retry_policy = providers.retry_policy_of(question.kind);
+            retry_policy.first_reading(async || provider.read(&subject).await).await
         }
         Err(fault) => Err(fault),
     };
@@ -183,15 +183,15 @@ async fn ask(
 
 /// What carries the stack's mark in the world and is not in the journal, and the kinds that could not be listed.
 pub async fn unmanaged(
-    remembered: &Remembered,
+    recorded: &StackState,
     regions: &BTreeSet<String>,
     providers: &Providers,
-) -> (Vec<Owned>, Vec<(Kind, Fault)>) {
+) -> (Vec<OwnedResource>, Vec<(Kind, Fault)>) {
     let asking = providers.all().map(async |(kind, provider)| {
-        let known = known_ids(remembered, kind);
-        let search = Search { stack: &remembered.stack, regions, known: &known };
-        let patience = providers.patience_of(kind);
-        (kind, patience.first_reading(async || provider.list_owned(&search).await).await)
+        let known = known_ids(recorded, kind);
+        let search = OwnedQuery { stack: &recorded.stack, regions, known: &known };
+        let retry_policy = providers.retry_policy_of(kind);
+        (kind, retry_policy.first_reading(async || provider.list_owned(&search).await).await)
     });
     let (mut all, mut faults) = (Vec::new(), Vec::new());
     for (kind, answer) in future::join_all(asking).await {
@@ -205,9 +205,8 @@ pub async fn unmanaged(
 }
 
 /// What the journal knows of a kind, what is still to go included.
-fn known_ids(remembered: &Remembered, kind: Kind) -> BTreeSet<String> {
-    let held =
-        remembered.resources.values().filter(|record| record.kind == kind).filter_map(|record| record.id.clone());
-    let left = remembered.leftovers.iter().filter(|left| left.kind == kind).map(|left| left.id.clone());
+fn known_ids(recorded: &StackState, kind: Kind) -> BTreeSet<String> {
+    let held = recorded.resources.values().filter(|record| record.kind == kind).filter_map(|record| record.id.clone());
+    let left = recorded.pending_deletions.iter().filter(|left| left.kind == kind).map(|left| left.id.clone());
     held.chain(left).collect()
 }

@@ -8,7 +8,7 @@ use crate::files::open;
 
 /// What a zip holds.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Archive {
+pub struct ArchiveFacts {
     /// The files, without folders.
     pub files: BTreeSet<String>,
     /// Bytes when unpacked.
@@ -19,13 +19,13 @@ pub struct Archive {
 ///
 /// # Errors
 /// Why it is no zip.
-pub fn read(path: &Path) -> Result<Archive, String> {
+pub fn read(path: &Path) -> Result<ArchiveFacts, String> {
     let file = open(path).map_err(|bad| bad.to_string())?;
     let mut archive = zip::ZipArchive::new(file).map_err(|bad| bad.to_string())?;
     if archive.len() > MOST_FILES {
         return Err(format!("it has more than {MOST_FILES} entries"));
     }
-    let mut found = Archive::default();
+    let mut found = ArchiveFacts::default();
     for at in 0..archive.len() {
         let entry = archive.by_index_raw(at).map_err(|bad| bad.to_string())?;
         found.unpacked = found.unpacked.saturating_add(entry.size());

@@ -53,10 +53,12 @@ pub struct CdnStep {
     #[serde(default)]
     pub response_headers_policies: BTreeMap<String, ResponseHeadersPolicyPlan>,
     /// The default behaviour.
-    pub default_behaviour: BehaviourPlan,
+    #[serde(rename = "default_behaviour")]
+    pub default_behavior: BehaviorPlan,
     /// Behaviours by path, first match wins.
     #[serde(default)]
-    pub behaviours: Vec<BehaviourPlan>,
+    #[serde(rename = "behaviours")]
+    pub behaviors: Vec<BehaviorPlan>,
     /// Whether functions run at the edge at all; `false` takes every association away.
     #[serde(default = "yes")]
     pub edge_functions: bool,
@@ -230,7 +232,7 @@ pub struct ResponseHeadersPolicyPlan {
 /// A behaviour. A policy is a name of this plan, a managed one (`CachingDisabled`) or an id.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct BehaviourPlan {
+pub struct BehaviorPlan {
     /// Path pattern.
     #[serde(default)]
     pub path: Option<String>,

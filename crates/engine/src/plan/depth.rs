@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use saphyr_parser::{Event, Parser};
 
 use super::bounds::DEEPEST;
-use super::source::Place;
+use super::source::SourcePlace;
 
 /// Levels within and below each open list or mapping.
 #[derive(Default)]
@@ -47,14 +47,14 @@ impl Levels {
 }
 
 /// The first place that is deeper than [`DEEPEST`] levels.
-pub fn too_deep(text: &str) -> Option<Place> {
+pub fn too_deep(text: &str) -> Option<SourcePlace> {
     let mut levels = Levels::default();
     for event in Parser::new_from_str(text) {
         // Invalid YAML is reported by the reader.
         let (event, span) = event.ok()?;
         levels.note(&event);
         if levels.all() > DEEPEST {
-            return Some(Place { line: span.start.line(), column: span.start.col() + 1 });
+            return Some(SourcePlace { line: span.start.line(), column: span.start.col() + 1 });
         }
     }
     None
@@ -62,7 +62,7 @@ pub fn too_deep(text: &str) -> Option<Place> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::source::Text;
+    use super::super::source::SourceText;
     use super::*;
 
     #[test]
@@ -70,7 +70,7 @@ mod tests {
         let nested = |levels: usize| format!("a: {}x{}", "[".repeat(levels), "]".repeat(levels));
         assert_eq!(too_deep(&nested(DEEPEST - 1)), None);
         assert!(too_deep(&nested(DEEPEST)).is_some());
-        assert!(Text::parse(&"[".repeat(1_000_000)).is_err(), "the reader has a limit of its own for brackets");
+        assert!(SourceText::parse(&"[".repeat(1_000_000)).is_err(), "the reader has a limit of its own for brackets");
         assert!(too_deep(&format!("{}x", "- ".repeat(100_000))).is_some());
         let half = DEEPEST / 2;
         let twice = format!("a: &a {0}x{1}\nb: {0}*a{1}\n", "[".repeat(half), "]".repeat(half));

@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::load::Reader;
+use super::load::PlanReader;
 use super::schema::PlanFile;
-use super::source::{Place, join};
-use super::{Problem, Step};
+use super::source::{SourcePlace, join};
+use super::{PlanError, Step};
 
-impl Reader<'_> {
+impl PlanReader<'_> {
     /// Complains about settings and steps that fallbacks name and the plan does not have.
     pub(super) fn fallbacks(&mut self, head: &PlanFile<Value>, steps: &[Step]) {
         for (name, fallback) in &head.fallbacks {
@@ -34,7 +34,7 @@ impl Reader<'_> {
         }
         let removed = step.and_then(|step| self.removed_later(&join(base, key), &format!("{}.with.{rest}", step.path)));
         match removed {
-            Some((file, place)) => self.problems.push(Problem {
+            Some((file, place)) => self.problems.push(PlanError {
                 file,
                 place,
                 problem: format!("fallback {name} sets {key:?}, which is removed here"),
@@ -49,7 +49,7 @@ impl Reader<'_> {
     }
 
     /// Where a later plan than the one that writes `set` removes the setting at `path`, or what it stands in: file and place.
-    fn removed_later(&self, set: &str, path: &str) -> Option<(String, Place)> {
+    fn removed_later(&self, set: &str, path: &str) -> Option<(String, SourcePlace)> {
         let (file, place) = self.lineage.removal_of(path)?;
         (self.lineage.file(set) != Some(file)).then(|| (file.to_owned(), place))
     }

@@ -5,22 +5,22 @@ use std::path::Path;
 
 use super::bounds::LARGEST;
 use super::content::{ContentPlan, files_below, fits};
-use super::work::Work;
-use super::{FileFacts, Plan, Problem, archive, objects};
+use super::step_config::StepConfig;
+use super::{FileDigest, Plan, PlanError, archive, objects};
 use crate::files::hash;
 use crate::plan::edge::CodePlan;
 use crate::plan::jetson::{JetsonStep, artifact};
 
 /// Hashes every file that the plan names, if it may: gives those that it may not read. One that cannot be read is remembered as
 /// missing: `validate plan` warns of it, `deploy` refuses.
-pub fn read(plan: &mut Plan) -> Vec<Problem> {
+pub fn read(plan: &mut Plan) -> Vec<PlanError> {
     let named = Named::of(plan);
     let mut outside = Vec::new();
     for (path, origin) in named.paths.iter().chain(&named.texts) {
         outside.extend(plan.may_read(path, origin).err().map(|why| not_ours(plan, origin, why)));
     }
     for (path, origin) in &named.texts {
-        outside.extend(oversized(path).map(|why| misfit(plan, origin, why)));
+        outside.extend(oversized(path).map(|why| mismatch(plan, origin, why)));
     }
     outside.extend(objects::read(plan));
     if outside.is_empty() {
@@ -29,14 +29,14 @@ pub fn read(plan: &mut Plan) -> Vec<Problem> {
     outside
 }
 
-pub(super) fn misfit(plan: &Plan, origin: &str, problem: String) -> Problem {
+pub(super) fn mismatch(plan: &Plan, origin: &str, problem: String) -> PlanError {
     let next_step = "name another file".to_owned();
-    Problem { file: plan.file_of(origin).to_owned(), place: plan.place(origin), problem, next_step }
+    PlanError { file: plan.file_of(origin).to_owned(), place: plan.place(origin), problem, next_step }
 }
 
-pub(super) fn not_ours(plan: &Plan, origin: &str, problem: String) -> Problem {
+pub(super) fn not_ours(plan: &Plan, origin: &str, problem: String) -> PlanError {
     let next_step = "move it there, name its place with --var, or allow it: --allow-files-outside".to_owned();
-    Problem { next_step, ..misfit(plan, origin, problem) }
+    PlanError { next_step, ..mismatch(plan, origin, problem) }
 }
 
 /// What is wrong with a file that is read as a whole; none when it is not there, which is told later.
@@ -64,12 +64,12 @@ impl Named {
         for step in &plan.steps {
             let base = format!("{}.with", step.path);
             match &step.work {
-                Work::Page(page) => {
+                StepConfig::Page(page) => {
                     for (key, one) in &page.files {
                         of_content(one, &format!("{base}.files.{key}"), plan, paths, folders);
                     }
                 }
-                Work::Models(models) => {
+                StepConfig::Models(models) => {
                     for (bucket, files) in &models.files {
                         for (key, one) in files {
                             of_content(one, &format!("{base}.files.{bucket}.{key}"), plan, paths, folders);
@@ -81,7 +81,7 @@ impl Named {
                         paths.extend(files.map(|(file, facts)| (facts.path.clone(), format!("{base}.{file}"))));
                     }
                 }
-                Work::EdgeFunction(edge) => {
+                StepConfig::EdgeFunction(edge) => {
                     for (name, function) in &edge.functions {
                         if let CodePlan::Zip(path) = &function.code {
                             zips.insert(path.clone());
@@ -91,7 +91,7 @@ impl Named {
                         paths.extend(parity.map(|file| (file, format!("{base}.functions.{name}.parity.file"))));
                     }
                 }
-                Work::Jetson(jetson) => {
+                StepConfig::Jetson(jetson) => {
                     paths.extend(of_devices(jetson, &step.path));
                     let sums = jetson.artifacts.as_ref().map(|_| jetson.at_hand(artifact::SUMS));
                     let inventory = jetson.inventory.iter().map(|file| (file.clone(), format!("{base}.inventory")));
@@ -115,7 +115,7 @@ pub fn add(plan: &mut Plan) {
         }
         let facts = hash(Path::new(&path)).map_err(|bad| bad.to_string());
         let archive = (zips.contains(&path) && facts.is_ok()).then(|| archive::read(Path::new(&path)));
-        plan.files.insert(path.clone(), FileFacts { content: facts, archive, origin });
+        plan.files.insert(path.clone(), FileDigest { content: facts, archive, origin });
     }
 }
 

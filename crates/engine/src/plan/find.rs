@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use super::bounds::read_text;
-use super::reach::Reach;
-use super::source::Place;
-use super::{BUILT_IN, Problem, Settings};
+use super::read_scope::ReadScope;
+use super::source::SourcePlace;
+use super::{BUILT_IN, PlanError, PlanSettings};
 
 /// Finds the text of a plan: a file, `plans/NAME.yaml` below the working directory, or one that the tool carries.
 ///
 /// # Errors
 /// When the plan is not found or cannot be read.
-pub fn find(name: &str) -> Result<(String, String), Problem> {
+pub fn find(name: &str) -> Result<(String, String), PlanError> {
     let is_path = is_path(name);
     let near = format!("plans/{name}.yaml");
     let file = if is_path { name } else { &near };
@@ -40,15 +40,19 @@ pub fn is_carried(source: &str) -> bool {
 }
 
 /// Where a plan may read. What the tool carries may read where the user works.
-pub fn reach(file: &str, source: &str, settings: &Settings) -> Reach {
+pub fn reach(file: &str, source: &str, settings: &PlanSettings) -> ReadScope {
     let given = settings.environment.iter().chain(&settings.variables).map(|(_, value)| value.clone());
-    if settings.outside || is_carried(source) { Reach::anywhere(given) } else { Reach::of(Path::new(file), given) }
+    if settings.outside || is_carried(source) {
+        ReadScope::anywhere(given)
+    } else {
+        ReadScope::of(Path::new(file), given)
+    }
 }
 
-fn lost(file: &str, problem: String) -> Problem {
-    Problem {
+fn lost(file: &str, problem: String) -> PlanError {
+    PlanError {
         file: file.to_owned(),
-        place: Place { line: 1, column: 1 },
+        place: SourcePlace { line: 1, column: 1 },
         problem,
         next_step: "give a name of a plan or the path of a YAML file".to_owned(),
     }

@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use super::bounds::read_text;
 use super::jetson::{HostPlan, JetsonStep, RolePlan, artifact};
-use super::source::{Text, join};
-use super::work::{Work, typed};
-use super::{Place, Plan, Problem, Problems, files, hidden};
+use super::source::{SourceText, join};
+use super::step_config::{StepConfig, typed};
+use super::{Plan, PlanError, PlanErrors, SourcePlace, files, hidden};
 
 /// Devices of a plan that an inventory leaves out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Replaced {
+pub struct ReplacedDevices {
     /// The file of the inventory.
     pub inventory: String,
     /// The names that only the plan has.
@@ -24,7 +24,7 @@ pub struct Replaced {
 #[derive(Clone, Debug)]
 pub(super) struct Inventory {
     file: String,
-    text: Text,
+    text: SourceText,
     /// Where the devices stand in it: at the top, or below `hosts`.
     base: &'static str,
 }
@@ -36,7 +36,7 @@ impl Inventory {
     }
 
     /// Where something of a device stands.
-    pub(super) fn place(&self, path: &str) -> Place {
+    pub(super) fn place(&self, path: &str) -> SourcePlace {
         self.text.place(&join(self.base, path))
     }
 }
@@ -53,11 +53,11 @@ impl Plan {
         &mut self,
         inventory: Option<&str>,
         artifacts: Option<&Path>,
-    ) -> Result<Vec<Replaced>, Problems> {
-        let mut problems: Vec<Problem> = inventory.and_then(|_| self.several_fleets()).into_iter().collect();
+    ) -> Result<Vec<ReplacedDevices>, PlanErrors> {
+        let mut problems: Vec<PlanError> = inventory.and_then(|_| self.several_fleets()).into_iter().collect();
         let mut all = Vec::new();
         for step in &mut self.steps {
-            let Work::Jetson(jetson) = &mut step.work else { continue };
+            let StepConfig::Jetson(jetson) = &mut step.work else { continue };
             if let Some(directory) = artifacts {
                 jetson.artifacts = Some(directory.display().to_string());
             }
@@ -69,7 +69,7 @@ impl Plan {
                     let gone = former.into_keys().filter(|name| !jetson.hosts.contains_key(name));
                     let devices: Vec<String> = gone.collect();
                     if !devices.is_empty() {
-                        all.push(Replaced { inventory: file, devices });
+                        all.push(ReplacedDevices { inventory: file, devices });
                     }
                 }
                 Err(problem) => problems.push(problem),
@@ -77,14 +77,14 @@ impl Plan {
         }
         files::add(self);
         problems.extend(self.wrong_hashes());
-        if problems.is_empty() { Ok(all) } else { Err(Problems(problems)) }
+        if problems.is_empty() { Ok(all) } else { Err(PlanErrors(problems)) }
     }
 
     /// One inventory for several steps would put each device into all of them.
-    fn several_fleets(&self) -> Option<Problem> {
-        let mut fleets = self.steps.iter().filter(|step| matches!(step.work, Work::Jetson(_)));
+    fn several_fleets(&self) -> Option<PlanError> {
+        let mut fleets = self.steps.iter().filter(|step| matches!(step.work, StepConfig::Jetson(_)));
         let (_, second) = (fleets.next()?, fleets.next()?);
-        Some(Problem {
+        Some(PlanError {
             file: self.file_of(&second.path).to_owned(),
             place: self.place(&second.path),
             problem: "--inventory is for a plan with one step of kind jetson, and this is another one".to_owned(),
@@ -93,12 +93,12 @@ impl Plan {
     }
 
     /// Artefacts that are not what SHA256SUMS says.
-    fn wrong_hashes(&self) -> Vec<Problem> {
+    fn wrong_hashes(&self) -> Vec<PlanError> {
         let mut problems = Vec::new();
         for step in &self.steps {
-            let Work::Jetson(jetson) = &step.work else { continue };
+            let StepConfig::Jetson(jetson) = &step.work else { continue };
             let origin = format!("{}.with.artifacts", step.path);
-            let problem = |problem: String| Problem {
+            let problem = |problem: String| PlanError {
                 file: self.file_of(&origin).to_owned(),
                 place: self.place(&origin),
                 problem,
@@ -119,18 +119,18 @@ impl Plan {
 ///
 /// # Errors
 /// What is wrong, with its place in the inventory.
-fn hosts(file: &str, cluster: bool) -> Result<(BTreeMap<String, HostPlan>, Inventory), Problem> {
-    let problem = |place: Place, problem: String, next_step: &str| Problem {
+fn hosts(file: &str, cluster: bool) -> Result<(BTreeMap<String, HostPlan>, Inventory), PlanError> {
+    let problem = |place: SourcePlace, problem: String, next_step: &str| PlanError {
         file: file.to_owned(),
         place,
         problem,
         next_step: next_step.to_owned(),
     };
-    let start = Place { line: 1, column: 1 };
+    let start = SourcePlace { line: 1, column: 1 };
     let text = read_text(Path::new(file)).map_err(|bad| {
         problem(start, format!("the inventory cannot be read: {bad}"), "name a file that can be read")
     })?;
-    let text = Text::written_out(&text).map_err(|bad| problem(bad.place, bad.problem, ENTRIES))?;
+    let text = SourceText::written_out(&text).map_err(|bad| problem(bad.place, bad.problem, ENTRIES))?;
     if let Some((path, why)) = hidden::found(&text.value).into_iter().next() {
         return Err(problem(text.place(&path), why, hidden::NEXT));
     }
@@ -219,7 +219,7 @@ fn wrong(plan: &Plan, jetson: &JetsonStep, sums: &BTreeMap<String, String>) -> V
 mod tests {
     use super::*;
 
-    fn read(text: &str, cluster: bool) -> Result<BTreeMap<String, HostPlan>, Problem> {
+    fn read(text: &str, cluster: bool) -> Result<BTreeMap<String, HostPlan>, PlanError> {
         let folder = tempfile::tempdir().expect("a directory");
         let file = folder.path().join("hosts.yaml");
         std::fs::write(&file, text).expect("a file");

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use super::jetson_app::{Amount, JetsonAppStep, ServiceType};
-use crate::resource::host::Endpoint;
+use crate::resource::host::HostEndpoint;
 
 /// What the name of a stack of devices ends in; the name of a plan's own stack does not.
 pub const SUFFIX: &str = "-devices";
@@ -130,8 +130,8 @@ pub struct HostPlan {
 
 impl HostPlan {
     /// Where it is reached.
-    pub fn endpoint(&self) -> Endpoint {
-        Endpoint::of(&self.address, self.port, self.jump.as_deref())
+    pub fn endpoint(&self) -> HostEndpoint {
+        HostEndpoint::of(&self.address, self.port, self.jump.as_deref())
     }
 }
 

@@ -6,15 +6,15 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::bounds::LONGEST_FILLED;
-use super::circle::circle;
+use super::cycle::cycle;
+use super::error::{PlanError, PlanErrors};
 use super::find::{find, reach};
 use super::jetson::SUFFIX;
-use super::problem::{Problem, Problems};
 use super::schema::PlanFile;
-use super::source::{Text, join};
-use super::variables::Unfilled;
-use super::work::{Work, typed};
-use super::{Lineage, Plan, Settings, Step, extends, files, hidden, objects, variables};
+use super::source::{SourceText, join};
+use super::step_config::{StepConfig, typed};
+use super::variables::VariableError;
+use super::{Lineage, Plan, PlanSettings, Step, extends, files, hidden, objects, variables};
 use crate::resource::sensitive::{SHORTEST, keep_secret};
 use crate::resource::{Untrusted, is_name};
 
@@ -22,8 +22,8 @@ use crate::resource::{Untrusted, is_name};
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn load(name: &str, settings: &Settings) -> Result<Plan, Problems> {
-    let (file, text) = find(name).map_err(|problem| Problems(vec![problem]))?;
+pub fn load(name: &str, settings: &PlanSettings) -> Result<Plan, PlanErrors> {
+    let (file, text) = find(name).map_err(|problem| PlanErrors(vec![problem]))?;
     parse(&file, &text, settings)
 }
 
@@ -31,9 +31,9 @@ pub fn load(name: &str, settings: &Settings) -> Result<Plan, Problems> {
 ///
 /// # Errors
 /// When the text is no YAML.
-pub fn parsed(file: &str, source: &str) -> Result<Text, Problems> {
-    let text = Text::written_out(source).map_err(|bad| {
-        Problems(vec![Problem {
+pub fn parsed(file: &str, source: &str) -> Result<SourceText, PlanErrors> {
+    let text = SourceText::written_out(source).map_err(|bad| {
+        PlanErrors(vec![PlanError {
             file: file.to_owned(),
             place: bad.place,
             problem: format!("this is no plan file: {}", bad.problem),
@@ -41,22 +41,22 @@ pub fn parsed(file: &str, source: &str) -> Result<Text, Problems> {
         }])
     })?;
     let ambiguous = objects::ambiguous_numbers(file, source);
-    if ambiguous.is_empty() { Ok(text) } else { Err(Problems(ambiguous)) }
+    if ambiguous.is_empty() { Ok(text) } else { Err(PlanErrors(ambiguous)) }
 }
 
 /// Reads a plan from text.
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn parse(file: &str, source: &str, settings: &Settings) -> Result<Plan, Problems> {
+pub fn parse(file: &str, source: &str, settings: &PlanSettings) -> Result<Plan, PlanErrors> {
     let (text, lineage) = extends::resolve(file, source, parsed(file, source)?, settings)?;
-    let mut reader = Reader { file, source, text: &text, lineage: &lineage, problems: Vec::new() };
+    let mut reader = PlanReader { file, source, text: &text, lineage: &lineage, problems: Vec::new() };
     let plan = reader.plan(settings);
     match plan {
         Some(plan) if reader.problems.is_empty() => Ok(plan),
         _ => {
             reader.problems.sort_by(|one, other| one.order().cmp(&other.order()));
-            Err(Problems(reader.problems))
+            Err(PlanErrors(reader.problems))
         }
     }
 }
@@ -65,19 +65,19 @@ pub fn parse(file: &str, source: &str, settings: &Settings) -> Result<Plan, Prob
 const KEEP_IT: &str = "take it out of remove, or write another value below";
 
 /// What reads a plan and notes what is wrong with it.
-pub(super) struct Reader<'a> {
+pub(super) struct PlanReader<'a> {
     file: &'a str,
     /// As it was read.
     source: &'a str,
-    text: &'a Text,
+    text: &'a SourceText,
     /// Where its values come from, when it extends others.
     pub(super) lineage: &'a Lineage,
-    pub(super) problems: Vec<Problem>,
+    pub(super) problems: Vec<PlanError>,
 }
 
-impl Reader<'_> {
+impl PlanReader<'_> {
     pub(super) fn complain(&mut self, path: &str, problem: impl Into<String>, next_step: impl Into<String>) {
-        self.problems.push(Problem {
+        self.problems.push(PlanError {
             file: self.lineage.file(path).unwrap_or(self.file).to_owned(),
             place: self.text.place(path),
             problem: problem.into(),
@@ -85,12 +85,12 @@ impl Reader<'_> {
         });
     }
 
-    fn misfit(&mut self, base: &str, (path, problem): (String, String)) {
+    fn mismatch(&mut self, base: &str, (path, problem): (String, String)) {
         let path = if path.is_empty() { base.to_owned() } else { join(base, &path) };
         let shown = path.trim_start_matches('.').to_owned();
         if let Some((file, place)) = self.lineage.removal(&path, |member| problem.contains(&format!("`{member}`"))) {
             let (file, problem) = (file.to_owned(), format!("{shown}: {problem}, which is removed here"));
-            return self.problems.push(Problem { file, place, problem, next_step: KEEP_IT.to_owned() });
+            return self.problems.push(PlanError { file, place, problem, next_step: KEEP_IT.to_owned() });
         }
         let next = if problem.starts_with("unknown field") {
             "take it out, or write one of the fields named above"
@@ -114,7 +114,7 @@ impl Reader<'_> {
     fn filled(&mut self, values: &BTreeMap<String, Value>) -> Option<Value> {
         match variables::fill(&without_variables(&self.text.value), values) {
             Ok(filled) => return Some(filled),
-            Err(Unfilled::TooLong(path)) => self.complain(
+            Err(VariableError::TooLong(path)) => self.complain(
                 &path,
                 format!(
                     "with its variables filled in, the plan is longer than {} MiB from here on",
@@ -122,7 +122,7 @@ impl Reader<'_> {
                 ),
                 "set shorter values, or name them less often",
             ),
-            Err(Unfilled::Unknown(unknown)) => {
+            Err(VariableError::Unknown(unknown)) => {
                 for (path, name) in unknown {
                     let known: Vec<&str> = values.keys().map(String::as_str).collect();
                     self.complain(
@@ -136,13 +136,13 @@ impl Reader<'_> {
         None
     }
 
-    fn plan(&mut self, settings: &Settings) -> Option<Plan> {
+    fn plan(&mut self, settings: &PlanSettings) -> Option<Plan> {
         let text = self.text;
         self.all_is_visible(&text.value)?;
         let values = self.values(settings)?;
         let filled = self.filled(&values)?;
         self.all_is_visible(&filled)?;
-        let head: PlanFile<Value> = typed(&filled).map_err(|misfit| self.misfit("", misfit)).ok()?;
+        let head: PlanFile<Value> = typed(&filled).map_err(|mismatch| self.mismatch("", mismatch)).ok()?;
         if head.version != 1 {
             self.complain(
                 "version",
@@ -185,10 +185,10 @@ impl Reader<'_> {
     }
 
     /// The value of every variable: defaults, then the environment, then what the command line says.
-    fn values(&mut self, settings: &Settings) -> Option<BTreeMap<String, Value>> {
+    fn values(&mut self, settings: &PlanSettings) -> Option<BTreeMap<String, Value>> {
         let declared = self.text.value.get("variables").cloned().unwrap_or_else(|| Value::Object(Default::default()));
         let declared: BTreeMap<String, super::Variable> =
-            typed(&declared).map_err(|misfit| self.misfit("variables", misfit)).ok()?;
+            typed(&declared).map_err(|mismatch| self.mismatch("variables", mismatch)).ok()?;
         for name in settings.variables.keys().filter(|name| !declared.contains_key(*name)) {
             let known: Vec<&str> = declared.keys().map(String::as_str).collect();
             self.complain(
@@ -229,7 +229,7 @@ impl Reader<'_> {
             return self.complain(path, problem, format!("add --var {name}=…, or a default here"));
         };
         let (file, problem) = (file.to_owned(), format!("{problem}: its default is removed here"));
-        self.problems.push(Problem {
+        self.problems.push(PlanError {
             file,
             place,
             problem,
@@ -279,11 +279,11 @@ impl Reader<'_> {
                 );
             }
         }
-        if let Some(circle) = circle(&steps) {
-            let ids: Vec<&str> = circle.iter().chain(circle.first()).map(|step| step.id.as_str()).collect();
+        if let Some(cycle) = cycle(&steps) {
+            let ids: Vec<&str> = cycle.iter().chain(cycle.first()).map(|step| step.id.as_str()).collect();
             let problem = format!("steps need each other in a circle: {}", ids.join(" needs "));
             self.complain(
-                &join(&circle[0].path, "needs"),
+                &join(&cycle[0].path, "needs"),
                 problem,
                 "take one of these needs out: no step of the circle could come first",
             );
@@ -304,7 +304,7 @@ impl Reader<'_> {
             kind: String,
             with: Value,
         }
-        let head: Head = typed(raw).map_err(|misfit| self.misfit(path, misfit)).ok()?;
+        let head: Head = typed(raw).map_err(|mismatch| self.mismatch(path, mismatch)).ok()?;
         if !is_name(&head.id) {
             self.complain(
                 &join(path, "id"),
@@ -313,13 +313,13 @@ impl Reader<'_> {
             );
         }
         let with = join(path, "with");
-        let Some(read) = Work::reader(&head.kind) else {
-            let kinds: Vec<&str> = Work::kinds().collect();
+        let Some(read) = StepConfig::reader(&head.kind) else {
+            let kinds: Vec<&str> = StepConfig::kinds().collect();
             let problem = format!("there is no kind of step {:?}", head.kind);
             self.complain(&join(path, "kind"), problem, format!("use one of: {}", kinds.join(", ")));
             return None;
         };
-        let work = read(&head.with).map_err(|misfit| self.misfit(&with, misfit)).ok()?;
+        let work = read(&head.with).map_err(|mismatch| self.mismatch(&with, mismatch)).ok()?;
         let Head { id, title, needs, on_request, kind, with } = head;
         Some(Step { id, day, title, needs, on_request, kind, with, work, path: path.to_owned() })
     }

@@ -3,10 +3,11 @@
 mod archive;
 mod bounds;
 pub mod cdn;
-mod circle;
 pub mod content;
+mod cycle;
 mod depth;
 pub mod edge;
+mod error;
 mod extends;
 mod fallbacks;
 mod files;
@@ -21,14 +22,13 @@ mod measure;
 pub mod models;
 mod objects;
 mod octal;
-mod problem;
 pub mod queues;
-mod reach;
+mod read_scope;
 pub mod routing;
 mod schema;
 mod source;
+mod step_config;
 mod variables;
-mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -38,24 +38,24 @@ use serde_json::Value;
 use crate::resource::Untrusted;
 
 pub use crate::files::hash;
-pub use archive::Archive;
+pub use archive::ArchiveFacts;
 pub use bounds::{LARGEST, read_text};
-pub use extends::{Change, Lineage};
-pub use inventory::{ONE_NAME, Replaced};
+pub use error::{PlanError, PlanErrors};
+pub use extends::{LayeredChange, Lineage};
+pub use inventory::{ONE_NAME, ReplacedDevices};
 pub use load::{load, parse};
 pub use measure::{Measure, Probe, UnknownMeasure};
 pub use objects::Document;
-pub use problem::{Problem, Problems};
 pub use schema::{Comparison, Criteria, Criterion, Fallback, Metadata, Moved, PlanFile, Variable, VariableType};
-pub use source::Place;
-pub use work::{LaterStep, Work};
+pub use source::SourcePlace;
+pub use step_config::{LaterStep, StepConfig};
 
 /// The plans that the tool carries.
 pub const BUILT_IN: &[(&str, &str)] = &[("week13", include_str!("../../../../plans/week13.yaml"))];
 
 /// What a user sets from outside.
 #[derive(Clone, Debug, Default)]
-pub struct Settings {
+pub struct PlanSettings {
     /// `--var` and `--var-file`.
     pub variables: BTreeMap<String, String>,
     /// `AKIDB_EDGE_VAR_*`, without the beginning.
@@ -82,18 +82,18 @@ pub struct Step {
     /// Its settings as data.
     pub with: Value,
     /// Its settings.
-    pub work: Work,
+    pub work: StepConfig,
     /// Where it stands: `days.0.steps.1`.
     pub path: String,
 }
 
 /// A file that a plan names.
 #[derive(Clone, Debug)]
-pub struct FileFacts {
+pub struct FileDigest {
     /// SHA-256 in hex and size, or why it cannot be read.
     pub content: Result<(String, u64), String>,
     /// What is in it, or why it is no zip, where the plan asks for a zip.
-    pub archive: Option<Result<Archive, String>>,
+    pub archive: Option<Result<ArchiveFacts, String>>,
     /// Where the plan names it.
     pub origin: String,
 }
@@ -120,14 +120,14 @@ pub struct Plan {
     /// The variables' values.
     pub values: BTreeMap<String, Value>,
     /// The files it names, by path.
-    pub files: BTreeMap<String, FileFacts>,
+    pub files: BTreeMap<String, FileDigest>,
     /// The objects of clusters in each file that a step names for them (a file, or one below a folder), by the path as the step
     /// names it; or why they cannot be read.
     pub objects: BTreeMap<String, Result<Vec<Document>, String>>,
     /// The folders it names, by path: the files below each, or why it cannot be read.
     pub folders: BTreeMap<String, Result<Vec<String>, String>>,
-    text: source::Text,
-    reach: reach::Reach,
+    text: source::SourceText,
+    reach: read_scope::ReadScope,
     lineage: Lineage,
     /// The inventory that gave a step its devices, by the path of the step.
     inventories: BTreeMap<String, inventory::Inventory>,
@@ -136,7 +136,7 @@ pub struct Plan {
 impl Plan {
     fn new(
         file: &str,
-        text: source::Text,
+        text: source::SourceText,
         head: PlanFile<Value>,
         steps: Vec<Step>,
         values: BTreeMap<String, Value>,
@@ -155,14 +155,14 @@ impl Plan {
             objects: BTreeMap::new(),
             folders: BTreeMap::new(),
             text,
-            reach: reach::Reach::default(),
+            reach: read_scope::ReadScope::default(),
             lineage: Lineage::default(),
             inventories: BTreeMap::new(),
         }
     }
 
     /// Where the value at a dotted path stands in the file.
-    pub fn place(&self, path: &str) -> Place {
+    pub fn place(&self, path: &str) -> SourcePlace {
         self.in_inventory(path).map_or_else(|| self.text.place(path), |(inventory, path)| inventory.place(&path))
     }
 
@@ -216,11 +216,11 @@ impl Plan {
     ///
     /// # Errors
     /// When there is no such fallback, or its settings do not fit.
-    pub fn with_fallback(&self, name: &str) -> Result<Self, Problems> {
+    pub fn with_fallback(&self, name: &str) -> Result<Self, PlanErrors> {
         let base = format!("fallbacks.{name}");
         let problem = |problem: String, next_step: String| {
             let file = self.file_of(&base).to_owned();
-            Problems(vec![Problem { file, place: self.place(&base), problem, next_step }])
+            PlanErrors(vec![PlanError { file, place: self.place(&base), problem, next_step }])
         };
         let Some(fallback) = self.fallbacks.get(name) else {
             let known: Vec<&str> = self.fallbacks.keys().map(String::as_str).collect();
@@ -237,7 +237,7 @@ impl Plan {
             }
         }
         for step in &mut changed.steps {
-            step.work = Work::read(&step.kind, &step.with).map_err(|(path, bad)| {
+            step.work = StepConfig::read(&step.kind, &step.with).map_err(|(path, bad)| {
                 problem(
                     format!("fallback {name} does not fit step {}: {path}: {bad}", step.id),
                     "correct its settings".into(),
@@ -273,7 +273,7 @@ fn put(value: &mut Value, path: &str, new: &Value) {
 /// # Errors
 /// What is invalid YAML or cannot be seen, with its line.
 pub fn yaml(text: &str) -> Result<Value, String> {
-    let read = source::Text::parse(text).map_err(|bad| format!("line {}: {}", bad.place.line, bad.problem))?;
+    let read = source::SourceText::parse(text).map_err(|bad| format!("line {}: {}", bad.place.line, bad.problem))?;
     match hidden::found(&read.value).first() {
         Some((path, problem)) => Err(format!("line {}: {problem}", read.place(path).line)),
         None => Ok(read.value),

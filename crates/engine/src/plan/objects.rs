@@ -6,11 +6,11 @@ use serde_json::Value;
 
 use super::bounds::{LARGEST, LONGEST_FILLED, MOST_OBJECTS, read_text};
 use super::content::files_below;
-use super::files::{misfit, not_ours};
+use super::files::{mismatch, not_ours};
 use super::octal::{self, Octal};
-use super::source::Text;
-use super::work::Work;
-use super::{Place, Plan, Problem, hidden};
+use super::source::SourceText;
+use super::step_config::StepConfig;
+use super::{Plan, PlanError, SourcePlace, hidden};
 
 /// The files of a folder that are read.
 const ENDINGS: [&str; 3] = [".yaml", ".yml", ".json"];
@@ -22,7 +22,7 @@ const YAML: &str = "correct the YAML: kubectl apply --dry-run=client -f FILE rea
 pub struct Document {
     /// The file as the plan names it.
     pub file: String,
-    text: Text,
+    text: SourceText,
 }
 
 impl Document {
@@ -32,7 +32,7 @@ impl Document {
     }
 
     /// Where the value at a dotted path stands in the file.
-    pub fn place(&self, path: &str) -> Place {
+    pub fn place(&self, path: &str) -> SourcePlace {
         self.text.place(path)
     }
 }
@@ -51,7 +51,7 @@ fn is_read_below(folder: &str, path: &str) -> bool {
 }
 
 /// Numbers with a leading zero in the objects that a plan writes out.
-pub fn ambiguous_numbers(file: &str, source: &str) -> Vec<Problem> {
+pub fn ambiguous_numbers(file: &str, source: &str) -> Vec<PlanError> {
     // Most plans have no objects.
     if !source.contains("objects") {
         return Vec::new();
@@ -60,8 +60,8 @@ pub fn ambiguous_numbers(file: &str, source: &str) -> Vec<Problem> {
     octal::found(source).into_iter().filter(inline).map(|octal| ambiguous(file, &octal)).collect()
 }
 
-fn ambiguous(file: &str, octal: &Octal) -> Problem {
-    Problem {
+fn ambiguous(file: &str, octal: &Octal) -> PlanError {
+    PlanError {
         file: file.to_owned(),
         place: octal.place,
         problem: format!("{} is octal for kubectl, which reads YAML 1.1, and decimal in YAML 1.2", octal.text),
@@ -71,7 +71,7 @@ fn ambiguous(file: &str, octal: &Octal) -> Problem {
 
 /// Reads the files with objects that the plan names, if it may, and holds the kubeconfigs that it names against what the user
 /// said. Gives what is wrong. A file that is not there is remembered as missing: `validate plan` warns of it, `deploy` refuses.
-pub fn read(plan: &mut Plan) -> Vec<Problem> {
+pub fn read(plan: &mut Plan) -> Vec<PlanError> {
     let mut reading = Reading { left: LONGEST_FILLED, objects: 0, problems: kubeconfigs(plan) };
     for (entry, origin) in entries(plan) {
         reading.entry(plan, &entry, &origin);
@@ -86,24 +86,24 @@ fn entries(plan: &Plan) -> Vec<(String, String)> {
         files.iter().enumerate().map(at).collect()
     };
     let of_step = |step: &super::Step| match &step.work {
-        Work::Kubernetes(kubernetes) => named(&step.path, "files", &kubernetes.files),
-        Work::Jetson(jetson) => named(&step.path, "manifests", &jetson.manifests),
+        StepConfig::Kubernetes(kubernetes) => named(&step.path, "files", &kubernetes.files),
+        StepConfig::Jetson(jetson) => named(&step.path, "manifests", &jetson.manifests),
         _ => Vec::new(),
     };
     plan.steps.iter().flat_map(of_step).collect()
 }
 
 /// The kubeconfigs that a plan may not name.
-fn kubeconfigs(plan: &Plan) -> Vec<Problem> {
+fn kubeconfigs(plan: &Plan) -> Vec<PlanError> {
     let refused = |step: &super::Step| {
-        let Work::Kubernetes(kubernetes) = &step.work else { return None };
+        let StepConfig::Kubernetes(kubernetes) = &step.work else { return None };
         let origin = format!("{}.with.cluster.kubeconfig.file", step.path);
         let why = plan.may_log_in_with(kubernetes.cluster.kubeconfig()?, &origin).err()?;
         let next_step =
             "set it by a variable: file: \"${var.kubeconfig}\" and --var kubeconfig=FILE; or leave it out, for $KUBECONFIG or \
              ~/.kube/config"
                 .to_owned();
-        Some(Problem { next_step, ..misfit(plan, &origin, why) })
+        Some(PlanError { next_step, ..mismatch(plan, &origin, why) })
     };
     plan.steps.iter().filter_map(refused).collect()
 }
@@ -114,7 +114,7 @@ struct Reading {
     left: usize,
     /// Documents so far.
     objects: usize,
-    problems: Vec<Problem>,
+    problems: Vec<PlanError>,
 }
 
 impl Reading {
@@ -128,7 +128,7 @@ impl Reading {
         }
         let files = match files_below(Path::new(entry)) {
             Ok(files) => files,
-            Err(why) => return self.problems.push(misfit(plan, origin, why)),
+            Err(why) => return self.problems.push(mismatch(plan, origin, why)),
         };
         let folder = entry.trim_end_matches('/');
         let named: Vec<String> = files
@@ -138,7 +138,7 @@ impl Reading {
             .collect();
         if named.is_empty() {
             let problem = format!("no file below {entry} ends in {}", ENDINGS.join(", "));
-            return self.problems.push(misfit(plan, origin, problem));
+            return self.problems.push(mismatch(plan, origin, problem));
         }
         for file in named {
             match plan.may_read(&file, origin) {
@@ -158,11 +158,11 @@ impl Reading {
         }
         let text = match read_text(Path::new(path)) {
             Ok(text) => text,
-            Err(bad) => return self.problems.push(misfit(plan, origin, format!("{path} cannot be read: {bad}"))),
+            Err(bad) => return self.problems.push(mismatch(plan, origin, format!("{path} cannot be read: {bad}"))),
         };
         let Some(left) = self.left.checked_sub(text.len()) else {
             let problem = format!("with {path}, the objects of the plan are longer than {} MiB", LONGEST_FILLED >> 20);
-            return self.problems.push(misfit(plan, origin, problem));
+            return self.problems.push(mismatch(plan, origin, problem));
         };
         self.left = left;
         match documents(path, &text) {
@@ -170,7 +170,7 @@ impl Reading {
                 self.objects += documents.len();
                 if self.objects > MOST_OBJECTS {
                     let problem = format!("with {path}, the plan has more than {MOST_OBJECTS} objects");
-                    self.problems.push(misfit(plan, origin, problem));
+                    self.problems.push(mismatch(plan, origin, problem));
                 }
                 plan.objects.insert(path.to_owned(), Ok(documents));
             }
@@ -180,8 +180,8 @@ impl Reading {
 }
 
 /// The documents of a file; else everything that is wrong with it as a text.
-fn documents(path: &str, text: &str) -> Result<Vec<Document>, Vec<Problem>> {
-    let problem = |place: Place, problem: String, next_step: &str| Problem {
+fn documents(path: &str, text: &str) -> Result<Vec<Document>, Vec<PlanError>> {
+    let problem = |place: SourcePlace, problem: String, next_step: &str| PlanError {
         file: path.to_owned(),
         place,
         problem,
@@ -192,12 +192,12 @@ fn documents(path: &str, text: &str) -> Result<Vec<Document>, Vec<Problem>> {
     if all.is_empty() {
         let why = format!("there is no object in it (a file has {} MiB at most)", LARGEST >> 20);
         return Err(vec![problem(
-            Place { line: 1, column: 1 },
+            SourcePlace { line: 1, column: 1 },
             why,
             "write an object into it, or take it out of the plan",
         )]);
     }
-    let mut wrong: Vec<Problem> = octal::found(text).iter().map(|octal| ambiguous(path, octal)).collect();
+    let mut wrong: Vec<PlanError> = octal::found(text).iter().map(|octal| ambiguous(path, octal)).collect();
     for document in &all {
         let found = hidden::found_in_object(&document.value).into_iter();
         wrong.extend(found.map(|(at, why)| problem(document.place(&at), why, hidden::NEXT)));
@@ -208,15 +208,15 @@ fn documents(path: &str, text: &str) -> Result<Vec<Document>, Vec<Problem>> {
     Ok(all.into_iter().map(|text| Document { file: path.to_owned(), text }).collect())
 }
 
-fn yaml(text: &str) -> Result<Vec<Text>, (Place, String)> {
-    Text::documents(text).map_err(|bad| (bad.place, bad.problem))
+fn yaml(text: &str) -> Result<Vec<SourceText>, (SourcePlace, String)> {
+    SourceText::documents(text).map_err(|bad| (bad.place, bad.problem))
 }
 
 /// JSON is YAML, but for tabs before its members.
-fn json(text: &str) -> Result<Vec<Text>, (Place, String)> {
+fn json(text: &str) -> Result<Vec<SourceText>, (SourcePlace, String)> {
     let value = serde_json::from_str(text)
-        .map_err(|bad| (Place { line: bad.line().max(1), column: bad.column().max(1) }, bad.to_string()))?;
-    Ok(vec![Text::of(value, Default::default())])
+        .map_err(|bad| (SourcePlace { line: bad.line().max(1), column: bad.column().max(1) }, bad.to_string()))?;
+    Ok(vec![SourceText::of(value, Default::default())])
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
-use super::source::Place;
+use super::source::SourcePlace;
 
 /// What helps.
 pub const NEXT: &str =
@@ -13,7 +13,7 @@ pub const NEXT: &str =
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Octal {
     /// Where.
-    pub place: Place,
+    pub place: SourcePlace,
     /// As it is written.
     pub text: String,
     /// The keys that lead to it.
@@ -43,7 +43,7 @@ pub fn found(text: &str) -> Vec<Octal> {
             Event::Scalar(scalar, style, ..) => {
                 let is_key = open.last().is_some_and(|level| level.is_mapping && level.key.is_none());
                 if !is_key && style == ScalarStyle::Plain && is_octal(&scalar) {
-                    let place = Place { line: span.start.line(), column: span.start.col() + 1 };
+                    let place = SourcePlace { line: span.start.line(), column: span.start.col() + 1 };
                     let keys = open.iter().filter_map(|level| level.key.clone()).collect();
                     all.push(Octal { place, text: scalar.to_string(), keys });
                 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::measure::Measure;
-use super::work::Work;
+use super::step_config::StepConfig;
 use crate::resource::{Address, Untrusted};
 
 /// A plan: what a stack is to be, day by day.
@@ -129,7 +129,7 @@ pub struct StepFile {
     pub on_request: bool,
     /// What it wants.
     #[serde(flatten)]
-    pub work: Work,
+    pub work: StepConfig,
 }
 
 /// A named way back: the plan with some settings changed. It changes only the addresses in `only`.

@@ -10,7 +10,7 @@ use super::source::join;
 
 /// Why a plan could not be filled in.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Unfilled {
+pub enum VariableError {
     /// The path and name of each variable that is not declared.
     Unknown(Vec<(String, String)>),
     /// The path where all texts together became longer than [`LONGEST_FILLED`].
@@ -21,10 +21,10 @@ pub enum Unfilled {
 ///
 /// # Errors
 /// When variables are not declared, or the plan becomes too long.
-pub fn fill(value: &Value, values: &BTreeMap<String, Value>) -> Result<Value, Unfilled> {
+pub fn fill(value: &Value, values: &BTreeMap<String, Value>) -> Result<Value, VariableError> {
     let mut filler = Filler { values, unknown: Vec::new(), left: LONGEST_FILLED };
-    let filled = filler.walk("", value).map_err(Unfilled::TooLong)?;
-    if filler.unknown.is_empty() { Ok(filled) } else { Err(Unfilled::Unknown(filler.unknown)) }
+    let filled = filler.walk("", value).map_err(VariableError::TooLong)?;
+    if filler.unknown.is_empty() { Ok(filled) } else { Err(VariableError::Unknown(filler.unknown)) }
 }
 
 struct Filler<'v> {
@@ -138,7 +138,7 @@ mod tests {
         let filled = fill(&json!({"k": ["${var.a}/${var.n}", "${var.n}", "${HOME} ${var."]}), &values);
         assert_eq!(filled, Ok(json!({"k": ["x/7", 7, "${HOME} ${var."]})));
         let unknown = fill(&json!({"k": "${var.b}"}), &values);
-        assert_eq!(unknown, Err(Unfilled::Unknown(vec![("k".to_owned(), "b".to_owned())])));
+        assert_eq!(unknown, Err(VariableError::Unknown(vec![("k".to_owned(), "b".to_owned())])));
     }
 
     #[test]
@@ -176,8 +176,11 @@ mod tests {
     fn a_plan_that_grows_without_end_is_refused_where_it_does() {
         let values = BTreeMap::from([("v".to_owned(), json!("x".repeat(280_000)))]);
         let plan = json!({"a": "small", "b": ["${var.v} ".repeat(10_000)]});
-        assert_eq!(fill(&plan, &values), Err(Unfilled::TooLong("b.0".to_owned())));
+        assert_eq!(fill(&plan, &values), Err(VariableError::TooLong("b.0".to_owned())));
         let many: Vec<&str> = std::iter::repeat_n("${var.v}", 10_000).collect();
-        assert!(matches!(fill(&json!({"b": many}), &values), Err(Unfilled::TooLong(_))), "whole values count, too");
+        assert!(
+            matches!(fill(&json!({"b": many}), &values), Err(VariableError::TooLong(_))),
+            "whole values count, too"
+        );
     }
 }

@@ -68,7 +68,7 @@ pub trait ClusterAccess: Send + Sync {
 
 /// How pods leave a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Drain {
+pub struct DrainOptions {
     /// Pods are evicted, within their disruption budgets; else deleted, in order and with their grace period.
     pub evict: bool,
     /// How long it may take.
@@ -77,7 +77,7 @@ pub struct Drain {
 
 /// How far a drain came.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Drained {
+pub enum DrainOutcome {
     /// No pod is left but those of daemon sets and static ones; or there is no such node.
     Empty,
     /// The time is up: these pods (`NAMESPACE/NAME`) are still there, `held` of them by a disruption budget.
@@ -115,5 +115,5 @@ pub trait ClusterApi: Send + Sync {
     ///
     /// # Errors
     /// When its API cannot be reached or refuses.
-    async fn drain(&self, cluster: &str, node: &str, how: Drain) -> Result<Drained, Fault>;
+    async fn drain(&self, cluster: &str, node: &str, how: DrainOptions) -> Result<DrainOutcome, Fault>;
 }

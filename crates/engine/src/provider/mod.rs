@@ -1,7 +1,7 @@
 //! [7] The only place that alters the world: one provider for each kind, behind one trait.
 
 pub mod cluster;
-pub mod patience;
+pub mod retry;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,14 +10,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use self::patience::Patience;
+use self::retry::RetryPolicy;
 use crate::resource::{
-    Address, Attributes, Class, Fault, FieldChange, Found, Kind, Level, Owned, TAKEN_IN, Untrusted, words,
+    Address, Attributes, Fault, FaultClass, FieldChange, Kind, Level, ObservedResource, OwnedResource, TAKEN_IN,
+    Untrusted, syntax_check,
 };
 
 /// What a call is about. The spec has no open references, except in [`Provider::read`] of things that do not exist yet.
 #[derive(Clone, Copy, Debug)]
-pub struct Subject<'a> {
+pub struct ResourceContext<'a> {
     /// Name of the stack.
     pub stack: &'a str,
     /// Its address.
@@ -42,7 +43,7 @@ pub struct Subject<'a> {
     pub seen_absent: bool,
 }
 
-impl Subject<'_> {
+impl ResourceContext<'_> {
     /// Whether it existed before this stack took it in: its mark says so.
     pub fn is_imported(&self) -> bool {
         self.attributes.get(TAKEN_IN) == Some(&Value::Bool(true))
@@ -65,7 +66,7 @@ impl Subject<'_> {
         let region = |settings: &Value| settings.get("region").and_then(Value::as_str).map(str::to_owned);
         let (now, before) = (region(self.spec), self.before.and_then(region));
         for (name, in_journal) in [(&before, true), (&now, before == now)] {
-            if let Some(name) = name.as_deref().filter(|name| !words::region(name)) {
+            if let Some(name) = name.as_deref().filter(|name| !syntax_check::region(name)) {
                 return Err(self.not_a_region(name, in_journal));
             }
         }
@@ -77,9 +78,9 @@ impl Subject<'_> {
         let place = if in_journal { "the journal" } else { "the plan, or the journal for what the plan does not name" };
         let problem =
             format!("the region of {} in {place} is {name:?}, which is not the name of an AWS region", self.address);
-        Fault::new(Class::Refused, "akidb-edge", "spec", "InvalidRegion", problem).next(format!(
+        Fault::new(FaultClass::Refused, "akidb-edge", "spec", "InvalidRegion", problem).next(format!(
             "{} in the plan; if it stands in the journal, restore an undamaged copy: akidb-edge state push FILE --stack {} --force",
-            words::REGION,
+            syntax_check::REGION,
             self.stack
         ))
     }
@@ -87,7 +88,7 @@ impl Subject<'_> {
 
 /// What a listing of the stack's own things is to look for.
 #[derive(Clone, Copy, Debug)]
-pub struct Search<'a> {
+pub struct OwnedQuery<'a> {
     /// Name of the stack.
     pub stack: &'a str,
     /// The regions that it lives in.
@@ -98,7 +99,7 @@ pub struct Search<'a> {
 
 /// What a create or update answered.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Made {
+pub struct Applied {
     /// What the service calls it.
     pub id: String,
     /// What it makes known now.
@@ -107,16 +108,16 @@ pub struct Made {
 
 /// What a delete answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Gone {
+pub enum DeleteOutcome {
     /// It is gone (or was already).
-    Gone,
+    Deleted,
     /// It will not go yet: a later run tries again.
     Deferred(Untrusted),
 }
 
 /// One look at something that takes its time.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Settled {
+pub enum Progress {
     /// It has come as far as was asked; newly known attributes.
     Ready(Attributes),
     /// Not yet: the service's word for it, and when to look again at the earliest.
@@ -128,66 +129,71 @@ pub enum Settled {
 #[async_trait]
 pub trait Provider: Send + Sync {
     /// What exists: by id when it is known, else by its deterministic name, token or tags. `None` when absent.
-    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault>;
+    async fn read(&self, subject: &ResourceContext<'_>) -> Result<Option<ObservedResource>, Fault>;
 
     /// Makes it. When it exists already and is ours, answers as if it had just been made; when it is somebody else's,
-    /// a fault of class [`Exists`](crate::resource::Class::Exists).
-    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault>;
+    /// a fault of class [`Exists`](crate::resource::FaultClass::Exists).
+    async fn create(&self, subject: &ResourceContext<'_>) -> Result<Applied, Fault>;
 
     /// Changes it in place. No fields, no requests.
-    async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault>;
+    async fn update(
+        &self,
+        subject: &ResourceContext<'_>,
+        found: &ObservedResource,
+        fields: &[FieldChange],
+    ) -> Result<Applied, Fault>;
 
     /// Removes it; absent already is success.
-    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault>;
+    async fn delete(&self, subject: &ResourceContext<'_>) -> Result<DeleteOutcome, Fault>;
 
     /// Looks once whether it has come as far as `level`. The default: as soon as it is made, it is everything.
-    async fn settled(&self, _subject: &Subject<'_>, _level: Level) -> Result<Settled, Fault> {
-        Ok(Settled::Ready(Attributes::new()))
+    async fn settled(&self, _subject: &ResourceContext<'_>, _level: Level) -> Result<Progress, Fault> {
+        Ok(Progress::Ready(Attributes::new()))
     }
 
     /// What carries the stack's mark and is not known: as few calls as the service allows. Nothing, for kinds that cannot
     /// be listed by their mark or go with another.
-    async fn list_owned(&self, _search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+    async fn list_owned(&self, _search: &OwnedQuery<'_>) -> Result<Vec<OwnedResource>, Fault> {
         Ok(Vec::new())
     }
 
     /// What is left in it once the objects (of a zone: the record sets; of an object of a cluster: the objects, by
     /// [`object_key`](crate::resource::manifest::object_key)) with the keys `going` are gone, in words: it is lost with
     /// it, or keeps the service from deleting it. None for what holds no data.
-    async fn data(&self, _subject: &Subject<'_>, _going: &BTreeSet<String>) -> Result<Option<String>, Fault> {
+    async fn data(&self, _subject: &ResourceContext<'_>, _going: &BTreeSet<String>) -> Result<Option<String>, Fault> {
         Ok(None)
     }
 
     /// Removes the data in it, or gives it up, so that it can be deleted. Only on the user's explicit word.
-    async fn empty(&self, _subject: &Subject<'_>) -> Result<(), Fault> {
+    async fn empty(&self, _subject: &ResourceContext<'_>) -> Result<(), Fault> {
         Ok(())
     }
 }
 
 /// Says whether something may be sent now, or why not: asked before every request of a run that holds a lease.
-pub type Permission = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
+pub type SendPermission = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 /// The provider of each kind, and how patiently they are asked.
 #[derive(Clone, Default)]
 pub struct Providers {
     table: BTreeMap<Kind, Arc<dyn Provider>>,
     /// How long a service in trouble is tried.
-    patience: Patience,
+    retry_policy: RetryPolicy,
     /// The same for kinds of other worlds.
-    of_others: BTreeMap<Kind, Patience>,
+    of_others: BTreeMap<Kind, RetryPolicy>,
 }
 
 impl Providers {
     /// The same, asked with this patience.
     #[must_use]
-    pub fn patiently(self, patience: Patience) -> Self {
-        Self { patience, ..self }
+    pub fn with_retry_policy(self, retry_policy: RetryPolicy) -> Self {
+        Self { retry_policy, ..self }
     }
 
     /// The same with the providers of another world, which are asked with the patience of that world.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
-        let own = other.table.keys().map(|kind| (*kind, other.patience.clone()));
+        let own = other.table.keys().map(|kind| (*kind, other.retry_policy.clone()));
         self.of_others.extend(own);
         self.of_others.extend(other.of_others);
         self.table.extend(other.table);
@@ -195,8 +201,8 @@ impl Providers {
     }
 
     /// How long the service of a kind is tried when it is in trouble.
-    pub fn patience_of(&self, kind: Kind) -> &Patience {
-        self.of_others.get(&kind).unwrap_or(&self.patience)
+    pub fn retry_policy_of(&self, kind: Kind) -> &RetryPolicy {
+        self.of_others.get(&kind).unwrap_or(&self.retry_policy)
     }
 
     /// Puts a provider in the table.
@@ -240,9 +246,20 @@ mod tests {
             let (id, former, token) = (None, None, "");
             let (thorough, seen_absent, stack) = (false, false, "akidb");
             let attributes = &attributes;
-            Subject { stack, address: &address, token, spec, id, attributes, before, former, thorough, seen_absent }
-                .typed::<BucketPolicySpec>()
-                .map(|spec| spec.region)
+            ResourceContext {
+                stack,
+                address: &address,
+                token,
+                spec,
+                id,
+                attributes,
+                before,
+                former,
+                thorough,
+                seen_absent,
+            }
+            .typed::<BucketPolicySpec>()
+            .map(|spec| spec.region)
         };
         assert_eq!(read(&good, None), Ok("us-east-1".to_owned()));
         assert_eq!(read(&good, Some(&good)), Ok("us-east-1".to_owned()));
@@ -252,7 +269,7 @@ mod tests {
             (&bad, None, "in the plan, or"),
         ] {
             let fault = read(spec, before).expect_err("it is not a region");
-            assert!(fault.class == Class::Refused && fault.code == "InvalidRegion", "{fault}");
+            assert!(fault.class == FaultClass::Refused && fault.code == "InvalidRegion", "{fault}");
             let said = fault.to_string();
             assert!(said.contains("storage.bucket-policy.site") && said.contains(place), "{said}");
             assert!(!said.contains('\u{1}'), "{said}");

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Facts, on_device};
-use super::words::{self, Look, Sound, Wrong};
+use super::kind_facts::{KindFacts, on_device};
+use super::syntax_check::{self, CheckedSettings, InvalidSetting, SettingsCheck};
 
 /// A user or a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -36,21 +36,21 @@ pub enum AccountKind {
     Group,
 }
 
-impl Sound for AccountSpec {
-    fn wrong(&self) -> Vec<Wrong> {
-        let mut look = Look::default();
-        look.must("name", &self.name, words::account(&self.name), words::ACCOUNT);
+impl CheckedSettings for AccountSpec {
+    fn wrong(&self) -> Vec<InvalidSetting> {
+        let mut look = SettingsCheck::default();
+        look.must("name", &self.name, syntax_check::account(&self.name), syntax_check::ACCOUNT);
         for group in &self.groups {
-            look.must("groups", group, words::account(group), words::ACCOUNT);
+            look.must("groups", group, syntax_check::account(group), syntax_check::ACCOUNT);
         }
         if let Some(shell) = &self.shell {
-            look.must("shell", shell, words::path(shell) && !shell.contains(':'), words::PATH);
+            look.must("shell", shell, syntax_check::path(shell) && !shell.contains(':'), syntax_check::PATH);
         }
         look.done()
     }
 }
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     replace_on: &["host", "name", "what"],
     identity: &["host", "name", "what"],
     unordered: &["groups"],

@@ -21,7 +21,7 @@ pub struct Address(String);
     "`{}` is not an address: write area.kind.name in lower-case letters, digits and dashes, e.g. models.bucket.primary",
     line(.0)
 )]
-pub struct BadAddress(pub String);
+pub struct InvalidAddress(pub String);
 
 impl Address {
     /// Builds an address from its three parts.
@@ -82,20 +82,20 @@ pub fn is_name(part: &str) -> bool {
 }
 
 impl FromStr for Address {
-    type Err = BadAddress;
-    fn from_str(text: &str) -> Result<Self, BadAddress> {
+    type Err = InvalidAddress;
+    fn from_str(text: &str) -> Result<Self, InvalidAddress> {
         let parts: Vec<&str> = text.split('.').collect();
         if parts.len() == 3 && parts.iter().all(|part| is_name(part)) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(BadAddress(text.to_owned()))
+            Err(InvalidAddress(text.to_owned()))
         }
     }
 }
 
 impl TryFrom<String> for Address {
-    type Error = BadAddress;
-    fn try_from(text: String) -> Result<Self, BadAddress> {
+    type Error = InvalidAddress;
+    fn try_from(text: String) -> Result<Self, InvalidAddress> {
         text.parse()
     }
 }
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn bad_text_is_refused() {
         for bad in ["", "a.b", "a.b.c.d", "A.bucket.x", "a..c", "a.b.c d"] {
-            assert_eq!(bad.parse::<Address>(), Err(BadAddress(bad.into())));
+            assert_eq!(bad.parse::<Address>(), Err(InvalidAddress(bad.into())));
         }
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{ApiRow, Facts, NO_MEMBER, on_aws};
-use super::id_form::{self, IdForm, Part};
+use super::id_form::{self, IdForm, IdPart};
+use super::kind_facts::{ApiRow, KindFacts, NO_MEMBER, on_aws};
 use super::naming::Naming;
 
 /// An S3 bucket and the settings that the plan states; what it leaves out is left alone.
@@ -125,7 +125,7 @@ const LIFECYCLE: &[ApiRow] = &[
     ("abort_uploads_days", "s3.AbortIncompleteMultipartUpload.DaysAfterInitiation"),
 ];
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     api: &[("", SETTINGS), ("cors.*", CORS), ("lifecycle.*", LIFECYCLE)],
     replace_on: &["name", "region"],
     identity: &["name"],
@@ -136,7 +136,7 @@ pub(super) const FACTS: Facts = Facts {
         words: "the bucket's name",
         example: "akidb-models-edge",
         read: id_form::bucket,
-        made_of: &[Part::Setting("name")],
+        made_of: &[IdPart::Setting("name")],
     },
     naming: Naming { attributes: &["arn"], plain: true, host_after: Some(".s3"), ..Naming::NONE },
     ..on_aws::<BucketSpec>("bucket", "S3 bucket")

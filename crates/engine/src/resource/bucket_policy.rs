@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::facts::{ApiRow, Facts, NO_MEMBER, on_aws};
-use super::id_form::{Part, of_the_bucket};
+use super::id_form::{IdPart, of_the_bucket};
+use super::kind_facts::{ApiRow, KindFacts, NO_MEMBER, on_aws};
 use super::naming::Naming;
 
 /// The policy of one bucket; a bucket has at most one.
@@ -23,14 +23,14 @@ pub struct BucketPolicySpec {
 const SETTINGS: &[ApiRow] =
     &[("bucket", "s3.PutBucketPolicyRequest.Bucket"), ("region", NO_MEMBER), ("policy", NO_MEMBER)];
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     api: &[("", SETTINGS)],
     replace_on: &["bucket"],
     identity: &["bucket"],
     exact: &["policy"],
     disruptive: &["policy"],
     mark: Some("Id"),
-    id: of_the_bucket(&[Part::Setting("bucket")]),
+    id: of_the_bucket(&[IdPart::Setting("bucket")]),
     naming: Naming::OF_A_BUCKET,
     label: &[],
     identity_rank: 1,

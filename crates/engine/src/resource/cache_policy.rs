@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{ApiRow, Facts, NO_MEMBER, on_aws};
 use super::id_form::POLICY;
+use super::kind_facts::{ApiRow, KindFacts, NO_MEMBER, on_aws};
 use super::naming::Naming;
 
 /// What is part of the cache key and how long an answer is kept.
@@ -86,7 +86,7 @@ pub(super) const COOKIES: &[ApiRow] = &[
     ("all-except.*", "cloudfront.CookieNames.Items[]"),
 ];
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     api: &[("", SETTINGS), ("query_strings", QUERIES), ("cookies", COOKIES)],
     replace_on: &["name"],
     identity: &["name"],

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{ApiRow, Facts, NO_MEMBER, on_aws};
 use super::id_form::IdForm;
+use super::kind_facts::{ApiRow, KindFacts, NO_MEMBER, on_aws};
 use super::naming::Naming;
 
 /// A certificate with DNS validation. Usable means that its validation records are known, propagated that it is issued.
@@ -38,7 +38,7 @@ const SETTINGS: &[ApiRow] = &[
     ("tags.*", "acm.Tag.Value"),
 ];
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     api: &[("", SETTINGS)],
     replace_on: &["region", "domain", "alternative_names"],
     identity: &["domain"],

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::graph::owning_stack;
-use super::{Address, Attributes, Found, Kind, Leftover, Moves, Origin, Record, Resource};
+use super::{
+    Address, Attributes, Kind, Moves, ObservedResource, PendingDeletion, Resource, ResourceOrigin, ResourceRecord,
+};
 
 /// What is to be done with one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -101,7 +103,7 @@ pub struct FieldChange {
 
 /// Where something that is kept stood before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MovedFrom {
+pub struct PreviousAddress {
     /// The former address.
     pub address: Address,
     /// The record sets that came from there; empty when all of the resource did.
@@ -124,21 +126,21 @@ pub struct Change {
     pub risk: Risk,
     /// The addresses that it, or some of its record sets, had before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub moved_from: Vec<MovedFrom>,
+    pub moved_from: Vec<PreviousAddress>,
     /// Why, when it is not obvious.
     pub reason: Option<String>,
     /// How it came into the state; of what is new, how it comes there by this change.
     #[serde(default)]
-    pub origin: Origin,
+    pub origin: ResourceOrigin,
     /// What is wanted, with references.
     pub after: Option<Resource>,
     /// What is remembered.
-    pub before: Option<Record>,
+    pub before: Option<ResourceRecord>,
     /// What was found.
-    pub found: Option<Found>,
+    pub found: Option<ObservedResource>,
 }
 
-impl Leftover {
+impl PendingDeletion {
     /// How much its deletion may hurt.
     pub fn risk(&self) -> Risk {
         if self.kind.data(&self.spec).is_some() { Risk::DestroysData } else { Risk::Disruptive }
@@ -156,7 +158,8 @@ pub struct Changes {
     /// The changes by address; kept ones too, so that their attributes are known.
     pub items: BTreeMap<Address, Change>,
     /// Deletions left over from earlier runs.
-    pub leftovers: Vec<Leftover>,
+    #[serde(rename = "leftovers")]
+    pub pending_deletions: Vec<PendingDeletion>,
     /// Addresses that change while the things behind them stay.
     #[serde(default, skip_serializing_if = "Moves::is_empty")]
     pub moves: Moves,
@@ -180,7 +183,7 @@ impl Changes {
             stack: stack.to_owned(),
             devices: None,
             items: items.map(|(address, change)| (address.clone(), change.clone())).collect(),
-            leftovers: self.leftovers.iter().filter(|left| own(&left.address)).cloned().collect(),
+            pending_deletions: self.pending_deletions.iter().filter(|left| own(&left.address)).cloned().collect(),
             moves: self.moves.leading_to(own),
             outside: self.outside.clone(),
         }
@@ -188,7 +191,7 @@ impl Changes {
 
     /// Whether nothing is to be done.
     pub fn is_empty(&self) -> bool {
-        self.leftovers.is_empty()
+        self.pending_deletions.is_empty()
             && self.moves.is_empty()
             && self.items.values().all(|change| change.action == Action::Keep)
     }
@@ -201,7 +204,7 @@ impl Changes {
     /// The worst that it may do.
     pub fn risk(&self) -> Risk {
         let changes = self.acting().map(|change| change.risk);
-        changes.chain(self.leftovers.iter().map(Leftover::risk)).max().unwrap_or(Risk::Safe)
+        changes.chain(self.pending_deletions.iter().map(PendingDeletion::risk)).max().unwrap_or(Risk::Safe)
     }
 
     /// How many of each action.
@@ -232,7 +235,7 @@ mod tests {
 
     #[test]
     fn what_belongs_to_a_stack_is_told_by_the_address() {
-        let left = |address: &str, kind: Kind| Leftover {
+        let left = |address: &str, kind: Kind| PendingDeletion {
             address: at(address),
             kind,
             id: "x".to_owned(),
@@ -241,24 +244,24 @@ mod tests {
             reason: Untrusted::default(),
             held_by: BTreeSet::new(),
         };
-        let leftovers = vec![left("models.bucket.a", Kind::Bucket), left("jetson.file.a-x", Kind::File)];
+        let pending_deletions = vec![left("models.bucket.a", Kind::Bucket), left("jetson.file.a-x", Kind::File)];
         let addresses = [("models.bucket.old", "models.bucket.a"), ("jetson.file.a-y", "jetson.file.a-x")];
         let addresses = addresses.into_iter().map(|(from, to)| (at(from), at(to))).collect();
         let moves = Moves { addresses, sets: Vec::new() };
         let both = Changes {
             stack: "s".to_owned(),
             devices: Some("s-devices".to_owned()),
-            leftovers,
+            pending_deletions,
             moves,
             ..Changes::default()
         };
         for (stack, own) in [("s", "models.bucket.a"), ("s-devices", "jetson.file.a-x")] {
             let part = both.of_stack(stack);
-            let left: Vec<&str> = part.leftovers.iter().map(|left| left.address.as_str()).collect();
+            let left: Vec<&str> = part.pending_deletions.iter().map(|left| left.address.as_str()).collect();
             let moved: Vec<&str> = part.moves.addresses.values().map(Address::as_str).collect();
             assert_eq!((part.stack.as_str(), left, moved), (stack, vec![own], vec![own]));
         }
         let alone = Changes { devices: None, ..both };
-        assert_eq!(alone.of_stack("s").leftovers.len(), 2, "one stack has all of it");
+        assert_eq!(alone.of_stack("s").pending_deletions.len(), 2, "one stack has all of it");
     }
 }

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Facts, in_cluster};
-use super::words::{self, Look, Sound, Wrong};
+use super::kind_facts::{KindFacts, in_cluster};
+use super::syntax_check::{self, CheckedSettings, InvalidSetting, SettingsCheck};
 
 /// A cluster, and how it is reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -59,10 +59,10 @@ const FILE: &str = "write the path of a kubeconfig";
 /// The next step for the name of an EKS cluster that does not fit.
 const EKS: &str = "write a name that aws eks list-clusters lists: at most 100 letters, digits, - and _";
 
-impl Sound for ClusterSpec {
-    fn wrong(&self) -> Vec<Wrong> {
-        let mut look = Look::default();
-        look.must("name", &self.name, words::node(&self.name), words::OBJECT_NAME);
+impl CheckedSettings for ClusterSpec {
+    fn wrong(&self) -> Vec<InvalidSetting> {
+        let mut look = SettingsCheck::default();
+        look.must("name", &self.name, syntax_check::node(&self.name), syntax_check::OBJECT_NAME);
         match &self.reach {
             Reach::Kubeconfig { context, file } => {
                 look.must("cluster.kubeconfig.context", context, named(context), CONTEXT);
@@ -71,10 +71,10 @@ impl Sound for ClusterSpec {
                 }
             }
             Reach::Eks { cluster, region } => {
-                look.must("cluster.eks.cluster", cluster, words::eks_cluster(cluster), EKS);
-                look.must("cluster.eks.region", region, words::region(region), words::REGION);
+                look.must("cluster.eks.cluster", cluster, syntax_check::eks_cluster(cluster), EKS);
+                look.must("cluster.eks.region", region, syntax_check::region(region), syntax_check::REGION);
             }
-            Reach::K3s { host } => look.must("cluster.k3s.host", host, words::node(host), words::NODE),
+            Reach::K3s { host } => look.must("cluster.k3s.host", host, syntax_check::node(host), syntax_check::NODE),
         }
         look.done()
     }
@@ -82,10 +82,10 @@ impl Sound for ClusterSpec {
 
 /// One visible line: contexts of EKS are ARNs, and paths hold blanks.
 fn named(text: &str) -> bool {
-    !text.trim().is_empty() && text.len() <= 1024 && words::line(text) && !text.contains('\t')
+    !text.trim().is_empty() && text.len() <= 1024 && syntax_check::line(text) && !text.contains('\t')
 }
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     lookup: true,
     // A context of a kubeconfig may lead elsewhere tomorrow. The uid of the namespace kube-system identifies a cluster.
     told_by: Some("uid"),

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Facts, on_aws};
 use super::id_form::{self, IdForm};
+use super::kind_facts::{KindFacts, on_aws};
 use super::naming::Naming;
 
 /// A distribution, as far as the plan manages it. An update changes these fields in the configuration that was read and
@@ -43,10 +43,12 @@ pub struct DistributionSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub origin_groups: Vec<OriginGroup>,
     /// What happens to requests that no other behaviour takes.
-    pub default_behaviour: Behaviour,
+    #[serde(rename = "default_behaviour")]
+    pub default_behavior: Behavior,
     /// Behaviours by path, first match wins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub behaviours: Vec<Behaviour>,
+    #[serde(rename = "behaviours")]
+    pub behaviors: Vec<Behavior>,
     /// What viewers get instead of an error of the origin, sorted by code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom_error_responses: Option<Vec<CustomErrorResponse>>,
@@ -178,7 +180,7 @@ pub struct OriginGroup {
 /// What happens to requests of one path pattern.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Behaviour {
+pub struct Behavior {
     /// Path pattern; none for the default behaviour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
@@ -236,7 +238,7 @@ pub struct Logging {
     pub cookies: bool,
 }
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     api: api::API,
     disruptive: &["enabled", "aliases", "certificate", "geo_restriction", "web_acl_id"],
     usual_seconds: (15, 240),

@@ -3,12 +3,12 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Address, Kind, Origin};
+use super::{Address, Kind, ResourceOrigin};
 
 /// What the plan says of a field.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "says", content = "value", rename_all = "kebab-case")]
-pub enum Said {
+pub enum PlannedValue {
     /// This.
     Value(Value),
     /// Nothing.
@@ -20,7 +20,7 @@ pub enum Said {
 /// What a field belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Sort {
+pub enum FieldOrigin {
     /// Asked for by a plan.
     Setting,
     /// Made known by the service: an ARN, a domain name.
@@ -52,11 +52,12 @@ pub struct DriftField {
     /// Dotted path in the settings, or name of the output.
     pub path: String,
     /// What it belongs to.
-    pub sort: Sort,
+    pub sort: FieldOrigin,
     /// What the plan says.
-    pub plan: Said,
+    pub plan: PlannedValue,
     /// What the journal remembers.
-    pub remembered: Option<Value>,
+    #[serde(rename = "remembered")]
+    pub recorded: Option<Value>,
     /// What is there.
     pub real: Option<Value>,
     /// What can be done.
@@ -66,7 +67,7 @@ pub struct DriftField {
 /// What became of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Happened {
+pub enum DriftKind {
     /// Some of its fields are otherwise.
     Changed,
     /// It is gone.
@@ -77,7 +78,7 @@ pub enum Happened {
 
 /// One resource that is not as it is remembered.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Drifted {
+pub struct DriftedResource {
     /// Its address.
     pub address: Address,
     /// Its kind.
@@ -85,20 +86,20 @@ pub struct Drifted {
     /// What the service calls it now, or called it.
     pub id: Option<String>,
     /// What became of it.
-    pub happened: Happened,
+    pub happened: DriftKind,
     /// Why, when it is not obvious.
     pub reason: Option<String>,
     /// Whether the plan wants it.
     pub wanted: bool,
     /// How it came into the state.
-    pub origin: Origin,
+    pub origin: ResourceOrigin,
     /// The fields.
     pub fields: Vec<DriftField>,
 }
 
-impl Drifted {
+impl DriftedResource {
     /// Whether there is anything to do about it.
     pub fn counts(&self) -> bool {
-        self.happened != Happened::Changed || self.fields.iter().any(|field| field.remedy != Remedy::Leave)
+        self.happened != DriftKind::Changed || self.fields.iter().any(|field| field.remedy != Remedy::Leave)
     }
 }

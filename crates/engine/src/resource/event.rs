@@ -85,14 +85,14 @@ pub enum Event {
 }
 
 /// Receives the events.
-pub trait Listener: Send + Sync {
+pub trait EventListener: Send + Sync {
     /// One event happened.
     fn tell(&self, event: &Event);
 }
 
 /// Ignores every event.
-pub struct Silent;
+pub struct SilentListener;
 
-impl Listener for Silent {
+impl EventListener for SilentListener {
     fn tell(&self, _: &Event) {}
 }

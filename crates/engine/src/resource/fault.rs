@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Shown, Untrusted, shown};
+use super::{SafeText, Untrusted, shown};
 
 /// What may be done about a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Class {
+pub enum FaultClass {
     /// The same call may work in a moment (throttled, busy, not propagated yet, connection lost).
     Retry,
     /// The world changed since it was read: read again, plan again.
@@ -37,7 +37,7 @@ pub enum Class {
 #[error("{service} {operation}: {}: {}", .code.line(), .message.text())]
 pub struct Fault {
     /// What may be done about it.
-    pub class: Class,
+    pub class: FaultClass,
     /// The service, e.g. `cloudfront`.
     pub service: String,
     /// The operation, e.g. `CreateDistribution`.
@@ -53,7 +53,7 @@ pub struct Fault {
 impl Fault {
     /// A fault with no next step yet.
     pub fn new(
-        class: Class,
+        class: FaultClass,
         service: &str,
         operation: &str,
         code: impl Into<Untrusted>,
@@ -77,18 +77,18 @@ impl Fault {
     }
 
     /// As it is printed: the message may have several lines.
-    pub fn shown(&self) -> Shown {
+    pub fn shown(&self) -> SafeText {
         shown!("{} {}: {}: {}", self.service, self.operation, self.code, self.message.block())
     }
 
     /// The same with the next step, when there is one.
-    pub fn with_next_step(&self) -> Shown {
-        let next = self.next_step.as_ref().map_or_else(Shown::default, |next| shown!("\n  next: {}", next));
+    pub fn with_next_step(&self) -> SafeText {
+        let next = self.next_step.as_ref().map_or_else(SafeText::default, |next| shown!("\n  next: {}", next));
         self.shown().and(next)
     }
 
     /// An answer of the service that lacks what its contract promises.
     pub fn unexpected(service: &str, operation: &str, message: impl Into<Untrusted>) -> Self {
-        Self::new(Class::Internal, service, operation, "UnexpectedAnswer", message)
+        Self::new(FaultClass::Internal, service, operation, "UnexpectedAnswer", message)
     }
 }

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Facts, on_device};
-use super::words::{self, Look, Sound, Wrong};
+use super::kind_facts::{KindFacts, on_device};
+use super::syntax_check::{self, CheckedSettings, InvalidSetting, SettingsCheck};
 
 /// A path and what is to be there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -52,30 +52,32 @@ pub enum Content {
     Line(String),
 }
 
-impl Sound for FileSpec {
-    fn wrong(&self) -> Vec<Wrong> {
-        let mut look = Look::default();
-        look.must("path", &self.path, words::path(&self.path), words::PATH);
+impl CheckedSettings for FileSpec {
+    fn wrong(&self) -> Vec<InvalidSetting> {
+        let mut look = SettingsCheck::default();
+        look.must("path", &self.path, syntax_check::path(&self.path), syntax_check::PATH);
         if let Some(mode) = &self.mode {
-            look.must("mode", mode, words::mode(mode), words::MODE);
+            look.must("mode", mode, syntax_check::mode(mode), syntax_check::MODE);
         }
         for (field, name) in [("owner", &self.owner), ("group", &self.group)] {
             if let Some(name) = name {
-                look.must(field, name, words::account(name), words::ACCOUNT);
+                look.must(field, name, syntax_check::account(name), syntax_check::ACCOUNT);
             }
         }
         match &self.content {
             Content::Link(target) => {
-                look.must("link", target, !target.is_empty() && words::line(target), words::LINE);
+                look.must("link", target, !target.is_empty() && syntax_check::line(target), syntax_check::LINE);
                 let mode = self.mode.as_deref().unwrap_or_default();
                 look.must("mode", mode, mode.is_empty(), "leave it out: a link has the mode of what it leads to");
             }
-            Content::Line(line) => look.must("lines", line, !line.is_empty() && words::line(line), words::LINE),
-            Content::Sha256(sum) => look.must("sha256", sum, words::sha256(sum), words::SHA256),
-            Content::Url(url) => look.must("url", url, words::url(url), words::URL),
+            Content::Line(line) => {
+                look.must("lines", line, !line.is_empty() && syntax_check::line(line), syntax_check::LINE)
+            }
+            Content::Sha256(sum) => look.must("sha256", sum, syntax_check::sha256(sum), syntax_check::SHA256),
+            Content::Url(url) => look.must("url", url, syntax_check::url(url), syntax_check::URL),
             Content::Fetched { url, sha256 } => {
-                look.must("url", url, words::url(url), words::URL);
-                look.must("sha256", sha256, words::sha256(sha256), words::SHA256);
+                look.must("url", url, syntax_check::url(url), syntax_check::URL);
+                look.must("sha256", sha256, syntax_check::sha256(sha256), syntax_check::SHA256);
             }
             Content::Text(_) | Content::Directory => {}
         }
@@ -83,7 +85,7 @@ impl Sound for FileSpec {
     }
 }
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     replace_on: &["host", "path"],
     identity: &["host", "path"],
     label: &["path"],

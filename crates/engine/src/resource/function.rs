@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{ApiRow, Facts, NO_MEMBER, on_aws};
-use super::id_form::{self, IdForm, Part};
+use super::id_form::{self, IdForm, IdPart};
+use super::kind_facts::{ApiRow, KindFacts, NO_MEMBER, on_aws};
 use super::naming::Naming;
 
 /// A Lambda function. The code's bytes come from the run's artefacts by their hash.
@@ -87,7 +87,7 @@ const SETTINGS: &[ApiRow] = &[
     ("tags.*", "lambda.CreateFunctionRequest.Tags{value}"),
 ];
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     api: &[("", SETTINGS)],
     replace_on: &["name", "region"],
     identity: &["name"],
@@ -97,7 +97,7 @@ pub(super) const FACTS: Facts = Facts {
         words: "the function's name or ARN",
         example: "akidb-edge-gateway",
         read: read_id,
-        made_of: &[Part::Setting("name")],
+        made_of: &[IdPart::Setting("name")],
     },
     naming: Naming { attributes: &["arn"], plain: true, ..Naming::NONE },
     same_by: Some(&["name", "region"]),

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
-use super::facts::{ApiRow, Facts, NO_MEMBER, on_aws};
 use super::id_form::IdForm;
+use super::kind_facts::{ApiRow, KindFacts, NO_MEMBER, on_aws};
 use super::naming::Naming;
 
 /// A numbered version: a frozen copy of code and settings. Another code or setting is another version.
@@ -35,7 +35,7 @@ const SETTINGS: &[ApiRow] = &[
     ("settings", "lambda.PublishVersionRequest.Description"),
 ];
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     api: &[("", SETTINGS)],
     replace_on: &["function", "region", "code_sha256", "settings"],
     identity: &["function"],

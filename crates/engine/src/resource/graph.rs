@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::needs::{Needs, Place};
+use super::needs::{GraphPlace, Needs};
 use super::{Address, Kind, references};
 
 /// How far a resource must have come before something that needs it may start.
@@ -116,13 +116,13 @@ impl Desired {
 
     /// The addresses that `wanted` accepts, with all that they need (transitively).
     pub fn with_needs(&self, wanted: impl Fn(&Address) -> bool) -> BTreeSet<Address> {
-        let start = self.resources.keys().filter(|address| wanted(address)).map(Place::Resource);
+        let start = self.resources.keys().filter(|address| wanted(address)).map(GraphPlace::Resource);
         resources(Needs::of(self).closure(start))
     }
 
     /// The addresses that `wanted` accepts, with all that need them (transitively).
     pub fn with_users(&self, wanted: impl Fn(&Address) -> bool) -> BTreeSet<Address> {
-        let start = self.resources.keys().filter(|address| wanted(address)).map(Place::Resource);
+        let start = self.resources.keys().filter(|address| wanted(address)).map(GraphPlace::Resource);
         resources(Needs::of(self).users(start))
     }
 
@@ -148,10 +148,10 @@ pub(super) fn owning_stack<'s>(stack: &'s str, devices: Option<&'s str>, address
 }
 
 /// The resources among places.
-fn resources(places: BTreeSet<Place<'_>>) -> BTreeSet<Address> {
+fn resources(places: BTreeSet<GraphPlace<'_>>) -> BTreeSet<Address> {
     let resources = places.into_iter().filter_map(|place| match place {
-        Place::Resource(address) => Some(address.clone()),
-        Place::EndOf(_) => None,
+        GraphPlace::Resource(address) => Some(address.clone()),
+        GraphPlace::EndOf(_) => None,
     });
     resources.collect()
 }

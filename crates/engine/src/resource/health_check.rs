@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{ApiRow, Facts, on_aws};
 use super::id_form::{self, IdForm};
+use super::kind_facts::{ApiRow, KindFacts, on_aws};
 use super::naming::Naming;
 
 /// A health check over HTTP or HTTPS.
@@ -73,7 +73,7 @@ const SETTINGS: &[ApiRow] = &[
     ("tags.*", "route53.Tag.Value"),
 ];
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     api: &[("", SETTINGS)],
     replace_on: &["protocol", "interval_seconds"],
     exact: &["regions"],

@@ -5,8 +5,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Facts, on_device};
-use super::words::{self, Look, Sound, Wrong};
+use super::kind_facts::{KindFacts, on_device};
+use super::syntax_check::{self, CheckedSettings, InvalidSetting, SettingsCheck};
 
 /// How a machine is reached. What is left out comes from the user's own SSH configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -35,20 +35,20 @@ pub struct HostSpec {
 
 impl HostSpec {
     /// Where it is reached.
-    pub fn endpoint(&self) -> Endpoint {
-        Endpoint::of(&self.address, self.port, self.jump.as_deref())
+    pub fn endpoint(&self) -> HostEndpoint {
+        HostEndpoint::of(&self.address, self.port, self.jump.as_deref())
     }
 }
 
 /// Where a machine is reached. Two names with the same endpoint are one machine.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Endpoint {
+pub struct HostEndpoint {
     address: String,
     port: u16,
     jump: Option<String>,
 }
 
-impl Endpoint {
+impl HostEndpoint {
     /// Of an address, a port (none: 22, the port of SSH) and the hosts on the way. An address behind another jump host is in
     /// another network.
     pub fn of(address: &str, port: Option<u16>, jump: Option<&str>) -> Self {
@@ -57,7 +57,7 @@ impl Endpoint {
     }
 }
 
-impl fmt::Display for Endpoint {
+impl fmt::Display for HostEndpoint {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{} port {}", self.address, self.port)?;
         self.jump.as_ref().map_or(Ok(()), |jump| write!(out, " through {jump}"))
@@ -91,7 +91,7 @@ impl HostKey {
         let mut parts = text.splitn(3, ' ');
         let (kind, key, comment) = (parts.next()?, parts.next()?, parts.next().unwrap_or_default());
         let known = KEY_TYPES.contains(&kind) && key.len() >= 32 && base64(key.trim_end_matches('='));
-        (known && words::line(comment)).then(|| Self::Public(format!("{kind} {key}")))
+        (known && syntax_check::line(comment)).then(|| Self::Public(format!("{kind} {key}")))
     }
 }
 
@@ -118,16 +118,16 @@ fn base64(text: &str) -> bool {
 const HOST_KEY: &str =
     "write a fingerprint (SHA256: and 43 letters, as ssh-keygen -lf prints it) or a public key (ssh-ed25519 AAAA…)";
 
-impl Sound for HostSpec {
-    fn wrong(&self) -> Vec<Wrong> {
-        let mut look = Look::default();
-        look.must("name", &self.name, words::node(&self.name), words::NODE);
-        look.must("address", &self.address, words::address(&self.address), words::ADDRESS);
+impl CheckedSettings for HostSpec {
+    fn wrong(&self) -> Vec<InvalidSetting> {
+        let mut look = SettingsCheck::default();
+        look.must("name", &self.name, syntax_check::node(&self.name), syntax_check::NODE);
+        look.must("address", &self.address, syntax_check::address(&self.address), syntax_check::ADDRESS);
         if let Some(user) = &self.user {
-            look.must("user", user, words::login(user), words::LOGIN);
+            look.must("user", user, syntax_check::login(user), syntax_check::LOGIN);
         }
         if let Some(jump) = &self.jump {
-            look.must("jump", jump, words::jump(jump), words::JUMP);
+            look.must("jump", jump, syntax_check::jump(jump), syntax_check::JUMP);
         }
         if let Some(key) = &self.host_key {
             look.must("host_key", key, HostKey::read(key).is_some(), HOST_KEY);
@@ -145,10 +145,10 @@ fn node_like(name: &str) -> Option<String> {
     let letter = |c: char| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' };
     let text: String = name.to_ascii_lowercase().chars().map(letter).take(63).collect();
     let text = text.trim_matches('-').to_owned();
-    words::node(&text).then_some(text)
+    syntax_check::node(&text).then_some(text)
 }
 
-pub(super) const FACTS: Facts = Facts { lookup: true, ..on_device::<HostSpec>("host", "machine") };
+pub(super) const FACTS: KindFacts = KindFacts { lookup: true, ..on_device::<HostSpec>("host", "machine") };
 
 #[cfg(test)]
 mod tests {
@@ -156,10 +156,10 @@ mod tests {
 
     #[test]
     fn one_endpoint_is_one_machine() {
-        let one = Endpoint::of("Edge-1.example.", None, None);
-        assert_eq!(one, Endpoint::of("edge-1.example", Some(22), None));
-        assert_ne!(one, Endpoint::of("edge-1.example", Some(2222), None));
-        let behind = Endpoint::of("edge-1.example", None, Some("gate"));
+        let one = HostEndpoint::of("Edge-1.example.", None, None);
+        assert_eq!(one, HostEndpoint::of("edge-1.example", Some(22), None));
+        assert_ne!(one, HostEndpoint::of("edge-1.example", Some(2222), None));
+        let behind = HostEndpoint::of("edge-1.example", None, Some("gate"));
         assert_ne!(one, behind);
         assert_eq!(behind.to_string(), "edge-1.example port 22 through gate");
     }

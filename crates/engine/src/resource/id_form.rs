@@ -12,12 +12,12 @@ pub struct IdForm {
     /// The part of what a person wrote that the journal keeps; none when the form is wrong.
     pub(super) read: fn(&str) -> Option<&str>,
     /// What the ID is made of, joined by slashes, for kinds that are known by a name of the plan's; empty for others.
-    pub(super) made_of: &'static [Part],
+    pub(super) made_of: &'static [IdPart],
 }
 
 /// A part of an ID that follows from the plan.
 #[derive(Debug)]
-pub(super) enum Part {
+pub(super) enum IdPart {
     /// The text of a setting.
     Setting(&'static str),
     /// The last part of the address.
@@ -48,8 +48,8 @@ impl IdForm {
         let mut texts = Vec::new();
         for part in self.made_of {
             texts.push(match part {
-                Part::Setting(name) => spec.get(*name).and_then(Value::as_str)?,
-                Part::LastOfAddress => last,
+                IdPart::Setting(name) => spec.get(*name).and_then(Value::as_str)?,
+                IdPart::LastOfAddress => last,
             });
         }
         (!texts.is_empty()).then(|| texts.join("/"))
@@ -57,7 +57,7 @@ impl IdForm {
 }
 
 /// The form of what is known by its bucket's name, which stands in a setting.
-pub(super) const fn of_the_bucket(made_of: &'static [Part]) -> IdForm {
+pub(super) const fn of_the_bucket(made_of: &'static [IdPart]) -> IdForm {
     IdForm { words: "the name of the bucket that has it", example: "akidb-models-edge", read: bucket, made_of }
 }
 

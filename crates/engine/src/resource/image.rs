@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Facts, on_device};
-use super::words::{self, Look, Sound, Wrong};
+use super::kind_facts::{KindFacts, on_device};
+use super::syntax_check::{self, CheckedSettings, InvalidSetting, SettingsCheck};
 
 /// An image that was brought as an archive.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -20,16 +20,21 @@ pub struct ImageSpec {
     pub archive_bytes: u64,
 }
 
-impl Sound for ImageSpec {
-    fn wrong(&self) -> Vec<Wrong> {
-        let mut look = Look::default();
-        look.must("reference", &self.reference, words::image(&self.reference), words::IMAGE);
-        look.must("archive_sha256", &self.archive_sha256, words::sha256(&self.archive_sha256), words::SHA256);
+impl CheckedSettings for ImageSpec {
+    fn wrong(&self) -> Vec<InvalidSetting> {
+        let mut look = SettingsCheck::default();
+        look.must("reference", &self.reference, syntax_check::image(&self.reference), syntax_check::IMAGE);
+        look.must(
+            "archive_sha256",
+            &self.archive_sha256,
+            syntax_check::sha256(&self.archive_sha256),
+            syntax_check::SHA256,
+        );
         look.done()
     }
 }
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     replace_on: &["host", "reference"],
     identity: &["host", "reference"],
     usual_seconds: (20, 20),

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Kind, Record};
+use super::{Kind, ResourceRecord};
 
 /// The attribute of an imported resource that holds its settings at that moment, as far as the plan spoke of them.
 pub const IMPORTED_SETTINGS: &str = "imported_settings";
@@ -10,7 +10,7 @@ pub const IMPORTED_SETTINGS: &str = "imported_settings";
 /// Nothing is wanted.
 static NOTHING: Value = Value::Null;
 
-impl Record {
+impl ResourceRecord {
     /// What this stack stated, without the settings that a thing had when it was imported, that no run has changed since, and that
     /// `wanted` is silent about: the stack never set them, so it leaves them alone. `stated` is [`stated`](Self::stated), resolved
     /// as far as `wanted` is.
@@ -100,11 +100,11 @@ mod tests {
 
     use serde_json::json;
 
-    use super::super::{Origin, Standing};
+    use super::super::{ResourceOrigin, ResourceStatus};
     use super::*;
 
-    fn record(kind: Kind, origin: Origin, spec: Value, imported: Value) -> Record {
-        Record {
+    fn record(kind: Kind, origin: ResourceOrigin, spec: Value, imported: Value) -> ResourceRecord {
+        ResourceRecord {
             kind,
             id: Some("x".to_owned()),
             generation: 0,
@@ -113,7 +113,7 @@ mod tests {
             needs: BTreeMap::new(),
             step: String::new(),
             after: BTreeSet::new(),
-            standing: Standing::Present,
+            standing: ResourceStatus::Present,
             pending: None,
             made_at: None,
             origin,
@@ -125,22 +125,22 @@ mod tests {
         let stated = json!({"name": "b", "versioning": true, "encryption": "aws:kms", "ownership": "ObjectWriter",
                             "tags": {"team": "search", "by": "us"}});
         let imported = json!({"name": "b", "versioning": true, "encryption": "AES256", "tags": {"team": "search"}});
-        let of = |origin: Origin, wanted: Value| {
+        let of = |origin: ResourceOrigin, wanted: Value| {
             record(Kind::Bucket, origin, stated.clone(), imported.clone()).without_imported(stated.clone(), &wanted)
         };
         // The encryption was changed by a run, the ownership and one tag were set by one.
         let ours = json!({"name": "b", "encryption": "aws:kms", "ownership": "ObjectWriter", "tags": {"by": "us"}});
-        assert_eq!(of(Origin::Imported, json!({"name": "b"})), ours);
+        assert_eq!(of(ResourceOrigin::Imported, json!({"name": "b"})), ours);
         let whole = json!({"name": "b", "versioning": false, "tags": {"team": "x"}});
-        assert_eq!(of(Origin::Imported, whole), stated, "what the plan speaks of is compared as before");
-        assert_eq!(of(Origin::Made, json!({"name": "b"})), stated, "what a stack made is its own");
+        assert_eq!(of(ResourceOrigin::Imported, whole), stated, "what the plan speaks of is compared as before");
+        assert_eq!(of(ResourceOrigin::Made, json!({"name": "b"})), stated, "what a stack made is its own");
     }
 
     #[test]
     fn members_with_names_are_compared_with_their_own_past() {
         let stated = json!({"origins": [{"id": "a", "path": "/x"}, {"id": "b", "path": "/y"}]});
         let imported = json!({"origins": [{"id": "b", "path": "/y"}, {"id": "a", "path": "/other"}]});
-        let held = record(Kind::Distribution, Origin::Imported, stated.clone(), imported);
+        let held = record(Kind::Distribution, ResourceOrigin::Imported, stated.clone(), imported);
         let wanted = json!({"origins": [{"id": "a"}, {"id": "b"}]});
         let ours = json!({"origins": [{"id": "a", "path": "/x"}, {"id": "b"}]});
         assert_eq!(held.without_imported(stated, &wanted), ours);

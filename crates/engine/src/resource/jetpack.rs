@@ -2,7 +2,7 @@
 
 /// A JetPack that programs are built for.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Target {
+pub struct JetpackTarget {
     /// Its release, without the patch.
     pub jetpack: &'static str,
     /// CUDA of its driver.
@@ -19,8 +19,8 @@ pub struct Target {
 
 /// The targets. PyPI has no onnxruntime-gpu for arm64 and Python 3.10, so that JetPack 6 needs a build made for it;
 /// whether the one for Python 3.12 has kernels for Orin (sm_87) is not known until it ran there: the proof tells.
-pub const TARGETS: &[Target] = &[
-    Target {
+pub const TARGETS: &[JetpackTarget] = &[
+    JetpackTarget {
         jetpack: "6.2",
         cuda: "12.6",
         base_image: "ubuntu:22.04",
@@ -28,7 +28,7 @@ pub const TARGETS: &[Target] = &[
         proof_image: "nvcr.io/nvidia/k8s/cuda-sample:vectoradd-cuda12.5.0-ubuntu22.04",
         packages: &["ca-certificates", "curl", "iptables"],
     },
-    Target {
+    JetpackTarget {
         jetpack: "7.2",
         cuda: "13.0",
         base_image: "ubuntu:24.04",
@@ -39,7 +39,7 @@ pub const TARGETS: &[Target] = &[
 ];
 
 /// The target of a release such as `6.2` or `6.2.1`.
-pub fn target(jetpack: &str) -> Option<&'static Target> {
+pub fn target(jetpack: &str) -> Option<&'static JetpackTarget> {
     TARGETS.iter().find(|target| {
         jetpack == target.jetpack || jetpack.strip_prefix(target.jetpack).is_some_and(|rest| rest.starts_with('.'))
     })

@@ -23,7 +23,7 @@ macro_rules! kinds {
             pub const ALL: [Self; [$(stringify!($kind)),+].len()] = [$(Self::$kind),+];
 
             /// What the engine must know of this kind.
-            pub const fn facts(self) -> &'static Facts {
+            pub const fn facts(self) -> &'static KindFacts {
                 match self {
                     $(Self::$kind => &$module::FACTS,)+
                 }
@@ -96,13 +96,13 @@ kinds! {
 impl Kind {
     /// Whether it lives in an AWS account.
     pub const fn in_aws(self) -> bool {
-        matches!(self.facts().world, World::Aws)
+        matches!(self.facts().platform, Platform::Aws)
     }
 
     /// Whether it lives on a machine that is reached over SSH. Which journal knows a resource does not follow from its kind, but
     /// from its address: [`Address::is_of_devices`].
     pub const fn on_a_machine(self) -> bool {
-        matches!(self.facts().world, World::Device)
+        matches!(self.facts().platform, Platform::Device)
     }
 
     /// The data in a thing with these settings that is lost when it is deleted, in words; none for what holds no data.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{ApiRow, Facts, NO_MEMBER, on_aws};
 use super::id_form::IdForm;
+use super::kind_facts::{ApiRow, KindFacts, NO_MEMBER, on_aws};
 
 /// How a load balancer is found: by name, or by tags that just one carries.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -29,7 +29,7 @@ const SETTINGS: &[ApiRow] = &[
     ("tags.*", NO_MEMBER),
 ];
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     api: &[("", SETTINGS)],
     lookup: true,
     mark: None,

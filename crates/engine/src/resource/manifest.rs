@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::facts::{Facts, in_cluster};
 use super::has_references;
-use super::words::{self, Look, Sound, Wrong};
+use super::kind_facts::{KindFacts, in_cluster};
+use super::syntax_check::{self, CheckedSettings, InvalidSetting, SettingsCheck};
 
 /// An object, applied by the server with our field manager.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -79,22 +79,23 @@ const RBAC: &str = "rbac.authorization.k8s.io";
 impl ManifestSpec {
     /// Whether its name is one that the API server takes.
     fn is_named(&self) -> bool {
-        words::object_name(&self.name) || api_group(&self.api_version) == RBAC && words::path_segment(&self.name)
+        syntax_check::object_name(&self.name)
+            || api_group(&self.api_version) == RBAC && syntax_check::path_segment(&self.name)
     }
 }
 
-impl Sound for ManifestSpec {
-    fn wrong(&self) -> Vec<Wrong> {
-        let mut look = Look::default();
-        look.must("cluster", &self.cluster, words::node(&self.cluster), words::OBJECT_NAME);
-        look.must("kind", &self.kind, words::api(&self.kind), words::API);
-        look.must("api_version", &self.api_version, words::api(&self.api_version), words::API);
-        look.must("name", &self.name, self.is_named(), words::OBJECT_NAME);
+impl CheckedSettings for ManifestSpec {
+    fn wrong(&self) -> Vec<InvalidSetting> {
+        let mut look = SettingsCheck::default();
+        look.must("cluster", &self.cluster, syntax_check::node(&self.cluster), syntax_check::OBJECT_NAME);
+        look.must("kind", &self.kind, syntax_check::api(&self.kind), syntax_check::API);
+        look.must("api_version", &self.api_version, syntax_check::api(&self.api_version), syntax_check::API);
+        look.must("name", &self.name, self.is_named(), syntax_check::OBJECT_NAME);
         if let Some(namespace) = &self.namespace {
-            look.must("namespace", namespace, words::label(namespace), words::OBJECT_NAME);
+            look.must("namespace", namespace, syntax_check::label(namespace), syntax_check::OBJECT_NAME);
         }
         if let Readiness::Logged(text) = &self.ready {
-            look.must("proof_says", text, !text.is_empty() && words::line(text), words::LINE);
+            look.must("proof_says", text, !text.is_empty() && syntax_check::line(text), syntax_check::LINE);
         }
         images(&self.object, &mut look);
         look.done()
@@ -105,14 +106,14 @@ impl Sound for ManifestSpec {
 const CONTAINERS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
 
 /// Every image that its containers run. Elsewhere, `image` may be anything.
-fn images(value: &Value, look: &mut Look) {
+fn images(value: &Value, look: &mut SettingsCheck) {
     match value {
         Value::Object(fields) => {
             for (key, value) in fields {
                 let listed = value.as_array().filter(|_| CONTAINERS.contains(&key.as_str()));
                 let of_containers = listed.into_iter().flatten().filter_map(|one| one.get("image"));
                 for image in of_containers.filter(|image| !has_references(image)).filter_map(Value::as_str) {
-                    look.must("image", image, words::image(image), words::IMAGE);
+                    look.must("image", image, syntax_check::image(image), syntax_check::IMAGE);
                 }
                 images(value, look);
             }
@@ -122,7 +123,7 @@ fn images(value: &Value, look: &mut Look) {
     }
 }
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     // An object of others with equal settings is marked when it is adopted.
     mark: Some("object.metadata.annotations.akidb.dev/address"),
     replace_on: &["cluster", "kind", "namespace", "name"],

@@ -1,6 +1,6 @@
 //! The marks by which a stack knows its own things again.
 
-use super::{Address, artefact::sha256_hex};
+use super::{Address, artifact::sha256_hex};
 
 /// Tag key that carries the stack's name.
 pub const STACK_TAG: &str = "akidb:stack";

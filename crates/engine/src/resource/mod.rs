@@ -3,29 +3,29 @@
 //! Every room looks here; this room looks at no one and calls no one.
 
 mod address;
-pub mod answer;
-mod artefact;
+mod artifact;
 mod change;
+pub mod dns_answer;
 mod drift;
 mod event;
-mod facts;
 mod fault;
 mod graph;
 mod id_form;
 mod identity;
 mod imported;
 mod kind;
+mod kind_facts;
 mod mark;
 pub mod moves;
 mod naming;
 pub mod needs;
 mod observed;
 mod outcome;
-mod printed;
+mod platforms;
 mod purpose;
 mod reference;
-mod remembered;
-mod worlds;
+mod safe_text;
+mod stack_state;
 
 pub mod account;
 pub mod bucket;
@@ -59,32 +59,36 @@ pub mod response_headers_policy;
 pub mod role;
 pub mod sensitive;
 pub mod service;
+pub mod syntax_check;
 pub mod untrusted;
-pub mod words;
 pub mod zone;
 
-pub use address::{Address, BadAddress, is_name};
-pub use artefact::{Artefacts, Source, sha256_hex};
-pub use change::{Action, Change, Changes, FieldChange, MovedFrom, Risk};
-pub use drift::{DriftField, Drifted, Happened, Remedy, Said, Sort};
-pub use event::{Event, Listener, Silent};
-pub use facts::{ApiGroup, ApiRow, Facts, NO_MEMBER, World};
-pub use fault::{Class, Fault};
+pub use address::{Address, InvalidAddress, is_name};
+pub use artifact::{ArtifactSource, Artifacts, sha256_hex};
+pub use change::{Action, Change, Changes, FieldChange, PreviousAddress, Risk};
+pub use drift::{DriftField, DriftKind, DriftedResource, FieldOrigin, PlannedValue, Remedy};
+pub use event::{Event, EventListener, SilentListener};
+pub use fault::{Fault, FaultClass};
 pub use graph::{Desired, Level, Resource};
 pub use id_form::IdForm;
 pub use identity::{identity, identity_paths};
 pub use imported::{IMPORTED_SETTINGS, counterpart, in_both, without_empty_lists};
 pub use kind::Kind;
+pub use kind_facts::{ApiGroup, ApiRow, KindFacts, NO_MEMBER, Platform};
 pub use mark::{ADDRESS_TAG, IMPORTED, IMPORTED_METADATA, ORIGIN_TAG, STACK_TAG, comment, marked, token};
-pub use moves::{MadeAt, Moves, SetMove};
+pub use moves::{CreatedAddress, Moves, SetMove};
 pub use naming::Naming;
-pub use observed::{ACCEPTED_EXTRAS, Extra, Found, Observed, Owned, Owner, TAKEN_IN, known};
-pub use outcome::{Done, Outcome};
-pub use printed::{Shown, ToShown, counted, shown};
+pub use observed::{
+    ACCEPTED_EXTRAS, Observed, ObservedResource, OwnedResource, Owner, TAKEN_IN, UnmanagedField, known,
+};
+pub use outcome::{CompletedStep, RunOutcome};
+pub use platforms::PlatformIdentity;
 pub use purpose::RunPurpose;
 pub use reference::{ACCOUNT, Attributes, has_references, is_reference, link, references, resolve};
-pub(crate) use remembered::unite;
-pub use remembered::{Ending, Leftover, Origin, Record, Remembered, RunSummary, Standing};
-pub use untrusted::{Unfit, Untrusted};
-pub use words::{Sound, Wrong};
-pub use worlds::WorldIdentity;
+pub use safe_text::{SafeText, ToSafeText, counted, shown};
+pub(crate) use stack_state::unite;
+pub use stack_state::{
+    PendingDeletion, ResourceOrigin, ResourceRecord, ResourceStatus, RunStatus, RunSummary, StackState,
+};
+pub use syntax_check::{CheckedSettings, InvalidSetting};
+pub use untrusted::{RejectedText, Untrusted};

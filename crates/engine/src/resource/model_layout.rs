@@ -47,7 +47,7 @@ const LONGEST_PATH: usize = 500;
 
 /// A file of a version, or the manifest that a pointer names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct ModelFile {
+pub struct VersionFile {
     /// Its path in the model's folder; of a manifest, its key below the model's name.
     pub path: String,
     /// Bytes.
@@ -58,7 +58,7 @@ pub struct ModelFile {
 
 /// `NAME/manifests/SHA256.json`: one version of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Manifest {
+pub struct VersionManifest {
     /// The format of the document.
     pub format: u32,
     /// The model's name.
@@ -66,12 +66,12 @@ pub struct Manifest {
     /// What the version is called: follows from its files.
     pub version: String,
     /// Its files, by path.
-    pub files: Vec<ModelFile>,
+    pub files: Vec<VersionFile>,
 }
 
 /// `NAME/current.json`: which version is the current one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pointer {
+pub struct VersionPointer {
     /// The format of the document.
     pub format: u32,
     /// The model's name.
@@ -79,12 +79,12 @@ pub struct Pointer {
     /// The current version.
     pub version: String,
     /// Its manifest.
-    pub manifest: ModelFile,
+    pub manifest: VersionFile,
 }
 
-impl Manifest {
+impl VersionManifest {
     /// The manifest of these files, with the version that follows from them.
-    pub fn new(model: &str, mut files: Vec<ModelFile>) -> Self {
+    pub fn new(model: &str, mut files: Vec<VersionFile>) -> Self {
         files.sort();
         Self { format: FORMAT, model: model.to_owned(), version: version_of(&files), files }
     }
@@ -100,21 +100,21 @@ impl Manifest {
     }
 
     /// The pointer that makes it the current version.
-    pub fn pointer(&self) -> Pointer {
+    pub fn pointer(&self) -> VersionPointer {
         let bytes = self.bytes();
-        let manifest = ModelFile { path: self.key(), size: bytes.len() as u64, sha256: sha256_hex(&bytes) };
-        Pointer { format: FORMAT, model: self.model.clone(), version: self.version.clone(), manifest }
+        let manifest = VersionFile { path: self.key(), size: bytes.len() as u64, sha256: sha256_hex(&bytes) };
+        VersionPointer { format: FORMAT, model: self.model.clone(), version: self.version.clone(), manifest }
     }
 }
 
-impl Pointer {
+impl VersionPointer {
     /// Its bytes.
     pub fn bytes(&self) -> Vec<u8> {
         document(self)
     }
 }
 
-impl ModelFile {
+impl VersionFile {
     /// The key of a file below the model's name.
     pub fn key(&self) -> String {
         format!("{}/{}", self.sha256, self.path)
@@ -122,8 +122,8 @@ impl ModelFile {
 }
 
 /// What the version with these files is called: the beginning of a SHA-256 over their paths, sizes and hashes.
-pub fn version_of(files: &[ModelFile]) -> String {
-    let mut files: Vec<&ModelFile> = files.iter().collect();
+pub fn version_of(files: &[VersionFile]) -> String {
+    let mut files: Vec<&VersionFile> = files.iter().collect();
     files.sort();
     let lines: String = files.iter().map(|file| format!("{}\n{}\n{}\n", file.path, file.size, file.sha256)).collect();
     let mut hash = sha256_hex(lines.as_bytes());
@@ -153,28 +153,32 @@ fn document<T: Serialize>(value: &T) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn file(path: &str, content: &str) -> ModelFile {
-        ModelFile { path: path.to_owned(), size: content.len() as u64, sha256: sha256_hex(content.as_bytes()) }
+    fn file(path: &str, content: &str) -> VersionFile {
+        VersionFile { path: path.to_owned(), size: content.len() as u64, sha256: sha256_hex(content.as_bytes()) }
     }
 
     #[test]
     fn a_version_follows_from_its_files_alone() {
         let (config, graph) = (file("config.json", "{}"), file("onnx/model.onnx", "graph"));
-        let one = Manifest::new("m", vec![graph.clone(), config.clone()]);
-        assert_eq!(one, Manifest::new("m", vec![config.clone(), graph]), "the order of the files does not count");
+        let one = VersionManifest::new("m", vec![graph.clone(), config.clone()]);
+        assert_eq!(
+            one,
+            VersionManifest::new("m", vec![config.clone(), graph]),
+            "the order of the files does not count"
+        );
         assert_eq!(one.version.len(), DIGITS);
-        let other = Manifest::new("m", vec![config, file("onnx/model.onnx", "Graph")]);
+        let other = VersionManifest::new("m", vec![config, file("onnx/model.onnx", "Graph")]);
         assert_ne!(one.version, other.version);
         assert_eq!(one.files[1].key(), format!("{}/onnx/model.onnx", sha256_hex(b"graph")));
     }
 
     #[test]
     fn the_pointer_names_the_manifest_by_its_hash() {
-        let manifest = Manifest::new("m", vec![file("config.json", "{}")]);
+        let manifest = VersionManifest::new("m", vec![file("config.json", "{}")]);
         let pointer = manifest.pointer();
         assert_eq!(pointer.manifest.path, format!("manifests/{}.json", sha256_hex(&manifest.bytes())));
         assert_eq!(pointer.manifest.sha256, sha256_hex(&manifest.bytes()));
-        let read: Pointer = serde_json::from_slice(&pointer.bytes()).expect("a pointer");
+        let read: VersionPointer = serde_json::from_slice(&pointer.bytes()).expect("a pointer");
         assert_eq!(read, pointer);
     }
 

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
-use super::facts::{Facts, NO_MEMBER, on_aws};
-use super::id_form::{self, IdForm, Part};
+use super::id_form::{self, IdForm, IdPart};
+use super::kind_facts::{KindFacts, NO_MEMBER, on_aws};
 
 /// Without it CloudWatch has no `CacheHitRate`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -15,7 +15,7 @@ pub struct MonitoringSpec {
     pub distribution_id: String,
 }
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     api: &[("", &[("distribution_id", NO_MEMBER)])],
     replace_on: &["distribution_id"],
     identity: &["distribution_id"],
@@ -24,7 +24,7 @@ pub(super) const FACTS: Facts = Facts {
         words: "the distribution's ID",
         example: "EDFDVBD6EXAMPLE",
         read: id_form::cloudfront,
-        made_of: &[Part::Setting("distribution_id")],
+        made_of: &[IdPart::Setting("distribution_id")],
     },
     label: &[],
     identity_rank: 1,

@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::records::RecordSet;
-use super::records::earlier::{Earlier, keep, kept};
-use super::{Address, Kind, Record, Remembered, Standing, token};
+use super::records::previous::{PreviousSets, keep, kept};
+use super::{Address, Kind, ResourceRecord, ResourceStatus, StackState, token};
 
 /// Where a moved resource was made. Its marks may still say so until they are written again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MadeAt {
+pub struct CreatedAddress {
     /// The address under which it was made.
     pub address: Address,
     /// The idempotency token of its creation.
@@ -67,7 +67,7 @@ impl Moves {
     }
 }
 
-impl Remembered {
+impl StackState {
     /// The state after `moves`.
     #[must_use]
     pub fn moved(mut self, moves: &Moves) -> Self {
@@ -89,7 +89,7 @@ impl Remembered {
     fn readdress(&mut self, moves: &BTreeMap<Address, Address>) {
         let mut moving = Vec::new();
         for (from, to) in moves {
-            let made = MadeAt { address: from.clone(), token: self.token(from) };
+            let made = CreatedAddress { address: from.clone(), token: self.token(from) };
             let Some(mut record) = self.resources.remove(from) else { continue };
             record.made_at = Some(record.made_at.unwrap_or(made)).filter(|made| made.address != *to);
             self.generations.insert(from.clone(), record.generation.saturating_add(1));
@@ -110,7 +110,7 @@ impl Remembered {
             let renamed = |(need, level)| (moves.get(&need).cloned().unwrap_or(need), level);
             record.needs = std::mem::take(&mut record.needs).into_iter().map(renamed).collect();
         }
-        for left in &mut self.leftovers {
+        for left in &mut self.pending_deletions {
             let renamed = |holder: Address| moves.get(&holder).cloned().unwrap_or(holder);
             left.held_by = std::mem::take(&mut left.held_by).into_iter().map(renamed).collect();
         }
@@ -120,12 +120,12 @@ impl Remembered {
         let Some(mut from) = self.resources.remove(&one.from) else { return };
         let (moving, remaining) = self.split(&from, &one.keys);
         let zone = from.id.as_deref().and_then(|id| id.split_once('/')).map(|(zone, _)| zone.to_owned());
-        let new = || Record {
+        let new = || ResourceRecord {
             id: zone.map(|zone| format!("{zone}/{}", one.to.name())),
             generation: self.generations.get(&one.to).copied().unwrap_or(0),
             spec: json!({"zone_id": from.spec.get("zone_id").cloned().unwrap_or_default(), "sets": []}),
             attributes: BTreeMap::new(),
-            standing: Standing::Present,
+            standing: ResourceStatus::Present,
             pending: None,
             made_at: None,
             ..from.clone()
@@ -137,7 +137,7 @@ impl Remembered {
         held.extend(moving);
         let mut keys = owned(&to, &|spec| self.resolved(spec));
         keys.extend(one.keys.iter().cloned());
-        let (going, staying): (Earlier, Earlier) =
+        let (going, staying): (PreviousSets, PreviousSets) =
             kept(&from.attributes).into_iter().partition(|(key, _)| one.keys.contains(key));
         let mut earlier = kept(&to.attributes);
         earlier.extend(going);
@@ -155,7 +155,7 @@ impl Remembered {
     }
 
     /// The sets of a group that are among `keys`, and the others.
-    fn split(&self, group: &Record, keys: &BTreeSet<String>) -> (Vec<Value>, Vec<Value>) {
+    fn split(&self, group: &ResourceRecord, keys: &BTreeSet<String>) -> (Vec<Value>, Vec<Value>) {
         let among = |set: &Value| key(&self.resolved(set)).is_some_and(|key| keys.contains(&key));
         sets(&group.spec).into_iter().partition(among)
     }
@@ -164,7 +164,7 @@ impl Remembered {
         super::resolve(spec, &|address, attribute| self.attribute(address, attribute))
     }
 
-    fn write(&self, group: &mut Record, mut held: Vec<Value>, keys: &BTreeSet<String>) {
+    fn write(&self, group: &mut ResourceRecord, mut held: Vec<Value>, keys: &BTreeSet<String>) {
         held.sort_by_key(|set| key(&self.resolved(set)));
         group.spec["sets"] = Value::Array(held);
         let names: BTreeSet<&str> = keys.iter().filter_map(|key| key.split(' ').next()).collect();
@@ -185,7 +185,7 @@ pub fn key(set: &Value) -> Option<String> {
 
 /// What a group of record sets owns: what it wrote down, or, in journals of older versions, what it asked for; and what an
 /// update asked for whose end is not known.
-pub fn owned(group: &Record, resolved: &dyn Fn(&Value) -> Value) -> BTreeSet<String> {
+pub fn owned(group: &ResourceRecord, resolved: &dyn Fn(&Value) -> Value) -> BTreeSet<String> {
     let keys_of =
         |spec: &Value| -> BTreeSet<String> { sets(spec).iter().filter_map(|set| key(&resolved(set))).collect() };
     let mut all = match group.attributes.get(OWNED_SETS).and_then(Value::as_array) {
@@ -230,15 +230,15 @@ fn renamed(text: &str, moves: &BTreeMap<Address, Address>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resource::{Level, Origin};
+    use crate::resource::{Level, ResourceOrigin};
 
     fn address(text: &str) -> Address {
         text.parse().expect("an address")
     }
 
-    fn record(kind: Kind, id: &str, spec: Value) -> Record {
+    fn record(kind: Kind, id: &str, spec: Value) -> ResourceRecord {
         let needs = super::super::references(&spec).into_iter().map(|need| (need, Level::Usable)).collect();
-        Record {
+        ResourceRecord {
             kind,
             id: Some(id.to_owned()),
             generation: 0,
@@ -247,17 +247,17 @@ mod tests {
             needs,
             step: String::new(),
             after: std::collections::BTreeSet::new(),
-            standing: Standing::Present,
+            standing: ResourceStatus::Present,
             pending: None,
             made_at: None,
-            origin: Origin::Made,
+            origin: ResourceOrigin::Made,
         }
     }
 
     #[test]
     fn a_move_takes_references_and_needs_along() {
         let (a, b, policy) = (address("m.bucket.a"), address("m.bucket.b"), address("m.bucket-policy.p"));
-        let mut state = Remembered::empty("s");
+        let mut state = StackState::empty("s");
         state.resources.insert(a.clone(), record(Kind::Bucket, "one", json!({"name": "one"})));
         state.resources.insert(b.clone(), record(Kind::Bucket, "two", json!({"name": "two"})));
         let spec = json!({"bucket": "${m.bucket.a#name}", "other": "x ${m.bucket.b#arn} ${#account}"});
@@ -279,7 +279,7 @@ mod tests {
     fn sets_leave_one_group_for_another_and_an_empty_group_is_gone() {
         let (g, h) = (address("routing.records.g"), address("routing.records.h"));
         let set = |name: &str| json!({"name": name, "type": "A", "ttl": 60, "values": ["192.0.2.1"]});
-        let mut state = Remembered::empty("s");
+        let mut state = StackState::empty("s");
         let spec = json!({"zone_id": "Z1", "sets": [set("a.example.net"), set("c.example.net")]});
         state.resources.insert(g.clone(), record(Kind::Records, "Z1/g", spec));
         let one = |key: &str| SetMove { from: g.clone(), to: h.clone(), keys: [key.to_owned()].into() };

@@ -10,7 +10,7 @@ use super::{Address, Desired};
 
 /// A place in the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place<'a> {
+pub enum GraphPlace<'a> {
     /// A resource.
     Resource(&'a Address),
     /// The end of a step: all of its resources are there.
@@ -41,22 +41,22 @@ impl<'a> Needs<'a> {
     }
 
     /// What a place comes after, directly.
-    pub fn before(&self, place: Place<'a>) -> impl Iterator<Item = Place<'a>> {
+    pub fn before(&self, place: GraphPlace<'a>) -> impl Iterator<Item = GraphPlace<'a>> {
         let (resource, step) = match place {
-            Place::Resource(address) => (self.desired.resources.get(address), None),
-            Place::EndOf(step) => (None, self.of_step.get(step)),
+            GraphPlace::Resource(address) => (self.desired.resources.get(address), None),
+            GraphPlace::EndOf(step) => (None, self.of_step.get(step)),
         };
         let own = resource.into_iter().flat_map(|resource| {
-            let steps = resource.after.iter().map(|step| Place::EndOf(step));
-            resource.needs.keys().map(Place::Resource).chain(steps)
+            let steps = resource.after.iter().map(|step| GraphPlace::EndOf(step));
+            resource.needs.keys().map(GraphPlace::Resource).chain(steps)
         });
-        let members = step.into_iter().flatten().map(|address| Place::Resource(address));
+        let members = step.into_iter().flatten().map(|address| GraphPlace::Resource(address));
         own.chain(members).inspect(|_| self.edges.set(self.edges.get() + 1))
     }
 
     /// These places with everything that they come after, directly or through others.
-    pub fn closure(&self, start: impl IntoIterator<Item = Place<'a>>) -> BTreeSet<Place<'a>> {
-        let mut open: Vec<Place<'a>> = start.into_iter().collect();
+    pub fn closure(&self, start: impl IntoIterator<Item = GraphPlace<'a>>) -> BTreeSet<GraphPlace<'a>> {
+        let mut open: Vec<GraphPlace<'a>> = start.into_iter().collect();
         let mut met = BTreeSet::new();
         while let Some(place) = open.pop() {
             if met.insert(place) {
@@ -67,15 +67,15 @@ impl<'a> Needs<'a> {
     }
 
     /// These places with everything that comes after them, directly or through others.
-    pub fn users(&self, start: impl IntoIterator<Item = Place<'a>>) -> BTreeSet<Place<'a>> {
-        let mut after: BTreeMap<Place<'a>, Vec<Place<'a>>> = BTreeMap::new();
-        let resources = self.desired.resources.keys().map(Place::Resource);
-        for place in resources.chain(self.of_step.keys().map(|step| Place::EndOf(step))) {
+    pub fn users(&self, start: impl IntoIterator<Item = GraphPlace<'a>>) -> BTreeSet<GraphPlace<'a>> {
+        let mut after: BTreeMap<GraphPlace<'a>, Vec<GraphPlace<'a>>> = BTreeMap::new();
+        let resources = self.desired.resources.keys().map(GraphPlace::Resource);
+        for place in resources.chain(self.of_step.keys().map(|step| GraphPlace::EndOf(step))) {
             for before in self.before(place) {
                 after.entry(before).or_default().push(place);
             }
         }
-        let mut open: Vec<Place<'a>> = start.into_iter().collect();
+        let mut open: Vec<GraphPlace<'a>> = start.into_iter().collect();
         let mut met = BTreeSet::new();
         while let Some(place) = open.pop() {
             if met.insert(place) {
@@ -86,19 +86,19 @@ impl<'a> Needs<'a> {
     }
 
     /// A circle, if there is one: its places in order.
-    pub fn circle(&self) -> Option<Vec<Place<'a>>> {
+    pub fn cycle(&self) -> Option<Vec<GraphPlace<'a>>> {
         let mut done = BTreeSet::new();
-        self.desired.resources.keys().find_map(|start| self.circle_from(Place::Resource(start), &mut done))
+        self.desired.resources.keys().find_map(|start| self.circle_from(GraphPlace::Resource(start), &mut done))
     }
 
     /// Depth first, without recursion: a chain may be as long as the plan.
-    fn circle_from(&self, start: Place<'a>, done: &mut BTreeSet<Place<'a>>) -> Option<Vec<Place<'a>>> {
+    fn circle_from(&self, start: GraphPlace<'a>, done: &mut BTreeSet<GraphPlace<'a>>) -> Option<Vec<GraphPlace<'a>>> {
         if done.contains(&start) {
             return None;
         }
         let mut path = vec![start];
         let mut on_path = BTreeSet::from([start]);
-        let mut left: Vec<Vec<Place<'a>>> = vec![self.before(start).collect()];
+        let mut left: Vec<Vec<GraphPlace<'a>>> = vec![self.before(start).collect()];
         while let (Some(at), Some(open)) = (path.last().copied(), left.last_mut()) {
             match open.pop() {
                 Some(next) if on_path.contains(&next) => {
@@ -149,12 +149,13 @@ mod tests {
         for each in [10, 100, 1000] {
             let desired = chained(10, each);
             let needs = Needs::of(&desired);
-            assert_eq!(needs.circle(), None);
+            assert_eq!(needs.cycle(), None);
             // Each resource comes after nine steps at most, and each step has its resources.
             assert!(needs.edges() <= 10 * each * 10, "{each}: {}", needs.edges());
             let before = needs.edges();
             let last = Address::new("m", Kind::Bucket, "b9-0");
-            let all = needs.closure([Place::Resource(desired.resources.get_key_value(&last).expect("it is there").0)]);
+            let all =
+                needs.closure([GraphPlace::Resource(desired.resources.get_key_value(&last).expect("it is there").0)]);
             assert_eq!(all.len(), 9 * each + 1 + 9, "all of the nine steps before it, and their ends");
             assert!(needs.edges() - before <= 10 * each * 10);
         }
@@ -165,12 +166,12 @@ mod tests {
         let desired = chained(3, 2);
         let needs = Needs::of(&desired);
         let first = Address::new("m", Kind::Bucket, "b1-0");
-        let users = needs.users([Place::Resource(&first)]);
+        let users = needs.users([GraphPlace::Resource(&first)]);
         let resources: Vec<&str> = users
             .iter()
             .filter_map(|place| match place {
-                Place::Resource(address) => Some(address.as_str()),
-                Place::EndOf(_) => None,
+                GraphPlace::Resource(address) => Some(address.as_str()),
+                GraphPlace::EndOf(_) => None,
             })
             .collect();
         assert_eq!(resources, ["m.bucket.b1-0", "m.bucket.b2-0", "m.bucket.b2-1"]);
@@ -181,9 +182,9 @@ mod tests {
         let mut desired = chained(2, 1);
         let (early, late) = (Address::new("m", Kind::Bucket, "b0-0"), Address::new("m", Kind::Bucket, "b1-0"));
         desired.resources.get_mut(&early).expect("it is there").needs.insert(late, Level::Usable);
-        let circle = Needs::of(&desired).circle().expect("a circle");
-        assert_eq!(circle.len(), 3, "{circle:?}");
-        assert!(circle.contains(&Place::EndOf("s0")), "{circle:?}");
+        let cycle = Needs::of(&desired).cycle().expect("a circle");
+        assert_eq!(cycle.len(), 3, "{cycle:?}");
+        assert!(cycle.contains(&GraphPlace::EndOf("s0")), "{cycle:?}");
     }
 
     #[test]
@@ -195,6 +196,6 @@ mod tests {
             bucket.needs.insert(address((number + 1) % 20_000), Level::Usable);
             desired.add(bucket);
         }
-        assert_eq!(Needs::of(&desired).circle().expect("a circle").len(), 20_000);
+        assert_eq!(Needs::of(&desired).cycle().expect("a circle").len(), 20_000);
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Facts, on_device};
-use super::words::{self, Look, Sound, Wrong};
+use super::kind_facts::{KindFacts, on_device};
+use super::syntax_check::{self, CheckedSettings, InvalidSetting, SettingsCheck};
 
 /// A node: the server, or an agent that joins one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -70,15 +70,15 @@ const REACHED: &str = "give the server node_ip, the address by which the other d
 
 /// An address that means the same on every machine. A zone does not, and systemd expands `%` in the command line of the k3s unit.
 fn reached(text: &str) -> bool {
-    words::address(text) && !text.contains('%')
+    syntax_check::address(text) && !text.contains('%')
 }
 
-impl Sound for NodeSpec {
-    fn wrong(&self) -> Vec<Wrong> {
-        let mut look = Look::default();
-        look.must("host", &self.host, words::node(&self.host), words::NODE);
-        look.must("server", &self.server, words::node(&self.server), words::NODE);
-        look.must("version", &self.version, words::k3s_version(&self.version), words::K3S_VERSION);
+impl CheckedSettings for NodeSpec {
+    fn wrong(&self) -> Vec<InvalidSetting> {
+        let mut look = SettingsCheck::default();
+        look.must("host", &self.host, syntax_check::node(&self.host), syntax_check::NODE);
+        look.must("server", &self.server, syntax_check::node(&self.server), syntax_check::NODE);
+        look.must("version", &self.version, syntax_check::k3s_version(&self.version), syntax_check::K3S_VERSION);
         let url = self.server_url.strip_prefix("https://").and_then(|rest| rest.strip_suffix(":6443"));
         let at = url.map(|host| host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host));
         look.must("server_url", &self.server_url, at.is_some_and(reached), REACHED);
@@ -89,32 +89,32 @@ impl Sound for NodeSpec {
             look.must("tls_san", name, reached(name), REACHED);
         }
         for (key, value) in &self.labels {
-            look.must("labels", key, words::label_key(key), words::LABEL);
-            look.must(&format!("labels.{key}"), value, words::label_value(value), words::LABEL);
+            look.must("labels", key, syntax_check::label_key(key), syntax_check::LABEL);
+            look.must(&format!("labels.{key}"), value, syntax_check::label_value(value), syntax_check::LABEL);
         }
         for taint in &self.taints {
-            look.must("taints", taint, words::taint(taint), words::TAINT);
+            look.must("taints", taint, syntax_check::taint(taint), syntax_check::TAINT);
         }
         for part in &self.disable {
-            look.must("disable", part, words::part(part), words::PART);
+            look.must("disable", part, syntax_check::part(part), syntax_check::PART);
         }
         if let Some(installer) = &self.installer {
-            look.must("installer", installer, words::path(installer), words::PATH);
+            look.must("installer", installer, syntax_check::path(installer), syntax_check::PATH);
         }
         if let Some(sum) = &self.program_sha256 {
-            look.must("sha256", sum, words::sha256(sum), words::SHA256);
+            look.must("sha256", sum, syntax_check::sha256(sum), syntax_check::SHA256);
         }
         if let Some(at) = &self.registry {
             let parts = at.rsplit_once(':').map(|(address, port)| (address.trim_matches(['[', ']']), port));
             let fits = parts.is_some_and(|(address, port)| reached(address) && port.parse::<u16>().is_ok());
             look.must("registry", at, fits, REACHED);
         }
-        look.must("restart_on", &self.restart_on, words::line(&self.restart_on), words::LINE);
+        look.must("restart_on", &self.restart_on, syntax_check::line(&self.restart_on), syntax_check::LINE);
         look.done()
     }
 }
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     replace_on: &["host", "role", "server"],
     identity: &["host"],
     unordered: &["taints", "disable", "tls_san"],

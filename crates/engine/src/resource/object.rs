@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{ApiRow, Facts, NO_MEMBER, on_aws};
-use super::id_form::{self, IdForm, Part};
+use super::id_form::{self, IdForm, IdPart};
+use super::kind_facts::{ApiRow, KindFacts, NO_MEMBER, on_aws};
 use super::naming::Naming;
 
 /// An object whose content is known by its hash. The bytes come from the run's artefacts, never from the state.
@@ -50,7 +50,7 @@ const SETTINGS: &[ApiRow] = &[
     ("metadata.*", "s3.PutObjectRequest.Metadata{value}"),
 ];
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     api: &[("", SETTINGS)],
     replace_on: &["bucket", "key"],
     identity: &["bucket", "key"],
@@ -60,7 +60,7 @@ pub(super) const FACTS: Facts = Facts {
         words: "BUCKET/KEY",
         example: "akidb-page/index.html",
         read: read_id,
-        made_of: &[Part::Setting("bucket"), Part::Setting("key")],
+        made_of: &[IdPart::Setting("bucket"), IdPart::Setting("key")],
     },
     // The key of an object may read like the name of a bucket.
     naming: Naming { only_in: Some("bucket"), ..Naming::OF_A_BUCKET },

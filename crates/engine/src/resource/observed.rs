@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Address, Attributes, Fault, IMPORTED, IMPORTED_METADATA, Kind, ORIGIN_TAG, Remembered};
+use super::{Address, Attributes, Fault, IMPORTED, IMPORTED_METADATA, Kind, ORIGIN_TAG, StackState};
 
 /// Whose a found resource is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +39,7 @@ impl Owner {
 
 /// One resource as it is in the world.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Found {
+pub struct ObservedResource {
     /// What the service calls it.
     pub id: String,
     /// Its settings in the shape of its kind's spec, with all the defaults that the service fills in.
@@ -50,10 +50,10 @@ pub struct Found {
     pub owner: Owner,
     /// What else the service shows of it: neither the plan nor an earlier run asked for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub extras: Vec<Extra>,
+    pub extras: Vec<UnmanagedField>,
 }
 
-impl Found {
+impl ObservedResource {
     /// Whether it carries no mark of this tool.
     pub fn is_unmarked(&self) -> bool {
         matches!(self.owner, Owner::Foreign(_)) && !self.owner.is_marked()
@@ -62,11 +62,11 @@ impl Found {
     /// Whether its mark says that it was imported: it existed before the stack that marked it.
     pub fn says_imported(&self) -> bool {
         let tag = self.spec.get("tags").and_then(|tags| tags.get(ORIGIN_TAG));
-        tag.and_then(Value::as_str) == Some(IMPORTED) || self.extras.iter().any(Extra::is_origin)
+        tag.and_then(Value::as_str) == Some(IMPORTED) || self.extras.iter().any(UnmanagedField::is_origin)
     }
 }
 
-impl Extra {
+impl UnmanagedField {
     /// Whether it is the part of the mark that says how the thing came into its stack.
     pub fn is_origin(&self) -> bool {
         self.path == ORIGIN_TAG || self.path.strip_prefix("metadata.") == Some(IMPORTED_METADATA)
@@ -82,7 +82,7 @@ pub const TAKEN_IN: &str = "taken_in";
 
 /// Something on a resource that no plan asked for. An update keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Extra {
+pub struct UnmanagedField {
     /// Where: a dotted path in the words of the kind's settings (`lifecycle.archive`, `managed.arn:aws:iam::…`).
     pub path: String,
     /// What the service shows there.
@@ -94,7 +94,7 @@ pub struct Extra {
 
 /// Something that carries this stack's mark, found by a listing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Owned {
+pub struct OwnedResource {
     /// Its kind.
     pub kind: Kind,
     /// What the service calls it.
@@ -107,14 +107,14 @@ pub struct Owned {
 #[derive(Debug, Default)]
 pub struct Observed {
     /// The answers. An address that was not asked for is missing.
-    pub seen: BTreeMap<Address, Result<Option<Found>, Fault>>,
+    pub seen: BTreeMap<Address, Result<Option<ObservedResource>, Fault>>,
     /// The account that answered.
     pub account: String,
 }
 
 impl Observed {
     /// What was found at an address.
-    pub fn found(&self, address: &Address) -> Option<&Found> {
+    pub fn found(&self, address: &Address) -> Option<&ObservedResource> {
         self.seen.get(address).and_then(|answer| answer.as_ref().ok()).and_then(Option::as_ref)
     }
 
@@ -131,12 +131,12 @@ impl Observed {
 }
 
 /// An attribute: of what was seen, else of what is remembered; the empty address stands for the account itself.
-pub fn known(observed: &Observed, remembered: &Remembered, address: &str, attribute: &str) -> Option<Value> {
+pub fn known(observed: &Observed, recorded: &StackState, address: &str, attribute: &str) -> Option<Value> {
     if address.is_empty() {
         // While it is being asked for, it is what the journal says: another account would be refused.
-        let all = [Some(&observed.account), remembered.account.as_ref()];
+        let all = [Some(&observed.account), recorded.account.as_ref()];
         let account = all.into_iter().flatten().find(|account| !account.is_empty());
         return account.filter(|_| attribute == "account").map(|account| account.clone().into());
     }
-    observed.attribute(address, attribute).or_else(|| remembered.attribute(address, attribute))
+    observed.attribute(address, attribute).or_else(|| recorded.attribute(address, attribute))
 }

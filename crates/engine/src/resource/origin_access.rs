@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{ApiRow, Facts, on_aws};
 use super::id_form::{self, IdForm};
+use super::kind_facts::{ApiRow, KindFacts, on_aws};
 use super::naming::Naming;
 
 /// Lets a distribution sign its requests to an S3 origin (SigV4, always).
@@ -53,7 +53,7 @@ const SETTINGS: &[ApiRow] = &[
     ("origin_type", "cloudfront.OriginAccessControlConfig.OriginAccessControlOriginType"),
 ];
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     api: &[("", SETTINGS)],
     replace_on: &["name"],
     identity: &["name"],

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cache_policy::{COOKIES, Choice, QUERIES};
-use super::facts::{ApiRow, Facts, NO_MEMBER, on_aws};
 use super::id_form::POLICY;
+use super::kind_facts::{ApiRow, KindFacts, NO_MEMBER, on_aws};
 use super::naming::Naming;
 
 /// What is sent on to the origin besides the cache key.
@@ -56,7 +56,7 @@ const HEADERS: &[ApiRow] = &[
     ("all-viewer-and.*", "cloudfront.Headers.Items[]"),
 ];
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     api: &[("", SETTINGS), ("headers", HEADERS), ("query_strings", QUERIES), ("cookies", COOKIES)],
     replace_on: &["name"],
     identity: &["name"],

@@ -6,7 +6,7 @@ use super::{Action, Address, Fault, Kind, Untrusted};
 
 /// One step that is done.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Done {
+pub struct CompletedStep {
     /// Its address.
     pub address: Address,
     /// Its kind.
@@ -21,9 +21,9 @@ pub struct Done {
 
 /// How a run went.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Outcome {
+pub struct RunOutcome {
     /// What was done, in the order in which it was finished.
-    pub done: Vec<Done>,
+    pub done: Vec<CompletedStep>,
     /// What failed.
     pub failed: Vec<(Address, Fault)>,
     /// What was not begun, and why.
@@ -34,7 +34,7 @@ pub struct Outcome {
     pub stopped: bool,
 }
 
-impl Outcome {
+impl RunOutcome {
     /// Whether all that was to do is done.
     pub fn is_complete(&self) -> bool {
         self.failed.is_empty() && self.skipped.is_empty() && !self.stopped

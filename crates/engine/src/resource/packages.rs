@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Facts, on_device};
-use super::words::{self, Look, Sound, Wrong};
+use super::kind_facts::{KindFacts, on_device};
+use super::syntax_check::{self, CheckedSettings, InvalidSetting, SettingsCheck};
 
 /// Packages that are to be installed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -21,22 +21,22 @@ pub struct PackagesSpec {
     pub files: Vec<String>,
 }
 
-impl Sound for PackagesSpec {
-    fn wrong(&self) -> Vec<Wrong> {
-        let mut look = Look::default();
+impl CheckedSettings for PackagesSpec {
+    fn wrong(&self) -> Vec<InvalidSetting> {
+        let mut look = SettingsCheck::default();
         for (name, version) in &self.packages {
-            look.must("packages", name, words::package(name), words::PACKAGE);
-            let fits = version.is_empty() || words::package_version(version);
-            look.must(&format!("packages.{name}"), version, fits, words::PACKAGE_VERSION);
+            look.must("packages", name, syntax_check::package(name), syntax_check::PACKAGE);
+            let fits = version.is_empty() || syntax_check::package_version(version);
+            look.must(&format!("packages.{name}"), version, fits, syntax_check::PACKAGE_VERSION);
         }
         for file in &self.files {
-            look.must("files", file, words::path(file), words::PATH);
+            look.must("files", file, syntax_check::path(file), syntax_check::PATH);
         }
         look.done()
     }
 }
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     replace_on: &["host"],
     identity: &["host"],
     usual_seconds: (30, 30),

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Facts, on_device};
-use super::words::{self, Look, Sound, Wrong};
+use super::kind_facts::{KindFacts, on_device};
+use super::syntax_check::{self, CheckedSettings, InvalidSetting, SettingsCheck};
 
 /// The mode that is no mode of the device: a service follows the load.
 pub const AUTO: &str = "auto";
@@ -25,15 +25,15 @@ pub struct PowerModeSpec {
     pub modes: Vec<String>,
 }
 
-impl Sound for PowerModeSpec {
-    fn wrong(&self) -> Vec<Wrong> {
-        let mut look = Look::default();
-        look.must("power_mode", &self.mode, words::power_mode(&self.mode), words::POWER_MODE);
+impl CheckedSettings for PowerModeSpec {
+    fn wrong(&self) -> Vec<InvalidSetting> {
+        let mut look = SettingsCheck::default();
+        look.must("power_mode", &self.mode, syntax_check::power_mode(&self.mode), syntax_check::POWER_MODE);
         look.done()
     }
 }
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     replace_on: &["host"],
     identity: &["host"],
     disruptive: &["mode"],

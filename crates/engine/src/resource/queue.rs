@@ -6,10 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::facts::{ApiRow, Facts, NO_MEMBER, on_aws};
 use super::id_form::IdForm;
+use super::kind_facts::{ApiRow, KindFacts, NO_MEMBER, on_aws};
 use super::naming::Naming;
-use super::words;
+use super::syntax_check;
 
 /// An SQS queue and the settings that the plan states; what it leaves out is left alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -74,7 +74,7 @@ pub struct DeadLetter {
 pub fn parts(arn: &str) -> Option<(&str, &str, &str)> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let [_, _, _, region, account, name] = parts[..] else { return None };
-    let formed = arn.starts_with("arn:aws:sqs:") && words::region(region) && is_name(name);
+    let formed = arn.starts_with("arn:aws:sqs:") && syntax_check::region(region) && is_name(name);
     (formed && account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit())).then_some((region, account, name))
 }
 
@@ -127,7 +127,7 @@ const SETTINGS: &[ApiRow] = &[
     ("tags.*", "sqs.CreateQueueRequest.tags{value}"),
 ];
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     api: &[("", SETTINGS)],
     replace_on: &["name", "region", "fifo"],
     identity: &["name"],

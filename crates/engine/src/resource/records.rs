@@ -1,7 +1,7 @@
 //! Route 53 record sets, changed in one transaction.
 
-pub mod earlier;
-pub mod spelling;
+pub mod canonical;
+pub mod previous;
 pub mod text;
 pub mod value;
 
@@ -9,8 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
-use super::facts::{ApiRow, Facts, NO_MEMBER, on_aws};
-use super::id_form::{self, IdForm, Part};
+use super::id_form::{self, IdForm, IdPart};
+use super::kind_facts::{ApiRow, KindFacts, NO_MEMBER, on_aws};
 
 /// Some record sets of one zone. The group owns the sets that it wrote, each known by its name, type and set identifier:
 /// other sets at the same names are left alone. A change of a group is one change batch, so it happens as a whole or not
@@ -101,7 +101,7 @@ impl RecordSet {
     /// What makes a set unique in a zone, as one text in one spelling: `www.example.net A` or `api.example.net A eu`. A group
     /// of record sets owns such keys, never whole names.
     pub fn owned_key(&self) -> String {
-        let (name, record_type) = (spelling::name(&self.name), self.record_type.to_ascii_uppercase());
+        let (name, record_type) = (canonical::name(&self.name), self.record_type.to_ascii_uppercase());
         match self.set_identifier.as_deref() {
             Some(identifier) => format!("{name} {record_type} {identifier}"),
             None => format!("{name} {record_type}"),
@@ -128,13 +128,13 @@ impl RecordSet {
     /// The set in the spelling in which it is sent.
     pub fn spelled(&self) -> Self {
         let mut set = self.clone();
-        set.name = spelling::name(&self.name);
+        set.name = canonical::name(&self.name);
         set.record_type = self.record_type.to_ascii_uppercase();
         set.values = self.values.iter().map(|value| value::value(&set.record_type, value)).collect();
         set.values.sort_unstable();
         set.values.dedup();
         if let Some(alias) = &mut set.alias {
-            alias.dns_name = spelling::name(&alias.dns_name);
+            alias.dns_name = canonical::name(&alias.dns_name);
         }
         set
     }
@@ -182,7 +182,7 @@ const SET: &[ApiRow] = &[
     ("health_check_id", "route53.ResourceRecordSet.HealthCheckId"),
 ];
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     api: &[("", SETTINGS), ("sets.*", SET)],
     replace_on: &["zone_id"],
     identity: &["zone_id"],
@@ -196,7 +196,7 @@ pub(super) const FACTS: Facts = Facts {
         words: "ZONE-ID/NAME, with the last part of the address as the name",
         example: "Z1D633PJN98FT9/api",
         read: read_id,
-        made_of: &[Part::Setting("zone_id"), Part::LastOfAddress],
+        made_of: &[IdPart::Setting("zone_id"), IdPart::LastOfAddress],
     },
     label: &[],
     // Sets have identities of their own: [`RecordSet::owned_key`].

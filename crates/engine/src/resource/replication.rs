@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
-use super::facts::{ApiRow, Facts, NO_MEMBER, on_aws};
-use super::id_form::{Part, of_the_bucket};
+use super::id_form::{IdPart, of_the_bucket};
+use super::kind_facts::{ApiRow, KindFacts, NO_MEMBER, on_aws};
 use super::naming::Naming;
 
 /// All replication rules of one source bucket (S3 takes them as a whole).
@@ -75,14 +75,14 @@ const RULE: &[ApiRow] = &[
     ("replica_key", "s3.EncryptionConfiguration.ReplicaKmsKeyID"),
 ];
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     api: &[("", SETTINGS), ("rules.*", RULE)],
     replace_on: &["source"],
     identity: &["source"],
     exact: &["rules"],
     mark: None,
     attributes: &["source", "destinations"],
-    id: of_the_bucket(&[Part::Setting("source")]),
+    id: of_the_bucket(&[IdPart::Setting("source")]),
     naming: Naming::OF_A_BUCKET,
     label: &[],
     identity_rank: 1,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{ApiRow, Facts, on_aws};
 use super::id_form::POLICY;
+use super::kind_facts::{ApiRow, KindFacts, on_aws};
 use super::naming::Naming;
 
 /// Headers that CloudFront adds to answers.
@@ -125,7 +125,7 @@ const XSS_PROTECTION: &[ApiRow] = &[
     ("report_uri", "cloudfront.ResponseHeadersPolicyXSSProtection.ReportUri"),
 ];
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     api: &[("", SETTINGS), ("cors", CORS), ("xss_protection", XSS_PROTECTION)],
     replace_on: &["name"],
     identity: &["name"],

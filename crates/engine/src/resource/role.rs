@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::facts::{ApiRow, Facts, NO_MEMBER, on_aws};
-use super::id_form::{self, IdForm, Part};
+use super::id_form::{self, IdForm, IdPart};
+use super::kind_facts::{ApiRow, KindFacts, NO_MEMBER, on_aws};
 use super::naming::Naming;
 
 /// An IAM role; its policies are generated from what it serves.
@@ -51,7 +51,7 @@ const SETTINGS: &[ApiRow] = &[
     ("tags.*", "iam.Tag.Value"),
 ];
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     api: &[("", SETTINGS)],
     replace_on: &["name"],
     identity: &["name"],
@@ -62,7 +62,7 @@ pub(super) const FACTS: Facts = Facts {
         words: "the role's name or ARN",
         example: "akidb-gateway",
         read: read_id,
-        made_of: &[Part::Setting("name")],
+        made_of: &[IdPart::Setting("name")],
     },
     naming: Naming { attributes: &["arn"], ..Naming::NONE },
     ..on_aws::<RoleSpec>("role", "IAM role")

@@ -141,10 +141,10 @@ fn replaced<'t, 'k>(text: &'t str, words: impl Iterator<Item = &'k String>) -> C
 /// Takes sensitive values and the contents of files out of data that is shown: `{"text": …}` becomes `{"sha256": …}`.
 pub fn hide(value: &mut Value) {
     replace(value, &mut |part| match part {
-        Part::Content(text) => Some(Content::Hash(sha256_hex(text.as_bytes()))),
-        Part::Text(text) => match hidden(text) {
+        TextPart::Content(text) => Some(Replacement::Hash(sha256_hex(text.as_bytes()))),
+        TextPart::Text(text) => match hidden(text) {
             Cow::Borrowed(_) => None,
-            Cow::Owned(text) => Some(Content::Text(text)),
+            Cow::Owned(text) => Some(Replacement::Text(text)),
         },
     });
 }
@@ -158,7 +158,7 @@ pub fn found_in(text: &str) -> Vec<String> {
 }
 
 /// A text in a tree of data.
-pub enum Part<'v> {
+pub enum TextPart<'v> {
     /// The content of a file on a device: a text, or a line that is put into one.
     Content(&'v str),
     /// Any other text.
@@ -166,7 +166,7 @@ pub enum Part<'v> {
 }
 
 /// What takes its place.
-pub enum Content {
+pub enum Replacement {
     /// Another text.
     Text(String),
     /// A hash of it.
@@ -177,20 +177,20 @@ pub enum Content {
 const SIDES: [&str; 4] = ["old", "new", "remembered", "real"];
 
 /// One side of a difference between contents.
-fn replace_side(side: &mut Value, change: &mut dyn FnMut(Part<'_>) -> Option<Content>) {
+fn replace_side(side: &mut Value, change: &mut dyn FnMut(TextPart<'_>) -> Option<Replacement>) {
     let Value::String(text) = side else { return };
-    match change(Part::Content(text)) {
-        Some(Content::Text(new)) => *text = new,
-        Some(Content::Hash(new)) => *text = format!("SHA-256 {new}"),
+    match change(TextPart::Content(text)) {
+        Some(Replacement::Text(new)) => *text = new,
+        Some(Replacement::Hash(new)) => *text = format!("SHA-256 {new}"),
         None => {}
     }
 }
 
 /// Visits the texts of a tree of data and puts what `change` gives in their places.
-pub fn replace(value: &mut Value, change: &mut dyn FnMut(Part<'_>) -> Option<Content>) {
+pub fn replace(value: &mut Value, change: &mut dyn FnMut(TextPart<'_>) -> Option<Replacement>) {
     match value {
-        Value::String(text) => match change(Part::Text(text)) {
-            Some(Content::Text(new) | Content::Hash(new)) => *text = new,
+        Value::String(text) => match change(TextPart::Text(text)) {
+            Some(Replacement::Text(new) | Replacement::Hash(new)) => *text = new,
             None => {}
         },
         Value::Array(items) => items.iter_mut().for_each(|item| replace(item, change)),
@@ -208,9 +208,9 @@ pub fn replace(value: &mut Value, change: &mut dyn FnMut(Part<'_>) -> Option<Con
                     continue;
                 }
                 match field {
-                    Value::String(text) if only && key == "text" => match change(Part::Content(text)) {
-                        Some(Content::Text(new)) => *text = new,
-                        Some(Content::Hash(new)) => hashed = Some(new),
+                    Value::String(text) if only && key == "text" => match change(TextPart::Content(text)) {
+                        Some(Replacement::Text(new)) => *text = new,
+                        Some(Replacement::Hash(new)) => hashed = Some(new),
                         None => {}
                     },
                     other => replace(other, change),

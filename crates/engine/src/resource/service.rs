@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Facts, on_device};
-use super::words::{self, Look, Sound, Wrong};
+use super::kind_facts::{KindFacts, on_device};
+use super::syntax_check::{self, CheckedSettings, InvalidSetting, SettingsCheck};
 
 /// A unit, enabled and running.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -23,16 +23,16 @@ pub struct ServiceSpec {
     pub restart_on: String,
 }
 
-impl Sound for ServiceSpec {
-    fn wrong(&self) -> Vec<Wrong> {
-        let mut look = Look::default();
-        look.must("unit", &self.unit, words::unit(&self.unit), words::UNIT);
-        look.must("restart_on", &self.restart_on, words::line(&self.restart_on), words::LINE);
+impl CheckedSettings for ServiceSpec {
+    fn wrong(&self) -> Vec<InvalidSetting> {
+        let mut look = SettingsCheck::default();
+        look.must("unit", &self.unit, syntax_check::unit(&self.unit), syntax_check::UNIT);
+        look.must("restart_on", &self.restart_on, syntax_check::line(&self.restart_on), syntax_check::LINE);
         look.done()
     }
 }
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     replace_on: &["host", "unit"],
     identity: &["host", "unit"],
     label: &["unit"],

@@ -23,7 +23,7 @@ pub struct Untrusted(String);
 /// Text from outside that does not fit the use that was meant for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{shown:?} {why}")]
-pub struct Unfit {
+pub struct RejectedText {
     /// The text, fit to be printed.
     pub shown: String,
     /// What is wrong with it.
@@ -56,7 +56,7 @@ impl Untrusted {
     ///
     /// # Errors
     /// When it is empty, begins with a dash, or holds control characters.
-    pub fn operand(&self) -> Result<&str, Unfit> {
+    pub fn operand(&self) -> Result<&str, RejectedText> {
         if self.0.is_empty() {
             return Err(self.unfit("is empty"));
         }
@@ -70,7 +70,7 @@ impl Untrusted {
     ///
     /// # Errors
     /// When it holds control characters.
-    pub fn shell_word(&self) -> Result<String, Unfit> {
+    pub fn shell_word(&self) -> Result<String, RejectedText> {
         Ok(format!("'{}'", self.visible()?.replace('\'', "'\\''")))
     }
 
@@ -95,7 +95,7 @@ impl Untrusted {
     ///
     /// # Errors
     /// When it would lead elsewhere, is too long, or holds control characters.
-    pub fn file_name(&self) -> Result<&str, Unfit> {
+    pub fn file_name(&self) -> Result<&str, RejectedText> {
         match self.0.as_str() {
             "" | "." | ".." => Err(self.unfit("cannot be the name of a file")),
             name if name.contains(['/', '\\']) => Err(self.unfit("is a path, not a name of a file")),
@@ -108,7 +108,7 @@ impl Untrusted {
     ///
     /// # Errors
     /// When it is relative, holds `..`, or holds control characters.
-    pub fn absolute_path(&self) -> Result<&str, Unfit> {
+    pub fn absolute_path(&self) -> Result<&str, RejectedText> {
         if !self.0.starts_with('/') {
             return Err(self.unfit("is not an absolute path"));
         }
@@ -182,15 +182,15 @@ impl Untrusted {
         Self(hidden(&self.0).into_owned())
     }
 
-    fn visible(&self) -> Result<&str, Unfit> {
+    fn visible(&self) -> Result<&str, RejectedText> {
         match self.0.chars().any(is_hidden) {
             true => Err(self.unfit("holds characters that are not visible")),
             false => Ok(&self.0),
         }
     }
 
-    fn unfit(&self, why: &'static str) -> Unfit {
-        Unfit { shown: self.line(), why }
+    fn unfit(&self, why: &'static str) -> RejectedText {
+        RejectedText { shown: self.line(), why }
     }
 }
 

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Attributes;
-use super::facts::{ApiRow, Facts, on_aws};
 use super::id_form::{self, IdForm};
+use super::kind_facts::{ApiRow, KindFacts, on_aws};
 use super::naming::Naming;
 
 /// A public hosted zone.
@@ -45,7 +45,7 @@ const SETTINGS: &[ApiRow] = &[
     ("tags.*", "route53.Tag.Value"),
 ];
 
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: KindFacts = KindFacts {
     api: &[("", SETTINGS)],
     replace_on: &["name"],
     identity: &["name"],

@@ -12,7 +12,7 @@ use crate::resource::Untrusted;
 /// A template that cannot be filled in.
 #[derive(Debug, thiserror::Error)]
 #[error("template {name}: {problem}")]
-pub struct BadTemplate {
+pub struct TemplateError {
     /// Its name.
     pub name: String,
     /// What is wrong.
@@ -73,8 +73,8 @@ pub struct Page {
 ///
 /// # Errors
 /// When there is no such template, or it cannot be filled in.
-pub fn render<C: Serialize>(name: &str, context: &C) -> Result<String, BadTemplate> {
-    let bad = |problem: String| BadTemplate { name: name.to_owned(), problem };
+pub fn render<C: Serialize>(name: &str, context: &C) -> Result<String, TemplateError> {
+    let bad = |problem: String| TemplateError { name: name.to_owned(), problem };
     let Some((_, text)) = TEXTS.iter().find(|(known, _)| *known == name) else {
         let known: Vec<&str> = TEXTS.iter().map(|(known, _)| *known).collect();
         return Err(bad(format!("there is none; known: {}", known.join(", "))));
@@ -95,10 +95,10 @@ pub fn render<C: Serialize>(name: &str, context: &C) -> Result<String, BadTempla
 ///
 /// # Errors
 /// When there is no such template.
-pub fn code(name: &str) -> Result<Files, BadTemplate> {
+pub fn code(name: &str) -> Result<Files, TemplateError> {
     CODE.iter().find(|(known, _)| *known == name).map(|(_, files)| *files).ok_or_else(|| {
         let known: Vec<&str> = CODE.iter().map(|(known, _)| *known).collect();
-        BadTemplate {
+        TemplateError {
             name: name.to_owned(),
             problem: format!("there is no code template; known: {}", known.join(", ")),
         }
@@ -109,7 +109,7 @@ pub fn code(name: &str) -> Result<Files, BadTemplate> {
 ///
 /// # Errors
 /// When there is no such template.
-pub fn archive(name: &str) -> Result<Archive, BadTemplate> {
+pub fn archive(name: &str) -> Result<Archive, TemplateError> {
     let files = code(name)?.iter().map(|(file, text)| ((*file).to_owned(), text.as_bytes().to_vec()));
     zipped(name, &files.collect())
 }
@@ -118,8 +118,8 @@ pub fn archive(name: &str) -> Result<Archive, BadTemplate> {
 ///
 /// # Errors
 /// When the files do not make a zip.
-pub fn zipped(name: &str, files: &BTreeMap<String, Vec<u8>>) -> Result<Archive, BadTemplate> {
-    let bad = |problem: zip::result::ZipError| BadTemplate { name: name.to_owned(), problem: problem.to_string() };
+pub fn zipped(name: &str, files: &BTreeMap<String, Vec<u8>>) -> Result<Archive, TemplateError> {
+    let bad = |problem: zip::result::ZipError| TemplateError { name: name.to_owned(), problem: problem.to_string() };
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default()
         .compression_method(zip::CompressionMethod::Deflated)

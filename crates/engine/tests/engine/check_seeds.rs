@@ -18,7 +18,7 @@ fn balancer(region: &str) -> String {
     format!("akidb-rest-alb-{region}.elb.amazonaws.com")
 }
 
-fn behaviour(path: Option<&str>, function: Value) -> Value {
+fn behavior(path: Option<&str>, function: Value) -> Value {
     let mut one = json!({
         "target": "akidb-rest-origin-group", "viewer_protocol": "redirect-to-https", "compress": true,
         "methods": ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"],
@@ -60,10 +60,10 @@ fn cdn(desired: &mut Desired) {
         "comment": "AkiDB edge", "enabled": true, "price_class": "PriceClass_100", "aliases": ["api.akidb.com"],
         "origins": regions.map(origin),
         "origin_groups": [{"id": "akidb-rest-origin-group", "status_codes": [500, 502, 504], "members": members}],
-        "default_behaviour": behaviour(None, at(format!("{lambda}:1"))),
+        "default_behaviour": behavior(None, at(format!("{lambda}:1"))),
         "behaviours": [
-            behaviour(Some("/latest/*"), at(format!("{lambda}:$LATEST"))),
-            behaviour(Some("/plain/*"), at(lambda.to_owned())),
+            behavior(Some("/latest/*"), at(format!("{lambda}:$LATEST"))),
+            behavior(Some("/plain/*"), at(lambda.to_owned())),
         ],
         "logging": {"bucket": "akidb-cloudfront-logs.s3.amazonaws.com", "prefix": "edge-logs/"}}),
     );

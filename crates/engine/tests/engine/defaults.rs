@@ -43,7 +43,7 @@ fn graph(comment: &str, tag: &str) -> Desired {
 
 /// What CloudFront, S3 and Route 53 answer besides what was asked for.
 fn fill_in(world: &World) {
-    let behaviour = json!({
+    let behavior = json!({
         "min_ttl": 0, "default_ttl": 86_400, "max_ttl": 31_536_000, "smooth_streaming": false, "field_level_encryption_id": "",
         "trusted_signers": {"enabled": false, "quantity": 0}, "trusted_key_groups": {"enabled": false, "quantity": 0},
         "cached_methods": ["HEAD", "GET"], "grpc": {"enabled": false},
@@ -62,7 +62,7 @@ fn fill_in(world: &World) {
             "restrictions": {"geo": {"type": "none", "quantity": 0}}, "custom_error_responses": [], "origin_groups": [],
             "logging": {"enabled": false, "bucket": "", "prefix": "", "cookies": false},
             "continuous_deployment_policy_id": "", "anycast_ip_list_id": "",
-            "origins": [origin], "default_behaviour": behaviour, "behaviours": [behaviour],
+            "origins": [origin], "default_behaviour": behavior, "behaviours": [behavior],
             "tags": {"aws:cloudformation:stack": "x", "cost-centre": "42"},
         }),
     );

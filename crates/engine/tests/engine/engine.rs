@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use crate::fake_world::{End, HOST, Hook, Op, Process, Recorder, World, began, look, mortal_lease, options};
-use akidb_edge_engine::change::{Scope, diff};
-use akidb_edge_engine::execute::{self, Work};
+use akidb_edge_engine::change::{DiffScope, diff};
+use akidb_edge_engine::execute::{self, RunContext};
 use akidb_edge_engine::ledger::{FileStore, Ledger, Store};
-use akidb_edge_engine::resource::{Address, Class, Desired, Event, Kind, Level, Resource, Silent, Standing, link};
+use akidb_edge_engine::resource::{
+    Address, Desired, Event, FaultClass, Kind, Level, Resource, ResourceStatus, SilentListener, link,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -115,14 +117,14 @@ impl Place {
             assert_eq!(here.len(), 1, "{note}: {address}: {here:#?}");
         }
         assert_eq!(things.len(), desired.resources.len(), "{note}: {things:#?}");
-        let remembered = self.process().remembered().await;
-        assert!(remembered.leftovers.is_empty(), "{note}: {:#?}", remembered.leftovers);
-        for (address, record) in &remembered.resources {
-            assert_eq!(record.standing, Standing::Present, "{note}: {address}");
+        let recorded = self.process().recorded().await;
+        assert!(recorded.pending_deletions.is_empty(), "{note}: {:#?}", recorded.pending_deletions);
+        for (address, record) in &recorded.resources {
+            assert_eq!(record.standing, ResourceStatus::Present, "{note}: {address}");
             let thing = things.iter().find(|thing| thing.address == *address);
             assert_eq!(record.id.as_ref(), thing.map(|thing| &thing.id), "{note}: {address}");
         }
-        assert_eq!(remembered.resources.len(), desired.resources.len(), "{note}");
+        assert_eq!(recorded.resources.len(), desired.resources.len(), "{note}");
         self.world.take_calls();
         let changes = self.process().run(desired).await.complete(note);
         assert!(changes.is_empty(), "{note}: {:#?}", changes.acting().collect::<Vec<_>>());
@@ -132,11 +134,11 @@ impl Place {
 }
 
 const FAILURES: [Hook; 8] = [
-    Hook::Fail(Class::Retry),
-    Hook::Fail(Class::Refused),
-    Hook::Fail(Class::Exists),
-    Hook::Fail(Class::Stale),
-    Hook::Fail(Class::Internal),
+    Hook::Fail(FaultClass::Retry),
+    Hook::Fail(FaultClass::Refused),
+    Hook::Fail(FaultClass::Exists),
+    Hook::Fail(FaultClass::Stale),
+    Hook::Fail(FaultClass::Internal),
     Hook::LoseAnswer,
     Hook::KillBefore,
     Hook::KillAfter,
@@ -304,7 +306,7 @@ async fn nothing_begins_before_its_needs_and_never_too_many_at_once() {
 #[tokio::test(start_paused = true)]
 async fn what_needs_a_failed_thing_is_skipped_and_says_why() {
     let place = Place::new();
-    place.world.hook(Op::Create, FUNCTION, 0, Hook::Fail(Class::Refused));
+    place.world.hook(Op::Create, FUNCTION, 0, Hook::Fail(FaultClass::Refused));
     let outcome = place.process().run(&graph(Plan::default())).await.outcome();
     let failed: Vec<_> = outcome.failed.iter().map(|(address, _)| address.as_str()).collect();
     assert_eq!(failed, [FUNCTION]);
@@ -393,7 +395,7 @@ async fn what_stays_because_its_replacement_failed_does_not_need_itself() {
         wanted
     };
     let place = Place::deployed(&named("before")).await;
-    place.world.hook(Op::Create, ROLE, 0, Hook::Fail(Class::Refused));
+    place.world.hook(Op::Create, ROLE, 0, Hook::Fail(FaultClass::Refused));
     let outcome = place.process().run(&named("after")).await.outcome();
     assert_eq!(outcome.failed.len(), 1, "{outcome:#?}");
     let why = outcome.skipped.iter().find(|(address, _)| *address == at(ROLE)).map(|(_, why)| why.line());
@@ -407,7 +409,7 @@ async fn a_deletion_that_is_put_off_is_tried_by_later_runs() {
     place.world.hook(Op::Delete, VERSION, 0, Hook::Defer(2));
     let outcome = place.process().run(&wanted).await.outcome();
     assert!(outcome.is_complete() && outcome.deferred.len() == 1, "{outcome:#?}");
-    let left = place.process().remembered().await.leftovers;
+    let left = place.process().recorded().await.pending_deletions;
     assert_eq!(left.len(), 1);
     let outcome = place.process().run(&wanted).await.outcome();
     assert_eq!(outcome.deferred.len(), 1, "{outcome:#?}");
@@ -478,7 +480,7 @@ async fn the_account_is_filled_in() {
 #[tokio::test(start_paused = true)]
 async fn without_credentials_nothing_more_is_begun() {
     let place = Place::new();
-    place.world.hook(Op::Create, CERTIFICATE, 0, Hook::Fail(Class::Credentials));
+    place.world.hook(Op::Create, CERTIFICATE, 0, Hook::Fail(FaultClass::Credentials));
     let mut process = place.process();
     process.options = options(1);
     let outcome = process.run(&graph(Plan::default())).await.outcome();
@@ -494,18 +496,18 @@ async fn without_credentials_nothing_more_is_begun() {
 #[tokio::test(start_paused = true)]
 async fn what_may_have_taken_effect_stays_open_in_the_journal() {
     for (class, open) in [
-        (Class::Away, true),
-        (Class::Internal, true),
-        (Class::Refused, false),
-        (Class::Exists, false),
-        (Class::Missing, false),
+        (FaultClass::Away, true),
+        (FaultClass::Internal, true),
+        (FaultClass::Refused, false),
+        (FaultClass::Exists, false),
+        (FaultClass::Missing, false),
     ] {
         let place = Place::new();
         place.world.hook(Op::Create, BUCKET, 0, Hook::Fail(class));
         let outcome = place.process().run(&graph(Plan::default())).await.outcome();
         assert_eq!(outcome.failed.len(), 1, "{class:?}: {outcome:#?}");
-        let standing = place.process().remembered().await.resources.get(&at(BUCKET)).map(|record| record.standing);
-        assert_eq!(standing, open.then_some(Standing::Creating), "{class:?}");
+        let standing = place.process().recorded().await.resources.get(&at(BUCKET)).map(|record| record.standing);
+        assert_eq!(standing, open.then_some(ResourceStatus::Creating), "{class:?}");
     }
 }
 
@@ -546,7 +548,7 @@ async fn a_step_says_how_long_its_kind_takes() {
 #[tokio::test(start_paused = true)]
 async fn a_pause_before_another_try_ends_when_it_is_asked_to_stop() {
     let place = Place::new();
-    place.world.hook(Op::Create, BUCKET, 0, Hook::Fail(Class::Retry));
+    place.world.hook(Op::Create, BUCKET, 0, Hook::Fail(FaultClass::Retry));
     let (stop, stopped) = watch::channel(false);
     let recorder = Recorder::default();
     let mut process = place.process();
@@ -591,15 +593,16 @@ async fn a_run_over_two_stacks_writes_each_resource_into_its_own_journal() {
         journals.push(ledger);
     }
     let (own, devices) = (&journals[0], &journals[1]);
-    let remembered = own.remembered().joined(devices.remembered());
-    let observed = look(&desired, &remembered, &world).await;
-    let changes = diff(&desired, &remembered, &observed, &Scope::default()).expect("a difference");
+    let recorded = own.recorded().joined(devices.recorded());
+    let observed = look(&desired, &recorded, &world).await;
+    let changes = diff(&desired, &recorded, &observed, &DiffScope::default()).expect("a difference");
     let providers = world.providers();
     let (_keep, stop) = watch::channel(false);
-    let work = Work::new(&changes, &providers, own, &Silent, options(4), stop, "123456789012").beside(devices);
+    let work =
+        RunContext::new(&changes, &providers, own, &SilentListener, options(4), stop, "123456789012").beside(devices);
     let outcome = execute::run(&work).await.expect("the journals are written");
     assert!(outcome.is_complete(), "{outcome:?}");
-    let known = |ledger: &Ledger| ledger.remembered().resources.into_keys().map(String::from).collect::<Vec<_>>();
+    let known = |ledger: &Ledger| ledger.recorded().resources.into_keys().map(String::from).collect::<Vec<_>>();
     assert_eq!((known(own), known(devices)), (vec![BUCKET.to_owned()], vec![FILE.to_owned()]));
     let things = world.things();
     let file = things.iter().find(|thing| thing.kind == Kind::File).expect("it was made");

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use akidb_edge_engine::export::{Export, cloudformation, terraform};
-use akidb_edge_engine::resource::Remembered;
+use akidb_edge_engine::resource::StackState;
 use serde_json::{Value, json};
 
-fn week13() -> Remembered {
+fn week13() -> StackState {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/state-week13.json");
     serde_json::from_str(&std::fs::read_to_string(path).expect("a fixture")).expect("a state")
 }
@@ -63,7 +63,7 @@ fn hostile_texts_stay_texts() {
 }
 
 /// The state of week 13 with every setting of the distribution and of one policy.
-fn with_every_cloudfront_setting() -> Remembered {
+fn with_every_cloudfront_setting() -> StackState {
     let mut state = week13();
     let mut set = |address: &str, settings: Value| {
         let record = state.resources.get_mut(&address.parse().expect("an address")).expect("a record");
@@ -134,7 +134,7 @@ fn every_setting_of_cloudfront_is_said_in_both_languages() {
 }
 
 /// The state of week 13 with a queue and the queue of its dead letters.
-fn with_queues() -> Remembered {
+fn with_queues() -> StackState {
     let mut state = serde_json::to_value(week13()).expect("a state");
     let record = |name: &str, more: Value| {
         let arn = format!("arn:aws:sqs:eu-central-1:123456789012:{name}");

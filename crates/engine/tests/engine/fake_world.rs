@@ -6,14 +6,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use akidb_edge_engine::change::{Scope, diff};
-use akidb_edge_engine::execute::{self, Options, Work};
-use akidb_edge_engine::ledger::{Entry, Fact, FileStore, Lease, Ledger, LedgerError, Loaded, Store, Whole};
+use akidb_edge_engine::change::{DiffScope, diff};
+use akidb_edge_engine::execute::{self, RunContext, RunOptions};
+use akidb_edge_engine::ledger::{
+    Entry, Fact, FileStore, JournalCopy, Lease, Ledger, LedgerError, LoadedJournal, Store,
+};
 use akidb_edge_engine::observe;
-use akidb_edge_engine::provider::{Gone, Made, Provider, Providers, Settled, Subject};
+use akidb_edge_engine::provider::{Applied, DeleteOutcome, Progress, Provider, Providers, ResourceContext};
 use akidb_edge_engine::resource::{
-    Address, Attributes, Changes, Class, Desired, Ending, Event, Fault, FieldChange, Found, Kind, Level, Listener,
-    Observed, Outcome, Owner, Remembered, Silent,
+    Address, Attributes, Changes, Desired, Event, EventListener, Fault, FaultClass, FieldChange, Kind, Level, Observed,
+    ObservedResource, Owner, RunOutcome, RunStatus, SilentListener, StackState,
 };
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -36,7 +38,7 @@ pub enum Op {
 #[derive(Clone, Debug)]
 pub enum Hook {
     /// It answers with a fault and does nothing.
-    Fail(Class),
+    Fail(FaultClass),
     /// It takes effect and the answer is lost.
     LoseAnswer,
     /// The process dies before the call arrives.
@@ -168,7 +170,7 @@ impl World {
     async fn change<T>(
         &self,
         op: Op,
-        subject: &Subject<'_>,
+        subject: &ResourceContext<'_>,
         fields: &[FieldChange],
         effect: impl FnOnce(&mut Inner, Option<Hook>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
@@ -198,14 +200,14 @@ impl World {
             effect(&mut inner, hook.clone())
         };
         match hook {
-            Some(Hook::LoseAnswer) => Err(fault(Class::Retry, op)),
+            Some(Hook::LoseAnswer) => Err(fault(FaultClass::Retry, op)),
             Some(Hook::KillAfter) => self.die().await,
             _ => answer,
         }
     }
 }
 
-pub fn fault(class: Class, op: Op) -> Fault {
+pub fn fault(class: FaultClass, op: Op) -> Fault {
     Fault::new(class, "fake", &format!("{op:?}"), "Injected", "on purpose")
 }
 
@@ -220,7 +222,7 @@ fn by_token(kind: Kind) -> bool {
 }
 
 impl Inner {
-    fn of(&self, kind: Kind, subject: &Subject<'_>) -> Option<&Thing> {
+    fn of(&self, kind: Kind, subject: &ResourceContext<'_>) -> Option<&Thing> {
         let all = || self.things.iter().filter(|thing| thing.kind == kind && thing.stack == subject.stack).rev();
         match subject.id {
             Some(id) => all().find(|thing| thing.id == id),
@@ -253,7 +255,13 @@ impl Inner {
             let end = text[start + 6..].find(|c: char| !c.is_ascii_digit()).map_or(text.len(), |n| start + 6 + n);
             let id = &text[start..end];
             if !self.things.iter().any(|thing| thing.id == id) {
-                return Err(Fault::new(Class::Refused, "fake", "check", "NoSuchThing", format!("{id} does not exist")));
+                return Err(Fault::new(
+                    FaultClass::Refused,
+                    "fake",
+                    "check",
+                    "NoSuchThing",
+                    format!("{id} does not exist"),
+                ));
             }
             at = end;
         }
@@ -278,7 +286,7 @@ impl Inner {
 
 #[async_trait]
 impl Provider for FakeProvider {
-    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+    async fn read(&self, subject: &ResourceContext<'_>) -> Result<Option<ObservedResource>, Fault> {
         match self.world.met(Op::Read, subject.address, &[]) {
             Some(Hook::Fail(class)) => return Err(fault(class, Op::Read)),
             Some(_) => return self.world.die().await,
@@ -295,23 +303,35 @@ impl Provider for FakeProvider {
         }
         let ours = thing.address == *subject.address;
         let owner = if ours { Owner::Ours } else { Owner::Foreign(thing.address.to_string()) };
-        Ok(Some(Found { id: thing.id.clone(), spec, attributes: inner.attributes(&thing), owner, extras: Vec::new() }))
+        Ok(Some(ObservedResource {
+            id: thing.id.clone(),
+            spec,
+            attributes: inner.attributes(&thing),
+            owner,
+            extras: Vec::new(),
+        }))
     }
 
-    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
+    async fn create(&self, subject: &ResourceContext<'_>) -> Result<Applied, Fault> {
         let kind = self.kind;
         let effect = |inner: &mut Inner, hook: Option<Hook>| {
             inner.nothing_missing(subject.spec)?;
-            if let Some(held) = inner.of(kind, &Subject { id: None, ..*subject }) {
+            if let Some(held) = inner.of(kind, &ResourceContext { id: None, ..*subject }) {
                 if held.spec == *subject.spec {
-                    return Ok(Made { id: held.id.clone(), attributes: inner.attributes(held) });
+                    return Ok(Applied { id: held.id.clone(), attributes: inner.attributes(held) });
                 }
                 if by_token(kind) {
-                    return Err(Fault::new(Class::Exists, "fake", "Create", "Exists", "with other settings"));
+                    return Err(Fault::new(FaultClass::Exists, "fake", "Create", "Exists", "with other settings"));
                 }
             }
             if by_token(kind) && !inner.used.insert(subject.token.to_owned()) {
-                return Err(Fault::new(Class::Exists, "fake", "Create", "TokenUsed", "its reference was used before"));
+                return Err(Fault::new(
+                    FaultClass::Exists,
+                    "fake",
+                    "Create",
+                    "TokenUsed",
+                    "its reference was used before",
+                ));
             }
             inner.made += 1;
             let looks = match hook {
@@ -329,55 +349,60 @@ impl Provider for FakeProvider {
                 looks,
                 defers: 0,
             };
-            let made = Made { id: thing.id.clone(), attributes: inner.attributes(&thing) };
+            let made = Applied { id: thing.id.clone(), attributes: inner.attributes(&thing) };
             inner.things.push(thing);
             Ok(made)
         };
         self.world.change(Op::Create, subject, &[], effect).await
     }
 
-    async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
+    async fn update(
+        &self,
+        subject: &ResourceContext<'_>,
+        found: &ObservedResource,
+        fields: &[FieldChange],
+    ) -> Result<Applied, Fault> {
         if fields.is_empty() {
-            return Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() });
+            return Ok(Applied { id: found.id.clone(), attributes: found.attributes.clone() });
         }
         let mark = self.kind.facts().mark;
         let effect = |inner: &mut Inner, _| {
             inner.nothing_missing(subject.spec)?;
             let Some(at) = inner.things.iter().position(|thing| thing.id == found.id) else {
-                return Err(fault(Class::Missing, Op::Update));
+                return Err(fault(FaultClass::Missing, Op::Update));
             };
             // Marks are no part of what this world keeps.
             for field in fields.iter().filter(|field| Some(field.path.as_str()) != mark) {
                 put_at(&mut inner.things[at].spec, &field.path, value_at(subject.spec, &field.path).cloned());
             }
             let thing = &inner.things[at];
-            Ok(Made { id: thing.id.clone(), attributes: inner.attributes(thing) })
+            Ok(Applied { id: thing.id.clone(), attributes: inner.attributes(thing) })
         };
         self.world.change(Op::Update, subject, fields, effect).await
     }
 
-    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
+    async fn delete(&self, subject: &ResourceContext<'_>) -> Result<DeleteOutcome, Fault> {
         let effect = |inner: &mut Inner, hook: Option<Hook>| {
             let Some(at) = inner.things.iter().position(|thing| Some(thing.id.as_str()) == subject.id) else {
-                return Ok(Gone::Gone);
+                return Ok(DeleteOutcome::Deleted);
             };
             if let Some(user) = inner.in_use(&inner.things[at]) {
-                return Err(Fault::new(Class::Refused, "fake", "Delete", "InUse", format!("{user} uses it")));
+                return Err(Fault::new(FaultClass::Refused, "fake", "Delete", "InUse", format!("{user} uses it")));
             }
             if let Some(Hook::Defer(times)) = hook {
                 inner.things[at].defers = times;
             }
             if inner.things[at].defers > 0 {
                 inner.things[at].defers -= 1;
-                return Ok(Gone::Deferred("its copies are still there".into()));
+                return Ok(DeleteOutcome::Deferred("its copies are still there".into()));
             }
             inner.things.remove(at);
-            Ok(Gone::Gone)
+            Ok(DeleteOutcome::Deleted)
         };
         self.world.change(Op::Delete, subject, &[], effect).await
     }
 
-    async fn settled(&self, subject: &Subject<'_>, level: Level) -> Result<Settled, Fault> {
+    async fn settled(&self, subject: &ResourceContext<'_>, level: Level) -> Result<Progress, Fault> {
         match self.world.met(Op::Settle, subject.address, &[]) {
             Some(Hook::Fail(class)) => return Err(fault(class, Op::Settle)),
             Some(_) => return self.world.die().await,
@@ -385,9 +410,9 @@ impl Provider for FakeProvider {
         }
         let mut inner = self.world.inner();
         let Some(at) = inner.things.iter().position(|thing| Some(thing.id.as_str()) == subject.id) else {
-            return Err(fault(Class::Missing, Op::Settle));
+            return Err(fault(FaultClass::Missing, Op::Settle));
         };
-        let not_yet = Ok(Settled::NotYet("in progress".into(), Duration::from_secs(5)));
+        let not_yet = Ok(Progress::NotYet("in progress".into(), Duration::from_secs(5)));
         if inner.things[at].looks > 0 {
             inner.things[at].looks -= 1;
             return not_yet;
@@ -395,7 +420,7 @@ impl Provider for FakeProvider {
         if self.kind == Kind::Certificate && level == Level::Propagated && !inner.validated(&inner.things[at]) {
             return not_yet;
         }
-        Ok(Settled::Ready(inner.attributes(&inner.things[at])))
+        Ok(Progress::Ready(inner.attributes(&inner.things[at])))
     }
 }
 
@@ -451,10 +476,10 @@ impl Store for MortalStore {
     fn place(&self) -> String {
         self.inner.place()
     }
-    async fn load(&self) -> Result<Loaded, LedgerError> {
+    async fn load(&self) -> Result<LoadedJournal, LedgerError> {
         self.inner.load().await
     }
-    async fn claim(&self, lease: &Lease) -> Result<Loaded, LedgerError> {
+    async fn claim(&self, lease: &Lease) -> Result<LoadedJournal, LedgerError> {
         self.inner.claim(lease).await
     }
     async fn text(&self) -> Result<String, LedgerError> {
@@ -463,7 +488,7 @@ impl Store for MortalStore {
     async fn keep_aside(&self) -> Result<String, LedgerError> {
         self.inner.keep_aside().await
     }
-    async fn replace(&self, whole: &Whole, lease: &Lease) -> Result<(), LedgerError> {
+    async fn replace(&self, whole: &JournalCopy, lease: &Lease) -> Result<(), LedgerError> {
         self.inner.replace(whole, lease).await
     }
     async fn append(&self, entries: &[Entry], lease: &Lease) -> Result<(), LedgerError> {
@@ -507,14 +532,14 @@ pub fn mortal_lease() -> Lease {
     Lease { process_start: mine.process_start.map(|ticks| ticks + 1).or(Some(1)), ..mine }
 }
 
-pub fn options(at_once: usize) -> Options {
-    Options { at_once, wait: Level::Usable, empty_buckets: false }
+pub fn options(at_once: usize) -> RunOptions {
+    RunOptions { at_once, wait: Level::Usable, empty_buckets: false }
 }
 
 /// How a process ended.
 #[derive(Debug)]
 pub enum End {
-    Ran(Outcome, Changes),
+    Ran(RunOutcome, Changes),
     Killed,
     Broken(LedgerError),
 }
@@ -532,7 +557,7 @@ impl End {
     }
 
     #[track_caller]
-    pub fn outcome(self) -> Outcome {
+    pub fn outcome(self) -> RunOutcome {
         match self {
             Self::Ran(outcome, _) => outcome,
             other => panic!("it did not come to its end: {other:?}"),
@@ -544,8 +569,8 @@ impl End {
 pub struct Process<'a> {
     pub directory: &'a Path,
     pub world: &'a World,
-    pub options: Options,
-    pub listener: &'a dyn Listener,
+    pub options: RunOptions,
+    pub listener: &'a dyn EventListener,
     pub stop: Option<watch::Receiver<bool>>,
     /// Dies at this write of the journal; before it is on disk, or after.
     pub dies_at: Option<(usize, bool)>,
@@ -553,23 +578,23 @@ pub struct Process<'a> {
 
 impl<'a> Process<'a> {
     pub fn new(directory: &'a Path, world: &'a World) -> Self {
-        Self { directory, world, options: options(8), listener: &Silent, stop: None, dies_at: None }
+        Self { directory, world, options: options(8), listener: &SilentListener, stop: None, dies_at: None }
     }
 
     pub fn file_store(&self) -> FileStore {
         FileStore::new(self.directory, STACK, HOST)
     }
 
-    pub async fn remembered(&self) -> Remembered {
+    pub async fn recorded(&self) -> StackState {
         let store: Arc<dyn Store> = Arc::new(self.file_store());
-        Ledger::read(store, STACK).await.expect("the journal folds").remembered()
+        Ledger::read(store, STACK).await.expect("the journal folds").recorded()
     }
 
     /// The difference as it is now; nothing is done.
     pub async fn difference(&self, desired: &Desired) -> Changes {
-        let remembered = self.remembered().await;
-        let observed = look(desired, &remembered, self.world).await;
-        diff(desired, &remembered, &observed, &Scope::default()).expect("a difference")
+        let recorded = self.recorded().await;
+        let observed = look(desired, &recorded, self.world).await;
+        diff(desired, &recorded, &observed, &DiffScope::default()).expect("a difference")
     }
 
     pub async fn run(&self, desired: &Desired) -> End {
@@ -602,25 +627,25 @@ impl<'a> Process<'a> {
         }
     }
 
-    async fn with(&self, ledger: &Ledger, desired: &Desired) -> Result<(Outcome, Changes), LedgerError> {
+    async fn with(&self, ledger: &Ledger, desired: &Desired) -> Result<(RunOutcome, Changes), LedgerError> {
         let providers = self.world.providers();
-        let remembered = ledger.remembered();
-        let observed = look(desired, &remembered, self.world).await;
-        let changes = diff(desired, &remembered, &observed, &Scope::default()).expect("a difference");
-        ledger.record(began(remembered.revision() + 1)).await?;
+        let recorded = ledger.recorded();
+        let observed = look(desired, &recorded, self.world).await;
+        let changes = diff(desired, &recorded, &observed, &DiffScope::default()).expect("a difference");
+        ledger.record(began(recorded.revision() + 1)).await?;
         let (_keep, never) = watch::channel(false);
         let stop = self.stop.clone().unwrap_or(never);
-        let work = Work::new(&changes, &providers, ledger, self.listener, self.options, stop, "123456789012");
+        let work = RunContext::new(&changes, &providers, ledger, self.listener, self.options, stop, "123456789012");
         let outcome = execute::run(&work).await?;
         drop(work);
-        let ending = if outcome.is_complete() { Ending::Done } else { Ending::Partial };
+        let ending = if outcome.is_complete() { RunStatus::Done } else { RunStatus::Partial };
         ledger.record(Fact::RunEnded { ending, changes: outcome.done.len() as u64 }).await?;
         Ok((outcome, changes))
     }
 }
 
-pub async fn look(desired: &Desired, remembered: &Remembered, world: &World) -> Observed {
-    let mut observed = observe::read(desired, remembered, &world.providers(), |_| true).await;
+pub async fn look(desired: &Desired, recorded: &StackState, world: &World) -> Observed {
+    let mut observed = observe::read(desired, recorded, &world.providers(), |_| true).await;
     observed.account = "123456789012".into();
     observed
 }
@@ -636,7 +661,7 @@ pub fn began(revision: u64) -> Fact {
         requested: BTreeSet::new(),
         fallback: None,
         purpose: None,
-        worlds: Vec::new(),
+        platforms: Vec::new(),
     }
 }
 
@@ -644,7 +669,7 @@ pub fn began(revision: u64) -> Fact {
 #[derive(Default)]
 pub struct Recorder(pub Mutex<Vec<Event>>);
 
-impl Listener for Recorder {
+impl EventListener for Recorder {
     fn tell(&self, event: &Event) {
         self.0.lock().expect("no test panics while it listens").push(event.clone());
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use akidb_edge_engine::ledger::{FORMAT, Fact, FileStore, Lease, Ledger, Store};
 use akidb_edge_engine::resource::manifest::{ManifestSpec, Readiness};
-use akidb_edge_engine::resource::{Address, Ending, Kind, Remembered};
+use akidb_edge_engine::resource::{Address, Kind, RunStatus, StackState};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -29,17 +29,17 @@ fn ground_of(fixture: &str) -> (tempfile::TempDir, Arc<dyn Store>) {
 }
 
 /// The settings of every object of a cluster that a state holds, wherever it holds them.
-fn objects(state: &Remembered) -> Vec<Value> {
+fn objects(state: &StackState) -> Vec<Value> {
     let records = state.resources.values().filter(|record| record.kind == Kind::Manifest);
     let of_records = records.flat_map(|record| record.pending.iter().chain([&record.spec]));
-    let leftovers = state.leftovers.iter().filter(|left| left.kind == Kind::Manifest);
-    of_records.chain(leftovers.map(|left| &left.spec)).cloned().collect()
+    let pending_deletions = state.pending_deletions.iter().filter(|left| left.kind == Kind::Manifest);
+    of_records.chain(pending_deletions.map(|left| &left.spec)).cloned().collect()
 }
 
 #[tokio::test]
 async fn objects_of_format_4_name_their_cluster_and_machines_stay() {
     let (_folder, store) = ground();
-    let state = Ledger::read(store, "stack").await.expect("readable").remembered();
+    let state = Ledger::read(store, "stack").await.expect("readable").recorded();
     let all = objects(&state);
     // The deployment as it is and as an unanswered update wanted it, the job that was begun, the namespace that was set aside.
     assert_eq!(all.len(), 4, "{all:#?}");
@@ -61,8 +61,8 @@ async fn objects_of_format_4_name_their_cluster_and_machines_stay() {
 async fn a_journal_of_format_5_says_the_same() {
     let (_former, of_4) = ground();
     let (_folder, of_5) = ground_of(FIXTURE_5);
-    let former = Ledger::read(of_4, "stack").await.expect("readable").remembered();
-    let state = Ledger::read(of_5, "stack").await.expect("readable").remembered();
+    let former = Ledger::read(of_4, "stack").await.expect("readable").recorded();
+    let state = Ledger::read(of_5, "stack").await.expect("readable").recorded();
     assert_eq!(objects(&state).len(), 4);
     assert_eq!((objects(&state), &state.resources), (objects(&former), &former.resources));
 }
@@ -73,8 +73,8 @@ async fn the_journal_goes_on_in_this_format_and_the_former_one_is_kept() {
     let lease = Lease::new("me", "here", "jetson deploy");
     let ledger = Ledger::write(Arc::clone(&store), "stack", lease).await.expect("open");
     assert_eq!(ledger.older().map(|(format, _)| format), Some(4));
-    let before = ledger.remembered();
-    ledger.record(Fact::RunEnded { ending: Ending::Partial, changes: 3 }).await.expect("recorded");
+    let before = ledger.recorded();
+    ledger.record(Fact::RunEnded { ending: RunStatus::Partial, changes: 3 }).await.expect("recorded");
     ledger.close().await.expect("closed");
     let kept = fs::read_to_string(folder.path().join("stack/journal.v4.bak")).expect("the former journal");
     let former = fs::read_to_string(FIXTURE).expect("the fixture");
@@ -82,7 +82,7 @@ async fn the_journal_goes_on_in_this_format_and_the_former_one_is_kept() {
     let text = fs::read_to_string(folder.path().join("stack/journal.jsonl")).expect("the journal");
     let added = text.strip_prefix(&former).expect("entries are only ever added");
     assert!(added.starts_with(&format!("{{\"v\":{FORMAT},")), "{added}");
-    let after = Ledger::read(store, "stack").await.expect("readable").remembered();
+    let after = Ledger::read(store, "stack").await.expect("readable").recorded();
     assert_eq!(after.resources, before.resources);
     assert_eq!(objects(&after), objects(&before));
 }

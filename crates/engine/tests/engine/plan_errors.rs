@@ -5,12 +5,12 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use akidb_edge_engine::desired::{Built, build, check_fallbacks, jetson};
-use akidb_edge_engine::plan::{LARGEST, Plan, Problems, Settings, load};
+use akidb_edge_engine::desired::{DesiredStack, build, check_fallbacks, jetson};
+use akidb_edge_engine::plan::{LARGEST, Plan, PlanErrors, PlanSettings, load};
 use akidb_edge_engine::resource::untrusted::is_hidden;
 
 /// All that is said about `tests/fixtures/plans/NAME.yaml`.
-fn said(name: &str, settings: &Settings) -> String {
+fn said(name: &str, settings: &PlanSettings) -> String {
     let file = format!("../../tests/fixtures/plans/{name}.yaml");
     let problems = load(&file, settings).and_then(|plan| build(&plan, &BTreeSet::new()).map(drop));
     let problems = problems.expect_err("the plan is wrong");
@@ -27,7 +27,7 @@ macro_rules! wrong {
     ($($test:ident: $name:literal;)*) => {$(
         #[test]
         fn $test() {
-            insta::assert_snapshot!(said($name, &Settings::default()));
+            insta::assert_snapshot!(said($name, &PlanSettings::default()));
         }
     )*};
 }
@@ -78,21 +78,22 @@ fn variables_from_outside() {
     let variables = [("memory", "many"), ("ipv6", "perhaps"), ("colour", "blue")];
     let variables: BTreeMap<String, String> =
         variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    insta::assert_snapshot!(said("variable-type", &Settings { variables, ..Settings::default() }));
+    insta::assert_snapshot!(said("variable-type", &PlanSettings { variables, ..PlanSettings::default() }));
 }
 
 #[test]
 fn merge_keys_are_named_as_what_they_are() {
     let folder = tempfile::tempdir().expect("a folder");
     let with = "{hosts: {a: &a {address: a}, b: {<<: *a, user: edge}}}";
-    let problems = refused(&plan_of(folder.path(), "jetson", with), &Settings::default(), "merge keys (<<) are not");
+    let problems =
+        refused(&plan_of(folder.path(), "jetson", with), &PlanSettings::default(), "merge keys (<<) are not");
     assert_eq!((problems.0.len(), problems.0[0].place.line), (1, 8));
     assert!(problems.to_string().contains("repeat the fields"), "{problems}");
 }
 
 #[test]
 fn a_file_that_is_not_there() {
-    insta::assert_snapshot!(said("nowhere", &Settings::default()));
+    insta::assert_snapshot!(said("nowhere", &PlanSettings::default()));
 }
 
 /// A plan of one step in a folder.
@@ -104,16 +105,16 @@ fn plan_of(folder: &Path, kind: &str, with: &str) -> PathBuf {
     file
 }
 
-fn loaded(file: &Path, settings: &Settings) -> Result<Plan, Problems> {
+fn loaded(file: &Path, settings: &PlanSettings) -> Result<Plan, PlanErrors> {
     load(&file.display().to_string(), settings)
 }
 
-fn with(name: &str, value: &str) -> Settings {
-    Settings { variables: BTreeMap::from([(name.to_owned(), value.to_owned())]), ..Settings::default() }
+fn with(name: &str, value: &str) -> PlanSettings {
+    PlanSettings { variables: BTreeMap::from([(name.to_owned(), value.to_owned())]), ..PlanSettings::default() }
 }
 
 #[track_caller]
-fn refused(file: &Path, settings: &Settings, words: &str) -> Problems {
+fn refused(file: &Path, settings: &PlanSettings, words: &str) -> PlanErrors {
     let problems = loaded(file, settings).expect_err("the plan is refused");
     let said = problems.to_string();
     assert!(said.contains(words), "{words:?} in {said}");
@@ -128,7 +129,7 @@ fn the_name_of_a_stack_of_devices_is_reserved() {
     let file = plan_of(folder.path(), "jetson", "{}");
     let text = fs::read_to_string(&file).expect("the plan").replacen("stack: small", "stack: small-devices", 1);
     fs::write(&file, text).expect("a file");
-    let problems = refused(&file, &Settings::default(), "\"small-devices\" is reserved");
+    let problems = refused(&file, &PlanSettings::default(), "\"small-devices\" is reserved");
     assert_eq!((problems.0.len(), problems.0[0].place.line), (1, 2));
 }
 
@@ -138,7 +139,7 @@ fn what_cannot_be_seen_is_refused_with_its_place() {
     let here = folder.path();
     // The way of a change that is not seen in the preview: carriage return, erase the line, one line up.
     let file = plan_of(here, "jetson", r#"{files: {"/etc/cron.d/z\r\e[2K\e[1A": {text: "* * * * * root sh"}}}"#);
-    let problems = refused(&file, &Settings::default(), r"/etc/cron.d/z\r\u{1b}[2K\u{1b}[1A");
+    let problems = refused(&file, &PlanSettings::default(), r"/etc/cron.d/z\r\u{1b}[2K\u{1b}[1A");
     assert_eq!((problems.0.len(), problems.0[0].place.line), (1, 8));
     for with in [
         r#"{files: {/etc/x: {link: "/etc/\u202Ey"}}}"#,
@@ -149,7 +150,7 @@ fn what_cannot_be_seen_is_refused_with_its_place() {
         r#"{inventory: "\u2066x"}"#,
         r#"{hosts: {a: {address: "${jetson.node.b#address}\u009B2J"}}}"#,
     ] {
-        refused(&plan_of(here, "jetson", with), &Settings::default(), "cannot be seen");
+        refused(&plan_of(here, "jetson", with), &PlanSettings::default(), "cannot be seen");
     }
     // What a variable brings is looked at where it is used.
     let text = fs::read_to_string(plan_of(here, "jetson", "{files: {/etc/x: {link: '${var.to}'}}}")).expect("the plan");
@@ -190,25 +191,25 @@ fn a_plan_reads_only_below_its_own_folder() {
         ("models", model(at("secret/credentials"))),
         ("edge-function", format!("{{functions: {{f: {function}{}}}}}}}}}", at("secret/credentials"))),
     ] {
-        let problems = refused(&plan_of(&here, kind, &with), &Settings::default(), "outside of the plan's folder");
+        let problems = refused(&plan_of(&here, kind, &with), &PlanSettings::default(), "outside of the plan's folder");
         assert!(problems.to_string().contains("--allow-files-outside"), "{problems}");
-        let allowed = Settings { outside: true, ..Settings::default() };
+        let allowed = PlanSettings { outside: true, ..PlanSettings::default() };
         let plan = loaded(&here.join("small.yaml"), &allowed);
         assert!(plan.is_ok(), "{with}: {:?}", plan.err());
     }
     let within =
         plan_of(&here, "jetson", &format!("{{files: {{/srv/www/index: {{file: {}}}}}}}", at("plan/www/index.html")));
-    let plan = loaded(&within, &Settings::default()).expect("it reads below its folder");
+    let plan = loaded(&within, &PlanSettings::default()).expect("it reads below its folder");
     assert!(plan.files.values().all(|facts| facts.content.is_ok()), "{:?}", plan.files);
-    let sources = |built: Built| -> Vec<String> {
+    let sources = |built: DesiredStack| -> Vec<String> {
         built.desired.resources.into_values().flat_map(|resource| resource.sources).collect()
     };
     let text = fs::read_to_string(&within).expect("the plan").replace("{files:", "{hosts: {a: {address: a}}, files:");
     fs::write(&within, text).expect("a file");
-    let built = jetson::build(&loaded(&within, &Settings::default()).expect("a plan")).expect("a graph");
+    let built = jetson::build(&loaded(&within, &PlanSettings::default()).expect("a plan")).expect("a graph");
     assert_eq!(sources(built), [at("plan/www/index.html")], "the preview says what is sent");
     let site = page(format!("{{index.html: {{file: {}}}}}", at("plan/www/index.html")));
-    let site = loaded(&plan_of(&here, "page", &site), &Settings::default()).expect("a plan");
+    let site = loaded(&plan_of(&here, "page", &site), &PlanSettings::default()).expect("a plan");
     assert_eq!(sources(build(&site, &BTreeSet::new()).expect("a graph")), [at("plan/www/index.html")]);
     let text = format!("{{files: {{/srv/www/index: {{file: {}}}}}}}", at("plan/www/index.html"));
     let within = plan_of(&here, "jetson", &text);
@@ -220,7 +221,7 @@ fn a_plan_reads_only_below_its_own_folder() {
         .expect("the plan")
         .replace("{dir: {}}", &format!("{{dir: {{default: {}}}}}", at("secret")));
     fs::write(&within, text).expect("a file");
-    refused(&within, &Settings::default(), "outside of the plan's folder");
+    refused(&within, &PlanSettings::default(), "outside of the plan's folder");
 }
 
 #[test]
@@ -230,7 +231,7 @@ fn files_without_an_end_are_not_read() {
     let pipe = here.join("pipe");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
     assert!(made.success());
-    let allowed = Settings { outside: true, ..Settings::default() };
+    let allowed = PlanSettings { outside: true, ..PlanSettings::default() };
     for path in [Path::new("/dev/zero"), &pipe] {
         let plan = plan_of(here, "jetson", &format!("{{files: {{/x: {{file: {}}}}}}}", path.display()));
         let plan = loaded(&plan, &allowed).expect("what cannot be read is told later");
@@ -242,8 +243,8 @@ fn files_without_an_end_are_not_read() {
     }
     let long = here.join("long.yaml");
     fs::File::create(&long).expect("a file").set_len(LARGEST + 1).expect("its length");
-    refused(&long, &Settings::default(), "it is larger than 4 MiB");
-    refused(Path::new("/dev/zero.yaml/../zero"), &Settings::default(), "the plan cannot be read");
+    refused(&long, &PlanSettings::default(), "it is larger than 4 MiB");
+    refused(Path::new("/dev/zero.yaml/../zero"), &PlanSettings::default(), "the plan cannot be read");
 }
 
 #[test]
@@ -255,7 +256,7 @@ fn links_in_a_circle_come_to_an_end() {
     }
     let www = folder.path().join("www").display().to_string();
     let with = format!("{{bucket: {{name: b, region: us-east-1}}, files: {{/: {{folder: {www}}}}}}}");
-    let plan = loaded(&plan_of(folder.path(), "page", &with), &Settings::default()).expect("it is told later");
+    let plan = loaded(&plan_of(folder.path(), "page", &with), &PlanSettings::default()).expect("it is told later");
     let listed = plan.folders.get(&www).expect("the folder");
     assert!(listed.as_ref().is_err_and(|why| why.contains("symbolic links") || why.contains("too deep")), "{listed:?}");
 }
@@ -270,7 +271,7 @@ fn a_plan_that_grows_or_nests_without_end_is_refused() {
     assert_eq!(problems.0[0].place.line, 9);
     for text in [format!("{}x", "- ".repeat(50_000)), format!("{}x", "? ".repeat(50_000)), "[".repeat(50_000)] {
         fs::write(&file, text).expect("a file");
-        refused(&file, &Settings::default(), "this is no plan file");
+        refused(&file, &PlanSettings::default(), "this is no plan file");
     }
 }
 
@@ -304,7 +305,7 @@ fn a_plan_of_several_files_names_the_file_in_which_a_value_stands() {
     let first = written(here, "first", &earlier);
     let second = written(here, "second", "extends: first.yaml\nstack: other\nmetadata: {title: Second}\n");
     let third = written(here, "third", "extends: ./second.yaml\nremove: [proof]\nmetadata: {week: 15}\n");
-    let plan = loaded(&third, &Settings::default()).expect("a plan");
+    let plan = loaded(&third, &PlanSettings::default()).expect("a plan");
     assert_eq!((plan.stack.as_str(), plan.metadata.name.as_str(), plan.metadata.week), ("other", "small", Some(15)));
     assert_eq!(plan.steps.len(), 1);
     let at = |path: &str| (PathBuf::from(plan.file_of(path)), plan.place(path).line);
@@ -321,7 +322,7 @@ fn a_plan_of_several_files_names_the_file_in_which_a_value_stands() {
         let wrong = written(here, "wrong", &format!("extends: first.yaml\nremove:\n{removed}\n"));
         let again = written(here, "again", "extends: wrong.yaml\nstack: again\n");
         for file in [&wrong, &again] {
-            let problems = refused(file, &Settings::default(), words);
+            let problems = refused(file, &PlanSettings::default(), words);
             let told = problems.0.iter().find(|problem| problem.problem.contains(words)).expect("it is told");
             let name = Path::new(&told.file).file_name().expect("a name").to_owned();
             assert_eq!((name.to_str(), told.place.line), (Some("wrong.yaml"), line), "{problems}");
@@ -331,23 +332,23 @@ fn a_plan_of_several_files_names_the_file_in_which_a_value_stands() {
     let variable = "variables: {v: {default: x}}\n";
     written(here, "with", &format!("extends: first.yaml\n{variable}"));
     let without = written(here, "without", "extends: with.yaml\nremove: [variables.v.default]\n");
-    let problems = refused(&without, &Settings::default(), "its default is removed here");
+    let problems = refused(&without, &PlanSettings::default(), "its default is removed here");
     assert_eq!((PathBuf::from(&problems.0[0].file), problems.0[0].place.line), (without, 2));
     // What is removed and written anew is there.
     let anew = "days: [{day: 1, steps: [{id: models, with: {buckets: {primary: {region: eu-west-1}}}}]}]\n";
     let anew = written(here, "anew", &format!("extends: first.yaml\nremove: [{region}]\n{anew}"));
-    assert!(loaded(&anew, &Settings::default()).is_ok());
+    assert!(loaded(&anew, &PlanSettings::default()).is_ok());
     // What is wrong in an earlier file is told of that file.
     fs::write(&first, earlier.replace("region:", "regoin:")).expect("a file");
-    let problems = refused(&second, &Settings::default(), "unknown field `regoin`");
+    let problems = refused(&second, &PlanSettings::default(), "unknown field `regoin`");
     assert_eq!(PathBuf::from(&problems.0[0].file), first);
     fs::write(&first, "a: [1\nb: 2").expect("a file");
-    let problems = refused(&second, &Settings::default(), "this is no plan file");
+    let problems = refused(&second, &PlanSettings::default(), "this is no plan file");
     assert_eq!(PathBuf::from(&problems.0[0].file), first);
     fs::write(&first, "- a").expect("a file");
-    refused(&second, &Settings::default(), "a plan is a mapping");
+    refused(&second, &PlanSettings::default(), "a plan is a mapping");
     let hidden = written(here, "hidden", "extends: \"first\\u202E.yaml\"\n");
-    refused(&hidden, &Settings::default(), "cannot be seen");
+    refused(&hidden, &PlanSettings::default(), "cannot be seen");
 }
 
 #[test]
@@ -358,11 +359,11 @@ fn a_chain_of_plans_has_an_end() {
     for number in 1..=9 {
         written(here, &format!("p{number}"), &format!("extends: p{}.yaml\n", number - 1));
     }
-    assert!(loaded(&here.join("p8.yaml"), &Settings::default()).is_ok());
-    let problems = refused(&here.join("p9.yaml"), &Settings::default(), "more than 8 plans extend each other");
+    assert!(loaded(&here.join("p8.yaml"), &PlanSettings::default()).is_ok());
+    let problems = refused(&here.join("p9.yaml"), &PlanSettings::default(), "more than 8 plans extend each other");
     assert_eq!(PathBuf::from(&problems.0[0].file), here.join("p1.yaml"));
     written(here, "p0", "extends: p2.yaml\n");
-    refused(&here.join("p2.yaml"), &Settings::default(), "extends leads in a circle");
+    refused(&here.join("p2.yaml"), &PlanSettings::default(), "extends leads in a circle");
 }
 
 #[test]
@@ -377,25 +378,25 @@ fn each_file_of_a_chain_reads_only_below_its_own_folder() {
     let (plans, base) = (folder.path().join("plans"), folder.path().join("plans/base"));
     let at = |name: &str| folder.path().join(name).display().to_string();
     let outside = "outside of the plan's folder";
-    let allowed = Settings { outside: true, ..Settings::default() };
+    let allowed = PlanSettings { outside: true, ..PlanSettings::default() };
     let with = |file: &str| format!("{{files: {{/etc/x: {{file: {file}}}}}}}");
     let earlier = plan_of(&base, "jetson", &with(&at("plans/base/own.txt")));
     let extends = "extends: base/small.yaml\n";
     let over = |file: &str| format!("{extends}days: [{{day: 1, steps: [{{id: one, with: {}}}]}}]\n", with(file));
-    assert!(loaded(&written(&plans, "later", extends), &Settings::default()).is_ok());
+    assert!(loaded(&written(&plans, "later", extends), &PlanSettings::default()).is_ok());
     let later = written(&plans, "later", &over(&at("plans/later.txt")));
-    assert!(loaded(&later, &Settings::default()).is_ok(), "the later plan names a file below its own folder");
+    assert!(loaded(&later, &PlanSettings::default()).is_ok(), "the later plan names a file below its own folder");
     written(&plans, "later", &over(&at("secret/model_int8.onnx")));
-    refused(&later, &Settings::default(), outside);
+    refused(&later, &PlanSettings::default(), outside);
     assert!(loaded(&later, &allowed).is_ok());
     // The earlier plan may not read where the later one may.
     plan_of(&base, "jetson", &with(&at("plans/later.txt")));
-    let problems = refused(&written(&plans, "later", extends), &Settings::default(), outside);
+    let problems = refused(&written(&plans, "later", extends), &PlanSettings::default(), outside);
     assert_eq!(PathBuf::from(&problems.0[0].file), earlier);
     // A plan may not extend what it may not read.
     let up = written(&base, "up", "extends: ../later.yaml\n");
     plan_of(&base, "jetson", &with(&at("plans/base/own.txt")));
-    refused(&up, &Settings::default(), outside);
+    refused(&up, &PlanSettings::default(), outside);
     assert!(loaded(&up, &allowed).is_ok());
     // A default belongs to the plan that wrote it, wherever it is used; what leads up from there does not.
     let default = |place: &str| format!("variables: {{dir: {{default: {place}}}}}\n");
@@ -406,17 +407,17 @@ fn each_file_of_a_chain_reads_only_below_its_own_folder() {
     };
     base_reads("'${var.dir}/later.txt'");
     let later = written(&plans, "later", &format!("{extends}{}", default(&at("plans"))));
-    assert!(loaded(&later, &Settings::default()).is_ok(), "the later plan leads to a file below its own folder");
+    assert!(loaded(&later, &PlanSettings::default()).is_ok(), "the later plan leads to a file below its own folder");
     base_reads("'${var.dir}/model_int8.onnx'");
     written(&plans, "later", &format!("{extends}{}", default(&at("secret"))));
-    refused(&later, &Settings::default(), outside);
+    refused(&later, &PlanSettings::default(), outside);
     base_reads("'${var.dir}/base/../later.txt'");
     written(&plans, "later", &format!("{extends}{}", default(&at("plans"))));
-    refused(&later, &Settings::default(), outside);
+    refused(&later, &PlanSettings::default(), outside);
     // What the tool carries may read anywhere, but not where a later plan leads it.
     let text = format!("extends: week13\nvariables: {{model_dir: {{default: {}}}}}\n", at("secret"));
-    refused(&written(&plans, "later", &text), &Settings::default(), outside);
-    assert!(loaded(&written(&plans, "later", "extends: week13\n"), &Settings::default()).is_ok());
+    refused(&written(&plans, "later", &text), &PlanSettings::default(), outside);
+    assert!(loaded(&written(&plans, "later", "extends: week13\n"), &PlanSettings::default()).is_ok());
 }
 
 /// A plan of two queues with this fallback.
@@ -436,21 +437,21 @@ fn what_a_later_plan_removes_is_told_where_it_is_removed_when_a_fallback_sets_it
     let here = folder.path();
     let set = "      q.queues.failed.delay_seconds: 5\n      q.queues.jobs.delay_seconds: 5\n";
     let base = written(here, "base", &two_queues("queues.queue", set));
-    assert!(loaded(&base, &Settings::default()).is_ok());
+    assert!(loaded(&base, &PlanSettings::default()).is_ok());
     let later = written(here, "later", "extends: base.yaml\nremove:\n- steps.q.with.queues.failed\n");
     let words = "fallback slow sets \"q.queues.failed.delay_seconds\", which is removed here";
-    let problems = refused(&later, &Settings::default(), words);
+    let problems = refused(&later, &PlanSettings::default(), words);
     assert_eq!((PathBuf::from(&problems.0[0].file), problems.0[0].place.line), (later, 3), "{problems}");
     // As the next step says.
     let both = "extends: base.yaml\nremove:\n- steps.q.with.queues.failed\n\
                 - fallbacks.slow.set.q.queues.failed.delay_seconds\n";
     let both = written(here, "both", both);
-    loaded(&both, &Settings::default()).expect("a plan");
+    loaded(&both, &PlanSettings::default()).expect("a plan");
     // Whoever removes it and sets it nevertheless is told of the fallback.
     let own = "extends: base.yaml\nremove:\n- steps.q.with.queues.failed\n- fallbacks.slow\n\
                fallbacks: {own: {title: Own, only: [queues], set: {q.queues.failed.delay_seconds: 5}}}\n";
     let own = written(here, "own", own);
-    let problems = refused(&own, &Settings::default(), "which is no setting of a step");
+    let problems = refused(&own, &PlanSettings::default(), "which is no setting of a step");
     assert_eq!(problems.0[0].place.line, 5, "{problems}");
 }
 
@@ -460,7 +461,7 @@ fn a_fallback_that_sets_what_it_does_not_select_is_refused() {
     let set = "      q.queues.failed.delay_seconds: 5\n      q.queues.jobs.delay_seconds: 5\n";
     let checked = |name: &str, only: &str, set: &str| {
         let file = written(folder.path(), name, &two_queues(only, set));
-        check_fallbacks(&loaded(&file, &Settings::default()).expect("a plan"))
+        check_fallbacks(&loaded(&file, &PlanSettings::default()).expect("a plan"))
     };
     let problems = checked("half", "queues.queue.jobs", set).expect_err("half of it is dropped");
     let words = "fallback slow sets \"q.queues.failed.delay_seconds\", which changes queues.queue.failed: only does not select it";

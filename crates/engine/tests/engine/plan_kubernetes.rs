@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use akidb_edge_engine::check::{Severity, all};
-use akidb_edge_engine::desired::{Built, build, jetson, together};
-use akidb_edge_engine::plan::{Plan, Problems, Settings, load, parse};
+use akidb_edge_engine::desired::{DesiredStack, build, grouping, jetson};
+use akidb_edge_engine::plan::{Plan, PlanErrors, PlanSettings, load, parse};
 use akidb_edge_engine::resource::cluster::{ClusterSpec, Reach};
 use akidb_edge_engine::resource::manifest::{ManifestSpec, Readiness};
 use akidb_edge_engine::resource::needs::Needs;
@@ -40,7 +40,7 @@ impl Ground {
     }
 
     /// A plan of these steps (id, kind, settings), as it lies in the folder.
-    fn load(&self, steps: &[(&str, &str, &str)], settings: &Settings) -> Result<Plan, Problems> {
+    fn load(&self, steps: &[(&str, &str, &str)], settings: &PlanSettings) -> Result<Plan, PlanErrors> {
         let step = |(id, kind, with): &(&str, &str, &str)| {
             format!("  - {{id: {id}, title: {id}, kind: {kind}, with: {{{with}}}}}\n")
         };
@@ -49,31 +49,31 @@ impl Ground {
     }
 
     fn plan(&self, steps: &[(&str, &str, &str)]) -> Plan {
-        self.load(steps, &Settings::default()).unwrap_or_else(|bad| panic!("{bad}"))
+        self.load(steps, &PlanSettings::default()).unwrap_or_else(|bad| panic!("{bad}"))
     }
 
     /// The plan of one step of kind `kubernetes` on the cluster.
-    fn built(&self, with: &str) -> Built {
+    fn built(&self, with: &str) -> DesiredStack {
         let plan = self.plan(&[("one", "kubernetes", &format!("{WEST}, {with}"))]);
         build(&plan, &BTreeSet::new()).unwrap_or_else(|bad| panic!("{bad}"))
     }
 
     /// All that is said about such a plan, without the name of the folder.
     fn refused(&self, steps: &[(&str, &str, &str)]) -> String {
-        let all = self.load(steps, &Settings::default()).and_then(|plan| build(&plan, &BTreeSet::new()).map(drop));
+        let all = self.load(steps, &PlanSettings::default()).and_then(|plan| build(&plan, &BTreeSet::new()).map(drop));
         let folder = format!("{}/", self.0.path().display());
         all.expect_err("it is refused").to_string().replace(&folder, "")
     }
 }
 
-fn spec(built: &Built, address: &str) -> ManifestSpec {
+fn spec(built: &DesiredStack, address: &str) -> ManifestSpec {
     let address: Address = address.parse().expect("an address");
     let resource = built.desired.resources.get(&address);
     let resource = resource.unwrap_or_else(|| panic!("{address} among {:?}", built.desired.resources.keys()));
     resource.typed().expect("a manifest")
 }
 
-fn needs(built: &Built, address: &str) -> Vec<String> {
+fn needs(built: &DesiredStack, address: &str) -> Vec<String> {
     let resource = &built.desired.resources[&address.parse::<Address>().expect("an address")];
     resource.needs.keys().map(ToString::to_string).collect()
 }
@@ -83,7 +83,7 @@ fn the_example_is_a_plan_of_a_cluster_and_its_objects() {
     let text = fs::read_to_string("../../plans/examples/kubernetes.yaml").expect("the example");
     let text = text.replace("default: plans/examples", "default: ../../plans/examples");
     let variables = [("context".to_owned(), "west".to_owned())].into();
-    let settings = Settings { variables, ..Settings::default() };
+    let settings = PlanSettings { variables, ..PlanSettings::default() };
     let plan = parse("../../plans/examples/kubernetes.yaml", &text, &settings).unwrap_or_else(|bad| panic!("{bad}"));
     let built = build(&plan, &BTreeSet::new()).unwrap_or_else(|bad| panic!("{bad}"));
     assert_eq!(built.missing, []);
@@ -140,7 +140,7 @@ fn an_object_comes_after_its_namespace_and_the_definition_of_its_kind() {
         "objects of the kind are refused until it is established"
     );
     assert_eq!(spec(&built, small).object, serde_json::json!({}), "what the server sets is left out");
-    assert_eq!(Needs::of(&built.desired).circle(), None);
+    assert_eq!(Needs::of(&built.desired).cycle(), None);
 }
 
 #[test]
@@ -263,11 +263,11 @@ fn a_plan_names_no_kubeconfig_by_itself() {
     let with = format!("cluster: {{kubeconfig: {{context: west, file: {own}}}}}, {object}");
     let said = ground.refused(&[("one", "kubernetes", &with)]);
     assert!(said.contains("a kubeconfig can start programs") && said.contains("--var kubeconfig=FILE"), "{said}");
-    let allowed = Settings { outside: true, ..Settings::default() };
+    let allowed = PlanSettings { outside: true, ..PlanSettings::default() };
     assert!(ground.load(&[("one", "kubernetes", &with)], &allowed).is_ok());
     let plan = format!("{HEAD}  - {{id: one, title: one, kind: kubernetes, with: {{{with}}}}}\n");
     let plan = plan.replacen("days:", "variables: {kubeconfig: {}}\ndays:", 1).replace(&own, "\"${var.kubeconfig}\"");
-    let named = Settings { variables: [("kubeconfig".to_owned(), own)].into(), ..Settings::default() };
+    let named = PlanSettings { variables: [("kubeconfig".to_owned(), own)].into(), ..PlanSettings::default() };
     let plan = load(&ground.file("plan.yaml", &plan), &named).unwrap_or_else(|bad| panic!("{bad}"));
     build(&plan, &BTreeSet::new()).unwrap_or_else(|bad| panic!("{bad}"));
 }
@@ -307,7 +307,7 @@ fn a_fallback_brings_no_files_that_were_not_read() {
         let fallbacks = format!("fallbacks:\n  less:\n    title: Less\n    only: [kubernetes]\n    set: {{{set}}}\n");
         let step = format!("  - {{id: one, title: one, kind: kubernetes, with: {{{WEST}, files: [{own}]}}}}\n");
         let file = ground.file("plan.yaml", &format!("{HEAD}{step}{fallbacks}"));
-        let plan = load(&file, &Settings::default()).unwrap_or_else(|bad| panic!("{bad}"));
+        let plan = load(&file, &PlanSettings::default()).unwrap_or_else(|bad| panic!("{bad}"));
         plan.with_fallback("less").unwrap_or_else(|bad| panic!("{bad}"))
     };
     let said = build(&plan(&format!("one.files: [{other}]")), &BTreeSet::new()).expect_err("it is refused").to_string();
@@ -377,7 +377,7 @@ fn a_step_of_devices_may_come_after_objects_of_a_cluster() {
         "{HEAD}  - {{id: west, title: w, kind: kubernetes, with: {{{object}}}}}\n  - {{id: fleet, title: f, kind: jetson, needs: \
          [west], with: {{hosts: {{a: {{address: 192.0.2.1}}}}}}}}\n"
     );
-    let plan = load(&ground.file("plan.yaml", &text), &Settings::default()).unwrap_or_else(|bad| panic!("{bad}"));
+    let plan = load(&ground.file("plan.yaml", &text), &PlanSettings::default()).unwrap_or_else(|bad| panic!("{bad}"));
     let devices = jetson::build(&plan).unwrap_or_else(|bad| panic!("{bad}"));
     assert!(devices.crosses(&plan), "what it comes after is in the stack's own graph");
     let host = &devices.desired.resources[&"jetson.host.a".parse::<Address>().expect("an address")];

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::{env, fs};
 
 use akidb_edge_engine::desired::build;
-use akidb_edge_engine::plan::{Settings, parse};
+use akidb_edge_engine::plan::{PlanSettings, parse};
 
 const FILE: &str = "../../plans/schema.json";
 
@@ -26,7 +26,7 @@ fn the_schema_file_is_up_to_date() {
 fn the_example_of_the_readme_is_a_plan() {
     let readme = fs::read_to_string("../../plans/README.md").expect("the text");
     let example = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
-    let plan = parse("../../plans/README.md", example, &Settings::default()).unwrap_or_else(|bad| panic!("{bad}"));
+    let plan = parse("../../plans/README.md", example, &PlanSettings::default()).unwrap_or_else(|bad| panic!("{bad}"));
     let built = build(&plan, &BTreeSet::new()).unwrap_or_else(|bad| panic!("{bad}"));
     assert_eq!(built.desired.resources.len(), 1);
 }
@@ -36,7 +36,7 @@ fn the_example_of_a_plan_that_extends_another_is_a_plan() {
     let readme = fs::read_to_string("../../plans/README.md").expect("the text");
     let section = readme.split("## A plan that extends another\n").nth(1).expect("the section");
     let example = section.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
-    let plan = parse("../../plans/README.md", example, &Settings::default()).unwrap_or_else(|bad| panic!("{bad}"));
+    let plan = parse("../../plans/README.md", example, &PlanSettings::default()).unwrap_or_else(|bad| panic!("{bad}"));
     let built = build(&plan, &BTreeSet::new()).unwrap_or_else(|bad| panic!("{bad}"));
     assert!(built.desired.resources.keys().any(|address| address.as_str() == "models.bucket.archive"));
     assert!(plan.step("dashboard").is_none());

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use akidb_edge_engine::desired::{Built, build, jetson};
-use akidb_edge_engine::plan::{Plan, Settings, Work, load};
+use akidb_edge_engine::desired::{DesiredStack, build, jetson};
+use akidb_edge_engine::plan::{Plan, PlanSettings, StepConfig, load};
 use akidb_edge_engine::resource::needs::Needs;
 use akidb_edge_engine::resource::records::{CLOUDFRONT_ZONE_ID, RecordSet, RecordsSpec};
 use akidb_edge_engine::resource::{Address, Desired, Resource, sha256_hex};
@@ -30,7 +30,7 @@ fn path(dir: &Files, file: &str) -> String {
 
 fn week13(dir: &Files) -> Plan {
     let variables = BTreeMap::from([("model_dir".to_owned(), path(dir, ""))]);
-    load("../../plans/week13.yaml", &Settings { variables, ..Settings::default() })
+    load("../../plans/week13.yaml", &PlanSettings { variables, ..PlanSettings::default() })
         .unwrap_or_else(|bad| panic!("{bad}"))
 }
 
@@ -39,15 +39,15 @@ fn bench(dir: &Files) -> Plan {
         ("model_file".to_owned(), path(dir, "model_int8.onnx")),
         ("tokenizer_file".to_owned(), path(dir, "tokenizer.json")),
     ]);
-    let settings = Settings { variables, ..Settings::default() };
+    let settings = PlanSettings { variables, ..PlanSettings::default() };
     load("../../tests/fixtures/bench.yaml", &settings).unwrap_or_else(|bad| panic!("{bad}"))
 }
 
-fn built(plan: &Plan, requested: &[&str]) -> Built {
+fn built(plan: &Plan, requested: &[&str]) -> DesiredStack {
     let requested: BTreeSet<String> = requested.iter().map(|step| (*step).to_owned()).collect();
     let built = build(plan, &requested).unwrap_or_else(|bad| panic!("{bad}"));
     assert_eq!(built.missing, []);
-    assert_eq!(Needs::of(&built.desired).circle(), None);
+    assert_eq!(Needs::of(&built.desired).cycle(), None);
     built
 }
 
@@ -86,7 +86,7 @@ fn later(dir: &Files, text: &str) -> Plan {
     let file = path(dir, "later.yaml");
     fs::write(&file, format!("extends: week13\n{text}")).expect("a plan");
     let variables = BTreeMap::from([("model_dir".to_owned(), path(dir, ""))]);
-    load(&file, &Settings { variables, ..Settings::default() }).unwrap_or_else(|bad| panic!("{bad}"))
+    load(&file, &PlanSettings { variables, ..PlanSettings::default() }).unwrap_or_else(|bad| panic!("{bad}"))
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn every_day_of_the_source_is_there() {
     assert!(built.later.iter().any(|(step, _)| step == "jetson-shutdown"));
     let devices = jetson::build(&plan).unwrap_or_else(|bad| panic!("{bad}"));
     for step in &plan.steps {
-        let later = matches!(step.work, Work::Later(_));
+        let later = matches!(step.work, StepConfig::Later(_));
         let wants = built.by_step.contains_key(&step.id) || devices.by_step.contains_key(&step.id);
         assert!(later != wants || built.waiting.contains(&step.id), "{} wants nothing", step.id);
     }
@@ -148,7 +148,7 @@ fn the_devices_of_day_three_are_one_server_and_four_agents() {
     let dir = files();
     let built = jetson::build(&week13(&dir)).unwrap_or_else(|bad| panic!("{bad}"));
     assert_eq!(built.missing, []);
-    assert_eq!(Needs::of(&built.desired).circle(), None);
+    assert_eq!(Needs::of(&built.desired).cycle(), None);
     // One device stands for the others: they differ in name and address alone.
     let rest = |address: &Address| (3..=5).any(|at| address.as_str().contains(&format!("0{at}")));
     let mut shown = built.desired.clone();
@@ -188,7 +188,7 @@ fn a_jetpack_that_is_no_target_is_refused_with_those_that_are() {
     let dir = files();
     let mut plan = week13(&dir);
     for step in &mut plan.steps {
-        if let Work::Jetson(jetson) = &mut step.work {
+        if let StepConfig::Jetson(jetson) = &mut step.work {
             jetson.jetpack = Some("5.1".to_owned());
         }
     }

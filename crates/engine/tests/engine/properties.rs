@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fake_world::{End, Process, World, began};
 use akidb_edge_engine::change::compare;
-use akidb_edge_engine::ledger::{Entry, FORMAT, Fact, Subject, apply, fold, fold_until};
+use akidb_edge_engine::ledger::{Entry, FORMAT, Fact, ResourceSnapshot, apply, fold, fold_until};
 use akidb_edge_engine::resource::{
-    Action, Address, Attributes, Class, Desired, Ending, Fault, Kind, Leftover, Level, Remembered, Resource,
-    has_references, link, references, resolve,
+    Action, Address, Attributes, Desired, Fault, FaultClass, Kind, Level, PendingDeletion, Resource, RunStatus,
+    StackState, has_references, link, references, resolve,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -103,7 +103,7 @@ fn journal() -> impl Strategy<Value = Vec<Entry>> {
             let address = address(number);
             let id = format!("id-{id}");
             let attributes = Attributes::from([("id".to_owned(), json!(id))]);
-            let subject = Subject {
+            let subject = ResourceSnapshot {
                 address: address.clone(),
                 kind: KINDS[number],
                 generation: 0,
@@ -122,7 +122,7 @@ fn journal() -> impl Strategy<Value = Vec<Entry>> {
                 }
                 1 => Fact::Learned { subject, id, attributes },
                 2 => Fact::Removed { address, id },
-                3 => Fact::SetAside(Leftover {
+                3 => Fact::SetAside(PendingDeletion {
                     address,
                     kind: KINDS[number],
                     id,
@@ -136,9 +136,9 @@ fn journal() -> impl Strategy<Value = Vec<Entry>> {
                 6 => Fact::Failed {
                     action,
                     address,
-                    fault: Fault::new(Class::Refused, "s3", "Put", "No", "no").next("go"),
+                    fault: Fault::new(FaultClass::Refused, "s3", "Put", "No", "no").next("go"),
                 },
-                7 => Fact::RunEnded { ending: Ending::Partial, changes: 3 },
+                7 => Fact::RunEnded { ending: RunStatus::Partial, changes: 3 },
                 8 | 9 => Fact::Intended { action, subject, id: Some(id) },
                 _ => Fact::Succeeded { action, subject, id, attributes, took_ms: 5 },
             });
@@ -160,8 +160,8 @@ proptest! {
             apply(&mut state, entry).expect("a legal entry");
         }
         prop_assert_eq!(&state, &whole);
-        prop_assert_eq!(&fold_until(Remembered::empty("fake"), &entries, whole.revision()).expect("a legal journal"), &whole);
-        prop_assert_eq!(fold_until(Remembered::empty("fake"), &entries, 0).expect("a legal journal").runs.len(), 0);
+        prop_assert_eq!(&fold_until(StackState::empty("fake"), &entries, whole.revision()).expect("a legal journal"), &whole);
+        prop_assert_eq!(fold_until(StackState::empty("fake"), &entries, 0).expect("a legal journal").runs.len(), 0);
     }
 
     #[test]
@@ -228,11 +228,11 @@ proptest! {
             let process = Process::new(directory.path(), &world);
             let (first, second) = (graph(&first), graph(&second));
             until_done(&process, &first).await;
-            let aim = process.remembered().await;
+            let aim = process.recorded().await;
             until_done(&process, &second).await;
             until_done(&process, &aim.as_desired()).await;
-            let now = process.remembered().await;
-            let specs = |state: &akidb_edge_engine::resource::Remembered| {
+            let now = process.recorded().await;
+            let specs = |state: &akidb_edge_engine::resource::StackState| {
                 let all = state.resources.iter();
                 all.map(|(address, record)| (address.clone(), (record.spec.clone(), record.needs.clone()))).collect::<BTreeMap<_, _>>()
             };

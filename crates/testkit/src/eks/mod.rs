@@ -30,7 +30,7 @@ type Body = BoxBody<Bytes, hyper::Error>;
 
 /// One request, and what the check of its token came to: the ARN of the caller, or why it was refused.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct SeenRequest {
     /// `GET`, `PATCH` and so on.
     pub method: String,
     /// Path with its query.
@@ -45,7 +45,7 @@ pub struct EksEndpoint {
     pub url: String,
     /// PEM of the authority that signed its certificate.
     pub authority: String,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    seen: Arc<Mutex<Vec<SeenRequest>>>,
 }
 
 struct Front {
@@ -53,7 +53,7 @@ struct Front {
     api: u16,
     /// With the administrator's certificate, who may act in the name of others.
     tls: TlsConnector,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    seen: Arc<Mutex<Vec<SeenRequest>>>,
 }
 
 impl EksEndpoint {
@@ -62,7 +62,7 @@ impl EksEndpoint {
         let (acceptor, authority) = wire::server();
         let listener = wait(TcpListener::bind("127.0.0.1:0")).expect("a port");
         let url = format!("https://{}", listener.local_addr().expect("an address"));
-        let seen = Arc::<Mutex<Vec<Seen>>>::default();
+        let seen = Arc::<Mutex<Vec<SeenRequest>>>::default();
         let front = Front { check, api: api.port(), tls: wire::administrator(api), seen: Arc::clone(&seen) };
         let front = Arc::new(front);
         runtime().spawn(async move {
@@ -86,7 +86,7 @@ impl EksEndpoint {
     }
 
     /// The requests so far; the record begins anew.
-    pub fn take(&self) -> Vec<Seen> {
+    pub fn take(&self) -> Vec<SeenRequest> {
         std::mem::take(&mut *self.seen.lock().expect("no test thread broke it"))
     }
 }
@@ -96,7 +96,7 @@ impl Front {
         let token = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = token.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default().to_owned();
         let caller = self.check.caller(&token).await;
-        let seen = Seen {
+        let seen = SeenRequest {
             method: request.method().to_string(),
             path: request.uri().path_and_query().map_or_else(String::new, ToString::to_string),
             caller: caller.clone(),

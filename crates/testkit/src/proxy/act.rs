@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::call::Call;
-use super::refusal::Refusal;
+use super::call::ProxyCall;
+use super::refusal::ServiceRefusal;
 
 /// What happens to a call.
 #[derive(Clone, Debug)]
-pub enum Act {
+pub enum ProxyAction {
     /// It is forwarded after a while.
     Delay(Duration),
     /// The connection ends before it is forwarded.
@@ -21,7 +21,7 @@ pub enum Act {
     /// It is forwarded without these headers (in lower case), as a service would take it that does not know them.
     Without(&'static [&'static str]),
     /// It is not forwarded; the service refuses it in its own protocol.
-    Refuse(Refusal),
+    Refuse(ServiceRefusal),
     /// It is forwarded; in its answer the first words become the second.
     Reword(&'static str, &'static str),
     /// It is forwarded; its answer comes as this function writes it again.
@@ -36,7 +36,7 @@ pub enum Act {
     Vanish,
 }
 
-impl Act {
+impl ProxyAction {
     /// Whether the call goes on to the local AWS.
     pub(super) const fn forwards(&self) -> bool {
         !matches!(
@@ -53,7 +53,7 @@ impl Act {
 
 /// Which of the calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
+pub enum CallSelector {
     Each,
     /// The n-th one that matches, from 1.
     Nth(usize),
@@ -63,7 +63,7 @@ pub enum Which {
     From(usize),
 }
 
-impl Which {
+impl CallSelector {
     const fn is(self, seen: usize) -> bool {
         match self {
             Self::Each => true,
@@ -75,20 +75,24 @@ impl Which {
 }
 
 /// What is to happen to which calls.
-pub(super) struct Rule {
-    matches: Box<dyn Fn(&Call) -> bool + Send>,
-    which: Which,
-    act: Act,
+pub(super) struct ProxyRule {
+    matches: Box<dyn Fn(&ProxyCall) -> bool + Send>,
+    which: CallSelector,
+    act: ProxyAction,
     seen: usize,
 }
 
-impl Rule {
-    pub(super) fn new(matches: impl Fn(&Call) -> bool + Send + 'static, which: Which, act: Act) -> Self {
+impl ProxyRule {
+    pub(super) fn new(
+        matches: impl Fn(&ProxyCall) -> bool + Send + 'static,
+        which: CallSelector,
+        act: ProxyAction,
+    ) -> Self {
         Self { matches: Box::new(matches), which, act, seen: 0 }
     }
 
     /// What happens to this call by this rule.
-    pub(super) fn act(&mut self, call: &Call) -> Option<Act> {
+    pub(super) fn act(&mut self, call: &ProxyCall) -> Option<ProxyAction> {
         if !(self.matches)(call) {
             return None;
         }

@@ -4,7 +4,7 @@ use super::message::{Message, header};
 
 /// One call that came to the proxy.
 #[derive(Clone, Debug)]
-pub struct Call {
+pub struct ProxyCall {
     /// `GET`, `POST` and so on.
     pub method: String,
     /// Path with its query.
@@ -19,7 +19,7 @@ pub struct Call {
     pub body: String,
 }
 
-impl Call {
+impl ProxyCall {
     /// The call that a request makes.
     pub(super) fn of(request: &Message) -> Self {
         let mut words = request.head.split(' ').map(str::to_owned);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use super::act::Act;
-use super::call::Call;
+use super::act::ProxyAction;
+use super::call::ProxyCall;
 use super::refusal::{broken, throttled};
 
 /// Fails some of all calls.
@@ -23,7 +23,7 @@ impl Chance {
     }
 
     /// What happens to this call; nothing most of the time.
-    pub(super) fn act(&mut self, call: &Call) -> Option<Act> {
+    pub(super) fn act(&mut self, call: &ProxyCall) -> Option<ProxyAction> {
         let came = self.came.entry((call.service.clone(), call.operation.clone())).or_default();
         *came += 1;
         let mut hasher = DefaultHasher::new();
@@ -33,12 +33,12 @@ impl Chance {
             return None;
         }
         let (name, act) = match dice / 100 % 6 {
-            0 => ("500", Act::Refuse(broken(&call.service, 500))),
-            1 => ("503", Act::Refuse(broken(&call.service, 503))),
-            2 => ("throttled", Act::Refuse(throttled(&call.service))),
-            3 => ("dropped before", Act::DropBefore),
-            4 => ("dropped after", Act::DropAfter),
-            _ => ("delayed", Act::Delay(Duration::from_millis(50 + dice / 600 % 250))),
+            0 => ("500", ProxyAction::Refuse(broken(&call.service, 500))),
+            1 => ("503", ProxyAction::Refuse(broken(&call.service, 503))),
+            2 => ("throttled", ProxyAction::Refuse(throttled(&call.service))),
+            3 => ("dropped before", ProxyAction::DropBefore),
+            4 => ("dropped after", ProxyAction::DropAfter),
+            _ => ("delayed", ProxyAction::Delay(Duration::from_millis(50 + dice / 600 % 250))),
         };
         *self.struck.entry(name).or_default() += 1;
         Some(act)

@@ -21,13 +21,13 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::task::AbortHandle;
 
-use act::Rule;
+use act::ProxyRule;
 use chance::Chance;
 use throttle::Throttle;
 
-pub use act::{Act, Which};
-pub use call::Call;
-pub use refusal::{Refusal, broken, throttled};
+pub use act::{CallSelector, ProxyAction};
+pub use call::ProxyCall;
+pub use refusal::{ServiceRefusal, broken, throttled};
 pub use refusals::REFUSALS;
 
 /// The runtime of the test process: proxies live on it, and SDK calls of tests run on it.
@@ -45,8 +45,8 @@ pub fn wait<T>(call: impl Future<Output = T>) -> T {
 
 #[derive(Default)]
 struct State {
-    calls: Vec<Call>,
-    rules: Vec<Rule>,
+    calls: Vec<ProxyCall>,
+    rules: Vec<ProxyRule>,
     throttles: Vec<Throttle>,
     chance: Option<Chance>,
     /// Calls between the first byte sent on and the last byte of the answer.
@@ -74,12 +74,12 @@ impl Shared {
 }
 
 /// The proxy; it ends with the test process.
-pub struct Proxy {
+pub struct FaultProxy {
     shared: Arc<Shared>,
     url: String,
 }
 
-impl Proxy {
+impl FaultProxy {
     /// A proxy on a free port in front of `target` (`http://HOST:PORT`).
     pub fn start(target: &str) -> Self {
         let shared = Arc::<Shared>::default();
@@ -97,16 +97,16 @@ impl Proxy {
     }
 
     /// From now on, `act` on these calls. Of several that fit, the last one counts.
-    pub fn on(&self, matches: impl Fn(&Call) -> bool + Send + 'static, which: Which, act: Act) {
-        self.shared.state().rules.push(Rule::new(matches, which, act));
+    pub fn on(&self, matches: impl Fn(&ProxyCall) -> bool + Send + 'static, which: CallSelector, act: ProxyAction) {
+        self.shared.state().rules.push(ProxyRule::new(matches, which, act));
     }
 
     /// From now on, the service refuses calls of the refusal's operation.
-    pub fn refuse(&self, refusal: Refusal, which: Which) {
-        let fits = move |call: &Call| {
+    pub fn refuse(&self, refusal: ServiceRefusal, which: CallSelector) {
+        let fits = move |call: &ProxyCall| {
             call.service == refusal.service && (refusal.operation.is_empty() || call.operation == refusal.operation)
         };
-        self.on(fits, which, Act::Refuse(refusal));
+        self.on(fits, which, ProxyAction::Refuse(refusal));
     }
 
     /// From now on, so many of a hundred calls fail in one way or another, decided by the seed.
@@ -130,13 +130,13 @@ impl Proxy {
     }
 
     /// The calls so far; the record begins anew.
-    pub fn take_calls(&self) -> Vec<Call> {
+    pub fn take_calls(&self) -> Vec<ProxyCall> {
         std::mem::take(&mut self.shared.state().calls)
     }
 
     /// The calls so far that change something; the record begins anew.
-    pub fn take_mutating(&self) -> Vec<Call> {
-        self.take_calls().into_iter().filter(Call::mutates).collect()
+    pub fn take_mutating(&self) -> Vec<ProxyCall> {
+        self.take_calls().into_iter().filter(ProxyCall::mutates).collect()
     }
 
     /// How many calls came for each service since the record began.
@@ -188,7 +188,7 @@ impl Proxy {
     }
 
     /// Waits until a call that matches has come.
-    pub fn seen_within(&self, span: Duration, matches: impl Fn(&Call) -> bool) -> bool {
+    pub fn seen_within(&self, span: Duration, matches: impl Fn(&ProxyCall) -> bool) -> bool {
         let state = self.shared.state();
         let waiting = |state: &mut State| !state.calls.iter().any(&matches);
         !self.shared.changed.wait_timeout_while(state, span, waiting).expect("no broken lock").1.timed_out()

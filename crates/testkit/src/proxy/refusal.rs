@@ -4,7 +4,7 @@ use super::message::Message;
 
 /// An error of one operation of a service.
 #[derive(Clone, Copy, Debug)]
-pub struct Refusal {
+pub struct ServiceRefusal {
     /// The service as signatures name it.
     pub service: &'static str,
     /// The operation; empty for any.
@@ -17,7 +17,7 @@ pub struct Refusal {
     pub message: &'static str,
 }
 
-impl Refusal {
+impl ServiceRefusal {
     /// An error of any operation.
     pub const fn of(service: &'static str, status: u16, code: &'static str, message: &'static str) -> Self {
         Self { service, operation: "", status, code, message }
@@ -74,22 +74,22 @@ impl Refusal {
 }
 
 /// How each service says that it is called too often.
-pub fn throttled(service: &str) -> Refusal {
+pub fn throttled(service: &str) -> ServiceRefusal {
     match service {
-        "cloudfront" => Refusal::of("cloudfront", 400, "Throttling", "Rate exceeded"),
-        "iam" => Refusal::of("iam", 400, "Throttling", "Rate exceeded"),
-        "elasticloadbalancing" => Refusal::of("elasticloadbalancing", 400, "Throttling", "Rate exceeded"),
-        "sts" => Refusal::of("sts", 400, "Throttling", "Rate exceeded"),
-        "lambda" => Refusal::of("lambda", 429, "TooManyRequestsException", "Rate exceeded"),
-        "s3" => Refusal::of("s3", 503, "SlowDown", "Please reduce your request rate."),
-        "acm" => Refusal::of("acm", 400, "ThrottlingException", "Rate exceeded"),
-        "sqs" => Refusal::of("sqs", 400, "RequestThrottled", "Request throttled"),
-        _ => Refusal::of("route53", 400, "Throttling", "Rate exceeded"),
+        "cloudfront" => ServiceRefusal::of("cloudfront", 400, "Throttling", "Rate exceeded"),
+        "iam" => ServiceRefusal::of("iam", 400, "Throttling", "Rate exceeded"),
+        "elasticloadbalancing" => ServiceRefusal::of("elasticloadbalancing", 400, "Throttling", "Rate exceeded"),
+        "sts" => ServiceRefusal::of("sts", 400, "Throttling", "Rate exceeded"),
+        "lambda" => ServiceRefusal::of("lambda", 429, "TooManyRequestsException", "Rate exceeded"),
+        "s3" => ServiceRefusal::of("s3", 503, "SlowDown", "Please reduce your request rate."),
+        "acm" => ServiceRefusal::of("acm", 400, "ThrottlingException", "Rate exceeded"),
+        "sqs" => ServiceRefusal::of("sqs", 400, "RequestThrottled", "Request throttled"),
+        _ => ServiceRefusal::of("route53", 400, "Throttling", "Rate exceeded"),
     }
 }
 
 /// How each service says that it failed (500) or is not there for a moment (503).
-pub fn broken(service: &str, status: u16) -> Refusal {
+pub fn broken(service: &str, status: u16) -> ServiceRefusal {
     let (service, internal) = match service {
         "cloudfront" => ("cloudfront", "InternalFailure"),
         "iam" => ("iam", "ServiceFailure"),
@@ -102,8 +102,8 @@ pub fn broken(service: &str, status: u16) -> Refusal {
         _ => ("route53", "InternalFailure"),
     };
     if status == 503 {
-        Refusal::of(service, 503, "ServiceUnavailable", "Service is unable to handle request.")
+        ServiceRefusal::of(service, 503, "ServiceUnavailable", "Service is unable to handle request.")
     } else {
-        Refusal::of(service, status, internal, "We encountered an internal error. Please try again.")
+        ServiceRefusal::of(service, status, internal, "We encountered an internal error. Please try again.")
     }
 }

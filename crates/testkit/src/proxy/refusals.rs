@@ -1,7 +1,7 @@
 //! What AWS refuses by its documentation and the local AWS takes: as data, in the words of the service where they are
 //! known. Throttling and trouble are in `refusal`, what only comes late in `late`.
 
-use super::refusal::Refusal;
+use super::refusal::ServiceRefusal;
 
 const fn row(
     service: &'static str,
@@ -9,13 +9,13 @@ const fn row(
     status: u16,
     code: &'static str,
     message: &'static str,
-) -> Refusal {
-    Refusal { service, operation, status, code, message }
+) -> ServiceRefusal {
+    ServiceRefusal { service, operation, status, code, message }
 }
 
 /// Errors by service and operation.
 #[rustfmt::skip]
-pub const REFUSALS: &[Refusal] = &[
+pub const REFUSALS: &[ServiceRefusal] = &[
     row("cloudfront", "CreateDistribution", 409, "DistributionAlreadyExists",
         "The caller reference that you are using to create a distribution is associated with another distribution."),
     row("cloudfront", "CreateDistribution", 409, "CNAMEAlreadyExists",

@@ -7,8 +7,8 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::Shared;
-use super::act::Act;
-use super::call::Call;
+use super::act::ProxyAction;
+use super::call::ProxyCall;
 use super::message::Message;
 use super::refusal::throttled;
 
@@ -16,11 +16,11 @@ use super::refusal::throttled;
 enum Verdict {
     Frozen,
     Gone,
-    Go(Option<Act>),
+    Go(Option<ProxyAction>),
 }
 
 impl Shared {
-    fn decide(&self, call: &Call) -> Verdict {
+    fn decide(&self, call: &ProxyCall) -> Verdict {
         let mut state = self.state();
         if state.vanished {
             return Verdict::Gone;
@@ -33,20 +33,20 @@ impl Shared {
         // Each bucket counts the call, whatever the others say.
         let of_service = state.throttles.iter_mut().filter(|one| one.service == call.service);
         let full = of_service.filter_map(|one| one.is_full().then_some(())).count() > 0;
-        let mut act = if full { Some(Act::Refuse(throttled(&call.service))) } else { by_chance };
+        let mut act = if full { Some(ProxyAction::Refuse(throttled(&call.service))) } else { by_chance };
         for rule in &mut state.rules {
             act = rule.act(call).or(act);
         }
-        if act.as_ref().is_none_or(Act::forwards) {
+        if act.as_ref().is_none_or(ProxyAction::forwards) {
             state.under_way += 1;
         }
         self.changed.notify_all();
         match act {
-            Some(Act::HoldBefore) => {
+            Some(ProxyAction::HoldBefore) => {
                 state.frozen = true;
                 Verdict::Frozen
             }
-            Some(Act::Vanish) => {
+            Some(ProxyAction::Vanish) => {
                 state.vanished = true;
                 self.listening.get().expect("set at the start").abort();
                 Verdict::Gone
@@ -85,45 +85,45 @@ pub(super) async fn listen(listener: TcpListener, target: String, shared: Arc<Sh
 async fn serve(client: TcpStream, target: &str, shared: &Shared) -> io::Result<()> {
     let mut client = BufReader::new(client);
     while let Some(request) = Message::request(&mut client).await? {
-        let act = match shared.decide(&Call::of(&request)) {
+        let act = match shared.decide(&ProxyCall::of(&request)) {
             Verdict::Gone => return Ok(()),
             Verdict::Frozen => return until_closed(&mut client).await,
             Verdict::Go(act) => act,
         };
         match &act {
-            Some(Act::DropBefore) => return Ok(()),
-            Some(Act::Answer(status, body)) => {
+            Some(ProxyAction::DropBefore) => return Ok(()),
+            Some(ProxyAction::Answer(status, body)) => {
                 let kind = if body.starts_with('{') { "application/json" } else { "text/xml" };
                 let answer = Message::own(*status, &[("Content-Type", kind)], body, &request.head);
                 client.get_mut().write_all(&answer.bytes()).await?;
                 continue;
             }
-            Some(Act::AnswerWith(status, headers, body)) => {
+            Some(ProxyAction::AnswerWith(status, headers, body)) => {
                 let answer = Message::own(*status, headers, body, &request.head);
                 client.get_mut().write_all(&answer.bytes()).await?;
                 continue;
             }
-            Some(Act::Refuse(refusal)) => {
+            Some(ProxyAction::Refuse(refusal)) => {
                 client.get_mut().write_all(&refusal.answer(&request.head).bytes()).await?;
                 continue;
             }
-            Some(Act::Pause) => shared.pause().await,
-            Some(Act::Delay(span)) => tokio::time::sleep(*span).await,
+            Some(ProxyAction::Pause) => shared.pause().await,
+            Some(ProxyAction::Delay(span)) => tokio::time::sleep(*span).await,
             _ => {}
         }
-        let request = if let Some(Act::Without(names)) = &act { request.without(names) } else { request };
+        let request = if let Some(ProxyAction::Without(names)) = &act { request.without(names) } else { request };
         let answer = forward(target, &request).await;
         let answer = match act {
-            Some(Act::DropAfter) => {
+            Some(ProxyAction::DropAfter) => {
                 shared.arrived(false);
                 return Ok(());
             }
-            Some(Act::HoldAfter) => {
+            Some(ProxyAction::HoldAfter) => {
                 shared.arrived(true);
                 return until_closed(&mut client).await;
             }
-            Some(Act::Reword(from, to)) => answer.map(|answer| answer.with(from, to)),
-            Some(Act::Rewrite(write)) => answer.map(|answer| answer.rewritten(write)),
+            Some(ProxyAction::Reword(from, to)) => answer.map(|answer| answer.with(from, to)),
+            Some(ProxyAction::Rewrite(write)) => answer.map(|answer| answer.rewritten(write)),
             _ => answer,
         };
         let written = match answer {

@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use crate::plan::yaml;
-use crate::provider::device::Taken;
+use crate::provider::device::ClusterCredentials;
 
 /// The lists of a kubeconfig.
 const LISTS: [&str; 3] = ["clusters", "contexts", "users"];
 
 /// A kubeconfig with one cluster.
 #[derive(Debug)]
-pub struct Fetched {
+pub struct FetchedKubeconfig {
     /// Name of cluster, user and context.
     pub name: String,
     /// As a file of its own.
@@ -20,7 +20,7 @@ pub struct Fetched {
 }
 
 /// k3s calls everything `default` and writes an address of its own: name and address are set by who asks.
-pub fn named(taken: &Taken, address: &str, name: &str) -> Fetched {
+pub fn named(taken: &ClusterCredentials, address: &str, name: &str) -> FetchedKubeconfig {
     let address = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
     let cluster = json!({
         "certificate-authority-data": taken.authority,
@@ -37,7 +37,7 @@ pub fn named(taken: &Taken, address: &str, name: &str) -> Fetched {
         text.push_str(&format!("{list}:\n{}", item(entry, "")));
     }
     text.push_str(&format!("current-context: {}\n", json!(name)));
-    Fetched { name: name.to_owned(), text, entries }
+    FetchedKubeconfig { name: name.to_owned(), text, entries }
 }
 
 /// An entry as an item of a block list. JSON is YAML: values need no other quotes.
@@ -57,7 +57,7 @@ fn item(entry: &Value, indent: &str) -> String {
 ///
 /// # Errors
 /// When the file is no kubeconfig.
-pub fn merged(old: &str, new: &Fetched) -> Result<String, String> {
+pub fn merged(old: &str, new: &FetchedKubeconfig) -> Result<String, String> {
     let read = yaml(old).map_err(|why| format!("it is not YAML ({why})"))?;
     if !read.is_object() {
         return Err("it has no fields such as clusters, contexts and users".to_owned());
@@ -71,7 +71,7 @@ pub fn merged(old: &str, new: &Fetched) -> Result<String, String> {
 }
 
 /// What it must come to.
-fn as_data(mut read: Value, new: &Fetched) -> Result<Value, String> {
+fn as_data(mut read: Value, new: &FetchedKubeconfig) -> Result<Value, String> {
     for (list, entry) in LISTS.iter().zip(&new.entries) {
         if read.get(*list).is_none_or(Value::is_null) {
             read[*list] = json!([]);
@@ -88,7 +88,7 @@ fn as_data(mut read: Value, new: &Fetched) -> Result<Value, String> {
 }
 
 /// The same by lines, for a file in block style.
-fn edited(old: &str, new: &Fetched) -> String {
+fn edited(old: &str, new: &FetchedKubeconfig) -> String {
     let mut lines: Vec<String> = old.lines().map(str::to_owned).collect();
     for (list, entry) in LISTS.iter().zip(&new.entries) {
         let head = format!("{list}:");
@@ -146,11 +146,16 @@ mod tests {
 
     const OWN: &str = "# my clusters\napiVersion: v1\nkind: Config\nclusters:\n  - name: prod # the real one\n    cluster: {server: 'https://prod:6443'}\n  - cluster:\n      server: https://old:6443\n    name: edge\ncontexts:\n  - name: prod\n    context: {cluster: prod, user: me}\ncurrent-context: prod\nusers:\n  - name: me\n    user:\n      token: abc\n";
 
-    fn taken() -> Taken {
-        Taken { authority: "QUJD".to_owned(), certificate: "REVG".to_owned(), key: "R0hJ".to_owned(), port: 6443 }
+    fn taken() -> ClusterCredentials {
+        ClusterCredentials {
+            authority: "QUJD".to_owned(),
+            certificate: "REVG".to_owned(),
+            key: "R0hJ".to_owned(),
+            port: 6443,
+        }
     }
 
-    fn fetched() -> Fetched {
+    fn fetched() -> FetchedKubeconfig {
         named(&taken(), "10.77.1.11", "edge")
     }
 

@@ -12,8 +12,8 @@ use serde_json::json;
 use super::devices::DevicesArgs;
 use crate::commands::Context;
 use crate::exit::{self, Failure};
-use crate::provider::device::{Reply, Script, Taken};
-use crate::resource::{Shown, shown};
+use crate::provider::device::{ClusterCredentials, Script, ScriptOutput};
+use crate::resource::{SafeText, shown};
 
 /// Fetch the cluster's credentials and merge them into ~/.kube/config (or the first file of $KUBECONFIG).
 #[derive(Debug, clap::Args)]
@@ -56,7 +56,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     }
     // What the file holds is never shown: only what is wrong with its shape.
     let address = devices.host(&server).map(|host| host.address.clone()).unwrap_or_default();
-    let taken = Taken::of(&reply, crate::plan::yaml).map_err(|why| {
+    let taken = ClusterCredentials::of(&reply, crate::plan::yaml).map_err(|why| {
         Failure::error(
             shown!(
                 "the credentials that {} has in {} were not taken over: {}; nothing was written",
@@ -70,7 +70,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     })?;
     let fetched = merge::named(&taken, &address, &name);
     if args.out.as_deref() == Some(Path::new("-")) {
-        crate::report::put(Shown::document(fetched.text.trim_end()));
+        crate::report::put(SafeText::document(fetched.text.trim_end()));
         return Ok(exit::DONE);
     }
     let file = file(&args)?;
@@ -94,8 +94,9 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     Ok(exit::DONE)
 }
 
-fn not_fetched(server: &str, reply: &Reply) -> Failure {
-    let problem = |why: Shown| shown!("the credentials of the cluster could not be fetched from {}: {}", server, why);
+fn not_fetched(server: &str, reply: &ScriptOutput) -> Failure {
+    let problem =
+        |why: SafeText| shown!("the credentials of the cluster could not be fetched from {}: {}", server, why);
     match reply.code {
         ABSENT => Failure::error(
             problem(shown!("it has no {}: k3s does not run on it yet", THERE)),
@@ -125,14 +126,14 @@ fn present(file: &Path) -> Result<Option<String>, Failure> {
 }
 
 fn tell(file: &Path, name: &str, backup: Option<&Path>, same: bool, context: &Context) {
-    if context.voice.json {
+    if context.printer.json {
         let body = json!({"exit": exit::DONE, "file": file, "context": name, "changed": !same, "backup": backup});
-        return context.voice.json("kubeconfig", &body);
+        return context.printer.json("kubeconfig", &body);
     }
     let how = if same { "had it already" } else { "has it now" };
-    context.voice.data(shown!("{} {}: kubectl --context {} get nodes", file.display(), how, name));
+    context.printer.data(shown!("{} {}: kubectl --context {} get nodes", file.display(), how, name));
     if let Some(backup) = backup {
-        context.voice.data(shown!("the former file is kept: {}", backup.display()));
+        context.printer.data(shown!("the former file is kept: {}", backup.display()));
     }
 }
 
@@ -154,7 +155,7 @@ fn file(args: &Args) -> Result<PathBuf, Failure> {
 
 /// Writes it in one step, for the user alone; what was there is kept beside it.
 fn write(file: &Path, text: &str, old: Option<&str>) -> Result<Option<PathBuf>, Failure> {
-    let failed = |what: Shown| {
+    let failed = |what: SafeText| {
         move |bad: std::io::Error| {
             Failure::error(
                 shown!("{}: {}", what, bad),

@@ -20,7 +20,7 @@ pub enum KeysFault {
         /// The file.
         file: PathBuf,
         /// The line, and what is wrong with it.
-        source: BadLine,
+        source: InvalidKeyLine,
     },
     /// It has no key at all.
     #[error("{}, line 1: it holds no key; akidb-edge serve --new-api-key NAME makes one", file.display())]
@@ -33,16 +33,16 @@ pub enum KeysFault {
 /// A line that is not a key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("line {number}: {wrong}")]
-pub struct BadLine {
+pub struct InvalidKeyLine {
     /// Its number, from 1.
     pub number: usize,
     /// What is wrong with it.
-    pub wrong: Wrong,
+    pub wrong: LineFault,
 }
 
 /// What is wrong with a line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum Wrong {
+pub enum LineFault {
     /// Its name.
     #[error("the name is letters, digits, dots, dashes and underscores")]
     Name,

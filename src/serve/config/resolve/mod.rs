@@ -7,15 +7,15 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::amount::{size, time};
-use super::layers::{Layers, Origin, Wrong};
-use super::{Config, Connections, RequestLimits, Unfit};
-use crate::inference::folder::{Choice, Variant};
+use super::layers::{ConfigError, Layers, ValueOrigin};
+use super::{Config, Connections, InvalidValue, RequestLimits};
+use crate::inference::folder::{ModelOptions, Variant};
 use crate::inference::onnx::provider::Device;
-use crate::serve::admission::{Rules, cors};
-use crate::serve::connection::Heads;
+use crate::serve::activity::IdleTimeouts;
+use crate::serve::admission::{AdmissionRules, cors};
+use crate::serve::connection::HeaderLimits;
 use crate::serve::health::HealthErrors;
-use crate::serve::log::{Level, Shape};
-use crate::serve::pulse::Patience;
+use crate::serve::log::{LogFormat, LogLevel};
 use crate::serve::tls::TlsFiles;
 use crate::serve::trace::TraceSettings;
 
@@ -24,20 +24,20 @@ mod pairs;
 /// Reads values one by one and remembers what is wrong.
 struct Reader<'a> {
     layers: &'a Layers,
-    wrong: Vec<Wrong>,
+    wrong: Vec<ConfigError>,
 }
 
 /// The configuration that these values are, for a machine of so many cores.
 ///
 /// # Errors
 /// Everything that is wrong.
-pub fn resolve(layers: &Layers, cores: usize) -> Result<Config, Vec<Wrong>> {
+pub fn resolve(layers: &Layers, cores: usize) -> Result<Config, Vec<ConfigError>> {
     let (config, wrong) = attempt(layers, cores);
     if wrong.is_empty() { Ok(config) } else { Err(wrong) }
 }
 
 /// The same with what is wrong beside it; a wrong value is replaced by one that can be looked at, and never served.
-pub fn attempt(layers: &Layers, cores: usize) -> (Config, Vec<Wrong>) {
+pub fn attempt(layers: &Layers, cores: usize) -> (Config, Vec<ConfigError>) {
     let mut read = Reader { layers, wrong: layers.wrong.clone() };
     let http = read.http();
     let grpc = read.grpc();
@@ -82,8 +82,8 @@ pub fn attempt(layers: &Layers, cores: usize) -> (Config, Vec<Wrong>) {
         health_interval: read.time_above_zero("health-interval"),
         health_errors: read.health_errors(),
         traces: read.traces(),
-        log_level: read.value("log-level", Level::Info, str::parse),
-        log_format: read.optional("log-format", str::parse).unwrap_or_else(Shape::usual),
+        log_level: read.value("log-level", LogLevel::Info, str::parse),
+        log_format: read.optional("log-format", str::parse).unwrap_or_else(LogFormat::usual),
         api_keys,
         tls,
     };
@@ -93,8 +93,8 @@ pub fn attempt(layers: &Layers, cores: usize) -> (Config, Vec<Wrong>) {
 impl Reader<'_> {
     fn wrong(&mut self, name: &str, why: impl Into<String>) {
         let origin = self.layers.origin(name);
-        let place = if *origin == Origin::Default { name.to_owned() } else { format!("{name} ({origin})") };
-        self.wrong.push(Wrong { place, why: why.into() });
+        let place = if *origin == ValueOrigin::Default { name.to_owned() } else { format!("{name} ({origin})") };
+        self.wrong.push(ConfigError { place, why: why.into() });
     }
 
     fn value<T, E: fmt::Display>(&mut self, name: &str, otherwise: T, parse: impl Fn(&str) -> Result<T, E>) -> T {
@@ -115,13 +115,13 @@ impl Reader<'_> {
     /// A whole number above zero.
     fn number(&mut self, name: &str) -> usize {
         self.value(name, 1, |text| match text.parse() {
-            Ok(0) | Err(_) => Err(Unfit::new(text, "a whole number above zero")),
+            Ok(0) | Err(_) => Err(InvalidValue::new(text, "a whole number above zero")),
             Ok(number) => Ok(number),
         })
     }
 
     fn rate(&mut self, name: &str) -> u32 {
-        self.value(name, 0, |text| text.parse().map_err(|_| Unfit::new(text, "a whole number")))
+        self.value(name, 0, |text| text.parse().map_err(|_| InvalidValue::new(text, "a whole number")))
     }
 
     fn size(&mut self, name: &str) -> usize {
@@ -140,7 +140,7 @@ impl Reader<'_> {
     /// A time that has to pass.
     fn time_above_zero(&mut self, name: &str) -> Duration {
         self.value(name, Duration::ZERO, |text| match time(text) {
-            Ok(none) if none.is_zero() => Err(Unfit::new(text, "a time above zero, such as 500ms, 30s or 2m")),
+            Ok(none) if none.is_zero() => Err(InvalidValue::new(text, "a time above zero, such as 500ms, 30s or 2m")),
             other => other,
         })
     }
@@ -156,7 +156,7 @@ impl Reader<'_> {
             Ok(uri) if matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none() => {
                 Ok(Some(base.clone()))
             }
-            _ => Err(Unfit::new(text, "an address that begins with https:// or http:// and has no ?")),
+            _ => Err(InvalidValue::new(text, "an address that begins with https:// or http:// and has no ?")),
         })
     }
 
@@ -167,7 +167,7 @@ impl Reader<'_> {
         Some(self.value(name, false, |text| match text {
             "true" | "1" | "yes" | "on" => Ok(true),
             "false" | "0" | "no" | "off" => Ok(false),
-            _ => Err(Unfit::new(text, "true or false")),
+            _ => Err(InvalidValue::new(text, "true or false")),
         }))
     }
 
@@ -177,14 +177,16 @@ impl Reader<'_> {
         let apart = self.layers.origin("host").max(self.layers.origin("rest-port"));
         if !self.layers.text("http").is_empty() && self.layers.origin("http") >= apart {
             return self.value("http", loopback, |text| {
-                text.parse().map_err(|_| Unfit::new(text, "ADDRESS:PORT, such as 127.0.0.1:8080"))
+                text.parse().map_err(|_| InvalidValue::new(text, "ADDRESS:PORT, such as 127.0.0.1:8080"))
             });
         }
         let host = self.value("host", loopback.ip(), |text| match text {
             "localhost" => Ok(loopback.ip()),
-            _ => IpAddr::from_str(text).map_err(|_| Unfit::new(text, "an address, such as 127.0.0.1 or 0.0.0.0")),
+            _ => {
+                IpAddr::from_str(text).map_err(|_| InvalidValue::new(text, "an address, such as 127.0.0.1 or 0.0.0.0"))
+            }
         });
-        let port = self.value("rest-port", 0, |text| text.parse().map_err(|_| Unfit::new(text, "a port")));
+        let port = self.value("rest-port", 0, |text| text.parse().map_err(|_| InvalidValue::new(text, "a port")));
         SocketAddr::new(host, port)
     }
 
@@ -207,7 +209,7 @@ impl Reader<'_> {
         };
         self.tokenizer(&folder);
         let of_folder = folder.file_name().map(|name| name.to_string_lossy().into_owned());
-        let named = *self.layers.origin("model") != Origin::Default;
+        let named = *self.layers.origin("model") != ValueOrigin::Default;
         (models, if named { name } else { of_folder.unwrap_or(name) }, Some(folder))
     }
 
@@ -227,12 +229,12 @@ impl Reader<'_> {
     }
 
     /// Which graph is served, and the pooling of models that do not say theirs.
-    fn choice(&mut self) -> Choice {
+    fn choice(&mut self) -> ModelOptions {
         let variant = self.value("variant", Variant::Auto, |text| match text {
             "auto" => Ok(Variant::Auto),
             "fp32" => Ok(Variant::Fp32),
             "int8" => Ok(Variant::Int8),
-            _ => Err(Unfit::new(text, "auto, fp32 or int8")),
+            _ => Err(InvalidValue::new(text, "auto, fp32 or int8")),
         });
         // The graph that is named by its file is the one that is served.
         let path = self.path("model-path").filter(|path| path.extension().is_some_and(|end| end == "onnx"));
@@ -241,14 +243,14 @@ impl Reader<'_> {
             Some(if path.parent()?.ends_with("onnx") { format!("onnx/{name}") } else { name })
         });
         let graph = Some(self.layers.text("graph").to_owned()).filter(|name| !name.is_empty()).or(file);
-        Choice { variant, graph, pooling: self.optional("pooling", str::parse) }
+        ModelOptions { variant, graph, pooling: self.optional("pooling", str::parse) }
     }
 
     fn fallback(&mut self) -> bool {
         self.value("fallback", false, |text| match text {
             "" => Ok(false),
             "cpu" => Ok(true),
-            _ => Err(Unfit::new(text, "cpu")),
+            _ => Err(InvalidValue::new(text, "cpu")),
         })
     }
 
@@ -264,11 +266,12 @@ impl Reader<'_> {
             "off" => None,
             "" => {
                 let host = self.http_host();
-                let port = self.value("grpc-port", 0, |text| text.parse().map_err(|_| Unfit::new(text, "a port")));
+                let port =
+                    self.value("grpc-port", 0, |text| text.parse().map_err(|_| InvalidValue::new(text, "a port")));
                 Some(SocketAddr::new(host, port))
             }
             _ => self.value("grpc", None, |text| {
-                text.parse().map(Some).map_err(|_| Unfit::new(text, "off or ADDRESS:PORT"))
+                text.parse().map(Some).map_err(|_| InvalidValue::new(text, "off or ADDRESS:PORT"))
             }),
         }
     }
@@ -289,7 +292,7 @@ impl Reader<'_> {
     fn traces(&mut self) -> TraceSettings {
         let share = |text: &str| {
             let share: Option<f64> = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
-            share.ok_or_else(|| Unfit::new(text, "a number from 0 to 1"))
+            share.ok_or_else(|| InvalidValue::new(text, "a number from 0 to 1"))
         };
         TraceSettings {
             collector: Some(self.layers.text("otlp").to_owned()).filter(|url| !url.is_empty()),
@@ -349,10 +352,10 @@ impl Reader<'_> {
         }
     }
 
-    fn rules(&mut self, http: SocketAddr, body: usize) -> Rules {
+    fn rules(&mut self, http: SocketAddr, body: usize) -> AdmissionRules {
         let origins = self.layers.texts("cors-origin").to_vec();
         for origin in origins.iter().filter(|origin| !cors::is_origin(origin)) {
-            let why = Unfit::new(origin, "an origin, such as https://app.example.com");
+            let why = InvalidValue::new(origin, "an origin, such as https://app.example.com");
             self.wrong("cors-origin", why.to_string());
         }
         let bytes = self.size("max-bytes-under-way");
@@ -363,7 +366,7 @@ impl Reader<'_> {
                 format!("{bytes} bytes hold no body of --max-body, {body} bytes, and its texts: twice that is wanted"),
             );
         }
-        Rules {
+        AdmissionRules {
             metrics_open: self.switch("metrics-open").unwrap_or(http.ip().to_canonical().is_loopback()),
             body,
             body_time: self.time_above_zero("body-time"),
@@ -387,8 +390,8 @@ impl Reader<'_> {
         }
         Connections {
             most: self.number("max-connections"),
-            patience: Patience { headers: self.time_above_zero("header-time"), idle, stalled },
-            heads: Heads { bytes: bytes.max(8192), count: self.number("max-headers") },
+            timeouts: IdleTimeouts { headers: self.time_above_zero("header-time"), idle, stalled },
+            header_limits: HeaderLimits { bytes: bytes.max(8192), count: self.number("max-headers") },
             drain: self.time("drain-time"),
             last: self.time_above_zero("shutdown-time"),
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Reader, Unfit};
+use super::{InvalidValue, Reader};
 use crate::serve::health::Peer;
 
 impl Reader<'_> {
@@ -12,7 +12,7 @@ impl Reader<'_> {
             let Some((name, model)) =
                 text.split_once('=').filter(|(name, model)| !name.is_empty() && !model.is_empty())
             else {
-                self.wrong("model-alias", Unfit::new(&text, "NAME=MODEL").to_string());
+                self.wrong("model-alias", InvalidValue::new(&text, "NAME=MODEL").to_string());
                 continue;
             };
             if aliases.insert(name.to_owned(), model.to_owned()).is_some_and(|before| before != model) {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::inference::folder::Pooling;
 
-fn with(flags: &[(&str, &str)]) -> Result<Config, Vec<Wrong>> {
+fn with(flags: &[(&str, &str)]) -> Result<Config, Vec<ConfigError>> {
     let flag = |name: &str| flags.iter().find(|(known, _)| *known == name).map(|(_, text)| vec![(*text).to_owned()]);
     resolve(&Layers::read(flag, |_| None, None), 2)
 }
@@ -11,7 +11,7 @@ fn the_defaults_are_what_the_types_say() {
     let config = with(&[]).unwrap();
     assert_eq!(config.limits, RequestLimits::default());
     assert_eq!(config.connections, Connections::default());
-    assert_eq!(config.rules, Rules { metrics_open: true, ..Rules::default() });
+    assert_eq!(config.rules, AdmissionRules { metrics_open: true, ..AdmissionRules::default() });
     assert_eq!(config.http.to_string(), "127.0.0.1:8080");
 }
 

@@ -8,12 +8,12 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::fault::Refusal;
-use super::misfit;
-use crate::inference::fault::{Code, EmbedFault, beginning};
-use crate::inference::tokenize::Side;
+use super::fault::Rejection;
+use super::validation;
+use crate::inference::fault::{EmbedFault, ErrorCode, beginning};
+use crate::inference::tokenize::TruncationSide;
 use crate::serve::body::ELEMENTS;
-use crate::serve::problem::{Cause, Problem};
+use crate::serve::problem::{ApiProblem, ProblemCause};
 
 /// What some programs write in front of UTF-8.
 const MARK: &[u8] = b"\xef\xbb\xbf";
@@ -30,7 +30,7 @@ impl Texts {
     ///
     /// # Errors
     /// There are none.
-    pub fn some(self, field: &str) -> Result<Vec<String>, Refusal> {
+    pub fn some(self, field: &str) -> Result<Vec<String>, Rejection> {
         if self.0.is_empty() { Err(empty(field, "text")) } else { Ok(self.0) }
     }
 }
@@ -102,7 +102,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Bounded<T> {
 
 /// A text for which a similarity is wanted, and those that it is compared with.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
-pub struct Compared {
+pub struct SimilarityInput {
     /// The text.
     pub source_sentence: String,
     /// The others.
@@ -111,34 +111,34 @@ pub struct Compared {
 }
 
 /// A text and those that it is compared with, as an object: serde would read a list as the object's fields in their order.
-pub fn compared<'de, D: Deserializer<'de>>(from: D) -> Result<Compared, D::Error> {
+pub fn compared<'de, D: Deserializer<'de>>(from: D) -> Result<SimilarityInput, D::Error> {
     from.deserialize_map(Pair)
 }
 
 struct Pair;
 
 impl<'de> Visitor<'de> for Pair {
-    type Value = Compared;
+    type Value = SimilarityInput;
 
     fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         to.write_str("an object with source_sentence and sentences")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Compared, A::Error> {
-        Compared::deserialize(MapAccessDeserializer::new(map))
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SimilarityInput, A::Error> {
+        SimilarityInput::deserialize(MapAccessDeserializer::new(map))
     }
 }
 
 /// What may stand at an address that does both.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Inputs {
+pub enum InputKind {
     /// Texts to embed.
     Texts(Texts),
     /// Texts to compare.
-    Compared(Compared),
+    Compared(SimilarityInput),
 }
 
-impl<'de> Deserialize<'de> for Inputs {
+impl<'de> Deserialize<'de> for InputKind {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_any(Either)
     }
@@ -147,22 +147,22 @@ impl<'de> Deserialize<'de> for Inputs {
 struct Either;
 
 impl<'de> Visitor<'de> for Either {
-    type Value = Inputs;
+    type Value = InputKind;
 
     fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         to.write_str("a text, a list of texts, or an object with source_sentence and sentences")
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Inputs, E> {
-        Several.visit_str(text).map(Inputs::Texts)
+    fn visit_str<E: Error>(self, text: &str) -> Result<InputKind, E> {
+        Several.visit_str(text).map(InputKind::Texts)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Inputs, A::Error> {
-        Several.visit_seq(list).map(Inputs::Texts)
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<InputKind, A::Error> {
+        Several.visit_seq(list).map(InputKind::Texts)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Inputs, A::Error> {
-        Pair.visit_map(map).map(Inputs::Compared)
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<InputKind, A::Error> {
+        Pair.visit_map(map).map(InputKind::Compared)
     }
 }
 
@@ -206,28 +206,28 @@ impl<'de> Visitor<'de> for One {
 }
 
 /// A JSON body; what is wrong is said with its place.
-pub fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Refusal> {
+pub fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Rejection> {
     let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
     if !is_json(kind) {
         let kind = String::from_utf8_lossy(kind);
         let kind = beginning(&kind);
         let message =
             format!("the body is {kind:?}, and application/json is taken: send it with content-type: application/json");
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message).into());
+        return Err(ApiProblem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message).into());
     }
     let body = body.strip_prefix(MARK).unwrap_or(body);
     is_object(body)?;
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|why| {
         let (path, inner) = (why.path().to_string(), why.inner());
-        refused(misfit::words(&path, inner, body), inner.is_data())
+        refused(validation::words(&path, inner, body), inner.is_data())
     })?;
-    reader.end().map_err(|why| refused(misfit::words(".", &why, body), false))?;
+    reader.end().map_err(|why| refused(validation::words(".", &why, body), false))?;
     Ok(value)
 }
 
 /// Whether a body begins as an object does: serde would read a list as an object's fields in their order.
-fn is_object(body: &[u8]) -> Result<(), Refusal> {
+fn is_object(body: &[u8]) -> Result<(), Rejection> {
     const WANTED: &str = "a JSON object is wanted; /openapi.json describes it";
     match body.trim_ascii_start() {
         [b'{', ..] => Ok(()),
@@ -238,9 +238,9 @@ fn is_object(body: &[u8]) -> Result<(), Refusal> {
 }
 
 /// A body that is JSON and says nothing that can be done, or is not JSON.
-fn refused(message: String, is_json: bool) -> Refusal {
-    let cause = if is_json { Cause::Engine(Code::InvalidRequest) } else { Cause::Status };
-    Problem::from(EmbedFault::new(Code::InvalidRequest, message)).of(cause).into()
+fn refused(message: String, is_json: bool) -> Rejection {
+    let cause = if is_json { ProblemCause::Engine(ErrorCode::InvalidRequest) } else { ProblemCause::Status };
+    ApiProblem::from(EmbedFault::new(ErrorCode::InvalidRequest, message)).of(cause).into()
 }
 
 /// Whether a body of this kind is read as JSON; one that is not said is.
@@ -250,27 +250,28 @@ fn is_json(kind: &[u8]) -> bool {
 }
 
 /// A list that has nothing in it.
-pub fn empty(field: &str, what: &str) -> Refusal {
-    let fault = EmbedFault::new(Code::InvalidRequest, format!("{field}: the list is empty; send at least one {what}"));
-    Problem::from(fault).of(Cause::Empty).into()
+pub fn empty(field: &str, what: &str) -> Rejection {
+    let fault =
+        EmbedFault::new(ErrorCode::InvalidRequest, format!("{field}: the list is empty; send at least one {what}"));
+    ApiProblem::from(fault).of(ProblemCause::Empty).into()
 }
 
 /// Which end of a text that is too long is cut off, by the name of the side; nothing when it is not said.
 ///
 /// # Errors
 /// Another word.
-pub fn side(name: Option<&str>) -> Result<Option<Side>, Refusal> {
+pub fn side(name: Option<&str>) -> Result<Option<TruncationSide>, Rejection> {
     match name {
         None => Ok(None),
-        Some(name) if name.eq_ignore_ascii_case("right") => Ok(Some(Side::End)),
-        Some(name) if name.eq_ignore_ascii_case("left") => Ok(Some(Side::Beginning)),
+        Some(name) if name.eq_ignore_ascii_case("right") => Ok(Some(TruncationSide::End)),
+        Some(name) if name.eq_ignore_ascii_case("left") => Ok(Some(TruncationSide::Beginning)),
         Some(name) => Err(invalid(format!("truncation_direction is left or right, not {:?}", beginning(name)))),
     }
 }
 
 /// A request that makes no sense.
-pub fn invalid(message: impl Into<String>) -> Refusal {
-    EmbedFault::new(Code::InvalidRequest, message).into()
+pub fn invalid(message: impl Into<String>) -> Rejection {
+    EmbedFault::new(ErrorCode::InvalidRequest, message).into()
 }
 
 #[cfg(test)]

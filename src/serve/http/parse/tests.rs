@@ -24,8 +24,8 @@ fn a_list_is_read_no_further_than_a_request_may_be_long() {
     assert!(read(&of(ELEMENTS + 1)).unwrap_err().contains("more than 131072 elements"));
     let compared =
         |count: usize| format!(r#"{{"source_sentence": "a", "sentences": [{}]}}"#, vec![r#""""#; count].join(","));
-    assert!(serde_json::from_str::<Compared>(&compared(3)).is_ok());
-    assert!(serde_json::from_str::<Compared>(&compared(ELEMENTS + 1)).is_err());
+    assert!(serde_json::from_str::<SimilarityInput>(&compared(3)).is_ok());
+    assert!(serde_json::from_str::<SimilarityInput>(&compared(ELEMENTS + 1)).is_err());
 }
 
 #[test]
@@ -88,16 +88,16 @@ fn of_what_a_client_made_up_the_beginning_is_repeated() {
 fn an_address_may_do_both() {
     #[derive(Debug, Deserialize)]
     struct Body {
-        inputs: Inputs,
+        inputs: InputKind,
     }
     let read = |body: &str| json::<Body>(&HeaderMap::new(), body.as_bytes()).map(|body| body.inputs);
-    assert_eq!(read(r#"{"inputs": ["a"]}"#).unwrap(), Inputs::Texts(Texts(vec!["a".into()])));
-    let compared = Compared { source_sentence: "a".into(), sentences: vec!["b".into()] };
+    assert_eq!(read(r#"{"inputs": ["a"]}"#).unwrap(), InputKind::Texts(Texts(vec!["a".into()])));
+    let compared = SimilarityInput { source_sentence: "a".into(), sentences: vec!["b".into()] };
     let both = read(r#"{"inputs": {"source_sentence": "a", "sentences": ["b"]}}"#).unwrap();
-    assert_eq!(both, Inputs::Compared(compared));
+    assert_eq!(both, InputKind::Compared(compared));
     let why = read(r#"{"inputs": {"text": "a"}}"#).unwrap_err();
     assert_eq!(why.0.message, "inputs.source_sentence is missing; /openapi.json describes the body");
-    assert_eq!(why.0.cause, Cause::Engine(Code::InvalidRequest));
+    assert_eq!(why.0.cause, ProblemCause::Engine(ErrorCode::InvalidRequest));
     let why = read(r#"{"inputs": {"source_sentence": "a", "sentences": ["b", 3]}}"#).unwrap_err();
     assert_eq!(why.0.message, "inputs.sentences[1] must be a string, not 3");
     let why = read(r#"{"inputs": 3}"#).unwrap_err();
@@ -113,7 +113,7 @@ fn bytes_that_are_no_text_are_told_from_json_that_is_wrong() {
     let latin = read(b"{\"inputs\": [\"caf\xe9\"]}");
     assert!(latin.message.starts_with("inputs[0]: the text is not UTF-8"), "{latin:?}");
     assert!(read(b"\xff\xfe{\0").message.contains("UTF-16"));
-    assert_eq!(latin.cause, Cause::Status);
+    assert_eq!(latin.cause, ProblemCause::Status);
 }
 
 #[test]

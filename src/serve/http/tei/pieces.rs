@@ -16,12 +16,12 @@ use tokio::sync::Semaphore;
 
 use super::within_batch;
 use crate::inference::engine::Engine;
-use crate::inference::fault::{Code, EmbedFault, beginning};
-use crate::inference::pieces::Piece;
+use crate::inference::fault::{EmbedFault, ErrorCode, beginning};
+use crate::inference::pieces::TokenPiece;
 use crate::inference::tokenize::{TextTokenizer, TokenizerFault};
 use crate::serve::App;
 use crate::serve::http::embed::time;
-use crate::serve::http::fault::Refusal;
+use crate::serve::http::fault::Rejection;
 use crate::serve::http::parse::{Texts, empty, invalid, json, room};
 
 /// Characters of a text for each token that the model reads; more are refused, as there.
@@ -125,14 +125,14 @@ struct Token {
     stop: Option<usize>,
 }
 
-impl From<Piece> for Token {
-    fn from(Piece { id, text, special, place }: Piece) -> Self {
+impl From<TokenPiece> for Token {
+    fn from(TokenPiece { id, text, special, place }: TokenPiece) -> Self {
         Self { id, text, special, start: place.map(|place| place.0), stop: place.map(|place| place.1) }
     }
 }
 
 /// The tokens of texts, all of them: nothing is cut.
-pub async fn tokenize(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
+pub async fn tokenize(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Rejection> {
     let Tokenize { inputs, add_special_tokens, prompt_name } = json(&headers, &body)?;
     let mut texts = inputs.some("inputs")?;
     within_batch(&app, texts.len())?;
@@ -154,7 +154,7 @@ pub async fn tokenize(State(app): State<Arc<App>>, headers: HeaderMap, body: Byt
 }
 
 /// The texts of ids.
-pub async fn decode(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
+pub async fn decode(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Rejection> {
     let Decode { ids: Ids(ids), skip_special_tokens } = json(&headers, &body)?;
     if ids.is_empty() || ids.iter().any(Vec::is_empty) {
         return Err(empty("ids", "token id"));
@@ -168,21 +168,21 @@ pub async fn decode(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes
     Ok(Json(texts.await?).into_response())
 }
 
-async fn engine(app: &App, headers: &HeaderMap) -> Result<Arc<Engine>, Refusal> {
+async fn engine(app: &App, headers: &HeaderMap) -> Result<Arc<Engine>, Rejection> {
     let most = app.config.limits.time;
     let deadline = Instant::now() + time(headers)?.unwrap_or(most).min(most);
     Ok(app.embedder.engine(None, None, deadline).await?)
 }
 
 /// Refuses texts whose tokens would fill the memory: `most` characters of one, `together` bytes of all.
-fn within_text(texts: &[String], most: usize, together: usize) -> Result<(), Refusal> {
+fn within_text(texts: &[String], most: usize, together: usize) -> Result<(), Rejection> {
     if let Some(place) = texts.iter().position(|text| text.len() > most && text.chars().count() > most) {
         let message = format!("text {place} has more than {most} characters: tokenize a shorter part of it");
-        return Err(EmbedFault::new(Code::InputTooLong, message).into());
+        return Err(EmbedFault::new(ErrorCode::InputTooLong, message).into());
     }
     if texts.iter().map(String::len).sum::<usize>() > together {
         let message = format!("the texts have more than {together} bytes together: send several requests");
-        return Err(EmbedFault::new(Code::InputTooLong, message).into());
+        return Err(EmbedFault::new(ErrorCode::InputTooLong, message).into());
     }
     Ok(())
 }
@@ -197,8 +197,8 @@ async fn off_thread<T: Send + 'static>(
     let turn = TURNS.acquire().await;
     let done = tokio::task::spawn_blocking(move || work(&tokenizer)).await;
     drop(turn);
-    done.map_err(|why| EmbedFault::new(Code::Internal, format!("the tokenizer ended: {why}")))?
-        .map_err(|why| EmbedFault::new(Code::InvalidRequest, why.to_string()))
+    done.map_err(|why| EmbedFault::new(ErrorCode::Internal, format!("the tokenizer ended: {why}")))?
+        .map_err(|why| EmbedFault::new(ErrorCode::InvalidRequest, why.to_string()))
 }
 
 #[cfg(test)]

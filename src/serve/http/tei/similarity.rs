@@ -11,14 +11,14 @@ use serde::Deserialize;
 
 use super::{How, within_batch};
 use crate::serve::App;
-use crate::serve::http::fault::Refusal;
-use crate::serve::http::parse::{Compared, compared, empty, json};
+use crate::serve::http::fault::Rejection;
+use crate::serve::http::parse::{SimilarityInput, compared, empty, json};
 
 /// What clients send.
 #[derive(Debug, Deserialize)]
 struct Request {
     #[serde(deserialize_with = "compared")]
-    inputs: Compared,
+    inputs: SimilarityInput,
     parameters: Option<Parameters>,
 }
 
@@ -31,7 +31,7 @@ pub struct Parameters {
 }
 
 /// The cosine of a text to each of the others.
-pub async fn post(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
+pub async fn post(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Rejection> {
     let Request { inputs, parameters } = json(&headers, &body)?;
     compare(&app, inputs, parameters.unwrap_or_default(), &headers).await
 }
@@ -39,11 +39,11 @@ pub async fn post(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) 
 /// The same for a request that was read.
 pub async fn compare(
     app: &App,
-    inputs: Compared,
+    inputs: SimilarityInput,
     parameters: Parameters,
     headers: &HeaderMap,
-) -> Result<Response, Refusal> {
-    let Compared { source_sentence, sentences } = inputs;
+) -> Result<Response, Rejection> {
+    let SimilarityInput { source_sentence, sentences } = inputs;
     if sentences.is_empty() {
         return Err(empty("inputs.sentences", "text"));
     }

@@ -10,9 +10,9 @@ use http::{HeaderMap, header};
 use serde::Deserialize;
 
 use super::{How, within_batch};
-use crate::serve::http::fault::Refusal;
+use crate::serve::http::fault::Rejection;
 use crate::serve::http::parse::{Texts, json};
-use crate::serve::{App, TokenReply};
+use crate::serve::{App, TokenEmbeddingResponse};
 
 /// Numbers that are written at a time: the answer as text is several times as large as the vectors, and is never there as a whole.
 const PART: usize = 1 << 14;
@@ -27,7 +27,7 @@ struct Request {
 }
 
 /// For each text a list with the vectors of its tokens, special tokens included.
-pub async fn embed_all(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
+pub async fn embed_all(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Rejection> {
     let Request { inputs, truncate, truncation_direction, prompt_name } = json(&headers, &body)?;
     let texts = inputs.some("inputs")?;
     within_batch(&app, texts.len())?;
@@ -38,8 +38,8 @@ pub async fn embed_all(State(app): State<Arc<App>>, headers: HeaderMap, body: By
 }
 
 /// The answer in parts. A text's vectors go when they are written, and the bytes stop counting with the last part.
-fn written(reply: TokenReply) -> impl Iterator<Item = serde_json::Result<Bytes>> {
-    let TokenReply { vectors, width, held } = reply;
+fn written(reply: TokenEmbeddingResponse) -> impl Iterator<Item = serde_json::Result<Bytes>> {
+    let TokenEmbeddingResponse { vectors, width, held } = reply;
     let numbers = (PART / width.max(1)).max(1) * width.max(1);
     let texts = vectors.into_iter().enumerate().flat_map(move |(place, flat)| {
         let _held = &held;
@@ -79,7 +79,7 @@ mod tests {
     fn an_answer_in_parts_is_json_and_holds_its_bytes_to_the_end() {
         let slots = Slots::new(100);
         let vectors = vec![vec![0.5; 6], (0..PART * 2 + 2).map(|number| number as f32 / 8.0).collect(), vec![1e-30; 2]];
-        let reply = TokenReply { vectors: vectors.clone(), width: 2, held: slots.take_many(100) };
+        let reply = TokenEmbeddingResponse { vectors: vectors.clone(), width: 2, held: slots.take_many(100) };
         let (mut parts, mut all) = (written(reply), Vec::new());
         all.extend_from_slice(&parts.next().unwrap().unwrap());
         assert_eq!(slots.taken(), 100);

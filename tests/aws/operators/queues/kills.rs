@@ -5,9 +5,9 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use super::{CHANGE, DEPLOY, DESTROY, ROLLBACK, Two};
-use testkit::cli::Output;
+use testkit::cli::CommandOutput;
 use testkit::local_aws;
-use testkit::proxy::{Act, Call, Proxy, Which};
+use testkit::proxy::{CallSelector, FaultProxy, ProxyAction, ProxyCall};
 
 /// More than enough for a call to come.
 const SOON: Duration = Duration::from_secs(60);
@@ -15,24 +15,24 @@ const SOON: Duration = Duration::from_secs(60);
 /// Two queues behind a proxy. Every command goes through it: the URL of a queue is that of the endpoint.
 struct Ground {
     two: Two,
-    proxy: Proxy,
+    proxy: FaultProxy,
 }
 
 impl Ground {
     fn new() -> Self {
-        Self { two: Two::new(), proxy: Proxy::start(&local_aws::endpoint()) }
+        Self { two: Two::new(), proxy: FaultProxy::start(&local_aws::endpoint()) }
     }
 
     /// Runs a command to its end; the record of calls begins with it.
-    fn run(&self, words: &[&str]) -> Output {
+    fn run(&self, words: &[&str]) -> CommandOutput {
         self.proxy.reset();
         self.two.stack.run_at(self.proxy.url(), words)
     }
 
     /// Starts a command and kills it at its n-th call that changes something; whether that call came.
-    fn kill(&self, words: &[&str], number: usize, act: Act) -> bool {
+    fn kill(&self, words: &[&str], number: usize, act: ProxyAction) -> bool {
         self.proxy.reset();
-        self.proxy.on(changes, Which::Nth(number), act);
+        self.proxy.on(changes, CallSelector::Nth(number), act);
         let mut command = self.two.stack.command_at(self.proxy.url(), words);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts");
         let begun = Instant::now();
@@ -58,12 +58,12 @@ impl Ground {
         let state = &status["state"];
         let resources = state["resources"].as_object().into_iter().flatten();
         let unanswered: Vec<_> = resources.filter(|(_, record)| record["standing"] != "present").collect();
-        let leftovers = state["leftovers"].as_array().map_or(0, Vec::len);
-        assert!(unanswered.is_empty() && leftovers == 0, "{what}: {state:#}");
+        let pending_deletions = state["leftovers"].as_array().map_or(0, Vec::len);
+        assert!(unanswered.is_empty() && pending_deletions == 0, "{what}: {state:#}");
     }
 }
 
-fn changes(call: &Call) -> bool {
+fn changes(call: &ProxyCall) -> bool {
     call.service == "sqs" && call.mutates()
 }
 
@@ -74,11 +74,11 @@ fn heals(verb: &[&str], before: &[&[&str]], idle: Option<&[&str]>, calls: usize)
     ground.run(DEPLOY).exits(0);
     prepare();
     ground.run(verb).exits(0);
-    let came: Vec<Call> = ground.proxy.take_calls().into_iter().filter(changes).collect();
+    let came: Vec<ProxyCall> = ground.proxy.take_calls().into_iter().filter(changes).collect();
     assert_eq!(came.len(), calls, "{came:#?}");
     let wanted = ground.two.world();
     for number in 1..=calls {
-        for act in [Act::HoldBefore, Act::HoldAfter] {
+        for act in [ProxyAction::HoldBefore, ProxyAction::HoldAfter] {
             let what = format!("{} killed at call {number}, {act:?}", verb[0]);
             prepare();
             assert!(ground.kill(verb, number, act), "{what}: the call did not come");

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 
 use super::*;
-use testkit::cli::Output;
+use testkit::cli::CommandOutput;
 
 pub fn zip(stack: &Stack, text: &str) -> String {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
@@ -47,8 +47,8 @@ fn serving(bytes: Vec<u8>) -> String {
 #[test]
 fn the_code_of_a_zip_comes_back_from_the_version_that_lambda_still_has() {
     let stack = Stack::new();
-    let proxy = Proxy::start(&local_aws::endpoint());
-    let run = |words: &[&str]| -> Output { stack.run_at(proxy.url(), words) };
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    let run = |words: &[&str]| -> CommandOutput { stack.run_at(proxy.url(), words) };
     zip(&stack, "exports.handler = async () => 1");
     let old = std::fs::read(stack.home.path().join("code.zip")).expect("the zip");
     one_function(&stack, 128);
@@ -58,21 +58,21 @@ fn the_code_of_a_zip_comes_back_from_the_version_that_lambda_still_has() {
     let held = wait(lambda.get_function().function_name(&name).send()).expect("the function");
     let location = held.code.and_then(|code| code.location).expect("a location");
     let host: &'static str = location.split("/_").next().expect("a host").to_owned().leak();
-    let refusal = Refusal {
+    let refusal = ServiceRefusal {
         service: "lambda",
         operation: "DeleteFunction",
         status: 400,
         code: "InvalidParameterValueException",
         message: "Lambda was unable to delete it because it is a replicated function.",
     };
-    let version = |call: &testkit::proxy::Call| call.service == "lambda" && call.path.contains("Qualifier=");
-    proxy.on(move |call| call.method == "DELETE" && version(call), Which::Each, Act::Refuse(refusal));
+    let version = |call: &testkit::proxy::ProxyCall| call.service == "lambda" && call.path.contains("Qualifier=");
+    proxy.on(move |call| call.method == "DELETE" && version(call), CallSelector::Each, ProxyAction::Refuse(refusal));
     zip(&stack, "exports.handler = async () => 2");
     run(&["deploy", "--plan", "plan.yaml", "--yes"]).exits(2);
     let kept = stack.home.path().join(".akidb-edge").join(stack.name()).join("artefacts");
     std::fs::remove_dir_all(kept).expect("a copy was kept");
     let from: &'static str = serving(old).leak();
-    proxy.on(move |call| call.method == "GET" && version(call), Which::Each, Act::Reword(host, from));
+    proxy.on(move |call| call.method == "GET" && version(call), CallSelector::Each, ProxyAction::Reword(host, from));
     let back = run(&["rollback", "--stack", &stack.name(), "--yes"]);
     let now = wait(lambda.get_function_configuration().function_name(&name).send()).expect("the function");
     let first =

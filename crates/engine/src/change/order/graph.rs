@@ -4,36 +4,36 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Barrier, Key, Node, Order, Part, parts};
+use super::{Barrier, ChangePart, OrderNode, PartKey, RunOrder, parts};
 use crate::resource::{Action, Address, Change, Changes, Level, Resource, has_references, resolve};
 
 /// Who waits, on what, and until it has come how far.
 #[derive(Clone, Debug)]
 pub(super) struct Edge {
-    pub(super) who: At,
-    pub(super) on: At,
+    pub(super) who: Milestone,
+    pub(super) on: Milestone,
     pub(super) level: Level,
 }
 
 /// A place in the order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum At {
-    Node(Key),
+pub(super) enum Milestone {
+    Node(PartKey),
     Barrier(Barrier),
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Graph {
-    nodes: BTreeMap<Key, Node>,
-    barriers: BTreeMap<Barrier, BTreeSet<Key>>,
+    nodes: BTreeMap<PartKey, OrderNode>,
+    barriers: BTreeMap<Barrier, BTreeSet<PartKey>>,
 }
 
 impl Graph {
     /// The steps, none of which waits for anything.
     pub(super) fn new(changes: &Changes) -> Self {
         let mut nodes = BTreeMap::new();
-        let mut add = |address: &Address, part: Part| {
-            let node = Node { address: address.clone(), part, after: BTreeMap::new(), barriers: BTreeSet::new() };
+        let mut add = |address: &Address, part: ChangePart| {
+            let node = OrderNode { address: address.clone(), part, after: BTreeMap::new(), barriers: BTreeSet::new() };
             nodes.insert((address.clone(), part), node);
         };
         for change in changes.acting() {
@@ -44,7 +44,7 @@ impl Graph {
             let users = users.get(&kept.address).map_or(&[][..], Vec::as_slice);
             let everywhere = users.iter().any(|user| user.needs.get(&kept.address) == Some(&Level::Propagated));
             if everywhere && kept.found.is_some() || is_unfinished(users, kept) {
-                add(&kept.address, Part::Await);
+                add(&kept.address, ChangePart::Await);
             }
         }
         Self { nodes, barriers: BTreeMap::new() }
@@ -56,29 +56,29 @@ impl Graph {
         let mut wanted: BTreeSet<&str> = BTreeSet::new();
         for (key, node) in &self.nodes {
             let change = &changes.items[&node.address];
-            let who = At::Node(key.clone());
-            if node.part == Part::Put {
+            let who = Milestone::Node(key.clone());
+            if node.part == ChangePart::Put {
                 for (need, level) in change.after.iter().flat_map(|resource| &resource.needs) {
-                    for part in [Part::Put, Part::Await] {
-                        edges.push(Edge { who: who.clone(), on: At::Node((need.clone(), part)), level: *level });
+                    for part in [ChangePart::Put, ChangePart::Await] {
+                        edges.push(Edge { who: who.clone(), on: Milestone::Node((need.clone(), part)), level: *level });
                     }
                 }
                 for step in change.after.iter().flat_map(|resource| &resource.after) {
                     wanted.insert(step);
-                    let on = At::Barrier(Barrier::Made(step.clone()));
+                    let on = Milestone::Barrier(Barrier::Made(step.clone()));
                     edges.push(Edge { who: who.clone(), on, level: Level::Usable });
                 }
-            } else if node.part == Part::Remove && change.action == Action::Replace {
+            } else if node.part == ChangePart::Remove && change.action == Action::Replace {
                 // The new one first: what leaned on the old one moves over before that goes.
-                let on = At::Node((node.address.clone(), Part::Put));
+                let on = Milestone::Node((node.address.clone(), ChangePart::Put));
                 edges.push(Edge { who, on, level: Level::Usable });
             }
         }
-        for ((address, part), _) in self.nodes.iter().filter(|((_, part), _)| *part != Part::Remove) {
+        for ((address, part), _) in self.nodes.iter().filter(|((_, part), _)| *part != ChangePart::Remove) {
             let step = changes.items[address].after.as_ref().map(|resource| resource.step.as_str());
             if let Some(step) = step.filter(|step| wanted.contains(step)) {
-                let who = At::Barrier(Barrier::Made(step.to_owned()));
-                edges.push(Edge { who, on: At::Node((address.clone(), *part)), level: Level::Usable });
+                let who = Milestone::Barrier(Barrier::Made(step.to_owned()));
+                edges.push(Edge { who, on: Milestone::Node((address.clone(), *part)), level: Level::Usable });
             }
         }
         edges.iter().for_each(|edge| self.add(edge));
@@ -87,17 +87,17 @@ impl Graph {
     /// Adds an edge; nobody waits for what this run does not do.
     pub(super) fn add(&mut self, edge: &Edge) {
         match (&edge.who, &edge.on) {
-            (At::Node(who), At::Node(on)) if self.nodes.contains_key(on) => {
+            (Milestone::Node(who), Milestone::Node(on)) if self.nodes.contains_key(on) => {
                 if let Some(node) = self.nodes.get_mut(who) {
                     node.after.insert(on.clone(), edge.level);
                 }
             }
-            (At::Node(who), At::Barrier(on)) => {
+            (Milestone::Node(who), Milestone::Barrier(on)) => {
                 if let Some(node) = self.nodes.get_mut(who) {
                     node.barriers.insert(on.clone());
                 }
             }
-            (At::Barrier(who), At::Node(on)) if self.nodes.contains_key(on) => {
+            (Milestone::Barrier(who), Milestone::Node(on)) if self.nodes.contains_key(on) => {
                 self.barriers.entry(who.clone()).or_default().insert(on.clone());
             }
             _ => {}
@@ -105,22 +105,24 @@ impl Graph {
     }
 
     /// What a place waits for, directly.
-    fn before(&self, at: &At) -> Vec<At> {
+    fn before(&self, at: &Milestone) -> Vec<Milestone> {
         match at {
-            At::Node(key) => {
+            Milestone::Node(key) => {
                 let node = self.nodes.get(key).into_iter();
                 node.flat_map(|node| {
-                    let barriers = node.barriers.iter().cloned().map(At::Barrier);
-                    node.after.keys().cloned().map(At::Node).chain(barriers)
+                    let barriers = node.barriers.iter().cloned().map(Milestone::Barrier);
+                    node.after.keys().cloned().map(Milestone::Node).chain(barriers)
                 })
                 .collect()
             }
-            At::Barrier(barrier) => self.barriers.get(barrier).into_iter().flatten().cloned().map(At::Node).collect(),
+            Milestone::Barrier(barrier) => {
+                self.barriers.get(barrier).into_iter().flatten().cloned().map(Milestone::Node).collect()
+            }
         }
     }
 
     /// Whether `at` comes after `other`, directly or through others.
-    pub(super) fn waits_for(&self, at: &At, other: &At) -> bool {
+    pub(super) fn waits_for(&self, at: &Milestone, other: &Milestone) -> bool {
         let mut open = vec![at.clone()];
         let mut seen = BTreeSet::new();
         while let Some(at) = open.pop() {
@@ -137,19 +139,25 @@ impl Graph {
 
     /// Whether some places wait for each other: they are what is left when everything that waits for nothing is taken out.
     pub(super) fn is_circular(&self) -> bool {
-        let places = self.nodes.keys().cloned().map(At::Node).chain(self.barriers.keys().cloned().map(At::Barrier));
-        let mut waits: BTreeMap<At, usize> = BTreeMap::new();
-        let mut users: BTreeMap<At, Vec<At>> = BTreeMap::new();
+        let places = self
+            .nodes
+            .keys()
+            .cloned()
+            .map(Milestone::Node)
+            .chain(self.barriers.keys().cloned().map(Milestone::Barrier));
+        let mut waits: BTreeMap<Milestone, usize> = BTreeMap::new();
+        let mut users: BTreeMap<Milestone, Vec<Milestone>> = BTreeMap::new();
         for place in places {
             let before = self.before(&place);
             // A barrier that has no members is reached from the start.
             let before = before
                 .into_iter()
-                .filter(|on| !matches!(on, At::Barrier(barrier) if !self.barriers.contains_key(barrier)));
+                .filter(|on| !matches!(on, Milestone::Barrier(barrier) if !self.barriers.contains_key(barrier)));
             let count = before.map(|on| users.entry(on).or_default().push(place.clone())).count();
             waits.insert(place, count);
         }
-        let mut free: Vec<At> = waits.iter().filter(|(_, count)| **count == 0).map(|(at, _)| at.clone()).collect();
+        let mut free: Vec<Milestone> =
+            waits.iter().filter(|(_, count)| **count == 0).map(|(at, _)| at.clone()).collect();
         let mut left = waits.len();
         while let Some(at) = free.pop() {
             left -= 1;
@@ -164,8 +172,8 @@ impl Graph {
         left > 0
     }
 
-    pub(super) fn finished(self) -> Order {
-        Order { nodes: self.nodes.into_values().collect(), barriers: self.barriers }
+    pub(super) fn finished(self) -> RunOrder {
+        RunOrder { nodes: self.nodes.into_values().collect(), barriers: self.barriers }
     }
 }
 

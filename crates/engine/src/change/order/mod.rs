@@ -13,7 +13,7 @@ pub use removal::leans_on;
 
 /// What is done at an address: something comes, or something goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Part {
+pub enum ChangePart {
     /// It is made, changed or taken up.
     Put,
     /// It goes.
@@ -24,19 +24,19 @@ pub enum Part {
 
 /// One step of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Node {
+pub struct OrderNode {
     /// Its address.
     pub address: Address,
     /// What is done.
-    pub part: Part,
+    pub part: ChangePart,
     /// What must have come so far before.
-    pub after: BTreeMap<Key, Level>,
+    pub after: BTreeMap<PartKey, Level>,
     /// What must have been reached before.
     pub barriers: BTreeSet<Barrier>,
 }
 
 /// A part of a change.
-pub type Key = (Address, Part);
+pub type PartKey = (Address, ChangePart);
 
 /// Something that many steps of a run wait for together.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,15 +59,15 @@ impl Barrier {
 
 /// The steps of a run with what they wait for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Order {
+pub struct RunOrder {
     /// The steps, sorted.
-    pub nodes: Vec<Node>,
+    pub nodes: Vec<OrderNode>,
     /// The members of each barrier that somebody waits for.
-    pub barriers: BTreeMap<Barrier, BTreeSet<Key>>,
+    pub barriers: BTreeMap<Barrier, BTreeSet<PartKey>>,
 }
 
 /// The steps of a run: things come after what they need, and go before it.
-pub fn order(changes: &Changes) -> Order {
+pub fn order(changes: &Changes) -> RunOrder {
     let mut graph = Graph::new(changes);
     graph.come(changes);
     let guarded: Vec<Edge> = goes_after(changes).into_iter().chain(rules_before_their_bucket(changes)).collect();
@@ -86,12 +86,12 @@ pub fn order(changes: &Changes) -> Order {
     whole.finished()
 }
 
-const fn parts(change: &Change) -> &'static [Part] {
+const fn parts(change: &Change) -> &'static [ChangePart] {
     match change.action {
         Action::Keep => &[],
-        Action::Create | Action::Adopt | Action::Update | Action::Move => &[Part::Put],
-        Action::Delete | Action::Forget => &[Part::Remove],
-        Action::Replace => &[Part::Put, Part::Remove],
+        Action::Create | Action::Adopt | Action::Update | Action::Move => &[ChangePart::Put],
+        Action::Delete | Action::Forget => &[ChangePart::Remove],
+        Action::Replace => &[ChangePart::Put, ChangePart::Remove],
     }
 }
 
@@ -100,13 +100,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::resource::{Kind, Origin, Record, Resource, Risk, Standing};
+    use crate::resource::{Kind, Resource, ResourceOrigin, ResourceRecord, ResourceStatus, Risk};
 
     fn change(at: &str, action: Action, needs: &[&str]) -> (Address, Change) {
         let address: Address = at.parse().expect("an address");
         let kind = Kind::ALL.into_iter().find(|kind| kind.name() == address.kind_name()).expect("a kind");
         let needs = needs.iter().map(|need| (need.parse().expect("an address"), Level::Usable)).collect();
-        let before = Record {
+        let before = ResourceRecord {
             kind,
             id: Some("x".to_owned()),
             generation: 0,
@@ -115,10 +115,10 @@ mod tests {
             needs,
             step: String::new(),
             after: std::collections::BTreeSet::new(),
-            standing: Standing::Present,
+            standing: ResourceStatus::Present,
             pending: None,
             made_at: None,
-            origin: Origin::Made,
+            origin: ResourceOrigin::Made,
         };
         let change = Change {
             address: address.clone(),
@@ -128,7 +128,7 @@ mod tests {
             moved_from: Vec::new(),
             risk: Risk::Safe,
             reason: None,
-            origin: Origin::Made,
+            origin: ResourceOrigin::Made,
             after: None,
             before: Some(before),
             found: None,
@@ -145,7 +145,7 @@ mod tests {
         ]);
         let order = order(&Changes { stack: "s".to_owned(), items, ..Changes::default() });
         let role = order.nodes.iter().find(|node| node.address.as_str() == "edge.role.f").expect("the role");
-        let version = ("edge.function-version.f".parse().expect("an address"), Part::Remove);
+        let version = ("edge.function-version.f".parse().expect("an address"), ChangePart::Remove);
         assert!(role.after.contains_key(&version), "{:?}", role.after);
     }
 
@@ -156,26 +156,27 @@ mod tests {
             let after: BTreeSet<String> = after.iter().map(|step| (*step).to_owned()).collect();
             let mut wanted = Resource::new(address.clone(), Kind::Bucket, &json!({})).from_step(step, "");
             wanted.after.clone_from(&after);
-            let record = bucket.before.take().map(|record| Record { step: step.to_owned(), after, ..record });
+            let record = bucket.before.take().map(|record| ResourceRecord { step: step.to_owned(), after, ..record });
             (bucket.before, bucket.after) =
                 if action == Action::Create { (None, Some(wanted)) } else { (record, None) };
             items.insert(address, bucket);
         }
     }
 
-    fn ordered(items: BTreeMap<Address, Change>) -> Order {
+    fn ordered(items: BTreeMap<Address, Change>) -> RunOrder {
         order(&Changes { stack: "s".to_owned(), items, ..Changes::default() })
     }
 
     /// The addresses in an order in which they may be done, one after another.
-    fn done(order: &Order) -> Vec<String> {
-        let mut left: Vec<&Node> = order.nodes.iter().collect();
+    fn done(order: &RunOrder) -> Vec<String> {
+        let mut left: Vec<&OrderNode> = order.nodes.iter().collect();
         let (mut done, mut reached) = (Vec::new(), BTreeSet::new());
         loop {
-            let come = |keys: &BTreeSet<Key>| keys.iter().all(|key| reached.contains(key));
+            let come = |keys: &BTreeSet<PartKey>| keys.iter().all(|key| reached.contains(key));
             let behind = |barrier: &Barrier| order.barriers.get(barrier).is_none_or(come);
-            let free =
-                |node: &&Node| node.after.keys().all(|key| reached.contains(key)) && node.barriers.iter().all(behind);
+            let free = |node: &&OrderNode| {
+                node.after.keys().all(|key| reached.contains(key)) && node.barriers.iter().all(behind)
+            };
             let Some(at) = left.iter().position(free) else { break };
             let node = left.remove(at);
             reached.insert((node.address.clone(), node.part));

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::graph::{At, Edge};
-use super::{Barrier, Part, parts};
+use super::graph::{Edge, Milestone};
+use super::{Barrier, ChangePart, parts};
 use crate::resource::{Action, Address, Change, Changes, Kind, Level};
 
 /// Buckets that change, after the replication rules that go: S3 refuses to suspend versioning while a rule of the bucket replicates.
@@ -14,8 +14,8 @@ pub(super) fn rules_before_their_bucket(changes: &Changes) -> Vec<Edge> {
         let changed =
             needs.filter(|need| changes.items.get(*need).is_some_and(|bucket| bucket.action == Action::Update));
         changed.map(|bucket| Edge {
-            who: At::Node((bucket.clone(), Part::Put)),
-            on: At::Node((rule.address.clone(), Part::Remove)),
+            who: Milestone::Node((bucket.clone(), ChangePart::Put)),
+            on: Milestone::Node((rule.address.clone(), ChangePart::Remove)),
             level: Level::Usable,
         })
     });
@@ -24,18 +24,19 @@ pub(super) fn rules_before_their_bucket(changes: &Changes) -> Vec<Edge> {
 
 /// What goes, goes after everything that needed it has gone, and then after everything that has let it go.
 pub(super) fn goes_after(changes: &Changes) -> Vec<Edge> {
-    let going =
-        |address: &Address| changes.items.get(address).is_some_and(|change| parts(change).contains(&Part::Remove));
+    let going = |address: &Address| {
+        changes.items.get(address).is_some_and(|change| parts(change).contains(&ChangePart::Remove))
+    };
     let mut edges = Vec::new();
-    for part in [Part::Remove, Part::Put] {
+    for part in [ChangePart::Remove, ChangePart::Put] {
         for user in changes.acting().filter(|change| parts(change).contains(&part)) {
-            let on = At::Node((user.address.clone(), part));
+            let on = Milestone::Node((user.address.clone(), part));
             for need in leaned_on(changes, user).into_iter().filter(|need| *need != &user.address && going(need)) {
-                let who = At::Node((need.clone(), Part::Remove));
+                let who = Milestone::Node((need.clone(), ChangePart::Remove));
                 edges.push(Edge { who, on: on.clone(), level: Level::Propagated });
             }
             for step in user.before.iter().flat_map(|record| &record.after) {
-                let who = At::Barrier(Barrier::Released(step.clone()));
+                let who = Milestone::Barrier(Barrier::Released(step.clone()));
                 edges.push(Edge { who, on: on.clone(), level: Level::Propagated });
             }
         }
@@ -45,8 +46,8 @@ pub(super) fn goes_after(changes: &Changes) -> Vec<Edge> {
         let step = change.before.as_ref().map(|record| record.step.clone());
         let own = change.before.as_ref().is_some_and(|record| record.after.contains(&record.step));
         if let Some(step) = step.filter(|step| !step.is_empty() && !own) {
-            let who = At::Node((change.address.clone(), Part::Remove));
-            released.push(Edge { who, on: At::Barrier(Barrier::Released(step)), level: Level::Propagated });
+            let who = Milestone::Node((change.address.clone(), ChangePart::Remove));
+            released.push(Edge { who, on: Milestone::Barrier(Barrier::Released(step)), level: Level::Propagated });
         }
     }
     // First the members: whether somebody may wait for a barrier depends on them.

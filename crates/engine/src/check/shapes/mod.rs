@@ -3,35 +3,35 @@
 //! The table is generated (`generate.py`, `models.json`), the way from our settings to members stands in the facts of each kind. A
 //! rule of another area that names the same place has better words; then these are silent (`beside`).
 
-mod judge;
 mod table;
+mod validate;
 
-pub(super) use judge::nearest;
 pub(super) use table::{is_region, regions};
+pub(super) use validate::nearest;
 
 use serde_json::Value;
 
-use super::rule::{Notes, Rule, Seen, error};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error};
 use super::{Finding, Severity};
-use judge::{Lack, Verdict};
+use validate::{ShapeFinding, ShapeViolation};
 
 const SAYS: &str = "InvalidArgument or ValidationException before anything is made";
 
-pub(super) const RULES: &[Rule<Value>] = &[
+pub(super) const RULES: &[CheckRule<Value>] = &[
     error("SH001-missing", "what AWS needs is there and not empty", SAYS, "write it", |seen, notes| {
-        each(seen, notes, Lack::Missing);
+        each(seen, notes, ShapeViolation::Missing);
     }),
     error("SH002-length", "texts are as long as AWS takes them", SAYS, "shorten it", |seen, notes| {
-        each(seen, notes, Lack::Length);
+        each(seen, notes, ShapeViolation::Length);
     }),
     error("SH003-size", "numbers and lists are as large as AWS takes them", SAYS, "change it", |seen, notes| {
-        each(seen, notes, Lack::Size);
+        each(seen, notes, ShapeViolation::Size);
     }),
     error("SH004-word", "words are ones that AWS knows", SAYS, "write a known word", |seen, notes| {
-        each(seen, notes, Lack::Word);
+        each(seen, notes, ShapeViolation::Word);
     }),
     error("SH005-pattern", "texts have the form that AWS takes", SAYS, "change it", |seen, notes| {
-        each(seen, notes, Lack::Pattern);
+        each(seen, notes, ShapeViolation::Pattern);
     }),
     error(
         "SH006-region",
@@ -43,7 +43,7 @@ pub(super) const RULES: &[Rule<Value>] = &[
 ];
 
 /// Writes what lacks in one way.
-fn each(seen: &Seen<'_, Value>, notes: &mut Notes<'_>, lack: Lack) {
+fn each(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>, lack: ShapeViolation) {
     let Some(resource) = seen.scope.desired.resources.get(seen.address) else { return };
     for (at, rows) in resource.kind.facts().api {
         for (path, member) in *rows {
@@ -54,8 +54,8 @@ fn each(seen: &Seen<'_, Value>, notes: &mut Notes<'_>, lack: Lack) {
             visit(&seen.spec, &path, String::new(), &mut |place, value| {
                 let gone = value.is_none_or(|value| value.is_null() || value.as_array().is_some_and(Vec::is_empty));
                 let verdict = match value {
-                    _ if gone && asked && demand.required => Some(judge::missing()),
-                    Some(value) => judge::judge(value, demand),
+                    _ if gone && asked && demand.required => Some(validate::missing()),
+                    Some(value) => validate::judge(value, demand),
                     None => None,
                 };
                 if let Some(verdict) = verdict.filter(|verdict| verdict.lack == lack) {
@@ -66,8 +66,8 @@ fn each(seen: &Seen<'_, Value>, notes: &mut Notes<'_>, lack: Lack) {
     }
 }
 
-fn write(notes: &mut Notes<'_>, place: &str, member: &str, verdict: Verdict) {
-    let Verdict { problem, model, instead, .. } = verdict;
+fn write(notes: &mut RuleFindings<'_>, place: &str, member: &str, verdict: ShapeFinding) {
+    let ShapeFinding { problem, model, instead, .. } = verdict;
     let says = format!("refused: its model (botocore {}) says of {member}: {model}", table::version());
     notes.add_full(place, problem, says, instead);
 }
@@ -97,7 +97,7 @@ fn visit(value: &Value, path: &str, place: String, found: &mut dyn FnMut(&str, O
 }
 
 /// Regions wherever one stands.
-fn region(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+fn region(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {
     super::policy::walk(&seen.spec, "", &mut |path, text| {
         let field = path.rsplit('.').next().unwrap_or_default();
         let named = field == "region" || field == "shield" || field.ends_with("_region");

@@ -16,7 +16,7 @@ struct Models {
     /// Regions by partition.
     regions: BTreeMap<String, Vec<String>>,
     /// Members of structures, by service and structure.
-    structures: BTreeMap<String, BTreeMap<String, BTreeMap<String, Demand>>>,
+    structures: BTreeMap<String, BTreeMap<String, BTreeMap<String, MemberConstraint>>>,
 }
 
 /// Where the table comes from.
@@ -28,7 +28,7 @@ struct Header {
 
 /// What a member demands. Bounds are of the length of a text, the size of a number, or the count of a list.
 #[derive(Clone, Debug, Default, Deserialize)]
-pub(super) struct Demand {
+pub(super) struct MemberConstraint {
     /// It must be there.
     #[serde(default)]
     pub required: bool,
@@ -53,7 +53,7 @@ pub(super) struct Demand {
 static MODELS: LazyLock<Option<Models>> = LazyLock::new(|| serde_json::from_str(TEXT).ok());
 
 /// What a member demands: `s3.Tag.Key`; behind it `[]` for the items of a list, `{key}` and `{value}` for those of a map.
-pub(super) fn demand(member: &str) -> Option<&'static Demand> {
+pub(super) fn demand(member: &str) -> Option<&'static MemberConstraint> {
     let stem = member.trim_end_matches("[]").trim_end_matches("{key}").trim_end_matches("{value}");
     let mut parts = stem.split('.');
     let service = MODELS.as_ref()?.structures.get(parts.next()?)?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::super::testing::{Case, TODAY, case};
-use super::{judge, table};
+use super::{table, validate};
 use crate::resource::{Kind, NO_MEMBER};
 
 pub(in super::super) fn cases() -> Vec<Case> {
@@ -51,7 +51,7 @@ fn every_pattern_can_be_read() {
         for (key, field) in value.as_object().into_iter().flatten() {
             match field.as_str().filter(|_| key == "pattern") {
                 Some(text) => {
-                    judge::compile(text).unwrap_or_else(|bad| panic!("{text}: {bad}"));
+                    validate::compile(text).unwrap_or_else(|bad| panic!("{text}: {bad}"));
                     *count += 1;
                 }
                 None => visit(field, count),

@@ -9,7 +9,7 @@ use super::cluster::{objects, ready, template};
 use super::{Fleet, complain, jetpack_label, target};
 use crate::plan::Step;
 use crate::plan::jetson::{JetsonAppStep, JetsonStep};
-use crate::resource::words::{self, Look};
+use crate::resource::syntax_check::{self, SettingsCheck};
 use crate::resource::{Address, Kind};
 
 /// The objects of an app.
@@ -41,30 +41,30 @@ pub fn app(builder: &mut Builder<'_>, step: &Step, fleet: &Fleet<'_>, app: &Jets
 
 /// Complains of each word of an app that a cluster would not take for what it is.
 fn check(builder: &mut Builder<'_>, step: &Step, app: &JetsonAppStep) {
-    let mut look = Look::default();
-    look.must("namespace", &app.namespace, words::label(&app.namespace), words::OBJECT_NAME);
-    look.must("name", &app.name, words::label(&app.name), words::OBJECT_NAME);
-    look.must("image", &app.image, words::image(&app.image), words::IMAGE);
-    look.must("live_path", &app.live_path, words::url_path(&app.live_path), words::URL_PATH);
-    look.must("ready_path", &app.ready_path, words::url_path(&app.ready_path), words::URL_PATH);
+    let mut look = SettingsCheck::default();
+    look.must("namespace", &app.namespace, syntax_check::label(&app.namespace), syntax_check::OBJECT_NAME);
+    look.must("name", &app.name, syntax_check::label(&app.name), syntax_check::OBJECT_NAME);
+    look.must("image", &app.image, syntax_check::image(&app.image), syntax_check::IMAGE);
+    look.must("live_path", &app.live_path, syntax_check::url_path(&app.live_path), syntax_check::URL_PATH);
+    look.must("ready_path", &app.ready_path, syntax_check::url_path(&app.ready_path), syntax_check::URL_PATH);
     let secrets =
         [("api_keys_secret", &app.api_keys_secret), ("sync_credentials_secret", &app.sync_credentials_secret)];
     for (field, name) in secrets.into_iter().filter_map(|(field, name)| Some((field, name.as_ref()?))) {
-        look.must(field, name, words::object_name(name), words::OBJECT_NAME);
+        look.must(field, name, syntax_check::object_name(name), syntax_check::OBJECT_NAME);
     }
     if let Some(region) = &app.sync_region {
-        look.must("sync_region", region, words::region(region), SYNC_REGION);
+        look.must("sync_region", region, syntax_check::region(region), SYNC_REGION);
     }
     if let Some(sync) = &app.sync {
-        let place = sync.strip_prefix("s3://").is_some_and(|place| !place.is_empty() && words::line(place));
+        let place = sync.strip_prefix("s3://").is_some_and(|place| !place.is_empty() && syntax_check::line(place));
         look.must("sync", sync, place, SYNC);
     }
     for (key, value) in &app.node_selector {
-        let fits = words::label_key(key) && words::label_value(value);
-        look.must(&format!("node_selector.{key}"), &format!("{key}: {value}"), fits, words::LABEL);
+        let fits = syntax_check::label_key(key) && syntax_check::label_value(value);
+        look.must(&format!("node_selector.{key}"), &format!("{key}: {value}"), fits, syntax_check::LABEL);
     }
     for name in app.environment.keys() {
-        look.must(&format!("environment.{name}"), name, words::variable(name), words::VARIABLE);
+        look.must(&format!("environment.{name}"), name, syntax_check::variable(name), syntax_check::VARIABLE);
     }
     complain(builder, step, "", look.done());
     let own = ["AKIDB_API_KEYS", "AKIDB_ALLOW_PUBLIC_WITHOUT_KEYS", "AKIDB_TLS_CLIENT_CA"];

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::Builder;
-use super::super::manifests::{self, Target};
+use super::super::manifests::{self, ObjectTarget};
 use super::devices::{brought, put};
 use super::objects::Template;
 use super::{Fleet, labels, on};
@@ -59,7 +59,7 @@ pub fn cluster<'b, 'p: 'b>(builder: &mut Builder<'b>, fleet: &Fleet<'p>) {
 
 /// The objects that the plan brings into the cluster itself.
 fn own_objects<'p>(builder: &mut Builder<'p>, step: &'p Step, plan: &'p JetsonStep, server: &str) {
-    let target = Target {
+    let target = ObjectTarget {
         area: "jetson",
         stem: "",
         cluster: server,

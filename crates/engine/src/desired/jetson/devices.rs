@@ -152,7 +152,7 @@ fn content(builder: &mut Builder<'_>, step: &Step, below: &str, wanted: &PathPla
 pub fn brought(builder: &mut Builder<'_>, step: &Step, below: &str, path: &str) -> Option<String> {
     match builder.plan.files.get(path).map(|known| known.content.clone())? {
         Ok((sha256, bytes)) => {
-            builder.built.artefacts.add_file(&sha256, path.into(), bytes);
+            builder.built.artifacts.add_file(&sha256, path.into(), bytes);
             Some(sha256)
         }
         Err(why) => {

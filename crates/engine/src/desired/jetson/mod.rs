@@ -16,12 +16,12 @@ pub use power::is_power;
 
 use sound::complain;
 
-use super::{Builder, Built, as_name};
+use super::{Builder, DesiredStack, as_name};
 pub use crate::plan::jetson::SUFFIX;
 use crate::plan::jetson::{HostPlan, JetsonStep, RolePlan};
-use crate::plan::{ONE_NAME, Plan, Problems, Step, Work};
-use crate::resource::host::Endpoint;
-use crate::resource::jetpack::{self, Target};
+use crate::plan::{ONE_NAME, Plan, PlanErrors, Step, StepConfig};
+use crate::resource::host::HostEndpoint;
+use crate::resource::jetpack::{self, JetpackTarget};
 use crate::resource::{Address, Desired, Kind};
 
 /// The stack of a plan's devices: they are in another place than the cloud, and come and go at other times.
@@ -33,16 +33,16 @@ pub fn stack(plan: &Plan) -> String {
 ///
 /// # Errors
 /// Everything in the plan that cannot be.
-pub fn build(plan: &Plan) -> Result<Built, Problems> {
+pub fn build(plan: &Plan) -> Result<DesiredStack, PlanErrors> {
     build_with(plan, &Fleet::all(plan))
 }
 
-fn build_with(plan: &Plan, fleets: &[Fleet<'_>]) -> Result<Built, Problems> {
+fn build_with(plan: &Plan, fleets: &[Fleet<'_>]) -> Result<DesiredStack, PlanErrors> {
     let nothing = Default::default();
     let mut builder = Builder {
         plan,
         requested: &nothing,
-        built: Built::default(),
+        built: DesiredStack::default(),
         problems: Vec::new(),
         proven: Default::default(),
     };
@@ -59,7 +59,7 @@ fn build_with(plan: &Plan, fleets: &[Fleet<'_>]) -> Result<Built, Problems> {
         cluster::cluster(&mut builder, fleet);
     }
     for step in &plan.steps {
-        if let Work::JetsonApp(app) = &step.work {
+        if let StepConfig::JetsonApp(app) = &step.work {
             match fleets.iter().find(|fleet| fleet.plan.k3s.is_some()) {
                 Some(fleet) => app::app(&mut builder, step, fleet, app),
                 None => builder.complain(
@@ -78,7 +78,7 @@ fn build_with(plan: &Plan, fleets: &[Fleet<'_>]) -> Result<Built, Problems> {
     problems.sort_by(|one, other| one.order().cmp(&other.order()));
     // What a plan says once for all devices is wrong once.
     problems.dedup();
-    if problems.is_empty() { Ok(builder.built) } else { Err(Problems(problems)) }
+    if problems.is_empty() { Ok(builder.built) } else { Err(PlanErrors(problems)) }
 }
 
 fn refuse_unknown_jetpack(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep) {
@@ -100,7 +100,7 @@ fn refuse_second_server(builder: &mut Builder<'_>, step: &Step, plan: &JetsonSte
 
 /// Two names of one machine would each be set up, and taking one away would take it from the other.
 fn refuse_same_machine(builder: &mut Builder<'_>, fleets: &[Fleet<'_>]) {
-    let mut known: BTreeMap<Endpoint, (&str, String)> = BTreeMap::new();
+    let mut known: BTreeMap<HostEndpoint, (&str, String)> = BTreeMap::new();
     for fleet in fleets {
         for (name, host) in &fleet.plan.hosts {
             let below = format!("hosts.{name}.address");
@@ -118,7 +118,7 @@ fn refuse_same_machine(builder: &mut Builder<'_>, fleets: &[Fleet<'_>]) {
 }
 
 /// What depends on the JetPack of a plan's devices.
-fn target(plan: &JetsonStep) -> Option<&'static Target> {
+fn target(plan: &JetsonStep) -> Option<&'static JetpackTarget> {
     plan.jetpack.as_deref().and_then(jetpack::target)
 }
 
@@ -134,7 +134,7 @@ impl<'p> Fleet<'p> {
     /// The steps of devices of a plan.
     fn all(plan: &'p Plan) -> Vec<Self> {
         let fleet = |step: &'p Step| match &step.work {
-            Work::Jetson(plan) => Some(Self { step, plan, server: OnceCell::new(), looked_at: Cell::new(0) }),
+            StepConfig::Jetson(plan) => Some(Self { step, plan, server: OnceCell::new(), looked_at: Cell::new(0) }),
             _ => None,
         };
         plan.steps.iter().filter_map(fleet).collect()

@@ -3,12 +3,12 @@
 use super::super::Builder;
 use crate::plan::Step;
 use crate::plan::jetson::{JetsonStep, TOOLKIT_KEY_URL};
-use crate::resource::words::{self, Look};
-use crate::resource::{Resource, Wrong};
+use crate::resource::syntax_check::{self, SettingsCheck};
+use crate::resource::{InvalidSetting, Resource};
 
 /// Complains of what is wrong, each at its own line of the plan.
-pub fn complain(builder: &mut Builder<'_>, step: &Step, below: &str, wrong: Vec<Wrong>) {
-    for Wrong { field, problem, next_step } in wrong {
+pub fn complain(builder: &mut Builder<'_>, step: &Step, below: &str, wrong: Vec<InvalidSetting>) {
+    for InvalidSetting { field, problem, next_step } in wrong {
         let path = if below.is_empty() { field.clone() } else { format!("{below}.{field}") };
         builder.complain(step, &path, format!("{field}: {problem}"), next_step);
     }
@@ -21,33 +21,43 @@ pub fn resource(builder: &mut Builder<'_>, step: &Step, below: &str, resource: &
 
 /// Complains of what stands in the plan alone: toolkit, registry, GPU.
 pub fn settings(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep) {
-    let mut look = Look::default();
+    let mut look = SettingsCheck::default();
     if let Some(toolkit) = &plan.toolkit {
         let version = &toolkit.version;
-        let fits = version.is_empty() || words::package_version(version);
-        look.must("toolkit.version", version, fits, words::PACKAGE_VERSION);
+        let fits = version.is_empty() || syntax_check::package_version(version);
+        look.must("toolkit.version", version, fits, syntax_check::PACKAGE_VERSION);
         look.must("toolkit.repository", &toolkit.repository, repository(&toolkit.repository), REPOSITORY);
-        look.must("toolkit.key_url", &toolkit.key_url, words::url(&toolkit.key_url), words::URL);
+        look.must("toolkit.key_url", &toolkit.key_url, syntax_check::url(&toolkit.key_url), syntax_check::URL);
         let sum = toolkit.key_sha256.as_deref().unwrap_or_default();
         let known = toolkit.key_url == TOOLKIT_KEY_URL && sum.is_empty();
-        look.must("toolkit.key_sha256", sum, known || words::sha256(sum), KEY_SHA256);
+        look.must("toolkit.key_sha256", sum, known || syntax_check::sha256(sum), KEY_SHA256);
     }
     if let Some(registry) = plan.k3s.as_ref().and_then(|k3s| k3s.registry.as_ref()) {
-        look.must("k3s.registry.image", &registry.image, words::image(&registry.image), words::IMAGE);
+        look.must("k3s.registry.image", &registry.image, syntax_check::image(&registry.image), syntax_check::IMAGE);
     }
     if let Some(gpu) = &plan.gpu {
-        look.must("gpu.runtime_class", &gpu.runtime_class, words::object_name(&gpu.runtime_class), words::OBJECT_NAME);
-        look.must("gpu.device_plugin", &gpu.device_plugin, words::image(&gpu.device_plugin), words::IMAGE);
+        look.must(
+            "gpu.runtime_class",
+            &gpu.runtime_class,
+            syntax_check::object_name(&gpu.runtime_class),
+            syntax_check::OBJECT_NAME,
+        );
+        look.must(
+            "gpu.device_plugin",
+            &gpu.device_plugin,
+            syntax_check::image(&gpu.device_plugin),
+            syntax_check::IMAGE,
+        );
         if let Some(image) = &gpu.proof_image {
-            look.must("gpu.proof_image", image, words::image(image), words::IMAGE);
+            look.must("gpu.proof_image", image, syntax_check::image(image), syntax_check::IMAGE);
         }
-        look.must("gpu.proof_says", &gpu.proof_says, says(&gpu.proof_says), words::LINE);
+        look.must("gpu.proof_says", &gpu.proof_says, says(&gpu.proof_says), syntax_check::LINE);
     }
     complain(builder, step, "", look.done());
 }
 
 fn says(text: &str) -> bool {
-    !text.is_empty() && text.len() <= 200 && words::line(text)
+    !text.is_empty() && text.len() <= 200 && syntax_check::line(text)
 }
 
 /// One line of apt, over HTTPS, whose packages are signed by a key of its own.
@@ -56,7 +66,7 @@ fn repository(text: &str) -> bool {
     let Some((options, place)) = options else { return false };
     let known = |option: &str| option.starts_with("signed-by=/") || option.starts_with("arch=");
     let signed = options.contains("signed-by=/") && options.split(' ').all(known);
-    signed && place.starts_with("https://") && words::line(text) && !text.contains('\t')
+    signed && place.starts_with("https://") && syntax_check::line(text) && !text.contains('\t')
 }
 
 const REPOSITORY: &str = "write one line: deb [signed-by=/usr/share/keyrings/…] https://…; without signed-by, or with trusted=yes, anybody on the way could be the repository";

@@ -1,7 +1,7 @@
 //! What the graph of a fleet costs, counted and not timed.
 
 use super::*;
-use crate::plan::{Settings, parse};
+use crate::plan::{PlanSettings, parse};
 use crate::resource::node::NodeSpec;
 
 /// A plan of a cluster of so many devices, of which the last is the server.
@@ -13,7 +13,7 @@ fn fleet(devices: usize) -> Plan {
         format!("        d{number:05}: {{address: \"d{number}.example.com\"{role}}}\n")
     };
     let text: String = (1..=devices).map(host).collect();
-    parse("plan.yaml", &format!("{head}{text}"), &Settings::default()).unwrap_or_else(|bad| panic!("{bad}"))
+    parse("plan.yaml", &format!("{head}{text}"), &PlanSettings::default()).unwrap_or_else(|bad| panic!("{bad}"))
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn each_device_is_looked_at_once_for_the_server() {
 #[test]
 fn two_names_of_one_machine_are_refused() {
     let mut plan = fleet(3);
-    let Some(Work::Jetson(jetson)) = plan.steps.first_mut().map(|step| &mut step.work) else { panic!("devices") };
+    let Some(StepConfig::Jetson(jetson)) = plan.steps.first_mut().map(|step| &mut step.work) else { panic!("devices") };
     for host in jetson.hosts.values_mut().take(2) {
         host.address = "d1.example.com".to_owned();
     }
@@ -44,7 +44,7 @@ fn nodes(server: &str) -> Vec<NodeSpec> {
     let head = "version: 1\nstack: fleet\nmetadata: {name: fleet, title: t}\ndays:\n- day: 1\n  title: d\n  steps:\n  - id: fleet\n    \
                 title: t\n    kind: jetson\n    with:\n      k3s: {version: v1.36.3+k3s1, registry: {}}\n      hosts:\n";
     let text = format!("{head}        a: {server}\n        b: {{address: 10.0.0.2, node_ip: 192.168.7.2}}\n");
-    let plan = parse("plan.yaml", &text, &Settings::default()).unwrap_or_else(|bad| panic!("{bad}"));
+    let plan = parse("plan.yaml", &text, &PlanSettings::default()).unwrap_or_else(|bad| panic!("{bad}"));
     let built = build(&plan).unwrap_or_else(|bad| panic!("{bad}"));
     built.desired.resources.values().filter_map(|one| (one.kind == Kind::Node).then(|| one.typed())?).collect()
 }
@@ -83,8 +83,8 @@ fn app(settings: &str) -> Result<serde_json::Value, String> {
     let head = "version: 1\nstack: fleet\nmetadata: {name: fleet, title: t}\ndays:\n- day: 1\n  title: d\n  steps:\n  - id: fleet\n    \
                 title: t\n    kind: jetson\n    with:\n      k3s: {version: v1.36.3+k3s1}\n      hosts: {a: {address: 10.0.0.1}}\n  \
                 - id: app\n    title: t\n    kind: jetson-app\n    with: {name: app, image: \"akidb/rest:v1\"";
-    let plan =
-        parse("plan.yaml", &format!("{head}{settings}}}\n"), &Settings::default()).map_err(|bad| bad.to_string())?;
+    let plan = parse("plan.yaml", &format!("{head}{settings}}}\n"), &PlanSettings::default())
+        .map_err(|bad| bad.to_string())?;
     let built = build(&plan).map_err(|bad| bad.to_string())?;
     let deployment = built.desired.resources.values().find(|one| one.address.as_str().ends_with("deployment-app"));
     Ok(deployment.map(|one| one.spec["object"].clone()).unwrap_or_default())

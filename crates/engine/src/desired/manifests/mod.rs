@@ -8,15 +8,15 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use self::read::{Object, expanded, read};
+use self::read::{ManifestObject, expanded, read};
 use self::scope::Scopes;
 use super::{Builder, as_name};
-use crate::plan::{Document, Problem, Step};
+use crate::plan::{Document, PlanError, Step};
 use crate::resource::manifest::{ManifestSpec, Readiness, api_group};
 use crate::resource::{Address, Kind, Level, Resource, has_references, sha256_hex};
 
 /// Where objects go.
-pub struct Target<'a> {
+pub struct ObjectTarget<'a> {
     /// The area of their addresses.
     pub area: &'static str,
     /// What stands in front of their names in addresses; empty for nothing.
@@ -33,7 +33,7 @@ pub struct Target<'a> {
 
 /// Where an object is written.
 #[derive(Clone)]
-pub struct Place<'p> {
+pub struct ManifestPlace<'p> {
     step: &'p Step,
     /// Where it, or the file with it, stands below the step's settings.
     below: String,
@@ -43,7 +43,7 @@ pub struct Place<'p> {
     within: String,
 }
 
-impl<'p> Place<'p> {
+impl<'p> ManifestPlace<'p> {
     /// The place of an item of a list at this place.
     fn item(&self, at: usize) -> Self {
         Self { within: self.path(&format!("items.{at}")), ..self.clone() }
@@ -57,7 +57,7 @@ impl<'p> Place<'p> {
     fn complain(&self, builder: &mut Builder<'_>, path: &str, problem: String, next: &str) {
         let path = self.path(path);
         match self.document {
-            Some(document) => builder.problems.push(Problem {
+            Some(document) => builder.problems.push(PlanError {
                 file: document.file.clone(),
                 place: document.place(&path),
                 problem,
@@ -88,7 +88,7 @@ pub fn in_files<'p>(
     step: &'p Step,
     field: &str,
     entries: &'p [String],
-) -> Vec<(&'p Value, Place<'p>)> {
+) -> Vec<(&'p Value, ManifestPlace<'p>)> {
     let plan = builder.plan;
     let mut all = Vec::new();
     for (at, entry) in entries.iter().enumerate() {
@@ -102,7 +102,7 @@ pub fn in_files<'p>(
             match &plan.objects[file] {
                 Ok(documents) => all.extend(documents.iter().map(|document| {
                     let within = String::new();
-                    (document.value(), Place { step, below: below.clone(), document: Some(document), within })
+                    (document.value(), ManifestPlace { step, below: below.clone(), document: Some(document), within })
                 })),
                 Err(why) => {
                     let origin = format!("{}.with.{below}", step.path);
@@ -115,16 +115,16 @@ pub fn in_files<'p>(
 }
 
 /// The place of an object that a plan writes out.
-pub fn in_plan(step: &Step, below: String) -> Place<'_> {
-    Place { step, below, document: None, within: String::new() }
+pub fn in_plan(step: &Step, below: String) -> ManifestPlace<'_> {
+    ManifestPlace { step, below, document: None, within: String::new() }
 }
 
 /// Adds objects: each comes after what the target says, its namespace and the definition of its kind, where those are among them.
 pub fn add<'p>(
     builder: &mut Builder<'p>,
     step: &'p Step,
-    target: &Target<'_>,
-    sources: Vec<(&'p Value, Place<'p>)>,
+    target: &ObjectTarget<'_>,
+    sources: Vec<(&'p Value, ManifestPlace<'p>)>,
 ) -> Vec<Address> {
     let mut objects = Vec::new();
     for (value, place) in sources {
@@ -162,7 +162,7 @@ struct Order<'a> {
 }
 
 impl<'a> Order<'a> {
-    fn of(objects: &'a [Object<'_>], addresses: &'a [Address]) -> Self {
+    fn of(objects: &'a [ManifestObject<'_>], addresses: &'a [Address]) -> Self {
         let mut order = Self { namespaces: BTreeMap::new(), definitions: BTreeMap::new() };
         for (object, at) in objects.iter().zip(addresses) {
             let spec = &object.spec;
@@ -210,8 +210,8 @@ fn identity(spec: &ManifestSpec) -> (&str, &str, Option<&str>, &str) {
 }
 
 /// Complains of objects that stand twice, and keeps the first of them.
-fn without_doubles<'p>(builder: &mut Builder<'p>, objects: Vec<Object<'p>>) -> Vec<Object<'p>> {
-    let mut kept: Vec<Object<'p>> = Vec::new();
+fn without_doubles<'p>(builder: &mut Builder<'p>, objects: Vec<ManifestObject<'p>>) -> Vec<ManifestObject<'p>> {
+    let mut kept: Vec<ManifestObject<'p>> = Vec::new();
     let mut known: BTreeMap<(String, String, Option<String>, String), usize> = BTreeMap::new();
     for object in objects {
         let (group, kind, namespace, name) = identity(&object.spec);
@@ -232,13 +232,13 @@ fn without_doubles<'p>(builder: &mut Builder<'p>, objects: Vec<Object<'p>>) -> V
 }
 
 /// The address of each object. Names hold more letters than addresses do: where two become one, a hash tells them apart.
-fn addresses(target: &Target<'_>, objects: &[Object<'_>]) -> Vec<Address> {
+fn addresses(target: &ObjectTarget<'_>, objects: &[ManifestObject<'_>]) -> Vec<Address> {
     let names: Vec<String> = objects.iter().map(|object| name(target.stem, &object.spec)).collect();
     let mut count: BTreeMap<&str, usize> = BTreeMap::new();
     for name in &names {
         *count.entry(name).or_default() += 1;
     }
-    let one = |(name, object): (&String, &Object<'_>)| {
+    let one = |(name, object): (&String, &ManifestObject<'_>)| {
         let whole = if count[name.as_str()] == 1 {
             name.clone()
         } else {

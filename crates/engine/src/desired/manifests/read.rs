@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::super::Builder;
-use super::{Place, is_open};
+use super::{ManifestPlace, is_open};
 use crate::resource::manifest::{ManifestSpec, Readiness, api_group};
 
 /// Bytes that an object may have, written as JSON: etcd takes 1.5 MiB by default, and the API server adds to it.
@@ -14,18 +14,18 @@ const KUSTOMIZE: &str = "kustomize.config.k8s.io";
 const OF_SERVER: [&str; 6] = ["creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"];
 
 /// An object, and where it is written.
-pub struct Object<'p> {
+pub struct ManifestObject<'p> {
     /// Its settings.
     pub spec: ManifestSpec,
     /// Where it is written.
-    pub place: Place<'p>,
+    pub place: ManifestPlace<'p>,
     /// The kind that it defines; of a CustomResourceDefinition.
-    pub defines: Option<Defined>,
+    pub defines: Option<CustomKind>,
 }
 
 /// A kind that a CustomResourceDefinition defines.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Defined {
+pub struct CustomKind {
     /// Its group.
     pub group: String,
     /// Its name.
@@ -34,7 +34,7 @@ pub struct Defined {
     pub in_cluster: bool,
 }
 
-impl Object<'_> {
+impl ManifestObject<'_> {
     /// `Deployment web in namespace shop`.
     pub fn words(&self) -> String {
         let ManifestSpec { kind, name, namespace, .. } = &self.spec;
@@ -44,7 +44,11 @@ impl Object<'_> {
 }
 
 /// The objects in a document: itself, or the items of a list.
-pub fn expanded<'p>(builder: &mut Builder<'_>, value: &'p Value, place: Place<'p>) -> Vec<(&'p Value, Place<'p>)> {
+pub fn expanded<'p>(
+    builder: &mut Builder<'_>,
+    value: &'p Value,
+    place: ManifestPlace<'p>,
+) -> Vec<(&'p Value, ManifestPlace<'p>)> {
     let kind = value.get("kind").and_then(Value::as_str).unwrap_or_default();
     let is_list = kind.ends_with("List") && value.pointer("/metadata/name").is_none();
     let Some(items) = value.get("items").filter(|_| is_list) else { return vec![(value, place)] };
@@ -57,7 +61,12 @@ pub fn expanded<'p>(builder: &mut Builder<'_>, value: &'p Value, place: Place<'p
 }
 
 /// Reads an object; none when something is wrong with it, which is told.
-pub fn read<'p>(builder: &mut Builder<'_>, cluster: &str, value: &Value, place: Place<'p>) -> Option<Object<'p>> {
+pub fn read<'p>(
+    builder: &mut Builder<'_>,
+    cluster: &str,
+    value: &Value,
+    place: ManifestPlace<'p>,
+) -> Option<ManifestObject<'p>> {
     let Some(fields) = value.as_object() else {
         let problem = "this is no object of a cluster: it is not a mapping".to_owned();
         place.complain(builder, "", problem, "write apiVersion, kind and metadata.name, as kubectl takes it");
@@ -102,14 +111,14 @@ pub fn read<'p>(builder: &mut Builder<'_>, cluster: &str, value: &Value, place: 
         object: Value::Object(object),
         ready: Readiness::Taken,
     };
-    let object = Object { spec, place, defines };
+    let object = ManifestObject { spec, place, defines };
     is_taken(builder, &object).then_some(object)
 }
 
 /// Takes a text out of a mapping; complains when none is there.
 fn taken(
     builder: &mut Builder<'_>,
-    place: &Place<'_>,
+    place: &ManifestPlace<'_>,
     fields: &mut Map<String, Value>,
     key: &str,
     path: &str,
@@ -128,7 +137,7 @@ fn taken(
     }
 }
 
-fn metadata(builder: &mut Builder<'_>, place: &Place<'_>, value: Option<Value>) -> Option<Map<String, Value>> {
+fn metadata(builder: &mut Builder<'_>, place: &ManifestPlace<'_>, value: Option<Value>) -> Option<Map<String, Value>> {
     match value {
         None => Some(Map::new()),
         Some(Value::Object(fields)) => Some(fields),
@@ -140,15 +149,15 @@ fn metadata(builder: &mut Builder<'_>, place: &Place<'_>, value: Option<Value>) 
 }
 
 /// The kind that a CustomResourceDefinition defines.
-fn defined(kind: &str, object: &Map<String, Value>) -> Option<Defined> {
+fn defined(kind: &str, object: &Map<String, Value>) -> Option<CustomKind> {
     let spec = object.get("spec").filter(|_| kind == "CustomResourceDefinition")?;
     let text = |path: &str| spec.pointer(path).and_then(Value::as_str).map(str::to_owned);
     let in_cluster = text("/scope").as_deref() == Some("Cluster");
-    Some(Defined { group: text("/group")?, kind: text("/names/kind")?, in_cluster })
+    Some(CustomKind { group: text("/group")?, kind: text("/names/kind")?, in_cluster })
 }
 
 /// Whether a plan may have it; complains when not.
-fn is_taken(builder: &mut Builder<'_>, object: &Object<'_>) -> bool {
+fn is_taken(builder: &mut Builder<'_>, object: &ManifestObject<'_>) -> bool {
     let ManifestSpec { kind, api_version, object: body, .. } = &object.spec;
     let holds = |field: &str| match body.get(field) {
         None | Some(Value::Null) => false,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::read::{Defined, Object};
+use super::read::{CustomKind, ManifestObject};
 use crate::resource::manifest::{ManifestSpec, api_group};
 
 /// The kinds of Kubernetes itself (1.36) whose objects are in no namespace, by their group.
@@ -50,9 +50,9 @@ pub struct Scopes(BTreeMap<(String, String), bool>);
 
 impl Scopes {
     /// Of the definitions among objects.
-    pub fn of(objects: &[Object<'_>]) -> Self {
+    pub fn of(objects: &[ManifestObject<'_>]) -> Self {
         let defined = objects.iter().filter_map(|object| object.defines.clone());
-        Self(defined.map(|Defined { group, kind, in_cluster }| ((group, kind), in_cluster)).collect())
+        Self(defined.map(|CustomKind { group, kind, in_cluster }| ((group, kind), in_cluster)).collect())
     }
 
     /// Gives an object the namespace that it lies in: its own, else `usual`, else `default`; none where its kind has none. Of a

@@ -5,12 +5,12 @@ mod remove;
 
 use std::time::Instant;
 
-use super::Work;
-use super::schedule::Problem;
-use crate::change::{Node, Part};
+use super::RunContext;
+use super::schedule::StepFailure;
+use crate::change::{ChangePart, OrderNode};
 use crate::ledger::Fact;
-use crate::provider::patience::Pauses;
-use crate::resource::{Action, Address, Class, Event, Fault, Kind, Level, Untrusted};
+use crate::provider::retry::Backoff;
+use crate::resource::{Action, Address, Event, Fault, FaultClass, Kind, Level, Untrusted};
 
 pub use put::come_to;
 pub use remove::{clear, holder};
@@ -19,7 +19,7 @@ pub use remove::{clear, holder};
 pub const STOPPED: &str = "Stopped";
 
 /// How a step ended.
-pub struct Ended {
+pub struct StepResult {
     /// Its address.
     pub address: Address,
     /// What the service calls it.
@@ -32,30 +32,30 @@ pub struct Ended {
     pub is_final: bool,
 }
 
-impl Ended {
+impl StepResult {
     fn nothing(address: &Address, id: &str) -> Self {
         Self { address: address.clone(), id: id.to_owned(), done: None, deferred: None, is_final: false }
     }
 }
 
 /// Takes one step.
-pub async fn take(work: &Work<'_>, node: &Node) -> Result<Ended, Problem> {
+pub async fn take(work: &RunContext<'_>, node: &OrderNode) -> Result<StepResult, StepFailure> {
     let change = &work.changes.items[&node.address];
     let action = match (node.part, change.action) {
-        (Part::Remove, Action::Replace) => Action::Delete,
+        (ChangePart::Remove, Action::Replace) => Action::Delete,
         (_, action) => action,
     };
-    if node.part == Part::Await {
+    if node.part == ChangePart::Await {
         let id = change.found.as_ref().map_or("", |found| &found.id);
         return come_to(work, &node.address, id, Level::Usable).await;
     }
     let usual_seconds = work.usual_seconds(change.kind);
     work.tell(Event::Started { address: node.address.clone(), kind: change.kind, action, usual_seconds });
     let ended = match node.part {
-        Part::Put | Part::Await => put::put(work, change).await,
-        Part::Remove => remove::remove(work, change).await,
+        ChangePart::Put | ChangePart::Await => put::put(work, change).await,
+        ChangePart::Remove => remove::remove(work, change).await,
     };
-    if let Err(Problem::Fault(fault)) = &ended {
+    if let Err(StepFailure::Fault(fault)) = &ended {
         give_up(work, &node.address, action, fault).await?;
     }
     ended
@@ -63,12 +63,13 @@ pub async fn take(work: &Work<'_>, node: &Node) -> Result<Ended, Problem> {
 
 /// Tells and writes down that a step failed. What may have taken effect all the same stays open in the journal: the next
 /// run looks at the world first.
-async fn give_up(work: &Work<'_>, address: &Address, action: Action, fault: &Fault) -> Result<(), Problem> {
+async fn give_up(work: &RunContext<'_>, address: &Address, action: Action, fault: &Fault) -> Result<(), StepFailure> {
     if fault.code == STOPPED {
         return Ok(());
     }
     work.tell(Event::Failed { address: address.clone(), action, fault: fault.clone() });
-    let may_be_there = matches!(fault.class, Class::Retry | Class::Unreachable | Class::Away | Class::Internal);
+    let may_be_there =
+        matches!(fault.class, FaultClass::Retry | FaultClass::Unreachable | FaultClass::Away | FaultClass::Internal);
     if !may_be_there {
         let failed = Fact::Failed { action, address: address.clone(), fault: fault.clone() };
         work.journal(address).record(failed).await?;
@@ -77,15 +78,15 @@ async fn give_up(work: &Work<'_>, address: &Address, action: Action, fault: &Fau
 }
 
 /// Waits for the next try after a fault that may pass.
-async fn again(work: &Work<'_>, address: &Address, pauses: &mut Pauses, fault: Fault) -> Result<(), Fault> {
-    let Some(pause) = pauses.after(&fault) else { return Err(pauses.told(fault)) };
+async fn again(work: &RunContext<'_>, address: &Address, backoff: &mut Backoff, fault: Fault) -> Result<(), Fault> {
+    let Some(pause) = backoff.after(&fault) else { return Err(backoff.told(fault)) };
     let after_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
     let why = format!("tried again after {}", fault.code.line());
-    work.tell(Event::Retrying { address: address.clone(), attempt: pauses.attempt, after_ms, fault });
+    work.tell(Event::Retrying { address: address.clone(), attempt: backoff.attempt, after_ms, fault });
     let mut stop = work.stop.clone();
     tokio::select! {
         () = tokio::time::sleep(pause) => Ok(()),
-        Ok(_) = stop.wait_for(|stop| *stop) => Err(Fault::new(Class::Retry, "akidb-edge", "retry", STOPPED, why)
+        Ok(_) = stop.wait_for(|stop| *stop) => Err(Fault::new(FaultClass::Retry, "akidb-edge", "retry", STOPPED, why)
             .next("run the same command again to continue")),
     }
 }

@@ -3,21 +3,23 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use super::{Ended, Problem, Work, again, give_up, millis};
+use super::{RunContext, StepFailure, StepResult, again, give_up, millis};
 use crate::change::leans_on;
-use crate::ledger::{Fact, Subject as Noted};
-use crate::provider::{Gone, Subject};
-use crate::resource::{Action, Address, Attributes, Change, Class, Event, Fault, Leftover, Record, Untrusted};
+use crate::ledger::{Fact, ResourceSnapshot};
+use crate::provider::{DeleteOutcome, ResourceContext};
+use crate::resource::{
+    Action, Address, Attributes, Change, Event, Fault, FaultClass, PendingDeletion, ResourceRecord, Untrusted,
+};
 
 /// The old one leaves its address before the new one comes: whatever happens now, it will be deleted later.
-pub async fn set_aside(work: &Work<'_>, change: &Change) -> Result<(), Problem> {
+pub async fn set_aside(work: &RunContext<'_>, change: &Change) -> Result<(), StepFailure> {
     if let Some(old) = old_self(work, change) {
         work.journal(&change.address).record(Fact::SetAside(old)).await?;
     }
     Ok(())
 }
 
-fn old_self(work: &Work<'_>, change: &Change) -> Option<Leftover> {
+fn old_self(work: &RunContext<'_>, change: &Change) -> Option<PendingDeletion> {
     let (id, spec, attributes) = match (&change.before, &change.found) {
         (Some(record), found) => {
             let id = found.as_ref().map(|found| found.id.clone()).or_else(|| record.id.clone())?;
@@ -26,7 +28,7 @@ fn old_self(work: &Work<'_>, change: &Change) -> Option<Leftover> {
         // It carries our mark, and the journal does not know it (any more).
         (None, found) => found.clone().map(|found| (found.id, found.spec, found.attributes))?,
     };
-    Some(Leftover {
+    Some(PendingDeletion {
         address: change.address.clone(),
         kind: change.kind,
         id,
@@ -38,35 +40,35 @@ fn old_self(work: &Work<'_>, change: &Change) -> Option<Leftover> {
 }
 
 /// What is remembered to need `address`.
-fn leaning_on(work: &Work<'_>, address: &Address) -> BTreeSet<Address> {
+fn leaning_on(work: &RunContext<'_>, address: &Address) -> BTreeSet<Address> {
     let others = work.changes.items.values().filter(|other| other.address != *address);
     let leaning = others.filter(|other| leans_on(work.changes, other, address));
     leaning.map(|other| other.address.clone()).collect()
 }
 
 /// One of those that hold something, if it could not be deleted yet.
-pub fn holder(work: &Work<'_>, left: &Leftover) -> Option<Address> {
-    let holds = |other: &&Leftover| left.held_by.contains(&other.address) && other.id != left.id;
+pub fn holder(work: &RunContext<'_>, left: &PendingDeletion) -> Option<Address> {
+    let holds = |other: &&PendingDeletion| left.held_by.contains(&other.address) && other.id != left.id;
     let journal = work.journal(&left.address);
-    journal.ask(|state| state.leftovers.iter().find(holds).map(|other| other.address.clone()))
+    journal.ask(|state| state.pending_deletions.iter().find(holds).map(|other| other.address.clone()))
 }
 
 /// Deletes or forgets what a change wants gone.
-pub async fn remove(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
+pub async fn remove(work: &RunContext<'_>, change: &Change) -> Result<StepResult, StepFailure> {
     let begun = Instant::now();
     let journal = work.journal(&change.address);
     if change.action == Action::Forget {
         journal.record(Fact::Forgotten { address: change.address.clone() }).await?;
         work.tell(finished(change, Action::Forget, "", millis(begun)));
         let done = Some((change.kind, Action::Forget, millis(begun)));
-        return Ok(Ended { done, is_final: true, ..Ended::nothing(&change.address, "") });
+        return Ok(StepResult { done, is_final: true, ..StepResult::nothing(&change.address, "") });
     }
     let Some(old) = old_self(work, change) else {
         return Err(Fault::unexpected("akidb-edge", "remove", "nothing is remembered here").into());
     };
     let set_aside = change.action == Action::Replace;
     if !set_aside && let Some(record) = &change.before {
-        let subject = Noted {
+        let subject = ResourceSnapshot {
             address: change.address.clone(),
             kind: change.kind,
             generation: record.generation,
@@ -80,11 +82,11 @@ pub async fn remove(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> 
         journal.record(Fact::Intended { action: Action::Delete, subject, id: Some(old.id.clone()) }).await?;
     }
     let gone = match holder(work, &old) {
-        Some(holder) if !set_aside => Gone::Deferred(format!("{holder} must go first").into()),
+        Some(holder) if !set_aside => DeleteOutcome::Deferred(format!("{holder} must go first").into()),
         _ => delete(work, &old).await?,
     };
     match gone {
-        Gone::Gone => {
+        DeleteOutcome::Deleted => {
             let fact = if set_aside {
                 Fact::Cleared { address: old.address.clone(), id: old.id.clone() }
             } else {
@@ -93,9 +95,9 @@ pub async fn remove(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> 
             journal.record(fact).await?;
             work.tell(finished(change, Action::Delete, &old.id, millis(begun)));
             let done = Some((change.kind, Action::Delete, millis(begun)));
-            Ok(Ended { done, is_final: true, ..Ended::nothing(&change.address, &old.id) })
+            Ok(StepResult { done, is_final: true, ..StepResult::nothing(&change.address, &old.id) })
         }
-        Gone::Deferred(reason) => defer(work, old, reason).await,
+        DeleteOutcome::Deferred(reason) => defer(work, old, reason).await,
     }
 }
 
@@ -103,18 +105,18 @@ fn finished(change: &Change, action: Action, id: &str, took_ms: u64) -> Event {
     Event::Finished { address: change.address.clone(), kind: change.kind, action, id: id.into(), took_ms }
 }
 
-async fn defer(work: &Work<'_>, mut left: Leftover, reason: Untrusted) -> Result<Ended, Problem> {
+async fn defer(work: &RunContext<'_>, mut left: PendingDeletion, reason: Untrusted) -> Result<StepResult, StepFailure> {
     left.reason.clone_from(&reason);
     let (address, id) = (left.address.clone(), left.id.clone());
     work.journal(&address).record(Fact::SetAside(left)).await?;
     work.tell(Event::Deferred { address: address.clone(), reason: reason.clone() });
     // For this run it is over: what it leans on is put off behind it, not left out.
-    Ok(Ended { deferred: Some(reason), is_final: true, ..Ended::nothing(&address, &id) })
+    Ok(StepResult { deferred: Some(reason), is_final: true, ..StepResult::nothing(&address, &id) })
 }
 
-async fn delete(work: &Work<'_>, old: &Leftover) -> Result<Gone, Fault> {
-    let (provider, patience) = (work.providers.of(old.kind)?, work.providers.patience_of(old.kind));
-    let subject = Subject {
+async fn delete(work: &RunContext<'_>, old: &PendingDeletion) -> Result<DeleteOutcome, Fault> {
+    let (provider, retry_policy) = (work.providers.of(old.kind)?, work.providers.retry_policy_of(old.kind));
+    let subject = ResourceContext {
         stack: work.stack_of(&old.address),
         address: &old.address,
         token: "",
@@ -127,13 +129,13 @@ async fn delete(work: &Work<'_>, old: &Leftover) -> Result<Gone, Fault> {
         seen_absent: false,
     };
     if work.options.empty_buckets && old.kind.data(&old.spec).is_some() {
-        patience.reading(async || provider.empty(&subject).await).await?;
+        retry_policy.reading(async || provider.empty(&subject).await).await?;
     }
-    let mut pauses = patience.acting();
+    let mut backoff = retry_policy.acting();
     loop {
         match provider.delete(&subject).await {
-            Err(fault) if matches!(fault.class, Class::Retry | Class::Stale | Class::Unreachable) => {
-                again(work, &old.address, &mut pauses, fault).await?;
+            Err(fault) if matches!(fault.class, FaultClass::Retry | FaultClass::Stale | FaultClass::Unreachable) => {
+                again(work, &old.address, &mut backoff, fault).await?;
             }
             answer => return answer,
         }
@@ -141,25 +143,25 @@ async fn delete(work: &Work<'_>, old: &Leftover) -> Result<Gone, Fault> {
 }
 
 /// Tries once more to delete something that was set aside.
-pub async fn clear(work: &Work<'_>, left: &Leftover) -> Result<Ended, Problem> {
+pub async fn clear(work: &RunContext<'_>, left: &PendingDeletion) -> Result<StepResult, StepFailure> {
     let begun = Instant::now();
-    let is_it = |record: &Record| record.kind == left.kind && record.id.as_deref() == Some(&left.id);
+    let is_it = |record: &ResourceRecord| record.kind == left.kind && record.id.as_deref() == Some(&left.id);
     let journal = work.journal(&left.address);
     if journal.ask(|state| state.resources.values().any(is_it)) {
         // A later run took the very thing up again: it is nobody's leftover any more.
         journal.record(Fact::Cleared { address: left.address.clone(), id: left.id.clone() }).await?;
-        return Ok(Ended::nothing(&left.address, &left.id));
+        return Ok(StepResult::nothing(&left.address, &left.id));
     }
     match delete(work, left).await {
-        Ok(Gone::Gone) => {
+        Ok(DeleteOutcome::Deleted) => {
             journal.record(Fact::Cleared { address: left.address.clone(), id: left.id.clone() }).await?;
             let (address, id) = (left.address.clone(), left.id.clone());
             let (kind, took_ms) = (left.kind, millis(begun));
             work.tell(Event::Finished { address, kind, action: Action::Delete, id: id.into(), took_ms });
             let done = Some((kind, Action::Delete, took_ms));
-            Ok(Ended { done, is_final: true, ..Ended::nothing(&left.address, &left.id) })
+            Ok(StepResult { done, is_final: true, ..StepResult::nothing(&left.address, &left.id) })
         }
-        Ok(Gone::Deferred(reason)) => defer(work, left.clone(), reason).await,
+        Ok(DeleteOutcome::Deferred(reason)) => defer(work, left.clone(), reason).await,
         Err(fault) => {
             give_up(work, &left.address, Action::Delete, &fault).await?;
             Err(fault.into())

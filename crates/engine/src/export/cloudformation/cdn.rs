@@ -2,18 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::{Item, Said, resource, tags};
+use super::{ExportItem, ResourceExport, resource, tags};
 use crate::export::bundle::word;
 use crate::resource::cache_policy::{CachePolicySpec, Choice};
 use crate::resource::distribution::{
-    Behaviour, CustomErrorResponse, DistributionSpec, GeoRestriction, Origin, OriginGroup,
+    Behavior, CustomErrorResponse, DistributionSpec, GeoRestriction, Origin, OriginGroup,
 };
 use crate::resource::monitoring::MonitoringSpec;
 use crate::resource::origin_access::OriginAccessSpec;
 use crate::resource::origin_request_policy::{HeaderChoice, OriginRequestPolicySpec};
 use crate::resource::response_headers_policy::ResponseHeadersPolicySpec;
 
-pub fn origin_access(item: &Item<'_>) -> Said {
+pub fn origin_access(item: &ExportItem<'_>) -> ResourceExport {
     let spec: OriginAccessSpec = item.typed()?;
     let properties = json!({"OriginAccessControlConfig": {
         "Name": spec.name, "Description": item.marked(&spec.description, 256), "OriginAccessControlOriginType": "s3",
@@ -30,7 +30,7 @@ fn queries(choice: &Choice) -> Value {
     json!({"QueryStringBehavior": word(choice), "QueryStrings": choice.names()})
 }
 
-pub fn cache_policy(item: &Item<'_>) -> Said {
+pub fn cache_policy(item: &ExportItem<'_>) -> ResourceExport {
     let spec: CachePolicySpec = item.typed()?;
     let headers = if spec.headers.is_empty() { "none" } else { "whitelist" };
     let properties = json!({"CachePolicyConfig": {
@@ -45,7 +45,7 @@ pub fn cache_policy(item: &Item<'_>) -> Said {
     Ok((resource("AWS::CloudFront::CachePolicy", ("Id", item.id), properties), Vec::new()))
 }
 
-pub fn origin_request_policy(item: &Item<'_>) -> Said {
+pub fn origin_request_policy(item: &ExportItem<'_>) -> ResourceExport {
     let spec: OriginRequestPolicySpec = item.typed()?;
     let (by, names): (&str, &[String]) = match &spec.headers {
         HeaderChoice::None => ("none", &[]),
@@ -62,7 +62,7 @@ pub fn origin_request_policy(item: &Item<'_>) -> Said {
     Ok((resource("AWS::CloudFront::OriginRequestPolicy", ("Id", item.id), properties), Vec::new()))
 }
 
-pub fn response_headers_policy(item: &Item<'_>) -> Said {
+pub fn response_headers_policy(item: &ExportItem<'_>) -> ResourceExport {
     let spec: ResponseHeadersPolicySpec = item.typed()?;
     let cors = spec.cors.as_ref().map(|cors| {
         json!({
@@ -115,7 +115,7 @@ fn security(spec: &ResponseHeadersPolicySpec) -> Option<Value> {
     })
 }
 
-pub fn distribution(item: &Item<'_>) -> Said {
+pub fn distribution(item: &ExportItem<'_>) -> ResourceExport {
     let spec: DistributionSpec = item.typed()?;
     let certificate = spec.certificate.map_or_else(
         || json!({"CloudFrontDefaultCertificate": true}),
@@ -137,8 +137,8 @@ pub fn distribution(item: &Item<'_>) -> Said {
             "DefaultRootObject": spec.default_root_object, "ViewerCertificate": certificate, "Logging": logging,
             "Origins": spec.origins.iter().map(origin).collect::<Vec<_>>(),
             "OriginGroups": (!groups.is_empty()).then(|| json!({"Items": groups, "Quantity": groups.len()})),
-            "DefaultCacheBehavior": behaviour(&spec.default_behaviour),
-            "CacheBehaviors": spec.behaviours.iter().map(behaviour).collect::<Vec<_>>(),
+            "DefaultCacheBehavior": behavior(&spec.default_behavior),
+            "CacheBehaviors": spec.behaviors.iter().map(behavior).collect::<Vec<_>>(),
             "CustomErrorResponses": errors, "WebACLId": spec.web_acl_id.filter(|id| !id.is_empty()),
             "Restrictions": spec.geo_restriction.as_ref().map(restrictions),
         },
@@ -189,7 +189,7 @@ fn group(group: &OriginGroup) -> Value {
     })
 }
 
-fn behaviour(rule: &Behaviour) -> Value {
+fn behavior(rule: &Behavior) -> Value {
     let has_options = rule.methods.iter().any(|method| method == "OPTIONS");
     let cached: &[&str] = if has_options { &["GET", "HEAD", "OPTIONS"] } else { &["GET", "HEAD"] };
     let functions: Vec<Value> = rule
@@ -211,7 +211,7 @@ fn behaviour(rule: &Behaviour) -> Value {
     })
 }
 
-pub fn monitoring(item: &Item<'_>) -> Said {
+pub fn monitoring(item: &ExportItem<'_>) -> ResourceExport {
     let spec: MonitoringSpec = item.typed()?;
     let properties = json!({
         "DistributionId": spec.distribution_id,

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Item, Said, resource, tags};
+use super::{ExportItem, ResourceExport, resource, tags};
 use crate::resource::function::FunctionSpec;
 use crate::resource::function_version::FunctionVersionSpec;
 use crate::resource::role::RoleSpec;
 
-pub fn role(item: &Item<'_>) -> Said {
+pub fn role(item: &ExportItem<'_>) -> ResourceExport {
     let spec: RoleSpec = item.typed()?;
     let inline: Vec<Value> =
         spec.inline.iter().map(|(name, document)| json!({"PolicyName": name, "PolicyDocument": document})).collect();
@@ -19,7 +19,7 @@ pub fn role(item: &Item<'_>) -> Said {
     Ok((resource("AWS::IAM::Role", ("RoleName", item.id), properties), Vec::new()))
 }
 
-pub fn function(item: &Item<'_>) -> Said {
+pub fn function(item: &ExportItem<'_>) -> ResourceExport {
     let spec: FunctionSpec = item.typed()?;
     let variables = (!spec.environment.is_empty()).then(|| json!({"Variables": spec.environment}));
     let properties = json!({
@@ -38,7 +38,7 @@ pub fn function(item: &Item<'_>) -> Said {
     Ok((made, vec![note]))
 }
 
-pub fn version(item: &Item<'_>) -> Said {
+pub fn version(item: &ExportItem<'_>) -> ResourceExport {
     let spec: FunctionVersionSpec = item.typed()?;
     let properties = json!({"FunctionName": spec.function, "Description": format!("akidb-edge {}", spec.settings)});
     Ok((resource("AWS::Lambda::Version", ("FunctionArn", item.id), properties).at(&spec.region), Vec::new()))

@@ -14,15 +14,15 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::bundle::{Export, File, Item, Note, UNSAID, items};
-use super::words;
-use crate::resource::{Address, Remembered};
+use super::bundle::{Export, ExportFile, ExportItem, ExportNote, UNSAID, items};
+use super::names;
+use crate::resource::{Address, StackState};
 
 /// Where everything without a region is described.
 const GLOBAL: &str = "us-east-1";
 
 /// One resource of CloudFormation.
-pub(super) struct Resource {
+pub(super) struct CloudFormationResource {
     kind: &'static str,
     properties: Value,
     /// The property that identifies it and its value; none when CloudFormation cannot import the kind.
@@ -34,23 +34,30 @@ pub(super) struct Resource {
 }
 
 /// A resource, with what it does not say.
-pub(super) type Made = (Resource, Vec<Note>);
+pub(super) type ExportedResource = (CloudFormationResource, Vec<ExportNote>);
 
 /// What one of ours becomes.
-type Said = Result<Made, Note>;
+type ResourceExport = Result<ExportedResource, ExportNote>;
 
-fn resource(kind: &'static str, identifier: (&'static str, &str), properties: Value) -> Resource {
+fn resource(kind: &'static str, identifier: (&'static str, &str), properties: Value) -> CloudFormationResource {
     let identifier = Some((identifier.0, identifier.1.to_owned()));
     let properties = stated(properties);
-    Resource { kind, properties, identifier, region: GLOBAL.to_owned(), parameters: Vec::new(), imported: false }
+    CloudFormationResource {
+        kind,
+        properties,
+        identifier,
+        region: GLOBAL.to_owned(),
+        parameters: Vec::new(),
+        imported: false,
+    }
 }
 
 /// One that CloudFormation makes, but does not take up.
-fn only_made(kind: &'static str, properties: Value) -> Resource {
-    Resource { identifier: None, ..resource(kind, ("", ""), properties) }
+fn only_made(kind: &'static str, properties: Value) -> CloudFormationResource {
+    CloudFormationResource { identifier: None, ..resource(kind, ("", ""), properties) }
 }
 
-impl Resource {
+impl CloudFormationResource {
     fn at(mut self, region: &str) -> Self {
         region.clone_into(&mut self.region);
         self
@@ -70,7 +77,7 @@ fn stated(value: Value) -> Value {
 }
 
 /// Tags as a list.
-fn tags(item: &Item<'_>, tags: &BTreeMap<String, String>) -> Vec<Value> {
+fn tags(item: &ExportItem<'_>, tags: &BTreeMap<String, String>) -> Vec<Value> {
     item.tags(tags).into_iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect()
 }
 
@@ -86,12 +93,12 @@ fn logical(address: &Address) -> String {
 
 #[derive(Default)]
 struct Region {
-    imported: BTreeMap<String, (String, Resource)>,
-    made: BTreeMap<String, (String, Resource)>,
+    imported: BTreeMap<String, (String, CloudFormationResource)>,
+    made: BTreeMap<String, (String, CloudFormationResource)>,
 }
 
 /// The templates of a state.
-pub fn export(state: &Remembered) -> Export {
+pub fn export(state: &StackState) -> Export {
     let (items, mut notes) = items(state, &|_, _, _| None);
     let mut regions: BTreeMap<String, Region> = BTreeMap::new();
     for item in &items {
@@ -127,19 +134,19 @@ pub fn export(state: &Remembered) -> Export {
     Export { files, notes }
 }
 
-fn file(name: String, body: &Value) -> File {
-    File { name, text: serde_json::to_string_pretty(body).unwrap_or_default() + "\n" }
+fn file(name: String, body: &Value) -> ExportFile {
+    ExportFile { name, text: serde_json::to_string_pretty(body).unwrap_or_default() + "\n" }
 }
 
-fn said(item: &Item<'_>, all: &[Item<'_>]) -> Result<Option<Made>, Note> {
-    match words::of(item.kind) {
+fn said(item: &ExportItem<'_>, all: &[ExportItem<'_>]) -> Result<Option<ExportedResource>, ExportNote> {
+    match names::of(item.kind) {
         _ if !item.kind.in_aws() => Err(item.outside_of_aws()),
         Some(words) => (words.cloudformation)(item, all),
         None => Err(item.note(UNSAID)),
     }
 }
 
-fn template(what: &str, resources: &BTreeMap<String, (String, Resource)>, notes: &[Note]) -> Value {
+fn template(what: &str, resources: &BTreeMap<String, (String, CloudFormationResource)>, notes: &[ExportNote]) -> Value {
     let (mut all, mut parameters) = (Map::new(), Map::new());
     for (name, (address, resource)) in resources {
         let mut properties = resource.properties.clone();
@@ -170,8 +177,8 @@ fn template(what: &str, resources: &BTreeMap<String, (String, Resource)>, notes:
 }
 
 /// What `create-change-set --change-set-type IMPORT --resources-to-import` takes.
-fn to_import(resources: &BTreeMap<String, (String, Resource)>) -> Value {
-    let one = |(name, (_, resource)): (&String, &(String, Resource))| {
+fn to_import(resources: &BTreeMap<String, (String, CloudFormationResource)>) -> Value {
+    let one = |(name, (_, resource)): (&String, &(String, CloudFormationResource))| {
         let (property, value) = resource.identifier.as_ref()?;
         let identifier = Map::from_iter([((*property).to_owned(), Value::from(value.clone()))]);
         Some(json!({"ResourceType": resource.kind, "LogicalResourceId": name, "ResourceIdentifier": identifier}))

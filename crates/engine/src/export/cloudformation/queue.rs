@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::{Item, Said, resource, tags};
+use super::{ExportItem, ResourceExport, resource, tags};
 use crate::resource::queue::QueueSpec;
 
-pub fn queue(item: &Item<'_>) -> Said {
+pub fn queue(item: &ExportItem<'_>) -> ResourceExport {
     let spec: QueueSpec = item.typed()?;
     let url = item.attributes.get("url").and_then(serde_json::Value::as_str).unwrap_or(item.id);
     let properties = json!({

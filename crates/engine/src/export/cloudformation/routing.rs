@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{Item, Said, only_made, resource, tags};
+use super::{ExportItem, ResourceExport, only_made, resource, tags};
 use crate::resource::certificate::CertificateSpec;
 use crate::resource::health_check::HealthCheckSpec;
 use crate::resource::records::{RecordSet, RecordsSpec};
 use crate::resource::zone::ZoneSpec;
 
-pub fn certificate(item: &Item<'_>) -> Said {
+pub fn certificate(item: &ExportItem<'_>) -> ResourceExport {
     let spec: CertificateSpec = item.typed()?;
     let properties = json!({
         "DomainName": spec.domain, "SubjectAlternativeNames": spec.alternative_names, "ValidationMethod": "DNS",
@@ -18,7 +18,7 @@ pub fn certificate(item: &Item<'_>) -> Said {
     Ok((only_made("AWS::CertificateManager::Certificate", properties).at(&spec.region), vec![note]))
 }
 
-pub fn zone(item: &Item<'_>) -> Said {
+pub fn zone(item: &ExportItem<'_>) -> ResourceExport {
     let spec: ZoneSpec = item.typed()?;
     let properties = json!({
         "Name": spec.name, "HostedZoneConfig": {"Comment": spec.comment}, "HostedZoneTags": tags(item, &spec.tags),
@@ -26,7 +26,7 @@ pub fn zone(item: &Item<'_>) -> Said {
     Ok((resource("AWS::Route53::HostedZone", ("Id", item.id), properties), Vec::new()))
 }
 
-pub fn health_check(item: &Item<'_>) -> Said {
+pub fn health_check(item: &ExportItem<'_>) -> ResourceExport {
     let mut spec: HealthCheckSpec = item.typed()?;
     spec.tags.insert("Name".to_owned(), spec.name);
     let properties = json!({
@@ -41,7 +41,7 @@ pub fn health_check(item: &Item<'_>) -> Said {
     Ok((resource("AWS::Route53::HealthCheck", ("HealthCheckId", item.id), properties), Vec::new()))
 }
 
-pub fn records(item: &Item<'_>) -> Said {
+pub fn records(item: &ExportItem<'_>) -> ResourceExport {
     let spec: RecordsSpec = item.typed()?;
     let sets: Vec<Value> = spec.sets.iter().map(record).collect();
     let properties = json!({"HostedZoneId": spec.zone_id, "RecordSets": sets});

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{Item, Made, Note, Said, resource, tags};
+use super::{ExportItem, ExportNote, ExportedResource, ResourceExport, resource, tags};
 use crate::resource::bucket::{BucketSpec, CorsRule, LifecycleRule};
 use crate::resource::bucket_policy::BucketPolicySpec;
 use crate::resource::replication::{ReplicationRule, ReplicationSpec};
 use crate::resource::{Kind, comment};
 
-pub fn bucket(item: &Item<'_>, all: &[Item<'_>]) -> Said {
+pub fn bucket(item: &ExportItem<'_>, all: &[ExportItem<'_>]) -> ResourceExport {
     let spec: BucketSpec = item.typed()?;
     let properties = json!({
         "BucketName": spec.name,
@@ -44,15 +44,18 @@ fn lifecycle(rule: &LifecycleRule) -> Value {
 }
 
 /// Replication rules are a part of their bucket.
-pub fn part_of_its_bucket(item: &Item<'_>, all: &[Item<'_>]) -> Result<Option<Made>, Note> {
+pub fn part_of_its_bucket(
+    item: &ExportItem<'_>,
+    all: &[ExportItem<'_>],
+) -> Result<Option<ExportedResource>, ExportNote> {
     let spec: ReplicationSpec = item.typed()?;
-    let held = |other: &&Item<'_>| other.kind == Kind::Bucket && other.id == spec.source;
+    let held = |other: &&ExportItem<'_>| other.kind == Kind::Bucket && other.id == spec.source;
     let missing = || item.note("left out: it is a part of its bucket, which is not in the state");
     all.iter().find(held).map(|_| None).ok_or_else(missing)
 }
 
 /// The rules of the bucket, which are a resource of their own with us.
-fn replication(bucket: &str, all: &[Item<'_>]) -> Result<Option<Value>, Note> {
+fn replication(bucket: &str, all: &[ExportItem<'_>]) -> Result<Option<Value>, ExportNote> {
     let Some(item) = all.iter().find(|item| item.kind == Kind::Replication && item.id == bucket) else {
         return Ok(None);
     };
@@ -81,7 +84,7 @@ fn replication_rule(rule: &ReplicationRule, place: i32) -> Value {
     })
 }
 
-pub fn policy(item: &Item<'_>) -> Said {
+pub fn policy(item: &ExportItem<'_>) -> ResourceExport {
     let spec: BucketPolicySpec = item.typed()?;
     let mut document = spec.policy;
     if let Some(fields) = document.as_object_mut() {

@@ -2,13 +2,13 @@
 
 use super::compute::tags;
 use super::hcl::Body;
-use super::{Item, Said, resource};
+use super::{ExportItem, TerraformResource, resource};
 use crate::resource::distribution::{
-    Behaviour, CustomErrorResponse, DistributionSpec, GeoRestriction, Origin, OriginGroup,
+    Behavior, CustomErrorResponse, DistributionSpec, GeoRestriction, Origin, OriginGroup,
 };
 use crate::resource::monitoring::MonitoringSpec;
 
-pub fn distribution(item: &Item<'_>) -> Said {
+pub fn distribution(item: &ExportItem<'_>) -> TerraformResource {
     let spec: DistributionSpec = item.typed()?;
     let mut body = Body::new()
         .set("comment", spec.comment)
@@ -24,8 +24,8 @@ pub fn distribution(item: &Item<'_>) -> Said {
     body = body.set("tags", tags(item, &spec.tags));
     body = body.blocks("origin", spec.origins.iter().map(origin));
     body = body.blocks("origin_group", spec.origin_groups.iter().map(group));
-    body = body.block("default_cache_behavior", behaviour(&spec.default_behaviour));
-    body = body.blocks("ordered_cache_behavior", spec.behaviours.iter().map(behaviour));
+    body = body.block("default_cache_behavior", behavior(&spec.default_behavior));
+    body = body.blocks("ordered_cache_behavior", spec.behaviors.iter().map(behavior));
     if let Some(logging) = spec.logging {
         let logs = Body::new().set("bucket", logging.bucket).set("include_cookies", logging.cookies);
         body = body.block("logging_config", logs.set("prefix", logging.prefix));
@@ -100,7 +100,7 @@ fn group(group: &OriginGroup) -> Body {
         .blocks("member", members)
 }
 
-fn behaviour(rule: &Behaviour) -> Body {
+fn behavior(rule: &Behavior) -> Body {
     let cached: &[&str] = if rule.methods.iter().any(|method| method == "OPTIONS") {
         &["GET", "HEAD", "OPTIONS"]
     } else {
@@ -133,7 +133,7 @@ fn behaviour(rule: &Behaviour) -> Body {
     body.blocks("lambda_function_association", functions)
 }
 
-pub fn monitoring(item: &Item<'_>) -> Said {
+pub fn monitoring(item: &ExportItem<'_>) -> TerraformResource {
     let spec: MonitoringSpec = item.typed()?;
     let on = Body::new().set("realtime_metrics_subscription_status", "Enabled");
     let all = Body::new().block("realtime_metrics_subscription_config", on);

@@ -1,13 +1,13 @@
 //! CloudFront's policies and origin access controls.
 
 use super::hcl::Body;
-use super::{Item, Said, resource};
+use super::{ExportItem, TerraformResource, resource};
 use crate::resource::cache_policy::{CachePolicySpec, Choice};
 use crate::resource::origin_access::OriginAccessSpec;
 use crate::resource::origin_request_policy::{HeaderChoice, OriginRequestPolicySpec};
 use crate::resource::response_headers_policy::{CorsHeaders, ResponseHeadersPolicySpec};
 
-pub fn origin_access(item: &Item<'_>) -> Said {
+pub fn origin_access(item: &ExportItem<'_>) -> TerraformResource {
     let spec: OriginAccessSpec = item.typed()?;
     let body = Body::new()
         .set("name", spec.name)
@@ -28,7 +28,7 @@ fn choice(what: &str, list: &str, choice: &Choice) -> Body {
     chosen(what, list, super::super::bundle::word(choice), choice.names())
 }
 
-pub fn cache(item: &Item<'_>) -> Said {
+pub fn cache(item: &ExportItem<'_>) -> TerraformResource {
     let spec: CachePolicySpec = item.typed()?;
     let headers = if spec.headers.is_empty() { "none" } else { "whitelist" };
     let key = Body::new()
@@ -47,7 +47,7 @@ pub fn cache(item: &Item<'_>) -> Said {
     Ok((vec![resource("aws_cloudfront_cache_policy", item, item.id, body)], Vec::new()))
 }
 
-pub fn origin_request(item: &Item<'_>) -> Said {
+pub fn origin_request(item: &ExportItem<'_>) -> TerraformResource {
     let spec: OriginRequestPolicySpec = item.typed()?;
     let (word, names): (&str, &[String]) = match &spec.headers {
         HeaderChoice::None => ("none", &[]),
@@ -65,7 +65,7 @@ pub fn origin_request(item: &Item<'_>) -> Said {
     Ok((vec![resource("aws_cloudfront_origin_request_policy", item, item.id, body)], Vec::new()))
 }
 
-pub fn response_headers(item: &Item<'_>) -> Said {
+pub fn response_headers(item: &ExportItem<'_>) -> TerraformResource {
     let spec: ResponseHeadersPolicySpec = item.typed()?;
     let mut body = Body::new().set("name", spec.name.clone()).set("comment", item.marked(&spec.comment, 128));
     if let Some(shared) = &spec.cors {

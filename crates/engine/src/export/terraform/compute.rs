@@ -1,11 +1,11 @@
 //! Roles and functions.
 
 use super::hcl::Body;
-use super::{Item, Note, Said, part, resource};
+use super::{ExportItem, ExportNote, TerraformResource, part, resource};
 use crate::resource::function::FunctionSpec;
 use crate::resource::role::RoleSpec;
 
-pub fn role(item: &Item<'_>) -> Said {
+pub fn role(item: &ExportItem<'_>) -> TerraformResource {
     let spec: RoleSpec = item.typed()?;
     let body = Body::new()
         .set("name", spec.name.clone())
@@ -29,7 +29,7 @@ pub fn role(item: &Item<'_>) -> Said {
     Ok((all, Vec::new()))
 }
 
-pub fn function(item: &Item<'_>) -> Said {
+pub fn function(item: &ExportItem<'_>) -> TerraformResource {
     let spec: FunctionSpec = item.typed()?;
     let zip = format!("{}.zip", spec.name);
     let mut body = Body::new()
@@ -60,11 +60,11 @@ pub fn function(item: &Item<'_>) -> Said {
 }
 
 /// Terraform publishes versions as a part of the function.
-pub fn version(item: &Item<'_>) -> Note {
+pub fn version(item: &ExportItem<'_>) -> ExportNote {
     item.note(format!("left out: Terraform has no resource for a version; its ARN {} stands as a value", item.id))
 }
 
 /// Tags of the plan with the tool's own.
-pub fn tags(item: &Item<'_>, tags: &std::collections::BTreeMap<String, String>) -> serde_json::Value {
+pub fn tags(item: &ExportItem<'_>, tags: &std::collections::BTreeMap<String, String>) -> serde_json::Value {
     serde_json::json!(item.tags(tags))
 }

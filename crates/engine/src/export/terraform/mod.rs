@@ -13,9 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use self::hcl::{Body, expression};
-use super::bundle::{Export, File, Item, Note, OTHERS, UNSAID, items};
-use super::words;
-use crate::resource::{Address, Record, Remembered, Standing};
+use super::bundle::{Export, ExportFile, ExportItem, ExportNote, OTHERS, UNSAID, items};
+use super::names;
+use crate::resource::{Address, ResourceRecord, ResourceStatus, StackState};
 
 /// The region of services that are everywhere, and of the provider that is meant when none is named.
 const GLOBAL: &str = "us-east-1";
@@ -25,7 +25,7 @@ const TERRAFORM: &str = ">= 1.5.0";
 const PROVIDER: &str = ">= 5.100.0, < 7.0.0";
 
 /// One resource of Terraform.
-pub(super) struct Resource {
+pub(super) struct TerraformBlock {
     kind: &'static str,
     label: String,
     /// What `import` takes.
@@ -40,11 +40,11 @@ pub(super) struct Resource {
 }
 
 /// What one of ours becomes.
-pub(super) type Said = Result<(Vec<Resource>, Vec<Note>), Note>;
+pub(super) type TerraformResource = Result<(Vec<TerraformBlock>, Vec<ExportNote>), ExportNote>;
 
 /// A resource that is named as its address.
-fn resource(kind: &'static str, item: &Item<'_>, id: impl Into<String>, body: Body) -> Resource {
-    Resource {
+fn resource(kind: &'static str, item: &ExportItem<'_>, id: impl Into<String>, body: Body) -> TerraformBlock {
+    TerraformBlock {
         kind,
         label: label(item.address),
         id: id.into(),
@@ -55,7 +55,7 @@ fn resource(kind: &'static str, item: &Item<'_>, id: impl Into<String>, body: Bo
     }
 }
 
-impl Resource {
+impl TerraformBlock {
     /// With a region of its own.
     fn at(mut self, region: &str) -> Self {
         self.region = Some(region.to_owned());
@@ -86,18 +86,18 @@ fn part(text: &str) -> String {
 }
 
 /// How Terraform refers to what our specs refer to; none where only the value itself will do.
-fn say(address: &Address, record: &Record, attribute: &str) -> Option<Value> {
-    if record.id.is_none() || record.standing != Standing::Present {
+fn say(address: &Address, record: &ResourceRecord, attribute: &str) -> Option<Value> {
+    if record.id.is_none() || record.standing != ResourceStatus::Present {
         return None;
     }
-    let (kind, name) = (words::of(record.kind)?.named)(record, attribute)?;
+    let (kind, name) = (names::of(record.kind)?.named)(record, attribute)?;
     Some(expression(&format!("{kind}.{}.{name}", label(address))))
 }
 
 /// The configuration of a state: providers, resources by area, imports.
-pub fn export(state: &Remembered) -> Export {
+pub fn export(state: &StackState) -> Export {
     let (items, mut notes) = items(state, &say);
-    let mut areas: BTreeMap<&str, Vec<Resource>> = BTreeMap::new();
+    let mut areas: BTreeMap<&str, Vec<TerraformBlock>> = BTreeMap::new();
     for item in &items {
         match said(item) {
             Ok((resources, more)) => {
@@ -110,18 +110,18 @@ pub fn export(state: &Remembered) -> Export {
     notes.sort();
     areas.retain(|_, resources| !resources.is_empty());
     areas.values_mut().for_each(|resources| tell_apart(resources));
-    let mut files = vec![File { name: "providers.tf".to_owned(), text: providers(state, &areas, &notes) }];
+    let mut files = vec![ExportFile { name: "providers.tf".to_owned(), text: providers(state, &areas, &notes) }];
     for (area, resources) in &areas {
         let body = resources.iter().fold(Body::new(), |body, resource| body.block(&head(resource), whole(resource)));
-        files.push(File { name: format!("{area}.tf"), text: body.text() });
+        files.push(ExportFile { name: format!("{area}.tf"), text: body.text() });
     }
     let imports = areas.values().flatten().fold(Body::new(), |body, resource| body.block("import", import(resource)));
-    files.push(File { name: "imports.tf".to_owned(), text: imports.text() });
+    files.push(ExportFile { name: "imports.tf".to_owned(), text: imports.text() });
     Export { files, notes }
 }
 
-fn said(item: &Item<'_>) -> Said {
-    match words::of(item.kind) {
+fn said(item: &ExportItem<'_>) -> TerraformResource {
+    match names::of(item.kind) {
         _ if !item.kind.in_aws() => Err(item.outside_of_aws()),
         Some(words) => (words.terraform)(item),
         None => Err(item.note(UNSAID)),
@@ -129,7 +129,7 @@ fn said(item: &Item<'_>) -> Said {
 }
 
 /// Labels that came out equal are numbered.
-fn tell_apart(resources: &mut [Resource]) {
+fn tell_apart(resources: &mut [TerraformBlock]) {
     let mut seen: BTreeSet<(&str, String)> = BTreeSet::new();
     for resource in resources {
         let plain = resource.label.clone();
@@ -141,11 +141,11 @@ fn tell_apart(resources: &mut [Resource]) {
     }
 }
 
-fn head(resource: &Resource) -> String {
+fn head(resource: &TerraformBlock) -> String {
     format!("resource \"{}\" \"{}\"", resource.kind, resource.label)
 }
 
-fn whole(resource: &Resource) -> Body {
+fn whole(resource: &TerraformBlock) -> Body {
     let mut body = resource.body.clone();
     if let Some(region) = resource.region.as_deref().filter(|region| *region != GLOBAL) {
         body = Body::new().code("provider", &format!("aws.{}", part(region))).then(body);
@@ -164,7 +164,7 @@ fn whole(resource: &Resource) -> Body {
     body
 }
 
-fn import(resource: &Resource) -> Body {
+fn import(resource: &TerraformBlock) -> Body {
     let mut body = Body::new();
     if let Some(region) = resource.region.as_deref().filter(|region| *region != GLOBAL) {
         body = body.code("provider", &format!("aws.{}", part(region)));
@@ -172,7 +172,7 @@ fn import(resource: &Resource) -> Body {
     body.code("to", &format!("{}.{}", resource.kind, resource.label)).set("id", resource.id.clone())
 }
 
-fn providers(state: &Remembered, areas: &BTreeMap<&str, Vec<Resource>>, notes: &[Note]) -> String {
+fn providers(state: &StackState, areas: &BTreeMap<&str, Vec<TerraformBlock>>, notes: &[ExportNote]) -> String {
     let mut file = Body::new()
         .remark(&format!("Stack {} at revision {}, written by akidb-edge.", state.stack, state.revision()))
         .remark("terraform plan imports everything and keeps what the state holds. After terraform apply, imports.tf can go.")

@@ -4,10 +4,10 @@ use serde_json::json;
 
 use super::compute::tags;
 use super::hcl::Body;
-use super::{Item, Said, resource};
+use super::{ExportItem, TerraformResource, resource};
 use crate::resource::queue::QueueSpec;
 
-pub fn queue(item: &Item<'_>) -> Said {
+pub fn queue(item: &ExportItem<'_>) -> TerraformResource {
     let spec: QueueSpec = item.typed()?;
     let mut body = Body::new()
         .set("name", spec.name)

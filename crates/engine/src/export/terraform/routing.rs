@@ -2,13 +2,13 @@
 
 use super::compute::tags;
 use super::hcl::Body;
-use super::{Item, Said, part, resource};
+use super::{ExportItem, TerraformResource, part, resource};
 use crate::resource::certificate::CertificateSpec;
 use crate::resource::health_check::HealthCheckSpec;
 use crate::resource::records::{RecordSet, RecordsSpec};
 use crate::resource::zone::ZoneSpec;
 
-pub fn certificate(item: &Item<'_>) -> Said {
+pub fn certificate(item: &ExportItem<'_>) -> TerraformResource {
     let spec: CertificateSpec = item.typed()?;
     let mut body = Body::new().set("domain_name", spec.domain);
     if !spec.alternative_names.is_empty() {
@@ -18,7 +18,7 @@ pub fn certificate(item: &Item<'_>) -> Said {
     Ok((vec![resource("aws_acm_certificate", item, item.id, body).at(&spec.region)], Vec::new()))
 }
 
-pub fn zone(item: &Item<'_>) -> Said {
+pub fn zone(item: &ExportItem<'_>) -> TerraformResource {
     let spec: ZoneSpec = item.typed()?;
     let body = Body::new()
         .set("name", spec.name)
@@ -27,7 +27,7 @@ pub fn zone(item: &Item<'_>) -> Said {
     Ok((vec![resource("aws_route53_zone", item, item.id, body).unread(&["force_destroy"])], Vec::new()))
 }
 
-pub fn health_check(item: &Item<'_>) -> Said {
+pub fn health_check(item: &ExportItem<'_>) -> TerraformResource {
     let mut spec: HealthCheckSpec = item.typed()?;
     spec.tags.insert("Name".to_owned(), spec.name);
     let body = Body::new()
@@ -46,7 +46,7 @@ pub fn health_check(item: &Item<'_>) -> Said {
 }
 
 /// One resource for each set: Terraform changes them one by one, not in one transaction.
-pub fn records(item: &Item<'_>) -> Said {
+pub fn records(item: &ExportItem<'_>) -> TerraformResource {
     let spec: RecordsSpec = item.typed()?;
     // What the group's id begins with is the zone's id, whatever the spec refers to.
     let zone = item.id.split('/').next().unwrap_or_default();

@@ -4,14 +4,14 @@ use serde_json::json;
 
 use super::compute::tags;
 use super::hcl::Body;
-use super::{GLOBAL, Item, Resource, Said, resource};
+use super::{ExportItem, GLOBAL, TerraformBlock, TerraformResource, resource};
 use crate::resource::bucket::{BucketSpec, CorsRule, LifecycleRule};
 use crate::resource::bucket_policy::BucketPolicySpec;
 use crate::resource::object::ObjectSpec;
 use crate::resource::replication::{ReplicationRule, ReplicationSpec};
-use crate::resource::{Record, comment};
+use crate::resource::{ResourceRecord, comment};
 
-pub fn bucket(item: &Item<'_>) -> Said {
+pub fn bucket(item: &ExportItem<'_>) -> TerraformResource {
     let spec: BucketSpec = item.typed()?;
     let body = Body::new().set("bucket", spec.name.clone()).set("tags", tags(item, &spec.tags));
     let mut all = vec![resource("aws_s3_bucket", item, &spec.name, body).unread(&["force_destroy"])];
@@ -49,7 +49,7 @@ pub fn bucket(item: &Item<'_>) -> Said {
 }
 
 /// What Terraform calls an attribute of a bucket: the host name is another one in the first region.
-pub fn bucket_argument(record: &Record, ours: &str) -> Option<(&'static str, &'static str)> {
+pub fn bucket_argument(record: &ResourceRecord, ours: &str) -> Option<(&'static str, &'static str)> {
     let argument = match ours {
         "arn" => "arn",
         "name" => "bucket",
@@ -60,7 +60,7 @@ pub fn bucket_argument(record: &Record, ours: &str) -> Option<(&'static str, &'s
     Some(("aws_s3_bucket", argument))
 }
 
-fn in_region(all: Vec<Resource>, region: &str) -> Vec<Resource> {
+fn in_region(all: Vec<TerraformBlock>, region: &str) -> Vec<TerraformBlock> {
     all.into_iter().map(|one| one.at(region)).collect()
 }
 
@@ -88,7 +88,7 @@ fn lifecycle(rule: &LifecycleRule) -> Body {
     days("abort_incomplete_multipart_upload", "days_after_initiation", rule.abort_uploads_days, body)
 }
 
-pub fn policy(item: &Item<'_>) -> Said {
+pub fn policy(item: &ExportItem<'_>) -> TerraformResource {
     let spec: BucketPolicySpec = item.typed()?;
     let mut document = spec.policy;
     if let Some(fields) = document.as_object_mut() {
@@ -98,7 +98,7 @@ pub fn policy(item: &Item<'_>) -> Said {
     Ok((vec![resource("aws_s3_bucket_policy", item, item.id, body).at(&spec.region)], Vec::new()))
 }
 
-pub fn replication(item: &Item<'_>) -> Said {
+pub fn replication(item: &ExportItem<'_>) -> TerraformResource {
     let spec: ReplicationSpec = item.typed()?;
     let rules = spec.rules.iter().zip(1..).map(|(rule, place)| replication_rule(rule, place));
     let body = Body::new().set("bucket", spec.source).set("role", spec.role_arn).blocks("rule", rules);
@@ -142,7 +142,7 @@ fn replication_rule(rule: &ReplicationRule, place: i32) -> Body {
     body
 }
 
-pub fn object(item: &Item<'_>) -> Said {
+pub fn object(item: &ExportItem<'_>) -> TerraformResource {
     let spec: ObjectSpec = item.typed()?;
     let mut metadata = spec.metadata.clone();
     metadata.insert("sha256".to_owned(), spec.sha256.clone());

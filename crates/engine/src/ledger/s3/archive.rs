@@ -9,15 +9,15 @@ use futures::{FutureExt, StreamExt, stream};
 use jiff::Timestamp;
 
 use super::S3Store;
-use super::checkpoint::{Checkpoint, Pages, Retired, Segment};
-use super::head::Pointer;
-use super::known::Known;
-use super::objects::If;
+use super::checkpoint::{Checkpoint, FormerPages, RetiredObject, Segment};
+use super::head::ObjectPointer;
+use super::objects::WriteCondition;
+use super::view::JournalView;
+use crate::ledger::checksum_chain::digest;
 use crate::ledger::error::LedgerError;
 use crate::ledger::fold::FOLD;
 use crate::ledger::lease::span;
-use crate::ledger::seal::digest;
-use crate::ledger::text::Reader;
+use crate::ledger::text::JournalReader;
 
 /// Requests at the same time.
 const AT_ONCE: usize = 16;
@@ -28,7 +28,7 @@ impl S3Store {
         let mut writes = Vec::new();
         for (segment, lines) in segments {
             let write = async move {
-                self.bucket.put(&self.key(&segment.object.key), lines.as_bytes(), &If::Always).await?;
+                self.bucket.put(&self.key(&segment.object.key), lines.as_bytes(), &WriteCondition::Always).await?;
                 Ok(segment)
             };
             writes.push(write.boxed());
@@ -37,20 +37,20 @@ impl S3Store {
     }
 
     /// Writes a checkpoint.
-    pub(super) async fn keep_checkpoint(&self, checkpoint: &Checkpoint) -> Result<Pointer, LedgerError> {
+    pub(super) async fn keep_checkpoint(&self, checkpoint: &Checkpoint) -> Result<ObjectPointer, LedgerError> {
         let (pointer, text) = checkpoint.written();
-        self.bucket.put(&self.key(&pointer.key), text.as_bytes(), &If::Always).await?;
+        self.bucket.put(&self.key(&pointer.key), text.as_bytes(), &WriteCondition::Always).await?;
         Ok(pointer)
     }
 
-    async fn object(&self, pointer: &Pointer) -> Result<Vec<u8>, LedgerError> {
+    async fn object(&self, pointer: &ObjectPointer) -> Result<Vec<u8>, LedgerError> {
         let key = self.key(&pointer.key);
         let missing = || LedgerError::Missing { place: self.bucket.place(&key) };
         Ok(self.bucket.get(&key).await?.ok_or_else(missing)?.bytes)
     }
 
     /// Reads a checkpoint. One that was folded by other rules is folded again.
-    pub(super) async fn checkpoint(&self, pointer: &Pointer) -> Result<Checkpoint, LedgerError> {
+    pub(super) async fn checkpoint(&self, pointer: &ObjectPointer) -> Result<Checkpoint, LedgerError> {
         let place = self.bucket.place(&self.key(&pointer.key));
         let found = Checkpoint::read(&place, &self.object(pointer).await?, &pointer.sha256)?;
         if found.fold == FOLD {
@@ -88,9 +88,9 @@ impl S3Store {
     }
 
     /// All archived lines and their entries, with the seal of each line checked from the first one on.
-    pub(super) async fn archived(&self, base: &Checkpoint) -> Result<(String, Reader), LedgerError> {
+    pub(super) async fn archived(&self, base: &Checkpoint) -> Result<(String, JournalReader), LedgerError> {
         let text = self.lines(&base.segments).await?;
-        let mut reader = Reader::default();
+        let mut reader = JournalReader::default();
         let place = self.bucket.place(&self.key("archive/"));
         reader.page(&place, text.as_bytes())?;
         if reader.tail.chain != base.chain {
@@ -101,7 +101,7 @@ impl S3Store {
     }
 
     /// The next checkpoint: what is in the head goes into a segment. All segments are in the bucket when this returns.
-    pub(super) async fn next_checkpoint(&self, known: &Known) -> Result<Checkpoint, LedgerError> {
+    pub(super) async fn next_checkpoint(&self, known: &JournalView) -> Result<Checkpoint, LedgerError> {
         let before = known.base.as_deref().cloned().unwrap_or_else(|| self.nothing());
         let contradicts = |source| LedgerError::Contradicts { place: self.bucket.place(&self.key("")), source };
         let next = before.after(&known.entries, known.tail).map_err(contradicts)?;
@@ -111,7 +111,7 @@ impl S3Store {
         let added = self.keep(Segment::cut(&lines, first)).await?;
         let now = Timestamp::now();
         let merged = merged.iter().map(|segment| &segment.object).chain(&known.header.checkpoint);
-        let merged = merged.map(|object| Retired { key: object.key.clone(), since: now });
+        let merged = merged.map(|object| RetiredObject { key: object.key.clone(), since: now });
         let since = now - span(self.retention);
         // What is left out here is named by no head any more: the sweep finds it.
         let waiting = before.retired.iter().filter(|retired| retired.since >= since).cloned();
@@ -128,7 +128,7 @@ impl S3Store {
     /// Deletes what was not needed any more for long enough, and what killed runs left behind. `known` is the head that was
     /// written last, after `before`: nothing that a later head names can be as old as that. What cannot be deleted is no
     /// reason to end a run.
-    pub(super) async fn sweep(&self, known: &Known, before: Timestamp) {
+    pub(super) async fn sweep(&self, known: &JournalView, before: Timestamp) {
         let Some(base) = &known.base else { return };
         let segments = base.segments.iter().map(|segment| &segment.object.key);
         let retired = base.retired.iter().map(|retired| &retired.key);
@@ -140,7 +140,7 @@ impl S3Store {
     }
 
     /// Deletes the pages of an older layout, once it is certain that their lines can be read from the archive.
-    async fn sweep_pages(&self, pages: &Pages, base: &Checkpoint) -> Result<(), LedgerError> {
+    async fn sweep_pages(&self, pages: &FormerPages, base: &Checkpoint) -> Result<(), LedgerError> {
         self.archived(base).await?;
         let after = self.page_key(pages.last + 1);
         let all = self.bucket.list(&self.key("journal/")).await?;

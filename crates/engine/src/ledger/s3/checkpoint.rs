@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::head::Pointer;
+use super::head::ObjectPointer;
+use crate::ledger::checksum_chain::{ChecksumChain, digest};
 use crate::ledger::entry::{Entry, FORMAT};
 use crate::ledger::error::LedgerError;
-use crate::ledger::fold::{Contradiction, FOLD, fold_from};
-use crate::ledger::history::Usual;
-use crate::ledger::seal::{Chain, digest};
-use crate::ledger::text::Tail;
-use crate::resource::Remembered;
+use crate::ledger::fold::{FOLD, JournalContradiction, fold_from};
+use crate::ledger::history::TypicalDurations;
+use crate::ledger::text::JournalEnd;
+use crate::resource::StackState;
 
 /// So many small segments at the end become one.
 const FEW: usize = 8;
@@ -29,21 +29,21 @@ pub struct Checkpoint {
     /// Number of the last entry.
     pub sequence: u64,
     /// The checksums up to it.
-    pub chain: Chain,
+    pub chain: ChecksumChain,
     /// Its format.
     pub format: u32,
     /// The state after it.
-    pub state: Remembered,
+    pub state: StackState,
     /// How long things took.
-    pub usual: Usual,
+    pub usual: TypicalDurations,
     /// Where the lines of all entries are, in their order.
     pub segments: Vec<Segment>,
     /// What took their place and is not needed any more, to be deleted later.
     #[serde(default)]
-    pub retired: Vec<Retired>,
+    pub retired: Vec<RetiredObject>,
     /// The pages of an older layout, to be deleted later.
     #[serde(default)]
-    pub pages: Option<Pages>,
+    pub pages: Option<FormerPages>,
 }
 
 /// The lines of some entries.
@@ -51,7 +51,7 @@ pub struct Checkpoint {
 pub struct Segment {
     /// The object.
     #[serde(flatten)]
-    pub object: Pointer,
+    pub object: ObjectPointer,
     /// Number of its first entry.
     pub first: u64,
     /// Number of its last entry.
@@ -62,7 +62,7 @@ pub struct Segment {
 
 /// An object that nothing refers to any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Retired {
+pub struct RetiredObject {
     /// Its key below the stack's prefix.
     pub key: String,
     /// Since when.
@@ -71,7 +71,7 @@ pub struct Retired {
 
 /// The pages of formats 1 to 3.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pages {
+pub struct FormerPages {
     /// Number of the last entry in them.
     pub last: u64,
     /// Since when the head has taken their place.
@@ -85,10 +85,10 @@ impl Checkpoint {
             v: FORMAT,
             fold: FOLD,
             sequence: 0,
-            chain: Chain::default(),
+            chain: ChecksumChain::default(),
             format: 0,
-            state: Remembered::empty(stack),
-            usual: Usual::default(),
+            state: StackState::empty(stack),
+            usual: TypicalDurations::default(),
             segments: Vec::new(),
             retired: Vec::new(),
             pages: None,
@@ -99,21 +99,21 @@ impl Checkpoint {
     ///
     /// # Errors
     /// When the entries do not follow.
-    pub fn after(&self, entries: &[Entry], tail: Tail) -> Result<Self, Contradiction> {
+    pub fn after(&self, entries: &[Entry], tail: JournalEnd) -> Result<Self, JournalContradiction> {
         let state = fold_from(self.state.clone(), entries)?;
         let mut usual = self.usual.clone();
         entries.iter().for_each(|entry| usual.note(entry));
-        let Tail { chain, format, .. } = tail;
+        let JournalEnd { chain, format, .. } = tail;
         Ok(Self { v: FORMAT, fold: FOLD, sequence: state.sequence, chain, format, state, usual, ..self.clone() })
     }
 
     /// As text, with the object that it becomes.
-    pub fn written(&self) -> (Pointer, String) {
+    pub fn written(&self) -> (ObjectPointer, String) {
         // A checkpoint is plain data with text keys: it always has a JSON form.
         let text = serde_json::to_string(self).unwrap_or_default();
         let sha256 = digest(text.as_bytes());
         let key = format!("archive/checkpoint-{:020}-{}.json", self.sequence, unique(&sha256));
-        (Pointer { key, sha256 }, text)
+        (ObjectPointer { key, sha256 }, text)
     }
 
     /// Reads one.
@@ -144,7 +144,7 @@ impl Segment {
     pub fn of(lines: &str, first: u64, last: u64) -> Self {
         let sha256 = digest(lines.as_bytes());
         let key = format!("archive/segment-{first:020}-{last:020}-{}.jsonl", unique(&sha256));
-        Self { object: Pointer { key, sha256 }, first, last, bytes: lines.len() as u64 }
+        Self { object: ObjectPointer { key, sha256 }, first, last, bytes: lines.len() as u64 }
     }
 
     /// The segments that these lines become, none of them much larger than [`LARGE`]. The first entry has the number `first`.

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::ledger::checksum_chain::{ChecksumChain, seal, unseal};
 use crate::ledger::entry::FORMAT;
 use crate::ledger::error::LedgerError;
-use crate::ledger::seal::{Chain, seal, unseal};
-use crate::ledger::text::{Reader, Tail, whole_lines};
+use crate::ledger::text::{JournalEnd, JournalReader, whole_lines};
 
 /// The first line of the head.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,11 +18,11 @@ pub struct Header {
     /// The lease under which it was written last: whoever holds another one has lost it.
     pub holder: Uuid,
     /// What the entries before the head come to; none: all entries are in the head.
-    pub checkpoint: Option<Pointer>,
+    pub checkpoint: Option<ObjectPointer>,
     /// Number of the last entry before the head.
     pub sequence: u64,
     /// The checksums up to there.
-    pub chain: Chain,
+    pub chain: ChecksumChain,
     /// Format of that entry; 0 when there is none.
     pub format: u32,
     /// Whether the mark for older versions says that a head is there.
@@ -32,7 +32,7 @@ pub struct Header {
 
 /// An object, and what it must contain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pointer {
+pub struct ObjectPointer {
     /// Its key below the stack's prefix.
     pub key: String,
     /// SHA-256 of its content.
@@ -45,22 +45,22 @@ pub struct Head {
     /// Its first line.
     pub header: Header,
     /// The entries in it.
-    pub reader: Reader,
+    pub reader: JournalReader,
     /// Their lines.
     pub text: String,
 }
 
 impl Header {
     /// The header of a journal that goes on at `tail`, written under the lease `holder`.
-    pub fn at(tail: Tail, sequence: u64, holder: Uuid) -> Self {
-        let Tail { chain, format, .. } = tail;
+    pub fn at(tail: JournalEnd, sequence: u64, holder: Uuid) -> Self {
+        let JournalEnd { chain, format, .. } = tail;
         Self { v: FORMAT, holder, checkpoint: None, sequence, chain, format, marked: false }
     }
 
     /// The head with this header and these lines.
     pub fn with(&self, lines: &str) -> String {
         // A header is plain data: it always has a JSON form.
-        let (line, _) = seal(&serde_json::to_string(self).unwrap_or_default(), Chain::default());
+        let (line, _) = seal(&serde_json::to_string(self).unwrap_or_default(), ChecksumChain::default());
         format!("{line}\n{lines}")
     }
 
@@ -72,7 +72,8 @@ impl Header {
             let found = u32::try_from(found).unwrap_or(u32::MAX);
             return Err(LedgerError::Newer { place: place.to_owned(), found, known: FORMAT });
         }
-        let sealed = unseal(line).is_some_and(|(body, sum)| Chain::default().through(body.as_bytes()).sum() == sum);
+        let sealed =
+            unseal(line).is_some_and(|(body, sum)| ChecksumChain::default().through(body.as_bytes()).sum() == sum);
         if !sealed {
             return Err(damage("its checksum does not fit: this line was changed".to_owned()));
         }
@@ -89,8 +90,8 @@ impl Head {
         let end = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1);
         let (first, rest) = bytes.split_at(end);
         let header = Header::read(place, String::from_utf8_lossy(first).trim_end())?;
-        let tail = Tail { chain: header.chain, format: header.format, ..Tail::default() };
-        let mut reader = Reader { tail, ..Reader::default() };
+        let tail = JournalEnd { chain: header.chain, format: header.format, ..JournalEnd::default() };
+        let mut reader = JournalReader { tail, ..JournalReader::default() };
         let left = reader.page(place, rest).map_err(|bad| match bad {
             LedgerError::Corrupt { place, line, problem } => LedgerError::Corrupt { place, line: line + 1, problem },
             other => other,
@@ -112,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_head_comes_back_and_a_changed_one_is_refused() {
-        let header = Header { sequence: 7, ..Header::at(Tail::default(), 7, Uuid::from_u128(5)) };
+        let header = Header { sequence: 7, ..Header::at(JournalEnd::default(), 7, Uuid::from_u128(5)) };
         let text = header.with("");
         assert_eq!(Head::read("here", text.as_bytes()).map(|head| head.header).ok(), Some(header));
         let changed = text.replacen("\"sequence\":7", "\"sequence\":8", 1);

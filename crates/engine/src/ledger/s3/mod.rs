@@ -4,10 +4,10 @@
 mod archive;
 mod checkpoint;
 mod head;
-mod known;
+mod lease;
 mod objects;
 mod probe;
-mod seat;
+mod view;
 mod write;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,13 +18,13 @@ use jiff::Timestamp;
 
 use super::entry::Entry;
 use super::error::LedgerError;
+use super::journal_copy::JournalCopy;
 use super::lease::Lease;
-use super::store::{Loaded, Store};
-use super::whole::Whole;
-use checkpoint::{Checkpoint, Pages, Retired, Segment};
-use known::{Known, Layout};
-pub use objects::{If, Listed, Object, Objects, Put};
-use seat::Seat;
+use super::store::{LoadedJournal, Store};
+use checkpoint::{Checkpoint, FormerPages, RetiredObject, Segment};
+use lease::LeaseView;
+pub use objects::{ObjectApi, ObjectListing, StoredObject, WriteCondition, WriteOutcome};
+use view::{JournalView, Layout};
 
 /// What nothing refers to any more is deleted after this time: whoever reads slowly must find it.
 pub const RETENTION: Duration = Duration::from_hours(7 * 24);
@@ -33,7 +33,7 @@ const LONG: usize = 256 * 1024;
 
 /// The bucket and prefix of one stack.
 pub struct S3Store {
-    bucket: Arc<dyn Objects>,
+    bucket: Arc<dyn ObjectApi>,
     prefix: String,
     stack: String,
     host: String,
@@ -41,13 +41,13 @@ pub struct S3Store {
     endpoint: String,
     roll_at: usize,
     retention: Duration,
-    seat: tokio::sync::Mutex<Seat>,
-    known: Mutex<Option<Arc<Known>>>,
+    seat: tokio::sync::Mutex<LeaseView>,
+    known: Mutex<Option<Arc<JournalView>>>,
 }
 
 impl S3Store {
     /// The journal of `stack` in `bucket` below `prefix`.
-    pub fn new(bucket: Arc<dyn Objects>, prefix: &str, stack: &str, host: &str) -> Self {
+    pub fn new(bucket: Arc<dyn ObjectApi>, prefix: &str, stack: &str, host: &str) -> Self {
         let parts = [prefix.trim_matches('/'), stack];
         Self {
             bucket,
@@ -98,15 +98,15 @@ impl S3Store {
         self.key(&format!("content/{sha256}"))
     }
 
-    fn known(&self) -> Option<Arc<Known>> {
+    fn known(&self) -> Option<Arc<JournalView>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn is_at(&self, known: &Arc<Known>) {
+    fn is_at(&self, known: &Arc<JournalView>) {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(known));
     }
 
-    async fn known_or_read(&self) -> Result<Arc<Known>, LedgerError> {
+    async fn known_or_read(&self) -> Result<Arc<JournalView>, LedgerError> {
         match self.known() {
             Some(known) => Ok(known),
             None => self.read().await,
@@ -120,17 +120,17 @@ impl Store for S3Store {
         self.bucket.place(&self.key(""))
     }
 
-    async fn load(&self) -> Result<Loaded, LedgerError> {
+    async fn load(&self) -> Result<LoadedJournal, LedgerError> {
         Ok(self.read().await?.loaded())
     }
 
-    async fn claim(&self, lease: &Lease) -> Result<Loaded, LedgerError> {
+    async fn claim(&self, lease: &Lease) -> Result<LoadedJournal, LedgerError> {
         let known = self.read().await?;
         // A holder that gave the lease back writes no more. Any other may still be alive.
         let writes_no_more = match self.seat.lock().await.before {
-            seat::Before::Released => true,
-            seat::Before::Unknown => !matches!(known.layout, Layout::Head(_)),
-            seat::Before::Stale => false,
+            lease::PreviousHolder::Released => true,
+            lease::PreviousHolder::Unknown => !matches!(known.layout, Layout::Head(_)),
+            lease::PreviousHolder::Stale => false,
         };
         let known = if writes_no_more { known } else { self.fence(lease.token).await? };
         Ok(known.loaded())
@@ -142,7 +142,7 @@ impl Store for S3Store {
 
     async fn keep(&self, sha256: &str, bytes: &[u8]) -> Result<(), LedgerError> {
         // The name says what the content is: one that is there already stays.
-        self.bucket.put(&self.content_key(sha256), bytes, &If::New).await.map(drop)
+        self.bucket.put(&self.content_key(sha256), bytes, &WriteCondition::New).await.map(drop)
     }
 
     async fn kept(&self, sha256: &str) -> Result<Option<Vec<u8>>, LedgerError> {
@@ -174,11 +174,11 @@ impl Store for S3Store {
             Err(bad) => return Err(bad),
         };
         let key = self.key(&name);
-        self.bucket.put(&key, &bytes, &If::Always).await?;
+        self.bucket.put(&key, &bytes, &WriteCondition::Always).await?;
         Ok(self.bucket.place(&key))
     }
 
-    async fn replace(&self, whole: &Whole, lease: &Lease) -> Result<(), LedgerError> {
+    async fn replace(&self, whole: &JournalCopy, lease: &Lease) -> Result<(), LedgerError> {
         let known = match self.read().await {
             Ok(known) => known,
             Err(LedgerError::Corrupt { .. } | LedgerError::Contradicts { .. } | LedgerError::Missing { .. }) => {
@@ -188,10 +188,11 @@ impl Store for S3Store {
         };
         let now = Timestamp::now();
         let old = known.base.iter().flat_map(|base| &base.segments).map(|segment| &segment.object);
-        let old = old.chain(&known.header.checkpoint).map(|object| Retired { key: object.key.clone(), since: now });
+        let old =
+            old.chain(&known.header.checkpoint).map(|object| RetiredObject { key: object.key.clone(), since: now });
         let old = known.base.iter().flat_map(|base| base.retired.iter().cloned()).chain(old).collect();
         let pages = match known.layout {
-            Layout::Pages => Some(Pages { last: known.sequence(), since: now }),
+            Layout::Pages => Some(FormerPages { last: known.sequence(), since: now }),
             _ => known.base.as_ref().and_then(|base| base.pages.clone()),
         };
         self.keep_older(&known).await?;

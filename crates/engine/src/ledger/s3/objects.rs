@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::ledger::error::LedgerError;
 
 /// An object as it was read.
-pub struct Object {
+pub struct StoredObject {
     /// Its content.
     pub bytes: Vec<u8>,
     /// Which version of the content it is.
@@ -15,7 +15,7 @@ pub struct Object {
 
 /// What must be so for a write to take effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum If {
+pub enum WriteCondition {
     /// Nothing: the name says what the content is.
     Always,
     /// Only if no object has that name yet.
@@ -25,7 +25,7 @@ pub enum If {
 }
 
 /// How a write ended.
-pub enum Put {
+pub enum WriteOutcome {
     /// It took effect; the object's new ETag.
     Done(String),
     /// The condition did not hold, or the answer to a first try was lost: look to tell.
@@ -33,7 +33,7 @@ pub enum Put {
 }
 
 /// An object of a listing.
-pub struct Listed {
+pub struct ObjectListing {
     /// Its key.
     pub key: String,
     /// When it was written, by the service's clock.
@@ -42,7 +42,7 @@ pub struct Listed {
 
 /// A bucket of objects whose writes can be on a condition.
 #[async_trait]
-pub trait Objects: Send + Sync {
+pub trait ObjectApi: Send + Sync {
     /// The place of a key, for a person.
     fn place(&self, key: &str) -> String;
 
@@ -50,19 +50,19 @@ pub trait Objects: Send + Sync {
     ///
     /// # Errors
     /// When the service refuses, or no answer comes.
-    async fn get(&self, key: &str) -> Result<Option<Object>, LedgerError>;
+    async fn get(&self, key: &str) -> Result<Option<StoredObject>, LedgerError>;
 
     /// Writes an object, if the condition holds.
     ///
     /// # Errors
     /// When the service refuses for another reason than the condition, does not support conditions, or no answer comes.
-    async fn put(&self, key: &str, bytes: &[u8], condition: &If) -> Result<Put, LedgerError>;
+    async fn put(&self, key: &str, bytes: &[u8], condition: &WriteCondition) -> Result<WriteOutcome, LedgerError>;
 
     /// All objects whose keys begin so, in the order of their keys.
     ///
     /// # Errors
     /// When the service refuses, or no answer comes.
-    async fn list(&self, prefix: &str) -> Result<Vec<Listed>, LedgerError>;
+    async fn list(&self, prefix: &str) -> Result<Vec<ObjectListing>, LedgerError>;
 
     /// Deletes an object that nothing refers to any more.
     ///

@@ -3,8 +3,8 @@
 use uuid::Uuid;
 
 use super::S3Store;
-use super::objects::{If, Put};
-use super::seat::must_refuse;
+use super::lease::must_refuse;
+use super::objects::{WriteCondition, WriteOutcome};
 use crate::ledger::error::LedgerError;
 
 impl S3Store {
@@ -23,9 +23,9 @@ impl S3Store {
     async fn probe_at(&self, key: &str) -> Result<(), LedgerError> {
         const TEXT: &[u8] = b"akidb-edge doctor: whether a second write is refused\n";
         // A first answer that was lost looks as if the object had been there: it is there in both cases.
-        self.bucket.put(key, TEXT, &If::New).await?;
+        self.bucket.put(key, TEXT, &WriteCondition::New).await?;
         for (condition, header) in must_refuse() {
-            if let Put::Done(_) = self.bucket.put(key, TEXT, &condition).await? {
+            if let WriteOutcome::Done(_) = self.bucket.put(key, TEXT, &condition).await? {
                 return Err(LedgerError::Unconditional { place: self.bucket.place(""), header });
             }
         }

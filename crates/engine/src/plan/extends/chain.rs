@@ -9,9 +9,9 @@ use super::lineage::SourceFile;
 use crate::plan::find::{find, is_carried, is_path};
 use crate::plan::hidden;
 use crate::plan::load::parsed;
-use crate::plan::reach::Reach;
-use crate::plan::source::Text;
-use crate::plan::{Problem, Problems};
+use crate::plan::read_scope::ReadScope;
+use crate::plan::source::SourceText;
+use crate::plan::{PlanError, PlanErrors};
 use crate::resource::sha256_hex;
 
 /// How many plans may come before the one that the user named.
@@ -19,20 +19,20 @@ pub const LONGEST: usize = 8;
 
 /// A file of a chain.
 #[derive(Debug)]
-pub struct Link {
+pub struct ChainFile {
     /// Its name.
     pub file: String,
     /// As it was read.
     pub source: String,
     /// Its data.
-    pub text: Text,
+    pub text: SourceText,
 }
 
 /// Reads a chain: from the plan that the user named to the one that extends no other.
 ///
 /// # Errors
 /// A file that cannot be read or does not hold a plan, a cycle of `extends`, and more than [`LONGEST`] earlier plans.
-pub fn read(first: Link, outside: bool) -> Result<Vec<Link>, Problems> {
+pub fn read(first: ChainFile, outside: bool) -> Result<Vec<ChainFile>, PlanErrors> {
     let mut chain = Vec::new();
     let mut link = first;
     loop {
@@ -46,9 +46,9 @@ pub fn read(first: Link, outside: bool) -> Result<Vec<Link>, Problems> {
     }
 }
 
-impl Link {
+impl ChainFile {
     /// What is remembered of it.
-    pub fn facts(&self, reach: Reach) -> SourceFile {
+    pub fn facts(&self, reach: ReadScope) -> SourceFile {
         SourceFile {
             file: self.file.clone(),
             sha256: sha256_hex(self.source.as_bytes()),
@@ -58,25 +58,25 @@ impl Link {
         }
     }
 
-    fn problem(&self, path: &str, problem: impl Into<String>, next_step: impl Into<String>) -> Problem {
+    fn problem(&self, path: &str, problem: impl Into<String>, next_step: impl Into<String>) -> PlanError {
         let (problem, next_step) = (problem.into(), next_step.into());
-        Problem { file: self.file.clone(), place: self.text.place(path), problem, next_step }
+        PlanError { file: self.file.clone(), place: self.text.place(path), problem, next_step }
     }
 
-    fn refused(&self, problem: impl Into<String>, next_step: impl Into<String>) -> Problems {
-        Problems(vec![self.problem("extends", problem, next_step)])
+    fn refused(&self, problem: impl Into<String>, next_step: impl Into<String>) -> PlanErrors {
+        PlanErrors(vec![self.problem("extends", problem, next_step)])
     }
 
     /// Nothing is done with a name that a reader would not see as it is.
-    fn all_is_visible(&self) -> Result<(), Problems> {
+    fn all_is_visible(&self) -> Result<(), PlanErrors> {
         let found = hidden::found(&self.text.value);
-        let problems: Vec<Problem> =
+        let problems: Vec<PlanError> =
             found.into_iter().map(|(path, problem)| self.problem(&path, problem, hidden::NEXT)).collect();
-        if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+        if problems.is_empty() { Ok(()) } else { Err(PlanErrors(problems)) }
     }
 
     /// The plan that this one extends; `chain` are those that came to this one.
-    fn earlier(&self, chain: &[Self], said: &Value, outside: bool) -> Result<Self, Problems> {
+    fn earlier(&self, chain: &[Self], said: &Value, outside: bool) -> Result<Self, PlanErrors> {
         let Value::String(name) = said else {
             return Err(self.refused("extends is not a text", "write the name of a plan, or the path of a YAML file"));
         };
@@ -101,16 +101,16 @@ impl Link {
             return Ok(link);
         }
         let problem = link.problem("", "a plan is a mapping of names to settings", "see plans/README.md");
-        Err(Problems(vec![problem]))
+        Err(PlanErrors(vec![problem]))
     }
 
     /// The file and text of an earlier plan. A path is one from the folder of this file, and stays in it.
-    fn found(&self, name: &str, outside: bool) -> Result<(String, String), Problems> {
+    fn found(&self, name: &str, outside: bool) -> Result<(String, String), PlanErrors> {
         let file = if is_path(name) { beside(&self.file, name) } else { name.to_owned() };
         let reach = if outside {
-            Reach::anywhere(std::iter::empty())
+            ReadScope::anywhere(std::iter::empty())
         } else {
-            Reach::of(Path::new(&self.file), std::iter::empty())
+            ReadScope::of(Path::new(&self.file), std::iter::empty())
         };
         let may = |file: &str| {
             let next = "move it there, or allow it: --allow-files-outside";

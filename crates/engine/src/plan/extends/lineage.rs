@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::tree::{Flat, Named, Spot};
-use crate::plan::reach::Reach;
-use crate::plan::source::{Place, join};
+use super::tree::{Flat, NamedVariables, SourceSpot};
+use crate::plan::read_scope::ReadScope;
+use crate::plan::source::{SourcePlace, join};
 
 /// A file of a chain.
 #[derive(Clone, Debug)]
@@ -18,12 +18,12 @@ pub struct SourceFile {
     /// It lies on this machine; else it is a part of the program.
     pub on_disk: bool,
     /// What it may read.
-    pub reach: Reach,
+    pub reach: ReadScope,
 }
 
 /// What a later plan does to the earlier ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct LayeredChange {
     /// The file that says so.
     pub file: String,
     /// `added`, `changed` or `removed`.
@@ -37,20 +37,20 @@ pub struct Change {
 pub struct Lineage {
     /// From the one that the user named to the earliest.
     files: Vec<SourceFile>,
-    changes: Vec<Change>,
+    changes: Vec<LayeredChange>,
     /// The variables that the user set.
     given: BTreeSet<String>,
     /// The number of the file of each dotted path.
     origins: BTreeMap<String, usize>,
     /// The variables that the text at a dotted path names.
-    variables: BTreeMap<String, Named>,
+    variables: BTreeMap<String, NamedVariables>,
     /// What later plans have removed, and where they say so.
-    removed: BTreeMap<String, Spot>,
+    removed: BTreeMap<String, SourceSpot>,
 }
 
 impl Lineage {
     /// What is known once the files are one plan.
-    pub fn new(files: Vec<SourceFile>, changes: Vec<Change>, given: BTreeSet<String>, flat: Flat) -> Self {
+    pub fn new(files: Vec<SourceFile>, changes: Vec<LayeredChange>, given: BTreeSet<String>, flat: Flat) -> Self {
         let Flat { files: origins, variables, removed, .. } = flat;
         Self { files, changes, given, origins, variables, removed }
     }
@@ -66,7 +66,7 @@ impl Lineage {
     }
 
     /// What the later plans did, the earlier first.
-    pub fn changes(&self) -> &[Change] {
+    pub fn changes(&self) -> &[LayeredChange] {
         &self.changes
     }
 
@@ -91,7 +91,7 @@ impl Lineage {
 
     /// Where a later plan removes a member of the mapping at a dotted path: file and place. None when none of the `missing` members
     /// was removed.
-    pub fn removal(&self, path: &str, missing: impl Fn(&str) -> bool) -> Option<(&str, Place)> {
+    pub fn removal(&self, path: &str, missing: impl Fn(&str) -> bool) -> Option<(&str, SourcePlace)> {
         let below = |removed: &str| removed.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
         let mut members = self.removed.iter().filter(|(removed, _)| path.is_empty() || below(removed));
         let key = |removed: &str| removed[path.len()..].trim_start_matches('.').to_owned();
@@ -100,7 +100,7 @@ impl Lineage {
     }
 
     /// Where a later plan removes the value at a dotted path, or what it stands in: file and place.
-    pub fn removal_of(&self, path: &str) -> Option<(&str, Place)> {
+    pub fn removal_of(&self, path: &str) -> Option<(&str, SourcePlace)> {
         let holds =
             |removed: &str| path.strip_prefix(removed).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
         let (_, spot) = self.removed.iter().find(|(removed, _)| holds(removed))?;
@@ -115,13 +115,17 @@ impl Lineage {
         self.each_behind(origin, |reach| reach.check(path))
     }
 
-    /// The same for a file that the user has to name: see [`Reach::check_named`].
+    /// The same for a file that the user has to name: see [`ReadScope::check_named`].
     pub fn check_named(&self, path: &str, origin: &str) -> Option<Result<(), String>> {
         self.each_behind(origin, |reach| reach.check_named(path))
     }
 
     /// Whether what each file behind a path may read accepts it; none when there is one plan file alone.
-    fn each_behind(&self, origin: &str, check: impl Fn(&Reach) -> Result<(), String>) -> Option<Result<(), String>> {
+    fn each_behind(
+        &self,
+        origin: &str,
+        check: impl Fn(&ReadScope) -> Result<(), String>,
+    ) -> Option<Result<(), String>> {
         if self.files.is_empty() {
             return None;
         }

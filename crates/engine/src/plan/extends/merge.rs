@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::lineage::Change;
+use super::lineage::LayeredChange;
 use super::remove::{take, users_of};
-use super::tree::{Data, Node, Spot, step_ids};
+use super::tree::{Data, SourceSpot, TreeNode, step_ids};
 use crate::plan::source::join;
-use crate::plan::{Problem, Problems};
+use crate::plan::{PlanError, PlanErrors};
 
 const ADDED: &str = "added";
 const CHANGED: &str = "changed";
@@ -16,7 +16,7 @@ const REMOVED: &str = "removed";
 ///
 /// # Errors
 /// What the later plan says wrongly of the earlier one.
-pub fn over(earlier: &mut Node, later: Node, names: &[String]) -> Result<Vec<Change>, Problems> {
+pub fn over(earlier: &mut TreeNode, later: TreeNode, names: &[String]) -> Result<Vec<LayeredChange>, PlanErrors> {
     let file = names.get(later.spot.file).cloned().unwrap_or_default();
     let mut merge = Merge { names, file, met: BTreeSet::new(), changes: Vec::new(), problems: Vec::new() };
     merge.plan(earlier, later);
@@ -24,7 +24,7 @@ pub fn over(earlier: &mut Node, later: Node, names: &[String]) -> Result<Vec<Cha
         return Ok(merge.changes);
     }
     merge.problems.sort_by_key(|problem| problem.place);
-    Err(Problems(merge.problems))
+    Err(PlanErrors(merge.problems))
 }
 
 struct Merge<'n> {
@@ -33,28 +33,28 @@ struct Merge<'n> {
     file: String,
     /// The steps of the later plan so far.
     met: BTreeSet<String>,
-    changes: Vec<Change>,
-    problems: Vec<Problem>,
+    changes: Vec<LayeredChange>,
+    problems: Vec<PlanError>,
 }
 
 impl Merge<'_> {
     fn note(&mut self, what: &'static str, path: &str) {
-        self.changes.push(Change { file: self.file.clone(), what, path: path.to_owned() });
+        self.changes.push(LayeredChange { file: self.file.clone(), what, path: path.to_owned() });
     }
 
-    fn complain(&mut self, spot: Spot, problem: impl Into<String>, next_step: impl Into<String>) {
+    fn complain(&mut self, spot: SourceSpot, problem: impl Into<String>, next_step: impl Into<String>) {
         let file = self.names.get(spot.file).cloned().unwrap_or_default();
-        self.problems.push(Problem { file, place: spot.place, problem: problem.into(), next_step: next_step.into() });
+        self.problems.push(PlanError { file, place: spot.place, problem: problem.into(), next_step: next_step.into() });
     }
 
     /// A place for a message about another one.
-    fn at(&self, spot: Spot) -> String {
+    fn at(&self, spot: SourceSpot) -> String {
         let file = self.names.get(spot.file).map_or("", String::as_str);
         format!("{file}:{}:{}", spot.place.line, spot.place.column)
     }
 
-    fn plan(&mut self, earlier: &mut Node, later: Node) {
-        let Node { spot, data: Data::Map(mut fields), .. } = later else { return };
+    fn plan(&mut self, earlier: &mut TreeNode, later: TreeNode) {
+        let TreeNode { spot, data: Data::Map(mut fields), .. } = later else { return };
         fields.remove("extends");
         let removed = fields.remove("remove").map(|list| self.remove(earlier, &list)).unwrap_or_default();
         // What is missing in all files is told of the one that the user named.
@@ -70,7 +70,7 @@ impl Merge<'_> {
     }
 
     /// Takes out what the later plan removes: gives the steps that went, each with the place that says so.
-    fn remove(&mut self, earlier: &mut Node, list: &Node) -> Vec<(String, Spot)> {
+    fn remove(&mut self, earlier: &mut TreeNode, list: &TreeNode) -> Vec<(String, SourceSpot)> {
         let mut gone = Vec::new();
         let next = "write ids of steps and dotted paths: remove: [STEP, steps.STEP.with.SETTING]";
         if !list.is_list() {
@@ -102,7 +102,7 @@ impl Merge<'_> {
     }
 
     /// A step that others name cannot go, unless the later plan writes it anew.
-    fn still_needed(&mut self, plan: &Node, removed: Vec<(String, Spot)>) {
+    fn still_needed(&mut self, plan: &TreeNode, removed: Vec<(String, SourceSpot)>) {
         let there = step_ids(plan);
         for (id, spot) in removed.into_iter().filter(|(id, _)| !there.contains(id)) {
             let users = users_of(plan, &id);
@@ -117,7 +117,7 @@ impl Merge<'_> {
     }
 
     /// Puts a member into a mapping.
-    fn field(&mut self, path: &str, parent: &mut Node, key: &str, value: Node) {
+    fn field(&mut self, path: &str, parent: &mut TreeNode, key: &str, value: TreeNode) {
         let Data::Map(fields) = &mut parent.data else { return };
         match fields.get_mut(key) {
             Some(there) => self.value(path, there, value),
@@ -130,9 +130,9 @@ impl Merge<'_> {
     }
 
     /// Mappings become one, anything else is replaced.
-    fn value(&mut self, path: &str, there: &mut Node, value: Node) {
+    fn value(&mut self, path: &str, there: &mut TreeNode, value: TreeNode) {
         let value = match value {
-            Node { data: Data::Map(fields), .. } if matches!(there.data, Data::Map(_)) => {
+            TreeNode { data: Data::Map(fields), .. } if matches!(there.data, Data::Map(_)) => {
                 for (key, item) in fields {
                     self.field(&join(path, &key), there, &key, item);
                 }
@@ -146,27 +146,27 @@ impl Merge<'_> {
         *there = value;
     }
 
-    fn days(&mut self, plan: &mut Node, mut later: Node) {
-        if !later.is_list() || !plan.get("days").is_some_and(Node::is_list) {
+    fn days(&mut self, plan: &mut TreeNode, mut later: TreeNode) {
+        if !later.is_list() || !plan.get("days").is_some_and(TreeNode::is_list) {
             // The reader of the whole plan says what is wrong with it.
             self.field("days", plan, "days", later);
             return;
         }
         let laters = later.items_mut().map(std::mem::take).unwrap_or_default();
-        if let Some(days) = plan.get_mut("days").and_then(Node::items_mut) {
+        if let Some(days) = plan.get_mut("days").and_then(TreeNode::items_mut) {
             for day in laters {
                 self.day(days, day);
             }
         }
     }
 
-    fn day(&mut self, days: &mut Vec<Node>, mut later: Node) {
-        let Some(number) = later.get("day").map(Node::value) else {
+    fn day(&mut self, days: &mut Vec<TreeNode>, mut later: TreeNode) {
+        let Some(number) = later.get("day").map(TreeNode::value) else {
             days.push(later);
             return;
         };
         let path = format!("days.{number}");
-        let steps = later.get_mut("steps").and_then(Node::items_mut).map(std::mem::take);
+        let steps = later.get_mut("steps").and_then(TreeNode::items_mut).map(std::mem::take);
         let known = days.iter().position(|day| day.get("day").is_some_and(|day| day.value() == number));
         let at = match known {
             Some(at) => {
@@ -178,7 +178,7 @@ impl Merge<'_> {
             }
             None => {
                 self.note(ADDED, &path);
-                let after = |day: &Node| day.get("day").and_then(|day| day.value().as_i64()) > number.as_i64();
+                let after = |day: &TreeNode| day.get("day").and_then(|day| day.value().as_i64()) > number.as_i64();
                 let at = days.iter().position(after).unwrap_or(days.len());
                 days.insert(at, later);
                 at
@@ -190,7 +190,7 @@ impl Merge<'_> {
     }
 
     /// Puts a step into the day at `at`.
-    fn step(&mut self, days: &mut [Node], at: usize, later: Node) {
+    fn step(&mut self, days: &mut [TreeNode], at: usize, later: TreeNode) {
         let id = later.text("id").map(str::to_owned);
         if let Some(id) = &id
             && !self.met.insert(id.clone())
@@ -205,7 +205,7 @@ impl Merge<'_> {
                 if let Some(id) = &id {
                     self.note(ADDED, &join("steps", id));
                 }
-                if let Some(steps) = days[at].get_mut("steps").and_then(Node::items_mut) {
+                if let Some(steps) = days[at].get_mut("steps").and_then(TreeNode::items_mut) {
                     steps.push(later);
                 }
             }
@@ -213,11 +213,11 @@ impl Merge<'_> {
     }
 
     /// Puts a step over the one of the earlier plan, which has a day and a place on it.
-    fn known_step(&mut self, days: &mut [Node], at: usize, known: (&str, (usize, usize)), later: Node) {
+    fn known_step(&mut self, days: &mut [TreeNode], at: usize, known: (&str, (usize, usize)), later: TreeNode) {
         let (id, (day, nth)) = known;
-        let number = |day: usize| days[day].get("day").map(Node::value);
+        let number = |day: usize| days[day].get("day").map(TreeNode::value);
         let same_day = number(day) == number(at);
-        let steps = days[day].get_mut("steps").and_then(Node::items_mut);
+        let steps = days[day].get_mut("steps").and_then(TreeNode::items_mut);
         let Some(there) = steps.and_then(|steps| steps.get_mut(nth)) else { return };
         if same_day {
             self.step_over(id, there, later);
@@ -231,7 +231,7 @@ impl Merge<'_> {
         );
     }
 
-    fn step_over(&mut self, id: &str, there: &mut Node, later: Node) {
+    fn step_over(&mut self, id: &str, there: &mut TreeNode, later: TreeNode) {
         if let (Some(before), Some(now)) = (there.get("kind"), later.get("kind")) {
             let (was, is) = (before.value(), now.value());
             if was != is {
@@ -249,9 +249,9 @@ impl Merge<'_> {
 }
 
 /// The day and the place on it of a step.
-fn find(days: &[Node], id: &str) -> Option<(usize, usize)> {
+fn find(days: &[TreeNode], id: &str) -> Option<(usize, usize)> {
     days.iter().enumerate().find_map(|(day, node)| {
-        let steps = node.get("steps").map(Node::items).unwrap_or_default();
+        let steps = node.get("steps").map(TreeNode::items).unwrap_or_default();
         let nth = steps.iter().position(|step| step.text("id") == Some(id))?;
         Some((day, nth))
     })

@@ -11,40 +11,45 @@ mod shape;
 mod tests;
 mod tree;
 
-use self::chain::Link;
-use self::tree::Node;
+use self::chain::ChainFile;
+use self::tree::TreeNode;
 use super::find::reach;
-use super::source::Text;
-use super::{Problems, Settings};
+use super::source::SourceText;
+use super::{PlanErrors, PlanSettings};
 
-pub use lineage::{Change, Lineage};
+pub use lineage::{LayeredChange, Lineage};
 pub use shape::with_later_plans;
 
 /// The text of a plan with those that it extends, and where its values come from. A plan that extends none stays as it is.
 ///
 /// # Errors
 /// What cannot be read, a circle, and what the later plans say wrongly of the earlier ones.
-pub fn resolve(file: &str, source: &str, text: Text, settings: &Settings) -> Result<(Text, Lineage), Problems> {
+pub fn resolve(
+    file: &str,
+    source: &str,
+    text: SourceText,
+    settings: &PlanSettings,
+) -> Result<(SourceText, Lineage), PlanErrors> {
     if text.value.get("extends").is_none() {
         return Ok((text, Lineage::default()));
     }
-    let first = Link { file: file.to_owned(), source: source.to_owned(), text };
+    let first = ChainFile { file: file.to_owned(), source: source.to_owned(), text };
     let chain = chain::read(first, settings.outside)?;
     let (whole, changes) = merged(&chain)?;
     let mut flat = whole.flat();
-    let text = Text::of(whole.value(), std::mem::take(&mut flat.places));
+    let text = SourceText::of(whole.value(), std::mem::take(&mut flat.places));
     let sources = chain.iter().map(|link| link.facts(reach(&link.file, &link.source, settings))).collect();
     let given = settings.variables.keys().chain(settings.environment.keys()).cloned().collect();
     Ok((text, Lineage::new(sources, changes, given, flat)))
 }
 
 /// All files of a chain as one tree, from the earliest to the first that was named.
-fn merged(chain: &[Link]) -> Result<(Node, Vec<Change>), Problems> {
+fn merged(chain: &[ChainFile]) -> Result<(TreeNode, Vec<LayeredChange>), PlanErrors> {
     let names: Vec<String> = chain.iter().map(|link| link.file.clone()).collect();
-    let mut whole: Option<Node> = None;
+    let mut whole: Option<TreeNode> = None;
     let mut changes = Vec::new();
     for (number, link) in chain.iter().enumerate().rev() {
-        let node = Node::of(&link.text, number);
+        let node = TreeNode::of(&link.text, number);
         whole = Some(match whole {
             None => node,
             Some(mut earlier) => {
@@ -54,5 +59,5 @@ fn merged(chain: &[Link]) -> Result<(Node, Vec<Change>), Problems> {
         });
     }
     // A chain has at least the file that it begins with.
-    Ok((whole.unwrap_or_else(|| Node::of(&Text::default(), 0)), changes))
+    Ok((whole.unwrap_or_else(|| TreeNode::of(&SourceText::default(), 0)), changes))
 }

@@ -4,10 +4,10 @@ use std::cmp::Reverse;
 
 use serde_json::Value;
 
-use super::tree::{Data, Node, Spot, steps};
+use super::tree::{Data, SourceSpot, TreeNode, steps};
 
 /// Takes a part out of a plan: gives its whole path, or none when nothing is there. `said` is the place that says so.
-pub fn take(plan: &mut Node, path: &str, said: Spot) -> Option<String> {
+pub fn take(plan: &mut TreeNode, path: &str, said: SourceSpot) -> Option<String> {
     if let Some(rest) = path.strip_prefix("steps.") {
         return take_step(plan, rest, said).then(|| path.to_owned());
     }
@@ -18,11 +18,11 @@ pub fn take(plan: &mut Node, path: &str, said: Spot) -> Option<String> {
 }
 
 /// A step, or a setting of one: `ID`, `ID.with.buckets.logs`.
-fn take_step(plan: &mut Node, path: &str, said: Spot) -> bool {
+fn take_step(plan: &mut TreeNode, path: &str, said: SourceSpot) -> bool {
     let (id, rest) = path.split_once('.').map_or((path, None), |(id, rest)| (id, Some(rest)));
-    let Some(days) = plan.get_mut("days").and_then(Node::items_mut) else { return false };
+    let Some(days) = plan.get_mut("days").and_then(TreeNode::items_mut) else { return false };
     for day in days {
-        let Some(steps) = day.get_mut("steps").and_then(Node::items_mut) else { continue };
+        let Some(steps) = day.get_mut("steps").and_then(TreeNode::items_mut) else { continue };
         let Some(at) = steps.iter().position(|step| step.text("id") == Some(id)) else { continue };
         return match rest {
             Some(rest) => take_below(&mut steps[at], rest, said),
@@ -36,8 +36,8 @@ fn take_step(plan: &mut Node, path: &str, said: Spot) -> bool {
 }
 
 /// Whatever stands at a dotted path. Keys may hold dots themselves: the longest key that fits is tried first.
-fn take_below(node: &mut Node, path: &str, said: Spot) -> bool {
-    let Node { data, removed, .. } = node;
+fn take_below(node: &mut TreeNode, path: &str, said: SourceSpot) -> bool {
+    let TreeNode { data, removed, .. } = node;
     match data {
         Data::Scalar(_) => false,
         Data::List(items) => {
@@ -73,7 +73,7 @@ fn begins(path: &str, key: &str) -> bool {
 }
 
 /// What a member of a list is called: places in a list change when others go, so they name nothing.
-fn name(item: &Node) -> Option<String> {
+fn name(item: &TreeNode) -> Option<String> {
     if let Some(id) = item.text("id") {
         return Some(id.to_owned());
     }
@@ -84,8 +84,9 @@ fn name(item: &Node) -> Option<String> {
 }
 
 /// Those that name a step: other steps, and fallbacks.
-pub fn users_of(plan: &Node, id: &str) -> Vec<String> {
-    let names = |list: Option<&Node>| list.is_some_and(|list| list.items().iter().any(|one| one.as_text() == Some(id)));
+pub fn users_of(plan: &TreeNode, id: &str) -> Vec<String> {
+    let names =
+        |list: Option<&TreeNode>| list.is_some_and(|list| list.items().iter().any(|one| one.as_text() == Some(id)));
     let mut users: Vec<String> = steps(plan)
         .filter(|step| names(step.get("needs")))
         .map(|step| format!("step {}", step.text("id").unwrap_or("without an id")))

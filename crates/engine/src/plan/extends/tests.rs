@@ -26,16 +26,16 @@ criteria: {P0: [{id: fast, threshold: 1}, {id: cheap, threshold: 2}]}
 ";
 
 /// Files from the one that is named to the earliest, called `0.yaml`, `1.yaml` and so on.
-fn chain(texts: &[&str]) -> Vec<Link> {
-    let link = |(number, source): (usize, &&str)| Link {
+fn chain(texts: &[&str]) -> Vec<ChainFile> {
+    let link = |(number, source): (usize, &&str)| ChainFile {
         file: format!("{number}.yaml"),
         source: (*source).to_owned(),
-        text: Text::parse(source).expect("YAML"),
+        text: SourceText::parse(source).expect("YAML"),
     };
     texts.iter().enumerate().map(link).collect()
 }
 
-fn told(changes: &[Change]) -> Vec<String> {
+fn told(changes: &[LayeredChange]) -> Vec<String> {
     changes.iter().map(|change| format!("{} {} {}", change.file, change.what, change.path)).collect()
 }
 

@@ -4,26 +4,26 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::plan::source::{Place, Text, join};
+use crate::plan::source::{SourcePlace, SourceText, join};
 
 /// Where a value stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Spot {
+pub struct SourceSpot {
     /// Number of the file in the chain; 0 is the one that the user named.
     pub file: usize,
     /// The place in it.
-    pub place: Place,
+    pub place: SourcePlace,
 }
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
-pub struct Node {
+pub struct TreeNode {
     /// Where; a member of a mapping stands where its key stands.
-    pub spot: Spot,
+    pub spot: SourceSpot,
     /// What.
     pub data: Data,
     /// The members of a mapping that a later plan has removed: where it says so.
-    pub removed: BTreeMap<String, Spot>,
+    pub removed: BTreeMap<String, SourceSpot>,
 }
 
 /// What a value is.
@@ -32,34 +32,34 @@ pub enum Data {
     /// A text, number, truth value or nothing.
     Scalar(Value),
     /// A list.
-    List(Vec<Node>),
+    List(Vec<TreeNode>),
     /// A mapping.
-    Map(BTreeMap<String, Node>),
+    Map(BTreeMap<String, TreeNode>),
 }
 
 /// What is known of each dotted path of a tree.
 #[derive(Debug, Default)]
 pub struct Flat {
     /// The place.
-    pub places: BTreeMap<String, Place>,
+    pub places: BTreeMap<String, SourcePlace>,
     /// The number of the file.
     pub files: BTreeMap<String, usize>,
     /// The variables that a text names.
-    pub variables: BTreeMap<String, Named>,
+    pub variables: BTreeMap<String, NamedVariables>,
     /// What a later plan has removed, and where it says so.
-    pub removed: BTreeMap<String, Spot>,
+    pub removed: BTreeMap<String, SourceSpot>,
 }
 
 /// The variables that a text names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Named {
+pub struct NamedVariables {
     /// All of them.
     pub all: BTreeSet<String>,
     /// The one that the text begins with, when nothing behind it leads up again: a path is then one below its value.
     pub first: Option<String>,
 }
 
-impl Named {
+impl NamedVariables {
     fn of(text: &str) -> Self {
         let all = variables_of(text).map(str::to_owned).collect();
         let head = text.strip_prefix("${var.").and_then(|rest| rest.split_once('}'));
@@ -68,14 +68,14 @@ impl Named {
     }
 }
 
-impl Node {
+impl TreeNode {
     /// The tree of a file.
-    pub fn of(text: &Text, file: usize) -> Self {
+    pub fn of(text: &SourceText, file: usize) -> Self {
         Self::below(text, file, "", &text.value)
     }
 
-    fn below(text: &Text, file: usize, path: &str, value: &Value) -> Self {
-        let spot = Spot { file, place: text.place(path) };
+    fn below(text: &SourceText, file: usize, path: &str, value: &Value) -> Self {
+        let spot = SourceSpot { file, place: text.place(path) };
         let member = |key: &str, item: &Value| Self::below(text, file, &join(path, key), item);
         let data = match value {
             Value::Array(items) => {
@@ -151,7 +151,7 @@ impl Node {
         flat.removed.extend(self.removed.iter().map(|(key, spot)| (join(path, key), *spot)));
         match &self.data {
             Data::Scalar(Value::String(text)) => {
-                let Named { all, first } = Named::of(text);
+                let NamedVariables { all, first } = NamedVariables::of(text);
                 if is_met || !all.is_empty() {
                     let held = flat.variables.entry(path.to_owned()).or_default();
                     held.all.extend(all);
@@ -180,12 +180,12 @@ fn variables_of(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The steps of a plan, of all days.
-pub fn steps(plan: &Node) -> impl Iterator<Item = &Node> {
-    let days = plan.get("days").map(Node::items).unwrap_or_default();
-    days.iter().flat_map(|day| day.get("steps").map(Node::items).unwrap_or_default())
+pub fn steps(plan: &TreeNode) -> impl Iterator<Item = &TreeNode> {
+    let days = plan.get("days").map(TreeNode::items).unwrap_or_default();
+    days.iter().flat_map(|day| day.get("steps").map(TreeNode::items).unwrap_or_default())
 }
 
 /// The ids of the steps.
-pub fn step_ids(plan: &Node) -> BTreeSet<String> {
+pub fn step_ids(plan: &TreeNode) -> BTreeSet<String> {
     steps(plan).filter_map(|step| step.text("id")).map(str::to_owned).collect()
 }

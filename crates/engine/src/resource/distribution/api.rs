@@ -1,6 +1,6 @@
 //! Which setting of a distribution becomes which member of CloudFront's API.
 
-use crate::resource::facts::{ApiGroup, ApiRow, NO_MEMBER};
+use crate::resource::kind_facts::{ApiGroup, ApiRow, NO_MEMBER};
 
 pub(super) const API: &[ApiGroup] = &[
     ("", CONFIG),
@@ -10,10 +10,10 @@ pub(super) const API: &[ApiGroup] = &[
     ("origins.*", ORIGIN),
     ("origins.*.custom", CUSTOM_ORIGIN),
     ("origin_groups.*", ORIGIN_GROUP),
-    ("default_behaviour", BEHAVIOUR),
+    ("default_behaviour", BEHAVIOR),
     // The default behaviour has no pattern; a rule of its own says so.
     ("default_behaviour", &[("path", NO_MEMBER)]),
-    ("behaviours.*", BEHAVIOUR),
+    ("behaviours.*", BEHAVIOR),
     ("behaviours.*", &[("path", "cloudfront.CacheBehavior.PathPattern!")]),
     ("logging", LOGGING),
 ];
@@ -86,7 +86,7 @@ const ORIGIN_GROUP: &[ApiRow] = &[
     ("members.*", "cloudfront.OriginGroupMember.OriginId"),
 ];
 
-const BEHAVIOUR: &[ApiRow] = &[
+const BEHAVIOR: &[ApiRow] = &[
     ("target", "cloudfront.CacheBehavior.TargetOriginId"),
     ("viewer_protocol", "cloudfront.CacheBehavior.ViewerProtocolPolicy"),
     ("methods", "cloudfront.AllowedMethods.Items!"),

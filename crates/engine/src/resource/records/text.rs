@@ -1,6 +1,6 @@
 //! Texts of TXT and its kin: quoted strings of at most 255 bytes, with escapes.
 
-use super::spelling::octal;
+use super::canonical::octal;
 
 /// Most bytes of one quoted string (RFC 1035, "character-string").
 pub const STRING: usize = 255;

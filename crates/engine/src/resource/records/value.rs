@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{spelling, text};
+use super::{canonical, text};
 
 /// What stands at each place of a value; the last one repeats for whatever follows it.
 #[derive(Clone, Copy)]
@@ -56,7 +56,7 @@ fn in_fields(fields: &[Field], value: &str) -> String {
     let words = words(value).into_iter().enumerate();
     let spelled = words.map(|(at, word)| match of(at) {
         Field::Number => word.parse::<u64>().map_or_else(|_| word.to_owned(), |number| number.to_string()),
-        Field::Host => spelling::name(word),
+        Field::Host => canonical::name(word),
         Field::Hex => word.to_ascii_uppercase(),
         Field::Word => word.to_owned(),
     });

@@ -1,0 +1,110 @@
+//! What a change must not take from others: from rules that use our role, and from the groups beside ours.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::refusal::{PlanningRefusal, wanted_twice};
+use crate::resource::moves::{key, owned};
+use crate::resource::{Action, Address, Changes, Desired, Kind, ObservedResource, Resource, Risk, StackState};
+
+/// A record set of another group of this stack that makes a wanted one impossible: it has the same name, and the same
+/// type or one that stands alone. One change batch could turn it over, but each group has its own.
+pub(super) fn sibling_in_the_way(
+    resource: &Resource,
+    found: &ObservedResource,
+    recorded: &StackState,
+    resolved: &dyn Fn(&Value) -> Value,
+) -> Option<(String, String)> {
+    if resource.kind != Kind::Records {
+        return None;
+    }
+    let wanted = resolved(&resource.spec);
+    let wanted: Vec<String> = wanted.get("sets")?.as_array()?.iter().filter_map(key).collect();
+    let clashes = |held: &str| {
+        let mut held = held.split(' ');
+        let (name, record_type) = (held.next(), held.next());
+        wanted.iter().any(|key| {
+            let mut parts = key.split(' ');
+            let same_name = parts.next() == name;
+            let other_type = parts.next();
+            same_name && (other_type == record_type || [other_type, record_type].contains(&Some("CNAME")))
+        })
+    };
+    let extras = found.extras.iter().filter_map(|extra| extra.path.strip_prefix("sets."));
+    extras.filter(|held| clashes(held)).find_map(|held| {
+        let groups = recorded.resources.iter().filter(|(_, record)| record.kind == Kind::Records);
+        let mut others = groups.filter(|(address, _)| **address != resource.address);
+        let owner = others.find(|(_, record)| owned(record, resolved).contains(held))?;
+        Some((held.to_owned(), owner.0.to_string()))
+    })
+}
+
+/// Record sets that two groups of the plan want, now that it is known that their zones are the same: each run would turn
+/// them over.
+pub(super) fn sets_wanted_twice(desired: &Desired, resolved: &dyn Fn(&Value) -> Value) -> Vec<PlanningRefusal> {
+    let mut owners: BTreeMap<(String, String), &Address> = BTreeMap::new();
+    let mut refused = Vec::new();
+    for resource in desired.resources.values().filter(|resource| resource.kind == Kind::Records) {
+        let spec = resolved(&resource.spec);
+        let Some(zone) = spec.get("zone_id").and_then(Value::as_str).filter(|zone| !zone.contains("${")) else {
+            continue;
+        };
+        for key in spec.get("sets").and_then(Value::as_array).into_iter().flatten().filter_map(key) {
+            match owners.get(&(zone.to_owned(), key.clone())) {
+                Some(other) if **other != resource.address => refused.push(wanted_twice(resource, &key, other)),
+                _ => drop(owners.insert((zone.to_owned(), key), &resource.address)),
+            }
+        }
+    }
+    refused
+}
+
+/// Replication rules that others added use the role of the bucket's configuration: it stays with them.
+pub(super) fn keep_roles_of_others(changes: &mut Changes) {
+    let rules = changes.items.values().filter(|change| {
+        let others = change
+            .found
+            .iter()
+            .flat_map(|found| &found.extras)
+            .any(|extra| extra.theirs && extra.path.starts_with("rules."));
+        change.kind == Kind::Replication && change.action == Action::Delete && others
+    });
+    let roles: Vec<Address> =
+        rules.flat_map(|rule| rule.before.iter().flat_map(|record| record.needs.keys().cloned())).collect();
+    for role in roles {
+        if let Some(change) = changes.items.get_mut(&role)
+            && change.kind == Kind::Role
+            && change.action == Action::Delete
+        {
+            (change.action, change.risk) = (Action::Forget, Risk::Safe);
+            change.reason = Some("replication rules of others use it: it stays".to_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_record_set_that_two_groups_want_in_one_zone_is_refused() {
+        let mut desired = Desired::new("s");
+        for (group, zone, name) in
+            [("g", "Z1", "www"), ("h", "${routing.zone.main#zone_id}", "WWW"), ("i", "Z1", "api")]
+        {
+            let set = json!({"name": format!("{name}.example.net"), "type": "A", "ttl": 60, "values": ["192.0.2.1"]});
+            let address = Address::new("routing", Kind::Records, group);
+            desired.add(Resource::new(address, Kind::Records, &json!({"zone_id": zone, "sets": [set]})));
+        }
+        assert!(sets_wanted_twice(&desired, &Value::clone).is_empty(), "the second zone is not known yet");
+        let resolved = |spec: &Value| {
+            crate::resource::resolve(spec, &|_, attribute| (attribute == "zone_id").then(|| "Z1".into()))
+        };
+        let refused = sets_wanted_twice(&desired, &resolved);
+        let told: Vec<&str> = refused.iter().map(|one| one.address.as_str()).collect();
+        assert_eq!(told, ["routing.records.h"]);
+    }
+}

@@ -1,0 +1,207 @@
+//! Which options go together: each pair of a verb's options works together or is refused before anything is done.
+//! `tests/aws/verbs` holds the table of all pairs.
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+
+use crate::exit::Failure;
+use crate::resource::shown;
+
+/// Options of a verb that do not go with others of it. Only what was typed counts: what the environment says is a default.
+struct ConflictRule {
+    /// The verb; empty for every verb.
+    verb: &'static str,
+    these: &'static [&'static str],
+    those: &'static [&'static str],
+    why: &'static str,
+    next: &'static str,
+}
+
+const fn apart(
+    verb: &'static str,
+    these: &'static [&'static str],
+    those: &'static [&'static str],
+    why: &'static str,
+    next: &'static str,
+) -> ConflictRule {
+    ConflictRule { verb, these, those, why, next }
+}
+
+/// A saved plan as the argument of `deploy`: not an option of its own.
+const SAVED: &str = "FILE.plan.json";
+/// `--out -`: standard output.
+const STDOUT: &str = "--out -";
+/// A format of `report` that is not JSON.
+const TEXT: &str = "--format";
+
+const BY_NAME: (&str, &str) = (
+    "--stack names a stack without its plan, so the plan and its variables are not read",
+    "leave --stack out, or name only the stack",
+);
+
+const PLAN: &[&str] = &["plan", "var", "var_file", "allow_files_outside"];
+
+#[rustfmt::skip]
+const TABLE: &[ConflictRule] = &[
+    apart("", &["quiet"], &["verbose"], "one says less, the other more", "leave one of them out"),
+    apart("deploy", &[SAVED], &["plan"], "a saved plan has its plan in it", "leave --plan out"),
+    apart("deploy", &[SAVED],
+        &["var", "var_file", "allow_files_outside", "target", "exclude", "adopt", "request", "empty_buckets", "artifacts",
+          "inventory"],
+        "a saved plan is carried out exactly as it was saved",
+        "leave {that} out, or save the plan anew with it: akidb-edge deploy --plan PLAN {that} … --out FILE.plan.json"),
+    apart("deploy", &[SAVED], &["out"], "the plan is saved already", "leave --out out, or copy the file"),
+    apart("deploy", &[SAVED], &["print_iam_policy", "print_iam_boundary"],
+        "the policy is made from a plan, not from a saved one", "akidb-edge deploy --plan PLAN {that}"),
+    apart("deploy", &["print_iam_policy"], &["print_iam_boundary"], "each prints one policy", "leave one of them out"),
+    apart("deploy", &["print_iam_policy", "print_iam_boundary"],
+        &["what", "yes", "dry_run", "wait", "empty_buckets", "at_once", "out", "target", "exclude", "adopt", "request",
+          "devices"],
+        "the policy is that of the whole plan, and nothing is done", "leave one of them out"),
+    apart("deploy", &["out"], &["yes", "wait", "at_once"],
+        "--out saves the plan and does nothing else",
+        "say {that} when the saved plan is carried out: akidb-edge deploy FILE.plan.json {that}"),
+    apart("rollback", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
+    apart("rollback", &["fallback"], &["devices"], "a fallback changes settings of the cloud alone",
+        "leave --devices out"),
+    apart("rollback", &["stack"], &["fallback"], "a fallback is made from a plan, which --stack does not name",
+        "name the plan: akidb-edge rollback --fallback NAME --plan PLAN"),
+    apart("status", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
+    apart("doctor", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
+    apart("destroy", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
+    apart("doctor", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
+    apart("state", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
+    apart("jetson rollback", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
+    apart("jetson uninstall", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
+    apart("jetson kubeconfig", &[STDOUT], &["json", "merge"], "standard output takes the kubeconfig alone",
+        "name a file with --out, or leave the other option out"),
+    apart("validate plan", &["file"], &["plan"], "both name the plan", "name it once"),
+    apart("report", &["format"], &["out", "force"], "--format writes to standard output", "leave one of them out"),
+    apart("report", &[TEXT], &["json"], "--json is one JSON document on standard output",
+        "akidb-edge report --format json"),
+    apart("models pull", &["offline"], &["endpoint"], "offline no hub is asked", "leave one of them out"),
+    apart("serve", &["check"], &["print-openapi", "print-proto", "new-api-key"], ONE_THING.0, ONE_THING.1),
+    apart("serve", &["print-openapi"], &["print-proto", "new-api-key"], ONE_THING.0, ONE_THING.1),
+    apart("serve", &["print-proto"], &["new-api-key"], ONE_THING.0, ONE_THING.1),
+    apart("serve", &["print-openapi", "print-proto", "new-api-key"], &[SETTING],
+        "nothing is served, so no setting is read", "leave one of them out"),
+];
+
+/// Options of a verb that need one of some others.
+struct RequirementRule {
+    verb: &'static str,
+    these: &'static [&'static str],
+    with: &'static [&'static str],
+    why: &'static str,
+    next: &'static str,
+}
+
+/// How devices are reached.
+const ACCESS: &[&str] =
+    &["ssh_config", "accept_new", "ask_sudo_password", "sudo_password_fd", "keep_connections", "alive"];
+
+/// Options about devices, of a verb that works on the cloud alone without --devices.
+const fn of_devices(verb: &'static str) -> RequirementRule {
+    RequirementRule {
+        verb,
+        these: ACCESS,
+        with: &["devices"],
+        why: "it is about devices, and this run works on the cloud alone",
+        next: "add --devices to work on the plan's devices in the same run, or leave it out",
+    }
+}
+
+const ONLY: &[RequirementRule] = &[
+    of_devices("rollback"),
+    of_devices("destroy"),
+    RequirementRule {
+        verb: "deploy",
+        these: &[
+            "ssh_config",
+            "accept_new",
+            "ask_sudo_password",
+            "sudo_password_fd",
+            "keep_connections",
+            "alive",
+            "artifacts",
+            "inventory",
+        ],
+        with: &["devices", SAVED],
+        why: "it is about devices, and this run makes the cloud alone",
+        next: "add --devices to make the plan's devices in the same run, or leave it out",
+    },
+];
+
+/// Every setting of the server, and the file of settings.
+const SETTING: &str = "a setting";
+const ONE_THING: (&str, &str) = ("each of them is all that the run does", "leave one of them out");
+
+/// The verb that was typed, word by word.
+pub fn verb(typed: &ArgMatches) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut at = typed;
+    while let Some((word, below)) = at.subcommand() {
+        words.push(word);
+        at = below;
+    }
+    words
+}
+
+/// Refuses options that do not go together, and options without another one that they need.
+///
+/// # Errors
+/// The first that do not, why, and what to do.
+pub fn refuse(typed: &ArgMatches) -> Result<(), Failure> {
+    let words = verb(typed).join(" ");
+    let mut levels = vec![typed];
+    while let Some((_, below)) = levels[levels.len() - 1].subcommand() {
+        levels.push(below);
+    }
+    let given = |id: &str| levels.iter().find_map(|matches| shown(matches, id, &words));
+    let of_verb =
+        |row: &&ConflictRule| row.verb.is_empty() || words == row.verb || words.starts_with(&format!("{} ", row.verb));
+    for row in TABLE.iter().filter(of_verb) {
+        let pairs = row.these.iter().flat_map(|this| row.those.iter().map(move |that| (*this, *that)));
+        for (this, that) in pairs {
+            if let (Some(this), Some(that)) = (given(this), given(that)) {
+                return Err(Failure::refused(
+                    shown!("{} and {} do not go together: {}; nothing was done", this, that, row.why),
+                    shown!("{}", row.next.replace("{that}", &that)),
+                ));
+            }
+        }
+    }
+    for row in ONLY.iter().filter(|row| words == row.verb) {
+        let alone = !row.with.iter().copied().any(|id| given(id).is_some());
+        if let Some(this) = row.these.iter().copied().find_map(&given).filter(|_| alone) {
+            return Err(Failure::refused(shown!("{}: {}; nothing was done", this, row.why), row.next));
+        }
+    }
+    Ok(())
+}
+
+/// How an option reads when it was typed; none when it was not.
+fn shown(matches: &ArgMatches, id: &str, verb: &str) -> Option<String> {
+    let is_typed = |id: &str| {
+        matches.ids().any(|one| one.as_str() == id) && matches.value_source(id) == Some(ValueSource::CommandLine)
+    };
+    let raw = |id: &str| {
+        let first = matches.get_raw(id).and_then(|mut values| values.next());
+        first.map(|value| value.to_string_lossy().into_owned()).unwrap_or_default()
+    };
+    match id {
+        SAVED => (is_typed("what") && raw("what").ends_with(".json")).then(|| raw("what")),
+        STDOUT => (is_typed("out") && raw("out") == "-").then(|| STDOUT.to_owned()),
+        TEXT => (is_typed("format") && raw("format") != "json").then(|| format!("--format {}", raw("format"))),
+        SETTING => {
+            let modes = ["check", "print-openapi", "print-proto", "new-api-key"];
+            let of_server = |one: &&clap::Id| {
+                !modes.contains(&one.as_str()) && !crate::cli::GLOBAL.contains(&one.as_str()) && is_typed(one.as_str())
+            };
+            let setting = matches.ids().find(of_server)?;
+            (verb == "serve").then(|| format!("--{setting}"))
+        }
+        "what" | "file" => is_typed(id).then(|| raw(id)),
+        _ => is_typed(id).then(|| format!("--{}", id.replace('_', "-"))),
+    }
+}

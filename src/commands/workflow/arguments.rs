@@ -1,0 +1,132 @@
+//! What verbs are told on the command line: which plan, with which values, and how the run is to go.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::execute::RunOptions;
+use crate::exit::Failure;
+use crate::plan::{self, Plan, PlanSettings};
+use crate::report::Printer;
+use crate::resource::{Level, shown};
+use crate::session::Session;
+
+/// Which plan, with which values.
+#[derive(Clone, Debug, clap::Args)]
+pub struct PlanArgs {
+    /// Plan: a name that the tool carries (week13), or a YAML file
+    #[arg(long, value_name = "NAME|FILE", env = "AKIDB_EDGE_PLAN")]
+    pub plan: Option<String>,
+    /// Set a variable of the plan
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub var: Vec<String>,
+    /// Set variables from a file of NAME: VALUE lines
+    #[arg(long, value_name = "FILE")]
+    pub var_file: Vec<PathBuf>,
+    /// Let the plan read files outside of its own folder, too
+    #[arg(long)]
+    pub allow_files_outside: bool,
+}
+
+impl PlanArgs {
+    /// Loads the plan.
+    ///
+    /// # Errors
+    /// When none is named, a variable is malformed, or the plan has problems.
+    pub fn load(&self, session: &Session) -> Result<Plan, Failure> {
+        let Some(name) = &self.plan else {
+            return Err(Failure::refused("no plan is named", "add --plan week13, or --plan FILE"));
+        };
+        let settings = PlanSettings {
+            variables: self.variables()?,
+            environment: session.variables.clone(),
+            outside: self.allow_files_outside,
+        };
+        Ok(plan::load(name, &settings)?)
+    }
+
+    /// Says what variables are for in a verb that goes by the journal: they only decide how the plan is read.
+    pub fn say_what_variables_do(&self, printer: &Printer, goes_by: &str) {
+        if !self.var.is_empty() || !self.var_file.is_empty() {
+            printer.talk(shown!("--var and --var-file only decide how the plan is read: {}", goes_by));
+        }
+    }
+
+    fn variables(&self) -> Result<BTreeMap<String, String>, Failure> {
+        let mut all = BTreeMap::new();
+        for file in &self.var_file {
+            let text = plan::read_text(file).map_err(|bad| {
+                Failure::refused(shown!("{}: {}", file.display(), bad), "name a file that can be read")
+            })?;
+            for (at, line) in text
+                .lines()
+                .enumerate()
+                .filter(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
+            {
+                let Some((name, value)) = line.split_once([':', '=']) else {
+                    // The line may hold what nobody else should see.
+                    let problem = shown!("{}:{}: the line is no NAME: VALUE", file.display(), at + 1);
+                    return Err(Failure::refused(problem, "write one variable on each line"));
+                };
+                all.insert(name.trim().to_owned(), value.trim().trim_matches('"').to_owned());
+            }
+        }
+        for pair in &self.var {
+            let Some((name, value)) = pair.split_once('=') else {
+                return Err(Failure::refused("a --var is no NAME=VALUE", "write --var domain=example.com"));
+            };
+            all.insert(name.to_owned(), value.to_owned());
+        }
+        Ok(all)
+    }
+}
+
+/// How a run is to go.
+#[derive(Clone, Debug, clap::Args)]
+pub struct RunArgs {
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Show what would be done, do nothing; exit code 2 when there is something to do
+    #[arg(long)]
+    pub dry_run: bool,
+    /// When a run counts as done: every call accepted, everything usable, or everything everywhere
+    #[arg(long, value_name = "LEVEL", default_value = "usable", value_parser = level)]
+    pub wait: Level,
+    /// Set by the verbs that can delete what holds data.
+    #[arg(skip)]
+    pub empty_buckets: bool,
+    /// Steps at the same time at most
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..))]
+    pub at_once: u16,
+}
+
+/// For verbs that can delete what holds data.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct EmptyBucketsArgs {
+    /// Also delete data that goes: objects, old versions, messages, volumes, what is in namespaces
+    #[arg(long)]
+    pub empty_buckets: bool,
+}
+
+impl RunArgs {
+    /// The same, with what is said about data that goes.
+    #[must_use]
+    pub fn emptying(mut self, empty: EmptyBucketsArgs) -> Self {
+        self.empty_buckets = empty.empty_buckets;
+        self
+    }
+
+    /// How the engine is to go.
+    pub fn options(&self) -> RunOptions {
+        RunOptions { at_once: usize::from(self.at_once), wait: self.wait, empty_buckets: self.empty_buckets }
+    }
+}
+
+fn level(text: &str) -> Result<Level, String> {
+    match text {
+        "accepted" => Ok(Level::Accepted),
+        "usable" => Ok(Level::Usable),
+        "propagated" => Ok(Level::Propagated),
+        _ => Err("write accepted, usable or propagated".to_owned()),
+    }
+}

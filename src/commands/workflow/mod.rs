@@ -1,0 +1,138 @@
+//! A run of a verb: in which worlds, over which journals, and its way from a plan to an exit code. Verbs say what they want; how a
+//! run goes is written here, once.
+
+mod access;
+mod account;
+mod arguments;
+mod clusters;
+mod execution;
+mod graphs;
+mod journal;
+mod journals;
+mod leased;
+mod other_stack;
+mod pipeline;
+mod platforms;
+mod request;
+mod skipped;
+
+use std::sync::Arc;
+
+use super::Context;
+use crate::change::{self, DiffScope, PlanningRefusal};
+use crate::cli::Global;
+use crate::desired;
+use crate::exit::Failure;
+use crate::ledger::Ledger;
+use crate::plan::Plan;
+use crate::provider::Providers;
+use crate::provider::aws::{CallerIdentity, providers};
+use crate::report::RunHeader;
+use crate::resource::{Address, Artifacts, Changes, Desired, Moves, Observed, SafeText, StackState, shown};
+
+pub use access::{AccessArgs, BothStacksArgs};
+pub use account::{AccountConnection, connect};
+pub use arguments::{EmptyBucketsArgs, PlanArgs, RunArgs};
+pub use clusters::{clusters_of_machines, in_clusters};
+pub use execution::{RunInput, RunLabel, began};
+pub use graphs::{build, devices, every_step, findings, need_files, of_devices, stops, together};
+pub use journal::{close, directory, open, root, store};
+pub use journals::Journals;
+pub use leased::{HeldLeases, not_written, unless_interrupted, write};
+pub use pipeline::carry_out;
+pub use platforms::Platforms;
+pub use request::{AllowedChanges, Operation, RunRequest, RunTarget, RunView};
+pub use skipped::{SkippedResources, machine, narrow};
+
+/// Refuses a stack that lives on devices: there is nothing to ask AWS about, and `jetson` has a verb for it.
+///
+/// # Errors
+/// When its journal knows machines.
+pub async fn no_devices(context: &Context, stack: &str, verb: &str) -> Result<(), Failure> {
+    if !stack.ends_with(desired::jetson::SUFFIX) {
+        return Ok(());
+    }
+    let store = store(&context.global, &context.session, stack, None).await?;
+    let recorded = Ledger::read(store, stack).await?.recorded();
+    if !recorded.resources.keys().any(Address::is_of_devices) {
+        return Ok(());
+    }
+    let which = if verb.starts_with("provision") { "--plan PLAN".to_owned() } else { format!("--stack {stack}") };
+    Err(Failure::refused(
+        shown!("{} is a stack of devices, not of an AWS account", stack),
+        shown!("akidb-edge jetson {} {}", verb, which),
+    ))
+}
+
+/// The state as the plan addresses it: what only changed its address is known under the new one.
+pub fn moved(desired: &Desired, recorded: StackState) -> (Moves, StackState) {
+    let moves = change::moves(desired, &recorded);
+    let recorded = recorded.moved(&moves);
+    (moves, recorded)
+}
+
+/// Refuses what can never be done, before the world is asked.
+///
+/// # Errors
+/// When the plan changes what is fixed for the life of something that holds data.
+pub fn need_changeable(desired: &Desired, recorded: &StackState, scope: &DiffScope) -> Result<(), Failure> {
+    let refusals = change::fixed(desired, recorded, scope);
+    if refusals.is_empty() { Ok(()) } else { Err(refused(&refusals)) }
+}
+
+/// The difference, or every reason why there is none.
+///
+/// # Errors
+/// When something stands in the way.
+pub fn difference(
+    desired: &Desired,
+    recorded: &StackState,
+    observed: &Observed,
+    scope: &DiffScope,
+) -> Result<Changes, Failure> {
+    change::diff(desired, recorded, observed, scope).map_err(|refusals| refused(&refusals))
+}
+
+/// Everything that stands in the way, as one failure.
+pub fn refused(refusals: &[PlanningRefusal]) -> Failure {
+    let lines: Vec<SafeText> = refusals
+        .iter()
+        .map(|refusal| shown!("{}: {}\n  next: {}", refusal.address, refusal.problem, refusal.next_step))
+        .collect();
+    let reading = refusals.iter().all(|refusal| refusal.problem.starts_with("it could not be read"));
+    let problem = shown!("the difference cannot be made\n{}", SafeText::join(&lines, "\n"));
+    if reading { Failure::error(problem, "") } else { Failure::refused(problem, "") }
+}
+
+/// The providers of the account, with the bytes that the run carries.
+pub fn with_artifacts(connection: &AccountConnection, artifacts: Artifacts) -> Providers {
+    providers(&connection.clients, &Arc::new(artifacts)).with_retry_policy(connection.retry_policy.clone())
+}
+
+/// Region for calls that name none, and the endpoints in use.
+fn place_of(connection: &AccountConnection) -> (String, String) {
+    let endpoint = connection.description().map_or_else(|| "AWS".to_owned(), |described| described.endpoint);
+    (connection.region.clone(), endpoint)
+}
+
+/// What a person reads first of a verb that talks to the account alone: whom the tool talks to.
+pub fn header(
+    connection: &AccountConnection,
+    identity: &CallerIdentity,
+    stack: &str,
+    plan: Option<&Plan>,
+    global: &Global,
+) -> RunHeader {
+    let (region, endpoint) = place_of(connection);
+    RunHeader {
+        stack: stack.to_owned(),
+        devices: None,
+        plan: plan.map(|plan| plan.file.clone()),
+        account: identity.account.clone(),
+        caller: identity.arn.clone(),
+        region,
+        endpoint,
+        state: global.state.clone(),
+        platforms: vec![platforms::of_account(identity)],
+    }
+}

@@ -1,0 +1,318 @@
+//! The worlds of a run: an AWS account, devices over SSH and the clusters on them. Each has a connection, an identity, a retry
+//! policy, and a rule for when it cannot be reached.
+//!
+//! | world | when it cannot be reached |
+//! |---|---|
+//! | AWS account | in a run over the account alone, the run ends. Beside devices, its resources and what needs them are left out |
+//! | a device | its resources and what needs them are left out |
+//! | a cluster | its objects and what needs them are left out |
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::account::{need_account, without_service};
+use super::clusters::{clusters, clusters_of_part, need_same_clusters};
+use super::skipped::{cluster, left_out, machine};
+use super::{AccessArgs, AccountConnection, Journals, RunRequest, RunTarget, RunView, connect, place_of};
+use crate::commands::Context;
+use crate::exit::Failure;
+use crate::ledger::Fence;
+use crate::observe;
+use crate::provider::aws::{self, CallerIdentity};
+use crate::provider::device::{self, Fleet};
+use crate::provider::retry::NO_ANSWER;
+use crate::provider::{ClusterApi, Providers, SendPermission, cluster as kubernetes};
+use crate::report::RunHeader;
+use crate::resource::{Address, Artifacts, Fault, FaultClass, Observed, PlatformIdentity, SafeText, StackState, shown};
+
+/// The worlds that a run may need. Devices and clusters are connected when the first of them is asked.
+pub struct Platforms<'a> {
+    context: &'a Context,
+    account: Option<AccountConnection>,
+    devices: Option<DevicePlatform<'a>>,
+    /// Whether the leases of the run are still ours.
+    fences: Vec<Arc<Fence>>,
+}
+
+/// How devices are reached, and the way to them once it is known which they are.
+struct DevicePlatform<'a> {
+    access: &'a AccessArgs,
+    fleet: Option<Arc<Fleet>>,
+}
+
+/// The caller, what was seen, and why the account could not be reached.
+type Reading = (Option<CallerIdentity>, Observed, Option<Fault>);
+
+impl<'a> Platforms<'a> {
+    /// An AWS account: the configuration of the AWS CLI is read, nothing is sent.
+    ///
+    /// # Errors
+    /// When a setting cannot be used, or no region is configured.
+    pub async fn of_account(context: &'a Context) -> Result<Self, Failure> {
+        let account = Some(connect(&context.session).await?);
+        Ok(Self { context, account, devices: None, fences: Vec::new() })
+    }
+
+    /// Devices alone.
+    pub const fn of_devices(access: &'a AccessArgs, context: &'a Context) -> Self {
+        Self { context, account: None, devices: Some(DevicePlatform { access, fleet: None }), fences: Vec::new() }
+    }
+
+    /// Devices alone, to which there is a way already.
+    #[must_use]
+    pub fn through(self, fleet: Arc<Fleet>) -> Self {
+        let devices = self.devices.map(|devices| DevicePlatform { fleet: Some(fleet), ..devices });
+        Self { devices, ..self }
+    }
+
+    /// The same with devices.
+    #[must_use]
+    pub fn and_devices(self, access: &'a AccessArgs) -> Self {
+        Self { devices: Some(DevicePlatform { access, fleet: None }), ..self }
+    }
+
+    /// The account, when it is one of them.
+    pub const fn account(&self) -> Option<&AccountConnection> {
+        self.account.as_ref()
+    }
+
+    /// Whether devices are among them.
+    pub const fn has_devices(&self) -> bool {
+        self.devices.is_some()
+    }
+
+    /// Refuses a journal with resources of a world that the run does not reach, or that belong into another journal.
+    ///
+    /// # Errors
+    /// When there are some: which, and how the stack gets rid of them.
+    pub fn need_apart(&self, journals: &Journals) -> Result<(), Failure> {
+        let own = journals.own();
+        let Some(devices) = journals.devices() else {
+            return own.ask(|state| all_within(state, self.account.is_some(), self.has_devices()));
+        };
+        own.ask(|state| all_within(state, true, false))?;
+        devices.ask(|state| all_within(state, false, true))
+    }
+
+    /// From now on nothing is sent anywhere once one of these leases is lost.
+    pub fn ask_first(&mut self, fences: Vec<Arc<Fence>>) {
+        self.fences = fences;
+        if let Some(connection) = &self.account {
+            connection.clients.ask_first(permission(&self.fences));
+        }
+    }
+
+    /// The providers of all of them, each with the patience of its world.
+    ///
+    /// # Errors
+    /// When the password for devices cannot be read, or a cluster has the name of a device.
+    pub fn providers(&mut self, wanted: &RunTarget, artifacts: &Arc<Artifacts>) -> Result<Providers, Failure> {
+        let mut all = self.account.as_ref().map_or_else(Providers::default, |connection| {
+            aws::providers(&connection.clients, artifacts).with_retry_policy(connection.retry_policy.clone())
+        });
+        let (desired, recorded) = (&wanted.built.desired, &wanted.recorded);
+        let fleet = self.fleet(wanted)?;
+        let clusters = clusters(desired, recorded, self.account.as_ref(), fleet.as_ref())?;
+        if !self.fences.is_empty() {
+            clusters.ask_first(permission(&self.fences));
+        }
+        let retry_policy = &self.context.session.retry_policy;
+        all = all.and(kubernetes::providers(&clusters).with_retry_policy(retry_policy.clone()));
+        if let Some(fleet) = &fleet {
+            let api: Arc<dyn ClusterApi> = clusters;
+            all = all.and(device::providers(fleet, artifacts, &api).with_retry_policy(retry_policy.clone()));
+        }
+        Ok(all)
+    }
+
+    /// The way to the devices; none when they are not part of the run.
+    fn fleet(&mut self, wanted: &RunTarget) -> Result<Option<Arc<Fleet>>, Failure> {
+        let Some(devices) = &mut self.devices else { return Ok(None) };
+        let fleet = match &devices.fleet {
+            Some(fleet) => Arc::clone(fleet),
+            None => devices.access.fleet(&wanted.built.desired, &wanted.recorded, self.context)?,
+        };
+        if !self.fences.is_empty() {
+            fleet.ask_first(permission(&self.fences));
+        }
+        devices.fleet = Some(Arc::clone(&fleet));
+        Ok(Some(fleet))
+    }
+
+    /// Looks at everything that the run works on, and asks the account who is calling.
+    ///
+    /// # Errors
+    /// When the account does not answer and nothing else is to be looked at, or it or a cluster is another one than the journal says.
+    pub async fn look(
+        &self,
+        request: &RunRequest<'_>,
+        wanted: &RunTarget,
+        providers: &Providers,
+    ) -> Result<RunView, Failure> {
+        let (identity, mut observed, away) = self.read(wanted, providers).await?;
+        let (desired, recorded) = (&wanted.built.desired, &wanted.recorded);
+        need_same_clusters(recorded, &observed)?;
+        let mut left = left_out(desired, recorded, &observed, away);
+        left.held.retain(|address, _| wanted.scope.covers(address));
+        let header = self.header(request, wanted, identity.as_ref());
+        let account = identity.map(|identity| identity.account).or_else(|| recorded.account.clone());
+        let account = account.unwrap_or_default();
+        // A reference to the account of a stack beyond this run is known, too.
+        observed.account.clone_from(&account);
+        Ok(RunView { header, observed, left, account })
+    }
+
+    async fn read(&self, wanted: &RunTarget, providers: &Providers) -> Result<Reading, Failure> {
+        let (desired, recorded) = (&wanted.built.desired, &wanted.recorded);
+        let clusters = clusters_of_part(desired, recorded, |address| wanted.scope.covers(address));
+        let covers = |address: &Address| wanted.scope.covers(address) || clusters.contains(address);
+        let Some(connection) = &self.account else {
+            return Ok((None, observe::read(desired, recorded, providers, covers).await, None));
+        };
+        if !self.has_devices() {
+            let (identity, observed) = connection.look(desired, recorded, providers, covers).await?;
+            return Ok((Some(identity), observed, None));
+        }
+        match connection.caller().await {
+            Ok(identity) => {
+                need_account(desired, recorded, &identity)?;
+                let observed = observe::read(desired, recorded, providers, covers).await;
+                Ok((Some(identity), observed, None))
+            }
+            Err(fault) if is_away(&fault) => {
+                let on_devices = |address: &Address| covers(address) && address.is_of_devices();
+                Ok((None, observe::read(desired, recorded, providers, on_devices).await, Some(fault)))
+            }
+            Err(fault) => Err(without_service(fault)),
+        }
+    }
+
+    fn header(&self, request: &RunRequest<'_>, wanted: &RunTarget, identity: Option<&CallerIdentity>) -> RunHeader {
+        let session = &self.context.session;
+        let caller = || format!("{}@{}", session.user, session.host);
+        let account = identity.map(|identity| identity.account.clone());
+        let mut platforms: Vec<PlatformIdentity> = identity.into_iter().map(of_account).collect();
+        platforms.extend(beside_the_account(wanted, identity.is_some()));
+        let place = self.account.as_ref().map(place_of);
+        let (region, endpoint) = place.unwrap_or_else(|| (String::new(), "devices over SSH".to_owned()));
+        RunHeader {
+            stack: request.stack.clone(),
+            devices: request.devices.clone(),
+            plan: request.plan.clone(),
+            account: account.unwrap_or_default(),
+            caller: identity.map_or_else(caller, |identity| identity.arn.clone()),
+            region,
+            endpoint,
+            state: self.context.global.state.clone(),
+            platforms,
+        }
+    }
+}
+
+/// Refuses a state with resources of the cloud, or of machines, where such are not to be.
+fn all_within(state: &StackState, cloud: bool, machines: bool) -> Result<(), Failure> {
+    let beyond = |address: &&Address| if address.is_of_devices() { !machines } else { !cloud };
+    let other: Vec<&Address> = state.resources.keys().filter(beyond).collect();
+    let Some(first) = other.first() else { return Ok(()) };
+    let (there, whole) = (&state.stack, other.len() == state.resources.len());
+    let what = if machines { "resources of an AWS account" } else { "devices" };
+    let problem = shown!(
+        "the journal of stack {} holds {} ({}), which this command does not work on: nothing was done",
+        there,
+        what,
+        first
+    );
+    let next = match (whole, machines) {
+        (true, true) => {
+            shown!("akidb-edge destroy --stack {} removes them; or give the plan's stack another name", there)
+        }
+        (true, false) => shown!("akidb-edge jetson uninstall --stack {} removes them; or name another stack", there),
+        (false, _) => {
+            let all = SafeText::join(other.iter().map(|address| shown!("{}", address)), " ");
+            shown!("let go of them, they stay as they are: akidb-edge state forget {} --stack {}", all, there)
+        }
+    };
+    Err(Failure::refused(problem, next))
+}
+
+/// Open as long as all of these leases are ours.
+fn permission(fences: &[Arc<Fence>]) -> SendPermission {
+    let fences = fences.to_vec();
+    Box::new(move || fences.iter().try_for_each(|fence| fence.check()))
+}
+
+/// Whether a fault means that a service cannot be reached, and not that it refused.
+fn is_away(fault: &Fault) -> bool {
+    matches!(fault.class, FaultClass::Unreachable | FaultClass::Away) || fault.code == NO_ANSWER
+}
+
+/// The account that answered.
+pub fn of_account(identity: &CallerIdentity) -> PlatformIdentity {
+    PlatformIdentity::Aws { account: identity.account.clone(), caller: identity.arn.clone() }
+}
+
+/// The machines and the clusters that a run works on. Those of the account's journal are left out when the account did not answer.
+fn beside_the_account(wanted: &RunTarget, with_account: bool) -> Vec<PlatformIdentity> {
+    let (desired, recorded) = (&wanted.built.desired, &wanted.recorded);
+    let (mut hosts, mut clusters) = (BTreeSet::new(), BTreeSet::new());
+    let all: BTreeSet<&Address> = desired.resources.keys().chain(recorded.resources.keys()).collect();
+    let in_run = |address: &&Address| wanted.scope.covers(address) && (with_account || address.is_of_devices());
+    for address in all.into_iter().filter(in_run) {
+        hosts.extend(machine(desired, recorded, address));
+        clusters.extend(cluster(desired, recorded, address));
+    }
+    let devices = (!hosts.is_empty()).then_some(PlatformIdentity::Devices { hosts });
+    devices.into_iter().chain(clusters.into_iter().map(|name| PlatformIdentity::Cluster { name })).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::exit::REFUSED;
+    use crate::resource::{Kind, ResourceOrigin, ResourceRecord, ResourceStatus};
+
+    fn state(resources: &[(&str, Kind)]) -> StackState {
+        let mut state = StackState::empty("s-devices");
+        for (address, kind) in resources {
+            let record = ResourceRecord {
+                kind: *kind,
+                id: Some("x".to_owned()),
+                generation: 0,
+                spec: json!({}),
+                attributes: Default::default(),
+                needs: Default::default(),
+                step: String::new(),
+                after: BTreeSet::new(),
+                standing: ResourceStatus::Present,
+                pending: None,
+                made_at: None,
+                origin: ResourceOrigin::Made,
+            };
+            state.resources.insert(address.parse().expect("an address"), record);
+        }
+        state
+    }
+
+    #[test]
+    fn a_journal_with_resources_of_another_world_is_refused() {
+        let (host, queue) = (("jetson.host.one", Kind::Host), ("q.queue.a", Kind::Queue));
+        for (resources, cloud, machines, next) in [
+            (vec![host, queue], false, true, "state forget q.queue.a --stack s-devices"),
+            (vec![host, queue], true, false, "state forget jetson.host.one --stack s-devices"),
+            (vec![queue], false, true, "akidb-edge destroy --stack s-devices"),
+            (vec![host], true, false, "akidb-edge jetson uninstall --stack s-devices"),
+        ] {
+            let refused = all_within(&state(&resources), cloud, machines).expect_err(next);
+            assert_eq!(refused.code, REFUSED);
+            assert!(refused.next_step.contains(next), "{refused}");
+        }
+        for (resources, cloud, machines) in
+            [(vec![host], false, true), (vec![queue], true, false), (vec![], true, false)]
+        {
+            assert!(all_within(&state(&resources), cloud, machines).is_ok());
+        }
+        assert!(all_within(&state(&[host, queue]), true, true).is_ok());
+    }
+}

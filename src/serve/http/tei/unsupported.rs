@@ -1,0 +1,27 @@
+//! What text-embeddings-inference does with models of other kinds: refused as there.
+
+use http::StatusCode;
+
+use crate::serve::http::fault::Rejection;
+use crate::serve::problem::{ApiProblem, ProblemCause};
+
+fn unable(what: &'static str) -> Rejection {
+    ApiProblem::new(StatusCode::NOT_IMPLEMENTED, "NOT_SUPPORTED", what).of(ProblemCause::Unable).into()
+}
+
+/// Classes of texts.
+pub async fn predict() -> Rejection {
+    unable("`predict` needs a classifier, and embedding models are served here: POST /embed gives vectors")
+}
+
+/// Texts in the order of a query.
+pub async fn rerank() -> Rejection {
+    unable("`rerank` needs a reranker, and embedding models are served here: POST /similarity compares texts")
+}
+
+/// Sparse vectors.
+pub async fn embed_sparse() -> Rejection {
+    unable(
+        "`embed_sparse` needs a model with SPLADE pooling, and dense vectors are served here: POST /embed gives them",
+    )
+}
