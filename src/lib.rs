@@ -6,12 +6,12 @@
 //!  plan file                                            templates
 //!      |                                                    |
 //!  [1] plan ----------> Plan                                v
-//!  [2] desired -------> Desired, Artefacts  <---------- template
+//!  [2] desired -------> Desired, Artifacts  <---------- template
 //!      check                (what AWS would refuse, before the first call)
-//!  [3] ledger --------> Remembered, under a lease
+//!  [3] ledger --------> StackState, under a lease
 //!  [4] observe -------> Observed             the only reading of the world
 //!  [5] change --------> Changes              --> report shows, a person says yes
-//!  [6] execute -------> Outcome              every call announced in the journal before, answered after
+//!  [6] execute -------> RunOutcome           every call announced in the journal before, answered after
 //!      [7] provider     the only place that alters the world
 //!      [8] report       terminal, tables, JSON, pages
 //! ```
@@ -32,6 +32,7 @@ pub use akidb_edge_engine::{
 };
 
 pub use akidb_edge_delivery as delivery;
+pub use akidb_edge_measure as measure;
 
 pub mod edge;
 

@@ -50,7 +50,7 @@ pub struct RunTarget {
     pub whole: bool,
     /// What the user's selection leaves out.
     pub unselected: OutsideResources,
-    /// Only these devices were named; all when empty.
+    /// The devices that were named; all of them when empty.
     pub hosts: Vec<String>,
     /// Devices that the journal knows and neither plan nor inventory names: what is on them stays.
     pub unnamed: Vec<String>,

@@ -20,7 +20,7 @@ pub use schedule::run;
 /// How a run is to go.
 #[derive(Clone, Copy, Debug)]
 pub struct RunOptions {
-    /// Steps at the same time at most.
+    /// Maximum number of concurrent steps.
     pub at_once: usize,
     /// How far everything must have come before the run ends.
     pub wait: Level,

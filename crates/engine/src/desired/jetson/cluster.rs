@@ -66,6 +66,8 @@ fn own_objects<'p>(builder: &mut Builder<'p>, step: &'p Step, plan: &'p JetsonSt
         namespace: None,
         wait: true,
         before: vec![on(server, Kind::Node, ""), super::host(server)],
+        force_conflicts: &[],
+        recreate: &[],
     };
     let sources = manifests::in_files(builder, step, "manifests", &plan.manifests);
     manifests::add(builder, step, &target, sources);
@@ -180,7 +182,7 @@ fn images(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, k3s: &K3sPl
 }
 
 /// What helps when a template is wrong.
-const REPORT_IT: &str = "this is an error of the program: report it";
+const REPORT_IT: &str = "this is a bug: please report it";
 
 /// A template by its name.
 pub fn template(builder: &mut Builder<'_>, step: &Step, name: &str) -> Option<Template> {
@@ -236,5 +238,7 @@ fn manifest(server: &str, mut object: Value, ready: &impl Fn(&str) -> Readiness)
         ready: ready(&kind),
         kind,
         object,
+        force_conflicts: false,
+        recreate: false,
     }
 }
