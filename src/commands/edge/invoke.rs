@@ -10,7 +10,7 @@ use super::event::{self, Question};
 use super::process::{Process, ProcessFault};
 use crate::commands::{Context, read_bounded};
 use crate::edge::unpack::{UnpackFault, unpack};
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::report;
 use crate::resource::shown;
 
@@ -111,7 +111,7 @@ fn events(args: &Args) -> Result<Vec<Value>, Failure> {
         }
         Some(file) => {
             let bad = |why: String| {
-                Failure::refused(
+                codes::ARGUMENT.refused(
                     shown!("{} holds no event: {}", file.display(), why),
                     "write one CloudFront event, or a list of them",
                 )
@@ -167,7 +167,7 @@ fn response(response: &Value) -> String {
 }
 
 fn unusable(file: &Path, bad: &UnpackFault) -> Failure {
-    Failure::refused(shown!("{} cannot be run: {}", file.display(), bad), "make it by akidb-edge edge package")
+    codes::ARGUMENT.refused(shown!("{} cannot be run: {}", file.display(), bad), "make it by akidb-edge edge package")
 }
 
 /// Where the emulator comes from stands in the next step: it is no part of this program.
@@ -179,7 +179,7 @@ fn not_run(fault: ProcessFault) -> Failure {
             "the emulator is AWS's: go install github.com/aws/aws-lambda-runtime-interface-emulator/cmd/aws-lambda-rie@latest; --emulator names another place"
         }
     };
-    Failure::error(shown!("the package was not run: {}", fault), next)
+    codes::PARITY.error(shown!("the package was not run: {}", fault), next)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::commands::{Context, write_private};
 use crate::edge::about::STATIC;
 use crate::edge::package::{PackageFault, Sources, Variant, build};
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::report::{self, counted};
 use crate::resource::{sha256_hex, shown};
 
@@ -91,7 +91,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
 }
 
 fn unwritten(args: &Args, why: &std::io::Error) -> Failure {
-    Failure::error(
+    codes::PARITY.error(
         shown!("{} cannot be written: {}", args.out.display(), why.to_string()),
         "name another place with --out",
     )
@@ -99,6 +99,6 @@ fn unwritten(args: &Args, why: &std::io::Error) -> Failure {
 
 impl From<PackageFault> for Failure {
     fn from(fault: PackageFault) -> Self {
-        Self::refused(shown!("there is no package: {}", fault), fault.next_step())
+        codes::ARGUMENT.refused(shown!("there is no package: {}", fault), fault.next_step())
     }
 }

@@ -15,7 +15,7 @@ use crate::edge::parity::Answers;
 use crate::edge::signature::{SignatureFault, Signer};
 use crate::edge::suite::suite;
 use crate::edge::unpack::unpack;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::models::ModelStore;
 use crate::report;
 use crate::resource::shown;
@@ -64,7 +64,7 @@ pub struct Args {
 /// Asks every tier, compares, signs.
 pub fn run(args: &Args, store: &ModelStore, context: &Context) -> Result<u8, Failure> {
     if let Some(unknown) = args.tiers.iter().find(|tier| !KNOWN.contains(&tier.as_str())) {
-        return Err(Failure::refused(
+        return Err(codes::ARGUMENT.refused(
             shown!("there is no tier {:?}", unknown),
             shown!("tiers are {}", KNOWN.join(", ")),
         ));
@@ -91,7 +91,7 @@ pub fn run(args: &Args, store: &ModelStore, context: &Context) -> Result<u8, Fai
 }
 
 fn signer(key: &Path, context: &Context) -> Result<Signer, Failure> {
-    let bad = |why: SignatureFault| Failure::error(shown!("{}: {}", key.display(), why), "name a PKCS#8 key by --key");
+    let bad = |why: SignatureFault| codes::PARITY.error(shown!("{}: {}", key.display(), why), "name a PKCS#8 key by --key");
     if !key.exists() {
         if let Some(folder) = key.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|why| unwritten(key, &why))?;
@@ -212,7 +212,7 @@ fn row(tier: &Tier) -> Vec<String> {
 }
 
 fn unwritten(file: &Path, why: &std::io::Error) -> Failure {
-    Failure::error(shown!("{}: {}", file.display(), why.to_string()), "name a place that can be read and written")
+    codes::PARITY.error(shown!("{}: {}", file.display(), why.to_string()), "name a place that can be read and written")
 }
 
 #[cfg(test)]
