@@ -10,7 +10,7 @@ use crate::exit::Failure;
 use crate::files::RelativePath;
 use crate::resource::{ArtifactSource, Artifacts, Change, Changes, Desired, Kind, Resource, SafeText, link, shown};
 
-/// Larger artefacts are not kept beside the journal.
+/// Larger artifacts are not kept beside the journal.
 const KEPT: u64 = 64 * 1024 * 1024;
 
 fn artifact_directory(global: &Global, stack: &str) -> Option<PathBuf> {

@@ -25,7 +25,7 @@ pub struct Printer {
     /// JSON is wanted.
     pub json: bool,
     quiet: bool,
-    /// Colours are wanted.
+    /// Colors are wanted.
     pub color: bool,
     /// How much is said besides.
     pub verbose: u8,

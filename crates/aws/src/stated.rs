@@ -160,7 +160,7 @@ impl Walk {
                 _ => out.push(trimmed(item, here.usual)),
             }
         }
-        // Only for behaviours the service reads the order.
+        // Only for behaviors the service reads the order.
         if list == "behaviours" {
             return out;
         }

@@ -57,7 +57,7 @@ pub trait ShellKind: Send + Sync + 'static {
     fn clear(_spec: &Self::Spec) -> Script {
         ":".into()
     }
-    /// The artefact that `put` needs on the machine, and where: hash and path.
+    /// The artifact that `put` needs on the machine, and where: hash and path.
     fn artifact(_spec: &Self::Spec) -> Option<(String, String)> {
         None
     }

@@ -63,7 +63,7 @@ impl DevicesArgs {
         format!("--plan {}{inventory}", self.plan.plan.as_deref().unwrap_or_default())
     }
 
-    /// The plan with its devices. What is only looked at or switched needs none of the artefacts.
+    /// The plan with its devices. What is only looked at or switched needs none of the artifacts.
     ///
     /// # Errors
     /// When the plan cannot be read or has no devices.
@@ -97,7 +97,7 @@ impl DevicesArgs {
     }
 }
 
-/// A plan with its devices, and without the artefacts: what is only looked at needs none of them.
+/// A plan with its devices, and without the artifacts: what is only looked at needs none of them.
 ///
 /// # Errors
 /// When the plan cannot be read or has no devices.

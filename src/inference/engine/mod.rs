@@ -64,7 +64,7 @@ pub struct Embedded {
     pub vectors: Vec<Vec<f32>>,
     /// Tokens of all texts, special tokens included.
     pub tokens: usize,
-    /// Time to tokenise.
+    /// Time to tokenize.
     pub tokenizing: Duration,
     /// Longest wait in the queue.
     pub waited: Duration,

@@ -37,7 +37,7 @@ impl RequestTokens {
 }
 
 impl Queue {
-    /// Refuses a request that has no chance, before it costs a tokeniser its time: under overload most of the work would be that.
+    /// Refuses a request that has no chance, before it costs a tokenizer its time: under overload most of the work would be that.
     /// `lengths` are guesses of its texts' tokens. While a worker is free nothing is refused by a guess.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Lambda functions: code by its hash from the run's artefacts, and their configuration.
+//! Lambda functions: code by its hash from the run's artifacts, and their configuration.
 
 mod calls;
 mod listing;

@@ -107,7 +107,7 @@ pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     ),
     error(
         "CF408-key-groups",
-        "a behaviour has at most four key groups, each once, by id",
+        "a behavior has at most four key groups, each once, by id",
         "TooManyKeyGroupsAssociatedToDistribution, or TrustedKeyGroupDoesNotExist",
         "write up to four ids of key groups",
         key_groups,

@@ -1,4 +1,4 @@
-//! What a plan's devices bring along from outside of the plan: the devices of an inventory, artefacts with their hashes.
+//! What a plan's devices bring along from outside of the plan: the devices of an inventory, artifacts with their hashes.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -42,7 +42,7 @@ impl Inventory {
 }
 
 impl Plan {
-    /// Reads the inventories that the plan and the user name, and hashes what lies in the directory of artefacts. An inventory
+    /// Reads the inventories that the plan and the user name, and hashes what lies in the directory of artifacts. An inventory
     /// takes the place of the plan's devices, and the one that the user names also that of the plan's own inventory. Gives
     /// the devices that are left out by that.
     ///
@@ -92,7 +92,7 @@ impl Plan {
         })
     }
 
-    /// Artefacts that are not what SHA256SUMS says.
+    /// Artifacts that are not what SHA256SUMS says.
     fn wrong_hashes(&self) -> Vec<PlanError> {
         let mut problems = Vec::new();
         for step in &self.steps {
@@ -186,7 +186,7 @@ fn wrong_servers(hosts: &BTreeMap<String, HostPlan>) -> Option<(String, String, 
 /// What helps against a file that is no inventory.
 const ENTRIES: &str = "write NAME: {address: ADDRESS} for each device";
 
-/// The hashes of a directory of artefacts, by name; none when there is no such directory.
+/// The hashes of a directory of artifacts, by name; none when there is no such directory.
 fn sums(plan: &JetsonStep) -> Option<Result<BTreeMap<String, String>, String>> {
     plan.artifacts.as_ref()?;
     let file = plan.at_hand(artifact::SUMS);

@@ -101,7 +101,7 @@ pub struct LatencyPlan {
 }
 
 /// Geolocation routing over failover pairs: each place has a first region and one that takes over, since Route 53 itself
-/// never moves a place to its neighbour.
+/// never moves a place to its neighbor.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GeoPlan {

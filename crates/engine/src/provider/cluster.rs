@@ -13,7 +13,7 @@ use crate::resource::{Fault, Untrusted};
 pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 
-/// Where an API server is and how the caller proves who he is. Never printed, never journalled.
+/// Where an API server is and how the caller proves who he is. Never printed, never journaled.
 #[derive(Clone)]
 pub struct Credentials {
     /// `https://HOST[:PORT]`, as the server's certificate names it.

@@ -13,7 +13,7 @@ pub enum ArtifactSource {
     Memory(Arc<[u8]>),
 }
 
-/// The artefacts of a run, by SHA-256 in hex.
+/// The artifacts of a run, by SHA-256 in hex.
 #[derive(Clone, Debug, Default)]
 pub struct Artifacts {
     known: BTreeMap<String, (ArtifactSource, u64)>,
