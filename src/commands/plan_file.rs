@@ -235,7 +235,7 @@ pub async fn apply(file: &str, run: &RunArgs, with: &WithDevices, context: &Cont
     let saved = SavedPlan::read(file)?;
     saved.need_place(context)?;
     if with.devices && saved.devices.is_none() {
-        return Err(stale("it was made without --devices"));
+        return Err(stale("it was saved without --devices"));
     }
     let run = RunArgs { empty_buckets: saved.empty_buckets, ..run.clone() };
     let platforms = Platforms::of_account(context).await?;

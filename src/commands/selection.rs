@@ -111,7 +111,7 @@ impl Selection {
             chosen.retain(|address| recorded.resources.contains_key(address));
             if chosen.is_empty() {
                 let problem = shown!("nothing of {} is deployed", self.targets.join(", "));
-                let next = shown!("akidb-edge status --stack {} shows what is there", built.desired.stack);
+                let next = shown!("akidb-edge status --stack {} lists the resources", built.desired.stack);
                 return Err(Failure::refused(problem, next));
             }
         } else {

@@ -213,7 +213,7 @@ impl Provider for Zones {
             zone.ok_or_else(|| Fault::unexpected("route53", "CreateHostedZone", "the answer has no zone"))?;
         if domain(&name) != domain(&spec.name) {
             let words =
-                format!("the answer is the zone {name} ({id}), which an earlier run made with the same reference");
+                format!("the answer is the zone {name} ({id}), which an earlier run created with the same reference");
             return Err(Fault::new(FaultClass::Refused, "route53", "CreateHostedZone", "CallerReferenceInUse", words)
                 .next("the journal is older than that run: restore its latest copy (akidb-edge state push --help)"));
         }

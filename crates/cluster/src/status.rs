@@ -64,8 +64,8 @@ fn conflict(operation: &str, about: &str, conflicts: &[FieldConflict]) -> Fault 
     let all: Vec<String> =
         conflicts.iter().map(|one| format!("conflict with {}: {}", one.manager, one.fields.join(", "))).collect();
     Fault::new(FaultClass::Refused, SERVICE, operation, "Conflict", format!("{about}: {}", all.join("; "))).next(
-        "another field manager set these fields: set the plan's values there (equal values are no conflict), or leave the \
-         fields out of the plan",
+        "another field manager set these fields: set the plan's values there (equal values do not conflict), or leave \
+         the fields out of the plan",
     )
 }
 

@@ -109,7 +109,7 @@ fn credentials(taken: &ClusterCredentials) -> Credentials {
 fn not_read(host: &str, reply: &ScriptOutput) -> Fault {
     let fault = |code: &str, words: String| Fault::new(FaultClass::Refused, "k3s", "kubeconfig", code, words);
     match reply.code {
-        ABSENT => fault("NoKubeconfig", format!("{host}: k3s runs, and there is no /etc/rancher/k3s/k3s.yaml"))
+        ABSENT => fault("NoKubeconfig", format!("{host}: k3s runs, but /etc/rancher/k3s/k3s.yaml does not exist"))
             .next("k3s writes it at start, unless it is configured otherwise: check journalctl -u k3s on the device"),
         UNREADABLE => fault(
             "UnreadableKubeconfig",

@@ -114,9 +114,11 @@ impl From<PublishFault> for Failure {
             ),
             PublishFault::Store(why) => match why.downcast::<Fault>() {
                 Ok(fault) => (*fault).into(),
-                Err(why) => {
-                    Self::error(shown!("{}", why), "run the same command again: what is there is not uploaded again")
-                }
+                Err(why) => Self::error(
+                    shown!("{}", why),
+                    "run the same command again: files that are already there are not \
+                         uploaded again",
+                ),
             },
         }
     }

@@ -26,14 +26,14 @@ pub fn leave_out(wanted: &mut RunTarget) -> Result<Vec<SafeText>, Failure> {
     let users = desired.with_users(|address| lacking.contains_key(address));
     let said = lacking.iter().map(|(user, need)| {
         shown!(
-            "{}: as it was then it refers to {}, which is not there any more: it is left out and stays as it is now\n  next: \
-             bring that back first, then run the same command with --to",
+            "{}: as it was then it refers to {}, which no longer exists: it is skipped and stays as it is now\n  \
+             next: restore that first, then run the same command with --to",
             user,
             need
         )
     });
     let others = users.iter().filter(|address| !lacking.contains_key(*address));
-    let others = others.map(|address| shown!("{}: it needs what is left out, and stays as it is now, too", address));
+    let others = others.map(|address| shown!("{}: it needs what is skipped, and stays as it is now as well", address));
     let said = said.chain(others).collect();
     let without: BTreeSet<Address> = users.into_iter().chain(lacking.keys().cloned()).collect();
     narrow(&mut wanted.scope, &without, desired, recorded);

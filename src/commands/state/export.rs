@@ -90,7 +90,7 @@ fn write_all(directory: &Path, export: &Export, force: bool) -> Result<Vec<Strin
         let name = name.file_name().map_err(|bad| {
             Failure::refused(
                 shown!("a file of this export would be called {}; nothing was written", bad),
-                "look at the regions of akidb-edge state show: somebody edited the journal",
+                "check the regions in akidb-edge state show: the journal was edited",
             )
         })?;
         places.push((directory.join(name), &file.text));

@@ -249,7 +249,7 @@ fn elsewhere(given: &str, spec: &Value, identity: &CallerIdentity) -> Result<(),
     let Some((account, region)) = identity::place(given) else { return Ok(()) };
     if !account.is_empty() && account != identity.account {
         let problem = shown!("{} is of account {}, these credentials are of {}", given, account, identity.account);
-        return Err(Failure::refused(problem, "use the credentials of that account, and a --state of its own"));
+        return Err(Failure::refused(problem, "use the credentials of that account, and a separate --state"));
     }
     let wanted = spec.get("region").and_then(Value::as_str);
     match wanted.filter(|wanted| !region.is_empty() && *wanted != region) {

@@ -29,7 +29,7 @@ pub enum GraphFileFault {
         most: u64,
     },
     /// Its weights lie in a file that is not beside it.
-    #[error("its weights lie in {location:?}, which is outside of its folder")]
+    #[error("its weights are in {location:?}, which is outside of its folder")]
     Outside {
         /// The path, as the graph has it.
         location: String,

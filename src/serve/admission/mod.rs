@@ -266,7 +266,7 @@ impl Gate {
         Err(ApiProblem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message))
     }
 
-    /// The key as the file has it now.
+    /// The key as the file was updated.
     fn still(&self, key: &ApiKey) -> Result<Arc<ApiKey>, ApiProblem> {
         self.keys.as_ref().and_then(|keys| keys.again(key)).ok_or_else(|| {
             let message = "the key of this stream was revoked: open another stream with a new key";

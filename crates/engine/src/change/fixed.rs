@@ -39,7 +39,8 @@ fn refusal(resource: &Resource, record: &ResourceRecord, recorded: &StackState) 
             shown(&now)
         ),
         next_step: format!(
-            "put {path}: {} back; or add a second one with another name and copy the data, then take {id} out of the plan",
+            "restore {path}: {}; or add a second one with another name and copy the data, then remove {id} from the \
+             plan",
             shown(&then)
         ),
     })

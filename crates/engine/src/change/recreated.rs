@@ -13,7 +13,7 @@ pub fn coming_back(changes: &Changes) -> BTreeSet<Address> {
 }
 
 /// Whether what stands under the settings that come back carries this stack's mark: under this address, or of something
-/// imported under a former one, at which nothing has it now.
+/// imported under a former one, at which nothing was updated.
 pub fn is_the_former(changes: &Changes, change: &Change, found: &ObservedResource) -> bool {
     let has_it = |other: &Change| {
         let seen = other.found.as_ref().map(|seen| &seen.id);
@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(changes.items[&at("gone")].origin, ResourceOrigin::Made);
         assert!(reason("moved").ends_with(" renamed, which existed before this stack, is adopted again; own goes"));
         assert!(reason("made").is_empty());
-        // Another address has it now: it is not the former one's.
+        // Another address was updated: it is not the former one's.
         let mut other = change("other", Action::Keep, ResourceOrigin::Made);
         other.found = Some(found("renamed", Owner::Ours));
         changes.items.insert(at("other"), other);

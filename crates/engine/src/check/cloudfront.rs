@@ -175,7 +175,7 @@ fn certificate_settings(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let settings =
         [("ssl_support_method", &certificate.ssl_support_method), ("minimum_protocol", &certificate.minimum_protocol)];
     for (field, _) in settings.into_iter().filter(|(_, set)| set.is_none()) {
-        notes.add(format!("certificate.{field}"), format!("{field} is not there"));
+        notes.add(format!("certificate.{field}"), format!("{field} is missing"));
     }
 }
 

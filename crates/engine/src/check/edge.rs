@@ -63,14 +63,16 @@ pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     warning(
         "LE008-viewer-event",
         "functions that generate responses run at origin events",
-        "accepted; an answer made at a viewer event is never cached, bodies are cut at 40 KB and answers are capped at 40 KB (at origin-request: cached for GET and HEAD, 1 MB)",
+        "accepted; a response generated at a viewer event is never cached, bodies are cut at 40 KB and answers are \
+         capped at 40 KB (at origin-request: cached for GET and HEAD, 1 MB)",
         "use origin-request",
         viewer,
     ),
     warning(
         "LE009-body-not-included",
         "a request function on a behavior that takes POST sees the body",
-        "accepted; request.body is not there, so a function that reads it throws, and the request goes on to the origin",
+        "accepted; request.body is missing, so a function that reads it throws, and the request continues to the \
+         origin",
         "write include_body: true at that request event if the function reads the body",
         body_missing,
     ),

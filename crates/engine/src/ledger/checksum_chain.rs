@@ -25,7 +25,7 @@ impl TryFrom<String> for ChecksumChain {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let mut digest = [0; 32];
-        hex::decode_to_slice(&text, &mut digest).map_err(|bad| format!("{text:?} is no digest: {bad}"))?;
+        hex::decode_to_slice(&text, &mut digest).map_err(|bad| format!("{text:?} is not a digest: {bad}"))?;
         Ok(Self(digest))
     }
 }

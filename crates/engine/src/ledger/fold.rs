@@ -43,7 +43,7 @@ pub fn apply(state: &mut StackState, entry: &Entry) -> Result<(), JournalContrad
             return wrong(format!("revision {revision} cannot follow revision {}", state.revision()));
         }
         Fact::RunBegan { .. } => began(state, entry),
-        _ if state.runs.is_empty() => return wrong("it stands before the first run".to_owned()),
+        _ if state.runs.is_empty() => return wrong("it is before the first run".to_owned()),
         Fact::Moved(moves) => *state = std::mem::take(state).moved(moves),
         Fact::Intended { action, subject, id } => intended(state, *action, subject, id.as_deref()),
         Fact::Succeeded { subject, id, attributes, .. }

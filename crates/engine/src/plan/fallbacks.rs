@@ -38,7 +38,7 @@ impl PlanReader<'_> {
                 file,
                 place,
                 problem: format!("fallback {name} sets {key:?}, which is removed here"),
-                next_step: format!("remove {base}.{key}, too, or take this out of remove"),
+                next_step: format!("also remove {base}.{key}, or delete this entry of remove"),
             }),
             None => self.complain(
                 base,

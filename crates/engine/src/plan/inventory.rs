@@ -139,7 +139,7 @@ fn hosts(file: &str, cluster: bool) -> Result<(BTreeMap<String, HostPlan>, Inven
     let (value, base) = below.map_or((&text.value, ""), |below| (below, "hosts"));
     let mut keys = text.value.as_object().into_iter().flat_map(|fields| fields.keys());
     if let Some(beside) = keys.find(|key| below.is_some() && *key != "hosts") {
-        let why = format!("{beside} stands beside hosts, and nothing else may");
+        let why = format!("{beside} is next to hosts, where nothing else is allowed");
         return Err(problem(text.place(beside), why, "write it into each device, or into the step of the plan"));
     }
     let hosts: BTreeMap<String, HostPlan> = typed(value).map_err(|(path, why)| {
@@ -262,7 +262,7 @@ mod tests {
     fn what_is_wrong_is_told_at_its_line_and_nothing_is_passed_over() {
         for (text, line, words) in [
             ("a:\n  adress: 192.0.2.1\n", 2, "a.adress: unknown field"),
-            ("hosts:\n  a: {address: 192.0.2.1}\nserver: a\n", 3, "server stands beside hosts"),
+            ("hosts:\n  a: {address: 192.0.2.1}\nserver: a\n", 3, "server is next to hosts"),
             ("hosts:\n  a: {address: 192.0.2.1, role: boss}\n", 2, "unknown variant `boss`"),
         ] {
             let refused = read(text, false).expect_err(text);

@@ -62,7 +62,7 @@ pub fn parse(file: &str, source: &str, settings: &PlanSettings) -> Result<Plan, 
 }
 
 /// What helps when a later plan removes what must be there.
-const KEEP_IT: &str = "take it out of remove, or write another value below";
+const KEEP_IT: &str = "delete it from remove, or write another value below";
 
 /// What reads a plan and notes what is wrong with it.
 pub(super) struct PlanReader<'a> {
@@ -166,8 +166,8 @@ impl PlanReader<'_> {
         if !head.remove.is_empty() {
             self.complain(
                 "remove",
-                "remove takes parts of an earlier plan out, and this plan extends none",
-                "write extends: PLAN, or take it out",
+                "remove removes parts of an earlier plan, but this plan has no extends",
+                "write extends: PLAN, or delete it",
             );
         }
         let steps = self.steps(&head);
@@ -250,7 +250,7 @@ impl PlanReader<'_> {
             Some(value) if value.len() < SHORTEST => self.complain(
                 path,
                 format!("the value of the sensitive variable {name} has less than {SHORTEST} bytes"),
-                "choose a longer one: such a short value cannot be told from other words in what is printed",
+                "choose a longer one: such a short value cannot be redacted reliably in the output",
             ),
             Some(value) => keep_secret(value),
             None => {}

@@ -79,7 +79,8 @@ impl ResourceContext<'_> {
         let problem =
             format!("the region of {} in {place} is {name:?}, which is not the name of an AWS region", self.address);
         Fault::new(FaultClass::Refused, "akidb-edge", "spec", "InvalidRegion", problem).next(format!(
-            "{} in the plan; if it stands in the journal, restore an undamaged copy: akidb-edge state push FILE --stack {} --force",
+            "{} in the plan; if it is in the journal, restore an undamaged copy: akidb-edge state push FILE --stack \
+             {} --force",
             syntax_check::REGION,
             self.stack
         ))

@@ -174,7 +174,7 @@ mod tests {
             let found = wrong(name);
             assert!(found.len() == 1 && found[0].problem.ends_with(better), "{name}: {found:?}");
         }
-        assert!(wrong("___")[0].problem.ends_with("cannot stand here"));
+        assert!(wrong("___")[0].problem.ends_with("is not allowed here"));
         assert!(wrong("jetson-01").is_empty());
     }
 

@@ -80,7 +80,7 @@ pub fn archive(name: &str) -> Result<Archive, TemplateError> {
     let bad = |problem: String| TemplateError { name: name.to_owned(), problem };
     let Some((_, files)) = CODE.iter().find(|(known, _)| *known == name) else {
         let known: Vec<&str> = CODE.iter().map(|(known, _)| *known).collect();
-        return Err(bad(format!("there is no code template; known: {}", known.join(", "))));
+        return Err(bad(format!("unknown code template; known: {}", known.join(", "))));
     };
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default()

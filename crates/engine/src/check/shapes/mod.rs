@@ -15,7 +15,7 @@ use super::rule::{CheckRule, CheckedResource, RuleFindings, error};
 use super::{Finding, Severity};
 use validate::{ShapeFinding, ShapeViolation};
 
-const SAYS: &str = "InvalidArgument or ValidationException before anything is made";
+const SAYS: &str = "InvalidArgument or ValidationException before anything is created";
 
 pub(super) const RULES: &[CheckRule<Value>] = &[
     error("SH001-missing", "required settings are set and not empty", SAYS, "write it", |seen, notes| {

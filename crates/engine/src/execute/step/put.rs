@@ -52,12 +52,12 @@ impl PutStep<'_> {
 pub async fn put(work: &RunContext<'_>, change: &Change) -> Result<StepResult, StepFailure> {
     let begun = Instant::now();
     let Some(resource) = &change.after else {
-        return Err(Fault::unexpected("akidb-edge", "put", "nothing is wanted here").into());
+        return Err(Fault::unexpected("akidb-edge", "put", "nothing is planned here").into());
     };
     let spec = work.resolved(&resource.spec);
     if has_references(&spec) {
         let open: Vec<String> = crate::resource::references(&spec).iter().map(ToString::to_string).collect();
-        let problem = format!("{} refers to {}, which nobody made or found", change.address, open.join(", "));
+        let problem = format!("{} refers to {}, which was neither created nor found", change.address, open.join(", "));
         return Err(Fault::unexpected("akidb-edge", "resolve", problem).into());
     }
     let renewed = change.action == Action::Replace;
@@ -299,7 +299,7 @@ async fn update(put: &PutStep<'_>, found: &ObservedResource, change: &Change) ->
         let look = async || put.provider.read(&put.subject(Some(&now.id))).await;
         let read = retry_policy.reading(look).await?;
         let Some(read) = read else {
-            return Err(Fault::unexpected("akidb-edge", "update", "it went away while it was changed")
+            return Err(Fault::unexpected("akidb-edge", "update", "it disappeared while it was changed")
                 .next("run the same command again"));
         };
         now = read;

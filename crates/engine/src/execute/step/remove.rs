@@ -64,7 +64,7 @@ pub async fn remove(work: &RunContext<'_>, change: &Change) -> Result<StepResult
         return Ok(StepResult { done, is_final: true, ..Ended::nothing(&change.address, "") });
     }
     let Some(old) = old_self(work, change) else {
-        return Err(Fault::unexpected("akidb-edge", "remove", "nothing is remembered here").into());
+        return Err(Fault::unexpected("akidb-edge", "remove", "nothing is recorded here").into());
     };
     let set_aside = change.action == Action::Replace;
     if !set_aside && let Some(record) = &change.before {
