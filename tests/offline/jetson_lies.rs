@@ -591,7 +591,7 @@ fn a_rollback_goes_on_without_what_names_a_bucket_that_is_gone() {
     });
     let seen = liar.run("jetson rollback --dry-run").exits(2);
     let said = seen.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
-    let named = "jetson.file.one-opt-x: as it was then it refers to models.bucket.data, which is missing any more";
+    let named = "jetson.file.one-opt-x: as it was then it refers to models.bucket.data, which no longer exists";
     assert!(said.contains(named), "{}", seen.all());
     assert!(seen.stdout.contains("file.one-opt-y"), "{}", seen.all());
     assert!(!seen.stdout.contains("file.one-opt-x"), "{}", seen.all());
