@@ -122,7 +122,7 @@ impl SavedPlan {
         if !ledger.is_code_of(&coded(&data), &self.code).await? {
             return Err(stale("it was changed after it was saved, or saved for another journal"));
         }
-        // A stale one may name contents that are not kept any more.
+        // A stale one may name contents that are not kept any longer.
         need_sequence(self.sequence, ledger.ask(|state| state.sequence))?;
         ledger.bring_back(&mut data).await?;
         serde_json::from_value(data)
@@ -227,7 +227,7 @@ pub fn has_schema(text: &str, start: &str) -> bool {
     raw.get("schema").and_then(serde_json::Value::as_str).is_some_and(|schema| schema.starts_with(start))
 }
 
-/// Does exactly what a saved plan says, if the world is still as it was.
+/// Does exactly what a saved plan says, if the real resources are still as it was.
 ///
 /// # Errors
 /// When it is stale, and whatever a deploy may fail with.
@@ -253,7 +253,7 @@ pub async fn apply(file: &str, run: &RunArgs, with: &WithDevices, context: &Cont
     workflow::carry_out(&request, platforms, &mut SavedPlanOperation { saved, file }, context).await
 }
 
-/// A saved plan on its way into the world.
+/// A saved plan on its way into the real resources.
 struct SavedPlanOperation<'a> {
     saved: SavedPlan,
     file: &'a str,

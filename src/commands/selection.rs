@@ -17,7 +17,7 @@ pub struct RunSelection {
     pub chosen: Selection,
     /// Steps to put in force.
     pub request: BTreeSet<String>,
-    /// Foreign things to take up.
+    /// Foreign things to adopt.
     pub adopt: BTreeSet<Address>,
     /// The verb with its main arguments.
     pub command: String,

@@ -275,7 +275,7 @@ fn summary(changes: &Changes, wait: Level, omitted: &OmittedResources<'_>) -> Sa
     shown!("\n{}; risk: {}{}\n", counts.join(", "), changes.risk().words(), usually)
 }
 
-/// Seconds in whole numbers: an estimate is no measurement.
+/// Seconds in whole numbers: an estimate is not a measurement.
 fn whole(seconds: u32) -> String {
     if seconds < 100 { format!("{seconds} s") } else { format!("{} min", seconds.div_ceil(60)) }
 }

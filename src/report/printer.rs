@@ -61,7 +61,7 @@ pub struct RunHeader {
     pub endpoint: String,
     /// Where the journal lies.
     pub state: String,
-    /// The identity in each world of the run.
+    /// The identity in each platform of the run.
     #[serde(rename = "worlds")]
     pub platforms: Vec<PlatformIdentity>,
 }
@@ -73,7 +73,7 @@ impl RunHeader {
     }
 }
 
-/// The line of a world in the header.
+/// The line of a platform in the header.
 fn place(platform: &PlatformIdentity, header: &RunHeader) -> Option<SafeText> {
     match platform {
         PlatformIdentity::Aws { account, .. } => {

@@ -173,7 +173,7 @@ impl Provider for Zones {
         let comment = zone.config.and_then(|config| config.comment).unwrap_or_default();
         // No comment at all is what was asked for when nobody asks for one.
         let comment = Some(comment).filter(|held| !held.is_empty() || wanted.comment.is_some());
-        // Case means nothing in a domain name, so it is no difference.
+        // Case means nothing in a domain name, so it is not a difference.
         let name = if domain(&zone.name) == domain(&wanted.name) { wanted.name } else { domain(&zone.name) };
         let spec = ZoneSpec { name, comment, tags: marked.tags };
         let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("route53", "read", bad.to_string()))?;

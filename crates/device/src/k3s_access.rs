@@ -208,7 +208,7 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("its address").port();
         assert_eq!(code(&look_for_listener(port)), Some(0));
-        // A client's port is no listener.
+        // A client's port is not a listener.
         let client = std::net::TcpStream::connect(("127.0.0.1", port)).expect("a connection");
         let own = client.local_addr().expect("its address").port();
         assert_eq!(code(&look_for_listener(own)), Some(CLOSED));

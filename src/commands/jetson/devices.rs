@@ -131,7 +131,7 @@ pub fn need_devices(plan: &Plan) -> Result<(), Failure> {
     Err(Failure::refused("the plan has no devices", "add a step of kind jetson with hosts, or --inventory FILE"))
 }
 
-/// Names the devices that only the plan has, once an inventory stands in their place.
+/// Names the devices that only the plan has, once an inventory is in their place.
 pub fn say_who_is_replaced(replaced: &[ReplacedDevices], context: &Context) {
     for ReplacedDevices { inventory, devices } in replaced {
         let names = report::names(devices);
@@ -146,7 +146,7 @@ pub fn say_who_is_replaced(replaced: &[ReplacedDevices], context: &Context) {
 /// The names that were chosen; all when none was.
 ///
 /// # Errors
-/// When one of them is no device.
+/// When one of them is not a device.
 pub fn choose<'a>(
     known: impl Iterator<Item = &'a String> + Clone,
     chosen: &[String],

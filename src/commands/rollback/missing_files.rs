@@ -1,4 +1,4 @@
-//! What an earlier state refers to in the plan's other stack and is not there any more.
+//! What an earlier state refers to in the plan's other stack and is gone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use crate::commands::workflow::{RunTarget, narrow};
 use crate::exit::Failure;
 use crate::resource::{Address, SafeText, shown};
 
-/// Leaves out what refers to a resource of the other stack that is not there any more, and what needs that: it stays as it is now.
+/// Leaves out what refers to a resource of the other stack that is gone, and what needs that: it stays as it is now.
 /// Gives the words for each.
 ///
 /// # Errors

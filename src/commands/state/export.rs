@@ -1,4 +1,4 @@
-//! `state export`: the state for other tools. Offline: what the journal remembers, no call.
+//! `state export`: the state for other tools. Offline: what the journal records, no call.
 
 use std::path::{Path, PathBuf};
 
@@ -110,7 +110,7 @@ fn write_all(directory: &Path, export: &Export, force: bool) -> Result<Vec<Strin
     Ok(written)
 }
 
-/// All files in one text, where they may stand in one (Terraform's).
+/// All files in one text, where they may be in one (Terraform's).
 fn print(export: &Export, context: &Context) -> Result<Vec<String>, Failure> {
     if context.global.json || export.files.iter().any(|file| file.name.ends_with(".json")) {
         return Err(Failure::refused(

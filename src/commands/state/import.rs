@@ -261,7 +261,7 @@ fn elsewhere(given: &str, spec: &Value, identity: &CallerIdentity) -> Result<(),
     }
 }
 
-/// What is remembered of it is what was there, as far as the plan speaks of it: a rollback to this revision brings it
+/// What is recorded of it is what was there, as far as the plan speaks of it: a rollback to this revision brings it
 /// back, and what the plan leaves out stays alone.
 fn fill(record: &mut ResourceRecord, found: &ObservedResource, origin: ResourceOrigin, given: &ImportItem) {
     record.spec = spoken_of(record.kind, "", &record.spec, &found.spec);

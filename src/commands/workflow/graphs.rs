@@ -81,7 +81,7 @@ pub fn every_step(plan: &Plan) -> BTreeSet<String> {
     plan.steps.iter().map(|step| step.id.clone()).collect()
 }
 
-/// The graph of a plan's devices, with those of its inventories; none when it has no devices. The artifacts may lie on another
+/// The graph of a plan's devices, with those of its inventories; none when it has no devices. The artifacts may be on another
 /// machine: they are not held against their sums here.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Who may ask, how often, and how many at a time. One gate stands before all transports; what it refuses costs next to nothing.
+//! Who may ask, how often, and how many at a time. One gate is before all transports; what it refuses costs next to nothing.
 
 pub mod caller;
 pub mod connection_slots;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::resource::{Desired, Kind};
 
-/// One resource with its settings as far as they are literal, and the graph that it stands in.
+/// One resource with its settings as far as they are literal, and the graph that it is in.
 pub struct PolicyContext<'a> {
     /// The settings.
     pub spec: Value,

@@ -1,4 +1,4 @@
-//! Why nothing can be planned, in words: what stands in the way, and the next step.
+//! Why nothing can be planned, in words: what is in the way, and the next step.
 
 use serde_json::Value;
 

@@ -17,7 +17,7 @@ use crate::resource::{
 pub struct ExportFile {
     /// Its name, without a directory.
     pub name: String,
-    /// What stands in it.
+    /// What is in it.
     pub text: String,
 }
 
@@ -100,7 +100,7 @@ impl ExportItem<'_> {
         all
     }
 
-    /// A comment with the tool's mark, as it stands on the thing.
+    /// A comment with the tool's mark, as it is on the thing.
     pub fn marked(&self, text: &str, limit: usize) -> String {
         crate::resource::marked(self.stack, self.address, text, limit).unwrap_or_else(|| text.to_owned())
     }

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 /// How much of the digest a line shows, in hex digits.
 const SHOWN: usize = 16;
-/// How the checksum stands in a line.
+/// How the checksum is in a line.
 const OPENS: &str = ",\"sum\":\"";
 
 /// The digest over all lines so far.

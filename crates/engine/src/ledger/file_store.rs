@@ -293,7 +293,7 @@ impl Store for FileStore {
     }
 
     async fn break_lease(&self) -> Result<(), LedgerError> {
-        // A person asked for it: a holder that is stopped in the middle of a write does not stand in the way.
+        // A person asked for it: a holder that is stopped in the middle of a write does not be in the way.
         let _guard = self.guard().await;
         self.remove_lease()
     }

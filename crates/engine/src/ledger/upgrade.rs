@@ -42,7 +42,7 @@ fn from_2(fields: Fields) -> Result<Fields, String> {
     Ok(fields)
 }
 
-/// Format 4 lies in a bucket in another way. What an entry says did not change.
+/// Format 4 is in a bucket in another way. What an entry says did not change.
 #[expect(clippy::unnecessary_wraps, reason = "a step may refuse an entry")]
 fn from_3(fields: Fields) -> Result<Fields, String> {
     Ok(fields)

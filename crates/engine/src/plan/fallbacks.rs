@@ -48,7 +48,7 @@ impl PlanReader<'_> {
         }
     }
 
-    /// Where a later plan than the one that writes `set` removes the setting at `path`, or what it stands in: file and place.
+    /// Where a later plan than the one that writes `set` removes the setting at `path`, or what it is in: file and place.
     fn removed_later(&self, set: &str, path: &str) -> Option<(String, SourcePlace)> {
         let (file, place) = self.lineage.removal_of(path)?;
         (self.lineage.file(set) != Some(file)).then(|| (file.to_owned(), place))

@@ -25,7 +25,7 @@ pub struct ReplacedDevices {
 pub(super) struct Inventory {
     file: String,
     text: SourceText,
-    /// Where the devices stand in it: at the top, or below `hosts`.
+    /// Where the devices are in it: at the top, or below `hosts`.
     base: &'static str,
 }
 
@@ -42,7 +42,7 @@ impl Inventory {
 }
 
 impl Plan {
-    /// Reads the inventories that the plan and the user name, and hashes what lies in the directory of artifacts. An inventory
+    /// Reads the inventories that the plan and the user name, and hashes what is in the directory of artifacts. An inventory
     /// takes the place of the plan's devices, and the one that the user names also that of the plan's own inventory. Gives
     /// the devices that are left out by that.
     ///
@@ -183,7 +183,7 @@ fn wrong_servers(hosts: &BTreeMap<String, HostPlan>) -> Option<(String, String, 
     Some((join(second, "role"), why, "leave role: server with one of them"))
 }
 
-/// What helps against a file that is no inventory.
+/// What helps against a file that is not an inventory.
 const ENTRIES: &str = "write NAME: {address: ADDRESS} for each device";
 
 /// The hashes of a directory of artifacts, by name; none when there is no such directory.

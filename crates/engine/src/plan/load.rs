@@ -30,7 +30,7 @@ pub fn load(name: &str, settings: &PlanSettings) -> Result<Plan, PlanErrors> {
 /// The data of a plan file.
 ///
 /// # Errors
-/// When the text is no YAML.
+/// When the text is not YAML.
 pub fn parsed(file: &str, source: &str) -> Result<SourceText, PlanErrors> {
     let text = SourceText::written_out(source).map_err(|bad| {
         PlanErrors(vec![PlanError {

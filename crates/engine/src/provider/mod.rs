@@ -1,4 +1,4 @@
-//! [7] The only place that alters the world: one provider for each kind, behind one trait.
+//! [7] The only place that changes real resources: one provider for each kind, behind one trait.
 
 pub mod cluster;
 pub mod retry;
@@ -180,7 +180,7 @@ pub struct Providers {
     table: BTreeMap<Kind, Arc<dyn Provider>>,
     /// How long a service in trouble is tried.
     retry_policy: RetryPolicy,
-    /// The same for kinds of other worlds.
+    /// The same for kinds of other platforms.
     of_others: BTreeMap<Kind, RetryPolicy>,
 }
 

@@ -1,4 +1,4 @@
-//! Bytes that a run carries to the world: files by their hash. State and plans name them, they never hold them.
+//! Bytes that a run carries to the real resources: files by their hash. State and plans name them, they never hold them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -56,7 +56,7 @@ fn item(entry: &Value, indent: &str) -> String {
 /// are; where that does not give what it must, the whole is written anew.
 ///
 /// # Errors
-/// When the file is no kubeconfig.
+/// When the file is not a kubeconfig.
 pub fn merged(old: &str, new: &FetchedKubeconfig) -> Result<String, String> {
     let read = yaml(old).map_err(|why| format!("it is not YAML ({why})"))?;
     if !read.is_object() {

@@ -1,6 +1,6 @@
 //! Rules of shape: each setting beside what AWS's own API model says of the member that it becomes.
 //!
-//! The table is generated (`generate.py`, `models.json`), the way from our settings to members stands in the facts of each kind. A
+//! The table is generated (`generate.py`, `models.json`), the way from our settings to members is in the facts of each kind. A
 //! rule of another area that names the same place has better words; then these are silent (`beside`).
 
 mod table;

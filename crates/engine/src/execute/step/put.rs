@@ -1,4 +1,4 @@
-//! Something comes: it is made, changed or taken up, and waited for.
+//! Something comes: it is made, changed or adopted, and waited for.
 
 use std::time::{Duration, Instant};
 
@@ -48,7 +48,7 @@ impl PutStep<'_> {
     }
 }
 
-/// Makes, changes or takes up what a change wants.
+/// Makes, changes or adopts what a change wants.
 pub async fn put(work: &RunContext<'_>, change: &Change) -> Result<StepResult, StepFailure> {
     let begun = Instant::now();
     let Some(resource) = &change.after else {
@@ -208,7 +208,7 @@ fn earlier_sets(work: &RunContext<'_>, change: &Change, action: Action) -> Previ
         return PreviousSets::new();
     };
     match change.origin {
-        // It carries this stack's records: they were written by runs that the journal does not know any more.
+        // It carries this stack's records: they were written by runs that the journal does not know any longer.
         ResourceOrigin::Recovered => change.before.as_ref().map(|record| kept(&record.attributes)).unwrap_or_default(),
         _ => before_change(change.before.as_ref(), found, &|spec| work.resolved_before(spec)),
     }

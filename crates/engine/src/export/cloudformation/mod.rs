@@ -52,7 +52,7 @@ fn resource(kind: &'static str, identifier: (&'static str, &str), properties: Va
     }
 }
 
-/// One that CloudFormation makes, but does not take up.
+/// One that CloudFormation makes, but does not adopt.
 fn only_made(kind: &'static str, properties: Value) -> CloudFormationResource {
     CloudFormationResource { identifier: None, ..resource(kind, ("", ""), properties) }
 }

@@ -1,5 +1,5 @@
 //! The lease of a journal in a bucket: one object, only ever replaced as it was read. It is not deleted when it is given back:
-//! not every store makes a deletion conditional. It also remembers that the store supports conditional writes.
+//! not every store makes a deletion conditional. It also records that the store supports conditional writes.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

@@ -175,7 +175,7 @@ impl S3Store {
         }
     }
 
-    /// Says once that a head is there. The head remembers with its next write that this was done.
+    /// Says once that a head is there. The head records with its next write that this was done.
     pub(super) async fn marked(&self, mut known: JournalView) -> JournalView {
         if !known.header.marked {
             known.header.marked = self.mark(known.base.as_deref(), true).await.is_ok();
