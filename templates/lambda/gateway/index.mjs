@@ -35,7 +35,7 @@ const QUERY_PARAMETERS = new Set([
 ]);
 const TEXT_PARAMETERS = new Set(['input', 'inputs']);
 // Headers of one viewer that would change an answer which all viewers get: a deadline of 1 ms would be a 504 that CloudFront keeps
-// for 10 s. CORS for cached answers belongs into the response headers policy of the behavior.
+// for 10 s. CORS for cached answers belongs into the response headers policy of the behaviour.
 const NOT_IN_KEY = ['x-request-timeout-ms', 'origin'];
 const TEXT_FIELDS = ['inputs', 'texts', 'input', 'text'];
 
