@@ -9,10 +9,10 @@
 //!  [2] desired -------> Desired, Artifacts  <---------- template
 //!      check                (what AWS would refuse, before the first call)
 //!  [3] ledger --------> StackState, under a lease
-//!  [4] observe -------> Observed             the only reading of the world
+//!  [4] observe -------> Observed             the only reading of the real resources
 //!  [5] change --------> Changes              --> report shows, a person says yes
 //!  [6] execute -------> RunOutcome           every call announced in the journal before, answered after
-//!      [7] provider     the only place that alters the world
+//!      [7] provider     the only place that changes real resources
 //!      [8] report       terminal, tables, JSON, pages
 //! ```
 //!

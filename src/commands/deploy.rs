@@ -207,7 +207,7 @@ pub async fn carry_out(
     workflow::carry_out(&request, platforms, &mut deploying, context).await
 }
 
-/// A plan on its way into the world.
+/// A plan on its way into the real resources.
 struct DeployOperation<'a> {
     order: &'a RunSelection,
     run: &'a RunArgs,
@@ -294,7 +294,7 @@ fn unnamed(journals: &Journals, built: &DesiredStack, recorded: &StackState) -> 
     Ok(unnamed)
 }
 
-/// Refuses what would silently be left out: a thing to take up, or a step, outside of what this run works on.
+/// Refuses what would silently be left out: a thing to adopt, or a step, outside of what this run works on.
 fn need_addresses(order: &RunSelection, built: &DesiredStack, scope: &DiffScope) -> Result<(), Failure> {
     if let Some(unknown) = order.adopt.iter().find(|address| !built.desired.resources.contains_key(*address)) {
         let like = |known: &&Address| known.area() == unknown.area() || known.kind_name() == unknown.kind_name();

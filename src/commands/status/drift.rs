@@ -1,4 +1,4 @@
-//! `status --drift`: the world beside the journal and the plan.
+//! `status --drift`: the real resources beside the journal and the plan.
 
 use std::collections::BTreeSet;
 
@@ -19,11 +19,11 @@ use crate::resource::{
     StackState, shown,
 };
 
-/// One look at the world with what it is compared with.
+/// One look at the real resources with what it is compared with.
 pub struct DriftView {
     /// Whom we talk to.
     pub header: report::RunHeader,
-    /// What is remembered.
+    /// What is recorded.
     pub recorded: StackState,
     /// What the plan calls otherwise than the journal; `recorded` does so, too.
     pub moves: Moves,
@@ -113,14 +113,14 @@ fn regions(wanted: &Desired, recorded: &StackState, own: Option<&str>) -> BTreeS
 /// What deploy would do, and what it would refuse.
 struct ComparedPlan {
     changes: Changes,
-    /// What stands in the way of the plan: something foreign, for example.
+    /// What is in the way of the plan: something foreign, for example.
     in_the_way: Vec<PlanningRefusal>,
     /// What could not be read.
     unread: Vec<PlanningRefusal>,
 }
 
 impl DriftView {
-    /// What is contested is shown as that, and does not stand in the way of the rest.
+    /// What is contested is shown as that, and does not be in the way of the rest.
     async fn compared(&mut self) -> ComparedPlan {
         let contested = self.drift.iter().filter(|one| one.happened == DriftKind::Contested);
         let adopt = contested.map(|one| one.address.clone()).collect();

@@ -121,7 +121,7 @@ pub fn code(name: &str) -> Result<Files, TemplateError> {
         let known: Vec<&str> = CODE.iter().map(|(known, _)| *known).collect();
         TemplateError {
             name: name.to_owned(),
-            problem: format!("there is no code template; known: {}", known.join(", ")),
+            problem: format!("unknown code template; known: {}", known.join(", ")),
         }
     })
 }
