@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::Context;
+use super::hints;
 use super::holding_data;
 use super::iam_policy;
 use super::jetson::{UnnamedDevices, need_devices, say_who_is_replaced};
@@ -16,9 +17,11 @@ use super::workflow::{
 };
 use crate::change::{DiffScope, OutsideResources};
 use crate::desired::{DesiredStack, jetson};
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::plan::Plan;
-use crate::resource::{Address, Changes, Owner, RunPurpose, SafeText, StackState, shown};
+use crate::resource::{
+    Action, Address, Change, Changes, Owner, ResourceOrigin, Risk, RunPurpose, SafeText, StackState, counted, shown,
+};
 
 /// Apply a plan: show the difference, ask, do it. A second run has nothing to do.
 #[derive(Debug, clap::Args)]
@@ -48,6 +51,9 @@ pub struct Args {
     /// Print the minimal IAM policy for this plan; makes no call
     #[arg(long)]
     print_iam_policy: bool,
+    /// With --print-iam-policy: limit it to the IDs of what is deployed, as recorded in the journal
+    #[arg(long, requires = "print_iam_policy")]
+    deployed: bool,
     /// Print what the plan's permissions boundary has to allow; makes no call
     #[arg(long)]
     print_iam_boundary: bool,
@@ -92,7 +98,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     }
     let plan = args.with.plan(args.plan.load(&context.session)?, context)?;
     if args.print_iam_policy {
-        return iam_policy::print(&plan, context);
+        return iam_policy::print(&plan, args.deployed, context).await;
     }
     if args.print_iam_boundary {
         return iam_policy::print_boundary(&plan, context);
@@ -103,7 +109,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     targets.extend(args.what);
     let order = RunSelection {
         plan,
-        chosen: Selection { targets, excluded: args.exclude, ..Choice::default() },
+        chosen: Selection { targets, excluded: args.exclude, ..Selection::default() },
         request: args.request.into_iter().collect(),
         adopt: args.adopt.into_iter().collect(),
         command,
@@ -163,7 +169,7 @@ pub fn need_requests(plan: &Plan, requested: &[String]) -> Result<(), Failure> {
         None => shown!("the plan has no step {:?}", unknown),
         Some(_) => shown!("step {:?} is not an on-request step: every deploy runs it", unknown),
     };
-    Err(Failure::refused(problem, next))
+    Err(codes::UNKNOWN_NAME.refused(problem, next))
 }
 
 /// Carries out an order: `deploy`, `route` and `rollback --fallback`. With `access`, the plan's devices are part of the run.
@@ -176,7 +182,11 @@ pub async fn carry_out(
     access: Option<&AccessArgs>,
     context: &Context,
 ) -> Result<u8, Failure> {
-    let platforms = Platforms::of_account(context).await?;
+    let platforms = match access {
+        // What devices refer to may be in the account.
+        Some(_) => Platforms::of_account(context).await?,
+        None => Platforms::of_stack(context, &order.plan.stack, Some(&order.plan)).await?,
+    };
     let platforms = match access {
         Some(access) => platforms.and_devices(access),
         None => platforms,
@@ -222,7 +232,7 @@ impl Operation for DeployOperation<'_> {
         let SelectedPart { only, moves, recorded, outside } = order.chosen.part(&built, recorded)?;
         // `route` and a fallback are about a part by themselves.
         let mut unselected = if order.purpose == RunPurpose::Deploy { outside } else { OutsideResources::default() };
-        let mut scope = DiffScope { only, adopt: order.adopt.clone(), moves, ..Scope::default() };
+        let mut scope = DiffScope { only, adopt: order.adopt.clone(), moves, ..DiffScope::default() };
         let unnamed = unnamed(journals, &built, &recorded)?;
         unnamed.leave_out(&mut scope, &mut unselected, &built.desired, &recorded);
         need_addresses(order, &built, &scope)?;
@@ -243,7 +253,7 @@ impl Operation for DeployOperation<'_> {
             unnamed: unnamed.names(),
             remarks: journals.devices().and_then(|devices| unnamed.remark(devices.stack())).into_iter().collect(),
             again: context.session.again.clone(),
-            ..Wanted::default()
+            ..RunTarget::default()
         })
     }
 
@@ -251,13 +261,14 @@ impl Operation for DeployOperation<'_> {
         if self.order.out.is_none() || seen.left.is_empty() {
             return Ok(());
         }
-        Err(Failure::error(
+        Err(codes::PART_UNREACHABLE.error(
             "a saved plan is applied as a whole, and part of it is unreachable; no plan was saved",
             "run the same command again when it can be reached; without --devices, the plan of the account alone is saved",
         ))
     }
 
-    fn differs(&mut self, changes: &mut Changes, _wanted: &RunTarget, context: &Context) -> Result<(), Failure> {
+    fn differs(&mut self, changes: &mut Changes, wanted: &RunTarget, context: &Context) -> Result<(), Failure> {
+        say_what_another_state_may_know(changes, wanted, context);
         say_what_is_not_adopted(&self.order.adopt, changes, context);
         for remark in retained::not_to_be_undone(changes, &self.at_hand, &context.global, &self.order.plan.stack) {
             context.printer.remark(remark);
@@ -290,10 +301,10 @@ fn need_addresses(order: &RunSelection, built: &DesiredStack, scope: &DiffScope)
             [] => SafeText::from("name an address that deploy --dry-run lists"),
             near => shown!("name an address of the plan, such as {}", near.join(", ")),
         };
-        return Err(Failure::refused(shown!("--adopt: the plan has no {}", unknown), next));
+        return Err(codes::UNKNOWN_NAME.refused(shown!("--adopt: the plan has no {}", unknown), next));
     }
     if let Some(outside) = order.adopt.iter().find(|address| !scope.covers(address)) {
-        return Err(Failure::refused(
+        return Err(codes::OUT_OF_SCOPE.refused(
             shown!("--adopt {} is outside the scope of this run", outside),
             shown!("add --target {}, or leave it out of --exclude", outside),
         ));
@@ -301,13 +312,35 @@ fn need_addresses(order: &RunSelection, built: &DesiredStack, scope: &DiffScope)
     for step in &order.request {
         let mut own = built.by_step.get(step).into_iter().flatten();
         if let Some(outside) = own.find(|address| !scope.covers(address)) {
-            return Err(Failure::refused(
+            return Err(codes::OUT_OF_SCOPE.refused(
                 shown!("step {} changes {}, which is outside the scope of this run", step, outside),
                 shown!("add --target {}, or leave it out of --exclude", outside),
             ));
         }
     }
     Ok(())
+}
+
+/// A state that knows nothing of a stack whose resources exist: it was lost, or it is not the one that this stack is changed from.
+/// Said, and counted as a risk.
+fn say_what_another_state_may_know(changes: &mut Changes, wanted: &RunTarget, context: &Context) {
+    if wanted.recorded.sequence > 0 {
+        return;
+    }
+    let exists = |change: &&mut Change| change.action == Action::Adopt && change.origin == ResourceOrigin::Recovered;
+    let mut count = 0;
+    for change in changes.items.values_mut().filter(exists) {
+        change.risk = change.risk.max(Risk::SharedStack);
+        count += 1;
+    }
+    if count > 0 {
+        context.printer.remark(shown!(
+            "{}, and {} with the stack's mark exist: this run takes them in. If another state knows them, two states will \
+             change the same resources\n  next: name the place of that state with --state; go on only if it is lost",
+            hints::words(&changes.stack, context),
+            counted(count, "resource")
+        ));
+    }
 }
 
 /// `--adopt` of what is not there, or is this stack's already, takes nothing up: said, so that nobody believes it did.

@@ -13,7 +13,7 @@ use super::workflow::{
 };
 use crate::change::{self, DiffScope};
 use crate::desired::{self, DesiredStack};
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::plan::Plan;
 use crate::report;
 use crate::resource::{Address, Changes, Desired, RunPurpose, StackState, shown};
@@ -60,7 +60,7 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
     if devices.is_none() {
         workflow::no_devices(context, &stack, "uninstall").await?;
     }
-    let platforms = args.both.platforms(Platforms::of_account(context).await?);
+    let platforms = args.both.platforms(Platforms::of_stack(context, &stack, None).await?);
     need_known(&stack, devices.as_deref(), plan.as_ref(), &platforms, context).await?;
     let request = RunRequest {
         command: args.command(&stack),
@@ -126,20 +126,20 @@ impl Operation for DestroyOperation<'_> {
     async fn wants(&mut self, journals: &Journals, context: &Context) -> Result<RunTarget, Failure> {
         let mut nothing = Desired::new(journals.own().stack());
         nothing.devices = journals.devices().map(|devices| devices.stack().to_owned());
-        let built = DesiredStack { desired: nothing, ..Built::default() };
-        let choice = Selection { targets: self.args.target.clone(), exactly: true, ..Choice::default() };
+        let built = DesiredStack { desired: nothing, ..DesiredStack::default() };
+        let choice = Selection { targets: self.args.target.clone(), exactly: true, ..Selection::default() };
         let recorded = change::needs_by_name(journals.recorded());
         let SelectedPart { only: named, recorded, .. } = choice.part(&built, recorded)?;
         self.along = named.as_ref().map(|named| change::dependents(&recorded, named)).unwrap_or_default();
         let only = named.map(|named| named.into_iter().chain(self.along.keys().cloned()).collect());
         let delete_imported = imported::named(&self.args.delete_imported, &recorded)?;
-        let scope = DiffScope { only, delete_imported, ..Scope::default() };
+        let scope = DiffScope { only, delete_imported, ..DiffScope::default() };
         need_in_scope(&scope)?;
         if let Some(devices) = journals.devices() {
             let leaving = recorded.resources.keys().filter(|address| scope.covers(address));
             refuse_shared(&leaving.cloned().collect(), &built.desired, &recorded, devices.stack())?;
         }
-        Ok(RunTarget { built, recorded, scope, again: context.session.again.clone(), ..Wanted::default() })
+        Ok(RunTarget { built, recorded, scope, again: context.session.again.clone(), ..RunTarget::default() })
     }
 
     fn differs(&mut self, changes: &mut Changes, _wanted: &RunTarget, context: &Context) -> Result<(), Failure> {
@@ -173,7 +173,7 @@ fn say_why(changes: &mut Changes, along: &BTreeMap<Address, Address>) {
 fn need_in_scope(scope: &DiffScope) -> Result<(), Failure> {
     match scope.delete_imported.iter().find(|address| !scope.covers(address)) {
         None => Ok(()),
-        Some(outside) => Err(Failure::refused(
+        Some(outside) => Err(codes::OUT_OF_SCOPE.refused(
             shown!("--delete-imported {} is outside the scope of this run", outside),
             shown!("add --target {}", outside),
         )),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::{Entry, Fact, purpose_of};
 use crate::resource::{Address, Desired, Observed, ResourceRecord, ResourceStatus, RunPurpose, StackState, shown};
 
@@ -89,7 +89,7 @@ impl ForgottenResources {
             Some((&resource.address, need))
         });
         match needs_it {
-            Some((user, need)) => Err(Failure::refused(
+            Some((user, need)) => Err(codes::MISSING_NEED.refused(
                 shown!("{} needs {}, which was removed with state forget and no longer exists", user, need),
                 "roll back to a later revision, or deploy a plan without them",
             )),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Context;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::resource::{Action, Address, Change, Changes, ResourceOrigin, StackState, shown};
 
 /// The imported resources that are to be deleted, each named by its whole address.
@@ -14,11 +14,12 @@ pub fn named(named: &[Address], recorded: &StackState) -> Result<BTreeSet<Addres
     for address in named {
         let next = "akidb-edge state list shows the addresses and which of them were imported";
         let Some(record) = recorded.resources.get(address) else {
-            return Err(Failure::refused(shown!("--delete-imported {}: the state has no {}", address, address), next));
+            return Err(codes::UNKNOWN_NAME
+                .refused(shown!("--delete-imported {}: the state has no {}", address, address), next));
         };
         if !record.is_imported() {
             let problem = shown!("--delete-imported {}: it was not imported, a destroy deletes it anyway", address);
-            return Err(Failure::refused(problem, "leave the option out"));
+            return Err(codes::ARGUMENT.refused(problem, "leave the option out"));
         }
     }
     Ok(named.iter().cloned().collect())

@@ -4,7 +4,7 @@
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::resource::shown;
 
 /// Options of a verb that do not go with others of it. Only what was typed counts: what the environment says is a default.
@@ -165,7 +165,7 @@ pub fn refuse(typed: &ArgMatches) -> Result<(), Failure> {
         let pairs = row.these.iter().flat_map(|this| row.those.iter().map(move |that| (*this, *that)));
         for (this, that) in pairs {
             if let (Some(this), Some(that)) = (given(this), given(that)) {
-                return Err(Failure::refused(
+                return Err(codes::OPTIONS.refused(
                     shown!("{} and {} cannot be combined: {}; nothing was done", this, that, row.why),
                     shown!("{}", row.next.replace("{that}", &that)),
                 ));
@@ -175,7 +175,7 @@ pub fn refuse(typed: &ArgMatches) -> Result<(), Failure> {
     for row in ONLY.iter().filter(|row| words == row.verb) {
         let alone = !row.with.iter().copied().any(|id| given(id).is_some());
         if let Some(this) = row.these.iter().copied().find_map(&given).filter(|_| alone) {
-            return Err(Failure::refused(shown!("{}: {}; nothing was done", this, row.why), row.next));
+            return Err(codes::OPTIONS.refused(shown!("{}: {}; nothing was done", this, row.why), row.next));
         }
     }
     Ok(())

@@ -16,7 +16,7 @@ use super::retained;
 use super::workflow::{self, AllowedChanges, Journals, Operation, Platforms, RunArgs, RunRequest, RunTarget, RunView};
 use crate::change::{DiffScope, OutsideResources};
 use crate::desired::DesiredStack;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::resource::{Address, Artifacts, Changes, Desired, RunPurpose, SafeText, shown};
@@ -111,8 +111,9 @@ impl SavedPlan {
         ledger.keep_apart(&mut data).await?;
         data["code"] = ledger.code_of(&coded(&data)).await?.into();
         let text = serde_json::to_string_pretty(&data).unwrap_or_default();
-        super::write_private(file, text.as_bytes())
-            .map_err(|bad| Failure::error(shown!("{}: {}", file.display(), bad), "name a file that can be written"))
+        super::write_private(file, text.as_bytes()).map_err(|bad| {
+            codes::OUTPUT_FILE.error(shown!("{}: {}", file.display(), bad), "name a file that can be written")
+        })
     }
 
     /// The same with what was kept beside the journal.
@@ -126,12 +127,12 @@ impl SavedPlan {
         need_sequence(self.sequence, ledger.ask(|state| state.sequence))?;
         ledger.bring_back(&mut data).await?;
         serde_json::from_value(data)
-            .map_err(|bad| Failure::refused(shown!("{} is not a saved plan: {}", file, bad), AGAIN))
+            .map_err(|bad| codes::SAVED_PLAN.refused(shown!("{} is not a saved plan: {}", file, bad), AGAIN))
     }
 
     fn read(file: &str) -> Result<Self, Failure> {
-        let text =
-            super::read_bounded(Path::new(file)).map_err(|bad| Failure::refused(shown!("{}: {}", file, bad), AGAIN))?;
+        let text = super::read_bounded(Path::new(file))
+            .map_err(|bad| codes::SAVED_PLAN.refused(shown!("{}: {}", file, bad), AGAIN))?;
         Self::parse(file, &text)
     }
 
@@ -142,16 +143,14 @@ impl SavedPlan {
     pub fn parse(file: &str, text: &[u8]) -> Result<Self, Failure> {
         let next = AGAIN;
         let raw: serde_json::Value = serde_json::from_slice(text)
-            .map_err(|bad| Failure::refused(shown!("{} is not a saved plan: {}", file, bad), next))?;
+            .map_err(|bad| codes::SAVED_PLAN.refused(shown!("{} is not a saved plan: {}", file, bad), next))?;
         let found = raw.get("schema").and_then(serde_json::Value::as_str).unwrap_or("none");
         if found != FORMAT {
-            return Err(Failure::refused(
-                shown!("{} has schema {:?}, this version knows {:?}", file, found, FORMAT),
-                next,
-            ));
+            return Err(codes::SAVED_PLAN
+                .refused(shown!("{} has schema {:?}, this version knows {:?}", file, found, FORMAT), next));
         }
         serde_json::from_value(raw)
-            .map_err(|bad| Failure::refused(shown!("{} is not a saved plan: {}", file, bad), next))
+            .map_err(|bad| codes::SAVED_PLAN.refused(shown!("{} is not a saved plan: {}", file, bad), next))
     }
 
     /// Refuses a journal at another place than that of the saved plan.
@@ -163,7 +162,7 @@ impl SavedPlan {
         if there.is_empty() {
             return Err(stale("an older version saved it, without the location of its journal"));
         }
-        Err(Failure::refused(
+        Err(codes::SAVED_PLAN.refused(
             shown!("the saved plan is for the journal at {}, this run would use {}; nothing was done", there, here),
             shown!(
                 "name its place with --state {}, or save it again: akidb-edge deploy --plan PLAN --out FILE.plan.json",
@@ -203,7 +202,7 @@ const AGAIN: &str = "save it again: akidb-edge deploy --plan PLAN --out FILE.pla
 
 fn stale(why: impl Into<SafeText>) -> Failure {
     let why: SafeText = why.into();
-    Failure::refused(shown!("the saved plan is stale: {}; nothing was done", why), AGAIN)
+    codes::SAVED_PLAN.refused(shown!("the saved plan is stale: {}; nothing was done", why), AGAIN)
 }
 
 /// Where a journal lies, the same from whatever folder it is named.
@@ -238,7 +237,12 @@ pub async fn apply(file: &str, run: &RunArgs, with: &WithDevices, context: &Cont
         return Err(stale("it was saved without --devices"));
     }
     let run = RunArgs { empty_buckets: saved.empty_buckets, ..run.clone() };
-    let platforms = Platforms::of_account(context).await?;
+    // What was made without an account needs none.
+    let platforms = if saved.account.is_empty() && saved.devices.is_none() {
+        Platforms::of_clusters(context)
+    } else {
+        Platforms::of_account(context).await?
+    };
     let platforms = if saved.devices.is_some() { platforms.and_devices(&with.access) } else { platforms };
     let request = RunRequest {
         stack: saved.stack.clone(),
@@ -269,7 +273,8 @@ impl Operation for SavedPlanOperation<'_> {
         }
         let moves = saved.changes.moves.clone();
         let recorded = recorded.moved(&moves);
-        let mut scope = DiffScope { only: saved.only.clone(), adopt: saved.adopt.clone(), moves, ..Scope::default() };
+        let mut scope =
+            DiffScope { only: saved.only.clone(), adopt: saved.adopt.clone(), moves, ..DiffScope::default() };
         let outside = |only| OutsideResources::of(&saved.desired, &recorded, only);
         let mut unselected = saved.only.as_ref().map(outside).unwrap_or_default();
         let unnamed = match journals.devices() {
@@ -285,7 +290,7 @@ impl Operation for SavedPlanOperation<'_> {
             artifacts: saved.artifacts(context)?,
             later: saved.later.clone(),
             waiting: saved.waiting.clone(),
-            ..Built::default()
+            ..DesiredStack::default()
         };
         Ok(RunTarget {
             built,
@@ -300,14 +305,14 @@ impl Operation for SavedPlanOperation<'_> {
             unnamed: unnamed.names(),
             remarks: journals.devices().and_then(|devices| unnamed.remark(devices.stack())).into_iter().collect(),
             again: context.session.again.clone(),
-            ..Wanted::default()
+            ..RunTarget::default()
         })
     }
 
     fn seen(&mut self, _wanted: &mut RunTarget, seen: &RunView, _context: &Context) -> Result<(), Failure> {
         let (saved, header) = (&self.saved, &seen.header);
         if !seen.left.is_empty() {
-            return Err(Failure::error(
+            return Err(codes::PART_UNREACHABLE.error(
                 "a saved plan is applied as a whole, and part of it is unreachable; nothing was done",
                 "run the same command again when it can be reached",
             ));

@@ -8,7 +8,7 @@ use super::Context;
 use super::deploy;
 use super::selection::{RunSelection, Selection};
 use super::workflow::{self, BothStacksArgs, EmptyBucketsArgs, PlanArgs, Platforms, RunArgs};
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::resource::{Address, RunPurpose};
 
 pub(super) use undo::RollbackOperation;
@@ -53,7 +53,7 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
     let plan =
         if args.stack.is_none() && args.plan.plan.is_some() { Some(args.plan.load(&context.session)?) } else { None };
     let Some(stack) = args.stack.clone().or_else(|| plan.as_ref().map(|plan| plan.stack.clone())) else {
-        return Err(Failure::refused("missing --plan or --stack", "add --plan NAME, or --stack NAME"));
+        return Err(codes::NO_STACK.refused("missing --plan or --stack", "add --plan NAME, or --stack NAME"));
     };
     let (stack, devices) = args.both.stacks(stack);
     let goes_by = match &devices {
@@ -66,7 +66,7 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
     if devices.is_none() {
         workflow::no_devices(context, &stack, "rollback").await?;
     }
-    let platforms = args.both.platforms(Platforms::of_account(context).await?);
+    let platforms = args.both.platforms(Platforms::of_stack(context, &stack, None).await?);
     let mut undo = RollbackOperation::of(&stack, "rollback", args.to, plan.as_ref());
     undo.adopt = args.adopt.iter().cloned().collect();
     undo.empty_buckets = args.run.empty_buckets;
@@ -80,7 +80,7 @@ async fn fallback(name: &str, args: &Args, context: &Context) -> Result<u8, Fail
     // with_fallback made sure that it is there.
     let Some(fallback) = plan.fallbacks.get(name) else { return Ok(exit::ERROR) };
     let order = RunSelection {
-        chosen: Selection { targets: fallback.only.clone(), exactly: true, ..Choice::default() },
+        chosen: Selection { targets: fallback.only.clone(), exactly: true, ..Selection::default() },
         request: fallback.request.clone(),
         plan: changed,
         adopt: args.adopt.iter().cloned().collect(),

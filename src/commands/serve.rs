@@ -4,7 +4,7 @@ mod check;
 mod flags;
 
 use crate::commands::Context;
-use crate::exit::{DONE, Failure};
+use crate::exit::{DONE, Failure, codes};
 use crate::resource::{SafeText, counted, shown};
 use crate::serve::admission::keys;
 use crate::serve::config::{Config, attempt, check as look, layers::Layers, resolve};
@@ -40,7 +40,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     match ended {
         ShutdownOutcome::Done => Ok(DONE),
         ShutdownOutcome::Forced(code) => Ok(code),
-        ShutdownOutcome::Unfinished(connections) => Err(Failure::error(
+        ShutdownOutcome::Unfinished(connections) => Err(codes::UNFINISHED.error(
             shown!("the shutdown time ended with {} in progress", counted(connections, "connection")),
             "allow more with --shutdown-time",
         )),
@@ -62,7 +62,8 @@ fn remarks(config: &Config, context: &Context) {
 
 /// The key goes to standard output, once; nobody keeps it.
 fn new_key(name: &str, context: &Context) -> Result<u8, Failure> {
-    let (key, line) = keys::mint(name).map_err(|why| Failure::refused(shown!("{}", why), "choose another name"))?;
+    let (key, line) =
+        keys::mint(name).map_err(|why| codes::ARGUMENT.refused(shown!("{}", why), "choose another name"))?;
     if context.printer.json {
         context.printer.json("api-key", &serde_json::json!({"key": key, "line": line}));
     } else {
@@ -78,8 +79,10 @@ fn new_key(name: &str, context: &Context) -> Result<u8, Failure> {
 impl From<ServeFault> for Failure {
     fn from(fault: ServeFault) -> Self {
         match fault {
-            ServeFault::Refused { problem, next_step } => Self::refused(shown!("{}", problem), shown!("{}", next_step)),
-            ServeFault::System(why) => Self::error(shown!("{}", why), "fix that, then start the server again"),
+            ServeFault::Refused { problem, next_step } => {
+                codes::SERVER.refused(shown!("{}", problem), shown!("{}", next_step))
+            }
+            ServeFault::System(why) => codes::SERVER.error(shown!("{}", why), "fix that, then start the server again"),
         }
     }
 }

@@ -60,7 +60,7 @@ fn synced(store: &ModelStore, name: &ModelName) -> Result<RemovalPreview, Models
         Err(none) if none.kind() == ErrorKind::NotFound => return Ok(RemovalPreview::default()),
         other => other.map_err(ModelsFault::file(&folder))?,
     };
-    let mut all = RemovalPreview { synced: true, ..Removal::default() };
+    let mut all = RemovalPreview { synced: true, ..RemovalPreview::default() };
     for version in entries.flatten().filter(|entry| entry.path().is_dir()) {
         let one = counted(&version.path())?;
         all.files += one.files;

@@ -61,6 +61,7 @@ fn happened(one: &DriftedResource) -> &'static str {
         DriftKind::Gone => "is gone",
         DriftKind::Contested => "is contested",
         DriftKind::Changed if lacks_its_mark(one) => "is not tagged by this tool yet",
+        DriftKind::Changed if only_does_not_work(one) => "is not usable now",
         DriftKind::Changed if one.counts() => "was changed outside",
         DriftKind::Changed => "has settings that the plan does not set",
     }
@@ -70,6 +71,16 @@ fn happened(one: &DriftedResource) -> &'static str {
 fn lacks_its_mark(one: &DriftedResource) -> bool {
     let is_new = |field: &DriftField| field.sort == FieldOrigin::Mark && field.recorded.is_none();
     one.counts() && one.fields.iter().filter(|field| field.remedy != Remedy::Leave).all(is_new)
+}
+
+/// Whether it is as it was made, and does not work.
+fn only_does_not_work(one: &DriftedResource) -> bool {
+    one.counts()
+        && one
+            .fields
+            .iter()
+            .filter(|field| field.remedy != Remedy::Leave)
+            .all(|field| field.sort == FieldOrigin::Condition)
 }
 
 fn next(one: &DriftedResource) -> SafeText {
@@ -91,11 +102,18 @@ fn next(one: &DriftedResource) -> SafeText {
             shown!("find out who owns it; deploy is refused unless you add --adopt {}", address)
         }
         DriftKind::Changed if !one.counts() => "nothing to do: deploy leaves them alone".into(),
+        DriftKind::Changed if one.refused.is_some() => {
+            "deploy cannot restore it: see the conflict below".into()
+        }
         DriftKind::Changed if !one.wanted && one.origin == ResourceOrigin::Imported => {
             "deploy forgets it: it is no longer in the plan, and this stack did not make it".into()
         }
         DriftKind::Changed if !one.wanted => "deploy deletes it: it is no longer in the plan".into(),
         DriftKind::Changed if lacks_its_mark(one) => "deploy tags it".into(),
+        DriftKind::Changed if only_does_not_work(one) => {
+            "nobody changed its settings: look for what keeps it from working; deploy applies it again and waits until it works"
+                .into()
+        }
         DriftKind::Changed if can_accept && speaks => {
             "deploy restores the plan's values; unmanaged settings stay and can be accepted afterwards".into()
         }
@@ -107,6 +125,7 @@ fn next(one: &DriftedResource) -> SafeText {
 fn field_lines(field: &DriftField, width: usize) -> SafeText {
     let sort = match field.sort {
         FieldOrigin::Setting => "",
+        FieldOrigin::Condition => "  (whether it works)",
         FieldOrigin::Output => "  (an output)",
         FieldOrigin::Mark => "  (the mark of this stack)",
         FieldOrigin::Tag => "  (a tag set by others)",
@@ -229,6 +248,7 @@ mod tests {
             reason: None,
             wanted: true,
             origin: ResourceOrigin::Made,
+            refused: None,
             fields: vec![field],
         };
         insta::assert_snapshot!(drift_text(&[one], false, false, 100).to_string(), @"
@@ -241,6 +261,39 @@ mod tests {
 
         drift: 1 resource differs from the recorded state
         ");
+    }
+
+    #[test]
+    fn what_does_not_work_was_not_changed_outside() {
+        let field = |path: &str, sort: FieldOrigin| DriftField {
+            path: path.into(),
+            sort,
+            plan: PlannedValue::Value(json!("rolled-out")),
+            recorded: Some(json!("rolled-out")),
+            real: Some(json!("1 of 2 available")),
+            remedy: Remedy::Deploy,
+        };
+        let with = |fields: Vec<DriftField>| {
+            let one = DriftedResource {
+                address: Address::new("kubernetes", Kind::Manifest, "web"),
+                kind: Kind::Manifest,
+                id: None,
+                happened: DriftKind::Changed,
+                reason: None,
+                wanted: true,
+                origin: ResourceOrigin::Made,
+                fields,
+            };
+            drift_text(&[one], false, false, 100).to_string()
+        };
+        let text = with(vec![field("ready", FieldOrigin::Condition)]);
+        assert!(
+            text.starts_with("kubernetes.manifest.web  is not usable now\n  ready  (whether it works)\n"),
+            "{text}"
+        );
+        assert!(text.contains("1 of 2 available") && !text.contains("outside"), "{text}");
+        let both = with(vec![field("object.data.a", FieldOrigin::Setting), field("ready", FieldOrigin::Condition)]);
+        assert!(both.starts_with("kubernetes.manifest.web  was changed outside\n"), "{both}");
     }
 
     #[test]
@@ -261,6 +314,7 @@ mod tests {
             reason: None,
             wanted: true,
             origin: ResourceOrigin::Imported,
+            refused: None,
             fields: vec![field],
         };
         let text = drift_text(&[one], false, false, 100);
@@ -286,6 +340,7 @@ mod tests {
             reason: None,
             wanted: true,
             origin: ResourceOrigin::Made,
+            refused: None,
             fields: vec![field("tags.other", FieldOrigin::Tag), field("policy.Statement.them", FieldOrigin::Extra)],
         };
         let text = drift_text(&[one], false, false, 100).to_string();

@@ -104,14 +104,14 @@ mod tests {
 
     #[test]
     fn devices_that_were_left_out_are_not_said_to_match_the_plan() {
-        let said = |away: &[String]| OmittedResources { away, ..Omitted::default() }.no_changes(1);
+        let said = |away: &[String]| OmittedResources { away, ..OmittedResources::default() }.no_changes(1);
         assert_eq!(said(&[]), "no changes: 1 resource matches the plan\n");
         let one = ["jetson-02".to_owned()];
         assert_eq!(said(&one), "no changes (1 resource checked, 1 device left out: jetson-02)\n");
         let two = ["jetson-02".to_owned(), "jetson-04".to_owned()];
         assert_eq!(said(&two), "no changes (1 resource checked, 2 devices left out: jetson-02, jetson-04)\n");
         let west = ["west".to_owned()];
-        let left = OmittedResources { away: &one, clusters: &west, ..Omitted::default() };
+        let left = OmittedResources { away: &one, clusters: &west, ..OmittedResources::default() };
         assert_eq!(
             left.no_changes(1),
             "no changes (1 resource checked, 1 device left out: jetson-02; 1 cluster left out: west)\n"
@@ -124,7 +124,7 @@ mod tests {
         let all: Vec<Address> = (1..=7).map(|at| format!("m.bucket.b{at}").parse().expect("an address")).collect();
         let away = ["jetson-02".to_owned()];
         let account = |kept: usize, of_account: &[Address]| {
-            OmittedResources { account_away: true, of_account, ..Omitted::default() }.no_changes(kept)
+            OmittedResources { account_away: true, of_account, ..OmittedResources::default() }.no_changes(kept)
         };
         assert_eq!(
             account(0, &all[..2]),
@@ -134,14 +134,16 @@ mod tests {
             "7 resources left out: m.bucket.b1, m.bucket.b2, m.bucket.b3, m.bucket.b4, m.bucket.b5 and 2 more)\n"
         ));
         assert!(!account(3, &[]).contains("match"));
-        let both = OmittedResources { away: &away, account_away: true, of_account: &all[..1], ..Omitted::default() };
+        let both =
+            OmittedResources { away: &away, account_away: true, of_account: &all[..1], ..OmittedResources::default() };
         assert_eq!(
             both.no_changes(1),
             "no changes (1 resource checked, 1 device left out: jetson-02; the AWS account and 1 resource left out: \
              m.bucket.b1)\n"
         );
         assert_eq!(both.names(), ["jetson-02", "m.bucket.b1"]);
-        let selected = OmittedResources { away: &away, unselected: &all[..1], ..Omitted::default() }.no_changes(0);
+        let selected =
+            OmittedResources { away: &away, unselected: &all[..1], ..OmittedResources::default() }.no_changes(0);
         assert_eq!(
             selected,
             "no changes in what is selected (0 resources checked, 1 device left out: jetson-02); 1 resource left out, which \
@@ -154,7 +156,7 @@ mod tests {
         let address = |at: usize| -> Address { format!("m.bucket.b{at}").parse().expect("an address") };
         let all: Vec<Address> = (1..=7).map(address).collect();
         let said = |kept: usize, unselected: &[Address], would_change: &[Address]| {
-            OmittedResources { unselected, would_change, ..Omitted::default() }.no_changes(kept)
+            OmittedResources { unselected, would_change, ..OmittedResources::default() }.no_changes(kept)
         };
         assert_eq!(
             said(0, &all[..2], &all[..1]),

@@ -212,7 +212,7 @@ mod tests {
 
     fn aged(milliseconds: u64) -> Arc<ConnectionActivity> {
         let began = Instant::now() - Duration::from_millis(milliseconds);
-        Arc::new(ConnectionActivity { began, ..Pulse::new() })
+        Arc::new(ConnectionActivity { began, ..ConnectionActivity::new() })
     }
 
     #[test]

@@ -242,7 +242,7 @@ fn folders(store: &Path) -> std::io::Result<BTreeMap<String, ModelSource>> {
         let folder = entry?.path();
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if !name.starts_with('.') && is_model(&folder) {
-            models.insert(name, ModelSource { folder, ..Source::default() });
+            models.insert(name, ModelSource { folder, ..ModelSource::default() });
         }
     }
     Ok(models)

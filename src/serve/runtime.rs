@@ -72,7 +72,9 @@ pub fn registry(
         OnnxRuntime::load(config.onnxruntime.as_deref()).map_err(|why| ServeFault::refused(why, HOW_TO_GET))?;
     let version = runtime.version.clone();
     let models = match &config.only {
-        Some(folder) => [(config.model.clone(), ModelSource { folder: folder.clone(), ..Source::default() })].into(),
+        Some(folder) => {
+            [(config.model.clone(), ModelSource { folder: folder.clone(), ..ModelSource::default() })].into()
+        }
         None => catalog
             .sources()
             .map_err(|why| ServeFault::refused(why, "name the folder that holds the models with --models"))?,

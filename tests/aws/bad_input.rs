@@ -207,7 +207,7 @@ fn values_of_a_command_are_read() {
     let script = format!("{binary} validate plan week13 --var-file <(echo 'nobody_knows_this: 1')");
     let mut command = std::process::Command::new("bash");
     let output = finish(command.arg("-c").arg(script)).exits(3);
-    assert!(output.stderr.contains("nobody_knows_this"), "{}", output.all());
+    assert!(output.stdout.contains("nobody_knows_this"), "{}", output.all());
 }
 
 #[test]

@@ -198,3 +198,34 @@ fn what_cannot_be_changed_is_replaced() {
     let arns: Vec<&str> = associated.map(|one| one.lambda_function_arn()).collect();
     assert!(arns.len() == 3 && arns.iter().all(|arn| arn.ends_with(":2")), "{arns:?}");
 }
+
+/// A state that knows nothing of a stack whose resources exist is not simply taken for a lost one.
+#[test]
+fn a_fresh_state_of_a_stack_that_exists_is_a_risk() {
+    let account = TestAccount::new();
+    account.run("deploy --yes").exits(0);
+    let other = account.run("deploy --dry-run --state file:other").exits(2);
+    assert!(
+        other.stderr.contains("/other, and ") && other.stderr.contains("with the stack's mark exist"),
+        "{}",
+        other.all()
+    );
+    assert!(other.stderr.contains("next: name the place of that state with --state"), "{}", other.all());
+    assert!(other.stdout.contains("[shared stack]") && other.stdout.contains("risk: shared stack"), "{}", other.stdout);
+    let document = account.run("deploy --dry-run --state file:other --json").exits(2).json();
+    let changes = document["changes"].as_array().expect("changes");
+    assert!(changes.iter().any(|change| change["risk"] == "shared-stack"), "{document}");
+    let own = account.run("deploy --dry-run").exits(0);
+    assert!(!own.all().contains("shared stack") && !own.all().contains("mark exist"), "{}", own.all());
+}
+
+/// What a person has to do at the registrar is the last line on the terminal.
+#[test]
+fn the_name_servers_of_a_new_zone_are_the_last_line() {
+    let account = TestAccount::new();
+    let made = account.run("deploy routing --yes").exits(0);
+    let last = made.stderr.lines().last().unwrap_or_default();
+    assert!(last.contains("is new: name its servers at the registrar: "), "{}", made.stderr);
+    let again = account.run("deploy routing --yes").exits(0);
+    assert!(!again.stderr.contains("is new"), "{}", again.stderr);
+}

@@ -285,7 +285,8 @@ fn two_layers_do_not_multiply() {
     proxy.refuse(broken("iam", 503), CallSelector::Each);
     let account = TestAccount::of("000000000002".to_owned());
     let sdk = account.sdk.to_builder().endpoint_url(proxy.url()).build();
-    let clients = Clients::with_config(sdk, &AwsAccess { endpoint: Some(proxy.url().to_owned()), ..Access::default() });
+    let clients =
+        Clients::with_config(sdk, &AwsAccess { endpoint: Some(proxy.url().to_owned()), ..AwsAccess::default() });
     wait(clients.iam.get_role().role_name("r").send()).expect_err("503");
     assert_eq!(proxy.take_calls().len(), 3, "a read");
     let create = clients.iam.create_role().role_name("r").assume_role_policy_document("{}");

@@ -49,7 +49,8 @@ impl Aws {
     }
 
     fn refuse(&self, status: u16, code: &'static str, message: &'static str) {
-        let refusal = ServiceRefusal { operation: "DescribeCluster", ..Refusal::of("eks", status, code, message) };
+        let refusal =
+            ServiceRefusal { operation: "DescribeCluster", ..ServiceRefusal::of("eks", status, code, message) };
         self.proxy.refuse(refusal, CallSelector::Each);
     }
 

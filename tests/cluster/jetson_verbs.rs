@@ -155,7 +155,7 @@ fn nodes_are_shown_drained_and_switched_off() {
     assert_eq!(first["facts"]["k3s"], "v1.36.3+k3s1");
     assert_eq!((&first["load"]["gpu_percent"], &first["load"]["ram_mib"]), (&0.into(), &7620.into()));
     let text = lab.run(&format!("jetson status {PLANNED}")).exits(0).stdout;
-    assert!(text.contains("jetson-02   agent    ready   v1.36.3+k3s1   6.2       15W    0 %"), "{text}");
+    assert!(text.contains("jetson-02  agent   ready  v1.36.3+k3s1  6.2      15W   0 %"), "{text}");
 
     kubeconfig(&lab);
 

@@ -238,7 +238,7 @@ fn the_printed_sudoers_allow_the_tool_and_no_other_command() {
 #[test]
 fn a_password_is_nowhere() {
     let Some(lab) = lab("canary", 1) else { return };
-    let output = lab.run("jetson provision --plan ten.yaml --inventory hosts.yaml --yes -vv").exits(0);
+    let output = lab.run("jetson provision --plan ten.yaml --inventory hosts.yaml --yes -vvv").exits(0);
     assert!(!output.all().contains("jetson-lab"), "not in what is said");
     let found = Command::new("grep").args(["-rl", "jetson-lab"]).arg(lab.path("state")).output().expect("grep runs");
     assert!(found.stdout.is_empty(), "not in the state: {}", String::from_utf8_lossy(&found.stdout));

@@ -81,7 +81,7 @@ fn a_redirect_does_not_carry_the_token() {
     let user = User::new();
     user.hub.gate("hf_secret");
     user.hub.redirect();
-    let run = user.run_with("pull tiny -vv", "HF_TOKEN", "hf_secret").exits(0);
+    let run = user.run_with("pull tiny -vvv", "HF_TOKEN", "hf_secret").exits(0);
     assert!(!run.all().contains("hf_secret"), "{}", run.all());
     let requests = user.hub.take_requests();
     let (there, here): (Vec<_>, Vec<_>) = requests.iter().partition(|request| request.elsewhere);

@@ -12,6 +12,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_smithy_http_client::tls;
 use bytes::Bytes;
 
+use super::requests::TellRequests;
 use super::response_limit::{Download, LimitedClient, MarkDownloads, ResponseTooLong, too_long};
 use crate::resource::syntax_check;
 
@@ -122,8 +123,13 @@ impl BucketReader {
     /// What S3 says, or that there are more than 100,000.
     pub async fn list(&self) -> Result<Vec<ListedObject>, BucketFault> {
         let list = self.client.list_objects_v2().bucket(&self.bucket).prefix(&self.prefix);
-        let (mut pages, mut found) = (list.into_paginator().send(), Vec::new());
+        let (mut pages, mut found, mut asked) = (list.into_paginator().send(), Vec::new(), 0);
         while let Some(page) = pages.next().await {
+            asked += 1;
+            // Pages without objects are too many, too.
+            if asked > self.most {
+                return Err(BucketFault::TooMany { most: self.most });
+            }
             for object in page.map_err(refused)?.contents.unwrap_or_default() {
                 let path = object.key().and_then(|key| key.strip_prefix(self.prefix.as_str())).unwrap_or_default();
                 if path.is_empty() || path.ends_with('/') {
@@ -191,7 +197,7 @@ async fn client() -> Result<Client, BucketFault> {
     let config = loader.load().await;
     need_region(config.region().map(AsRef::as_ref))?;
     let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(!endpoint.is_empty());
-    Ok(Client::from_conf(config.interceptor(MarkDownloads(Download::Stream)).build()))
+    Ok(Client::from_conf(config.interceptor(MarkDownloads(Download::Stream)).interceptor(TellRequests).build()))
 }
 
 /// Refuses what is not the name of a region, on which a client of the SDK panics.

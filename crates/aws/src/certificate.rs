@@ -20,6 +20,7 @@ use super::owned::marked;
 use super::route53::{domain, tag_change};
 use super::validation::{ValidationWaits, overdue};
 use super::{Clients, fault_of, tags};
+use crate::pages::Pages;
 use crate::permissions::{Grant, LOOK, context};
 use crate::provider::{Applied, DeleteOutcome, OwnedQuery, Progress, Provider, ResourceContext};
 use crate::resource::certificate::CertificateSpec;
@@ -163,7 +164,9 @@ pub async fn every(client: &Client) -> Result<Vec<String>, Fault> {
 async fn list(client: &Client) -> Result<Vec<CertificateSummary>, Fault> {
     let every = Filters::builder().set_key_types(Some(KEY_TYPES.to_vec())).build();
     let (mut all, mut token) = (Vec::new(), None);
+    let mut pages = Pages::of("acm", "ListCertificates");
     loop {
+        pages.next()?;
         let call = client.list_certificates().includes(every.clone()).max_items(1_000).set_next_token(token);
         let page = call.send().await.map_err(|bad| fault_of("acm", "ListCertificates", bad))?;
         all.extend(page.certificate_summary_list.into_iter().flatten());

@@ -12,7 +12,8 @@ use jiff::Timestamp;
 use super::clock;
 use super::error_rules::class_of;
 use super::response_limit::{self, ResponseTooLong};
-use super::transport::ProxyError;
+use super::transport::{ProxyError, Toward};
+use super::unreadable::unreadable;
 use crate::provider::retry::NO_ANSWER;
 use crate::resource::{Address, Fault, FaultClass, Untrusted};
 
@@ -26,6 +27,9 @@ where
             let status = answer.raw().status().as_u16();
             let (bare_code, bare_message) = answer.raw().body().bytes().and_then(refused_batch).unzip();
             let code = answer.err().code().map(str::to_owned).or(bare_code);
+            if code.is_none() && answer.raw().status().is_success() {
+                return unreadable(service, operation, answer.raw());
+            }
             let code = code.unwrap_or_else(|| format!("HTTP {status}"));
             let message = answer.err().message().map(str::to_owned).or(bare_message);
             let message = message.unwrap_or_else(|| "the service gave no reason".to_owned());
@@ -40,14 +44,7 @@ where
             if let Some(limit) = response_limit::too_long(&error) {
                 return too_long(service, operation, limit);
             }
-            let status = answer.raw().status().as_u16();
-            Fault::new(
-                class_of(service, "", "", Some(status)),
-                service,
-                operation,
-                format!("HTTP {status}"),
-                "the answer cannot be read",
-            )
+            unreadable(service, operation, answer.raw())
         }
         SdkError::TimeoutError(_) => unreachable_fault(service, operation, &error, FaultClass::Retry),
         _ => of_connection(service, operation, &error)
@@ -180,7 +177,16 @@ fn unreachable_fault(service: &str, operation: &str, error: &(dyn Error + 'stati
         }
         None => "check AWS_ENDPOINT_URL and the network; with the local AWS: localstack/up".to_owned(),
     };
-    Fault::new(class, service, operation, NO_ANSWER, chain(error)).next(next)
+    let message = match find::<Toward>(error) {
+        Some(toward) => format!("{} did not answer: {}", toward.endpoint, innermost(error)),
+        None => chain(error),
+    };
+    Fault::new(class, service, operation, NO_ANSWER, message).next(next)
+}
+
+/// The words of the innermost cause: the system's own.
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    causes(error).last().map_or_else(String::new, ToString::to_string)
 }
 
 /// What to do where no credentials were found.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use aws_sdk_lambda::Client;
 
 use super::fault::{optional, taken};
-use super::function::{base64_digest, gone, hex_digest, standing};
+use super::function::{base64_digest, gone, hex_digest, standing, versions};
 use super::{Clients, fault_of};
 use crate::permissions::{Grant, context};
 use crate::provider::{Applied, DeleteOutcome, Progress, Provider, ResourceContext};
@@ -225,10 +225,7 @@ async fn by_number(client: &Client, function: &str, version: &str) -> Result<Opt
 
 /// The newest version with the wanted code and settings.
 async fn newest(client: &Client, wanted: &FunctionVersionSpec) -> Result<Option<LambdaVersion>, Fault> {
-    let pages = client.list_versions_by_function().function_name(&wanted.function).into_paginator().items().send();
-    let listed = pages.collect::<Result<Vec<_>, _>>().await;
-    let listed = optional(listed.map_err(|bad| fault_of("lambda", "ListVersionsByFunction", bad)))?;
-    let all = listed.into_iter().flatten().map(|held| LambdaVersion {
+    let all = versions(client, &wanted.function).await?.into_iter().map(|held| LambdaVersion {
         arn: numbered(held.function_arn(), held.version()),
         version: held.version.unwrap_or_default(),
         description: held.description.unwrap_or_default(),

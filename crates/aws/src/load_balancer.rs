@@ -9,6 +9,7 @@ use aws_sdk_elasticloadbalancingv2::types::LoadBalancer;
 
 use super::error_rules::{ErrorRule, rule};
 use super::{Clients, fault_of};
+use crate::pages::Pages;
 use crate::permissions::{Grant, LOOK, context};
 use crate::provider::{Applied, DeleteOutcome, Provider, ResourceContext};
 use crate::resource::load_balancer::LoadBalancerSpec;
@@ -59,7 +60,9 @@ async fn by_name(client: &Client, name: &str) -> Result<Option<LoadBalancer>, Fa
 
 async fn all(client: &Client) -> Result<Vec<LoadBalancer>, Fault> {
     let (mut balancers, mut marker) = (Vec::new(), None);
+    let mut pages = Pages::of("elbv2", "DescribeLoadBalancers");
     loop {
+        pages.next()?;
         let page = client.describe_load_balancers().set_marker(marker).send().await;
         let page = page.map_err(|bad| fault_of("elbv2", "DescribeLoadBalancers", bad))?;
         balancers.extend(page.load_balancers.unwrap_or_default());

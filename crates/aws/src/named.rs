@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::Clients;
 use super::edit::taken;
 use super::stated;
+use crate::pages::Pages;
 use crate::provider::{Applied, DeleteOutcome, OwnedQuery, Provider, ResourceContext};
 use crate::resource::{
     Address, Attributes, Fault, FaultClass, FieldChange, IMPORTED, Kind, ORIGIN_TAG, ObservedResource, OwnedResource,
@@ -32,6 +33,8 @@ pub trait NamedApi: Send + Sync + 'static {
     const KIND: Kind;
     /// Characters that the description may have.
     const LIMIT: usize;
+    /// The operation that lists them.
+    const LIST: &'static str;
 
     /// The configuration and its ETag.
     async fn get(client: &Client, id: &str) -> Result<(Self::Config, String), Fault>;
@@ -91,7 +94,9 @@ impl<A: NamedApi> NamedProvider<A> {
     /// The one with this name, page by page.
     async fn by_name(&self, name: &str) -> Result<Option<(String, A::Config)>, Fault> {
         let mut marker = None;
+        let mut pages = Pages::of("cloudfront", A::LIST);
         loop {
+            pages.next()?;
             let (items, next) = A::page(self.client(), marker).await?;
             if let Some(hit) = items.into_iter().find(|(_, config)| A::name(config) == name) {
                 return Ok(Some(hit));
@@ -237,7 +242,9 @@ impl<A: NamedApi> Provider for NamedProvider<A> {
 
     async fn list_owned(&self, search: &OwnedQuery<'_>) -> Result<Vec<OwnedResource>, Fault> {
         let (mut owned, mut marker) = (Vec::new(), None);
+        let mut pages = Pages::of("cloudfront", A::LIST);
         loop {
+            pages.next()?;
             let (items, next) = A::page(self.client(), marker).await?;
             for (id, config) in items.into_iter().filter(|(id, _)| !search.known.contains(id)) {
                 let mark = read_mark(A::text(&config)).filter(|(stack, _)| *stack == search.stack);

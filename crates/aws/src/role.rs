@@ -262,7 +262,8 @@ fn document(encoded: &str) -> Value {
     serde_json::from_str(&plain).unwrap_or(Value::String(plain))
 }
 
-fn percent_decoded(text: &str) -> String {
+/// A text without its percent codes.
+pub(super) fn percent_decoded(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {

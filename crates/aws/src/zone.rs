@@ -11,6 +11,7 @@ use aws_sdk_route53::types::{DelegationSet, HostedZone, HostedZoneConfig, TagRes
 
 use super::route53::{bare, domain, read_tags, tag_change, tagged, write_tags};
 use super::{Clients, fault_of, tags};
+use crate::pages::Pages;
 use crate::permissions::{Grant, LOOK, MAKE, context};
 use crate::provider::{Applied, DeleteOutcome, OwnedQuery, Provider, ResourceContext};
 use crate::resource::zone::ZoneSpec;
@@ -26,7 +27,7 @@ pub const GRANTS: &[Grant] = &[
     },
     Grant {
         sid: "Zones",
-        on: |_| vec!["arn:aws:route53:::hostedzone/*".to_owned()],
+        on: context::zone,
         actions: &[
             "route53:DeleteHostedZone",
             "route53:GetHostedZone",
@@ -34,11 +35,7 @@ pub const GRANTS: &[Grant] = &[
             "route53:UpdateHostedZoneComment",
         ],
     },
-    Grant {
-        sid: "Tags",
-        on: |_| vec!["arn:aws:route53:::hostedzone/*".to_owned()],
-        actions: &["route53:ChangeTagsForResource"],
-    },
+    Grant { sid: "Tags", on: context::zone, actions: &["route53:ChangeTagsForResource"] },
 ];
 
 /// Public hosted zones of the account.
@@ -144,7 +141,9 @@ fn attributes(id: &str, name: &str, set: Option<&DelegationSet>) -> Attributes {
 /// Those that carry a stack's mark.
 async fn listing(clients: &Clients, search: &OwnedQuery<'_>) -> Result<Vec<OwnedResource>, Fault> {
     let (mut all, mut marker) = (Vec::new(), None);
+    let mut pages = Pages::of("route53", "ListHostedZones");
     loop {
+        pages.next()?;
         let page = clients.route53().await.list_hosted_zones().set_marker(marker).send().await;
         let page = page.map_err(|bad| fault_of("route53", "ListHostedZones", bad))?;
         let public = page.hosted_zones.into_iter().filter(|zone| !zone.config.as_ref().is_some_and(|c| c.private_zone));

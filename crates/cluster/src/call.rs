@@ -44,6 +44,11 @@ impl ApiCall {
         }
     }
 
+    /// What is asked for, without the query.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Reads something.
     pub(crate) fn get(operation: &'static str, path: &str) -> Self {
         Self::new(operation, Method::GET, path)

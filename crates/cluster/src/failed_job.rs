@@ -105,6 +105,8 @@ mod tests {
             name: name.into(),
             object,
             ready: Readiness::Logged("PASSED".into()),
+            force_conflicts: false,
+            recreate: false,
         }
     }
 

@@ -75,10 +75,10 @@ impl ApiConnection {
         let path = prefix(&version).filter(|_| !has_measurements(api_group(&version)));
         let Some(path) = path else { return Ok(NamespacedKinds::default()) };
         match self.ask(&ApiCall::get("discovery", &path)).await {
-            Ok(list) => Ok(NamespacedKinds { all: listed(&version, &list), ..Kinds::default() }),
+            Ok(list) => Ok(NamespacedKinds { all: listed(&version, &list), ..NamespacedKinds::default() }),
             Err(refused) if refused.is_missing() => Ok(NamespacedKinds::default()),
             Err(RequestFailure::Status(_) | RequestFailure::TooLong(_)) => {
-                Ok(NamespacedKinds { unknown: BTreeSet::from([version]), ..Kinds::default() })
+                Ok(NamespacedKinds { unknown: BTreeSet::from([version]), ..NamespacedKinds::default() })
             }
             Err(RequestFailure::Fault(fault)) => Err(fault),
         }

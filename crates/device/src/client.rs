@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_look_at_a_key_accepts_nothing() {
-        let access = DeviceAccess { accept_new: true, ..Access::default() };
+        let access = DeviceAccess { accept_new: true, ..DeviceAccess::default() };
         let words: Vec<_> =
             asking(&host(), &access).get_args().map(|word| word.to_string_lossy().into_owned()).collect();
         assert!(words.contains(&"StrictHostKeyChecking=yes".to_owned()), "{words:?}");

@@ -280,7 +280,7 @@ mod tests {
     fn releases_are_read_and_known() {
         let line = "# R36 (release), REVISION: 4.3, GCID: 38968081, BOARD: generic, EABI: aarch64";
         assert_eq!(l4t(line).as_deref(), Some("36.4.3"));
-        let facts = |l4t: &str| DeviceFacts { l4t: l4t.into(), ..Facts::default() };
+        let facts = |l4t: &str| DeviceFacts { l4t: l4t.into(), ..DeviceFacts::default() };
         assert_eq!(facts("36.4.3").jetpack(), Some("6.2"));
         assert_eq!(facts("36.5.1").jetpack(), Some("6.2.2"));
         assert_eq!(facts("39.2.0").jetpack(), Some("7.2"));
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_patch_release_that_is_not_listed_is_one_of_its_line() {
-        let facts = |l4t: &str| DeviceFacts { l4t: l4t.into(), ..Facts::default() };
+        let facts = |l4t: &str| DeviceFacts { l4t: l4t.into(), ..DeviceFacts::default() };
         for (l4t, nearest, also, not) in
             [("36.4.2", "6.1", "6.2", "6.0"), ("36.4.8", "6.2.1", "6.2", "7.2"), ("39.1", "7.2", "7.2", "7.0")]
         {

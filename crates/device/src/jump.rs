@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn what_holds_for_the_device_holds_on_the_way() {
-        let access = DeviceAccess { accept_new: true, config: Some("/a b/100%".into()), ..Access::default() };
+        let access = DeviceAccess { accept_new: true, config: Some("/a b/100%".into()), ..DeviceAccess::default() };
         let (ssh, _pin) = command(&behind("me@gate:2222,inner"), &access).expect("a command");
         let words: Vec<_> = ssh.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
         assert!(!words.contains(&"-J".to_owned()), "{words:?}");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::check::DoctorCheck;
 use crate::commands::Context;
 use crate::commands::workflow::{self, AccountConnection};
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::{Lease, Ledger, Store};
 use crate::observe;
 use crate::provider::aws::{CallerIdentity, GLOBAL};
@@ -124,7 +124,7 @@ fn standing(stack: &str, place: &str, state: &StackState, identity: Option<&Call
                 shown!("{}\nit belongs to account {}, these credentials are of {}", found, known, identity.account);
             DoctorCheck::failed(
                 "state",
-                &Failure::refused(problem, "use the credentials of that account (AWS_PROFILE)"),
+                &codes::OTHER_ACCOUNT.refused(problem, "use the credentials of that account (AWS_PROFILE)"),
             )
         }
         _ => DoctorCheck::good("state", found),

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::devices::{DevicesArgs, VerbDevices};
 use super::drain::{device, drain, fail};
 use crate::commands::Context;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::resource::{Fault, FaultClass, SafeText, shown};
 
 /// Drain and shut down devices, agents before the server.
@@ -79,25 +79,19 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
 
 fn ask(order: &[String], context: &Context) -> Result<(), Failure> {
     if !context.session.can_ask {
-        return Err(Failure::refused(
+        return Err(codes::NO_TERMINAL.refused(
             "no device was shut down: cannot ask for confirmation without a terminal",
             "add --yes to shut them down without confirmation",
         ));
     }
     let question = shown!("Shut down {}? They must be powered on by hand afterwards.", order.join(", "));
-    if context.printer.ask(question) {
-        return Ok(());
-    }
-    Err(Failure::refused(
-        "no device was shut down: the answer was not yes",
-        "run the same command again and answer yes, or name fewer devices with --host",
-    ))
+    if context.printer.ask(question) { Ok(()) } else { Err(Failure::cancelled()) }
 }
 
 /// Why all devices are still on.
 fn still_on(failed: &[(String, Fault)], back: &str) -> Failure {
     let why = failed.iter().map(|(name, fault)| shown!("{}: {}", name, fault.message.block()));
-    Failure::error(
+    codes::NOT_DRAINED.error(
         shown!("no device was shut down, because not all could be drained: {}", SafeText::join(why, "; ")),
         shown!(
             "make room for the pods elsewhere and run the same command again, or add --force to shut down anyway; to \

@@ -76,7 +76,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let aim = DeviceTarget {
         command: format!("jetson uninstall --stack {stack}"),
         purpose: RunPurpose::Destroy,
-        built: DesiredStack { desired: Desired::new(&stack), ..Built::default() },
+        built: DesiredStack { desired: Desired::new(&stack), ..DesiredStack::default() },
         stack,
         plan: None,
         hosts: args.host,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::same_machine;
 use crate::change::{DiffScope, OutsideResources};
 use crate::commands::workflow::{machine, narrow};
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::report;
 use crate::resource::host::HostSpec;
 use crate::resource::node::{NodeRole, NodeSpec};
@@ -54,7 +54,7 @@ impl UnnamedDevices {
     pub fn refuse(&self, hosts: &[String], stack: &str) -> Result<(), Failure> {
         match hosts.iter().find(|name| self.machines.contains(*name)) {
             None => Ok(()),
-            Some(name) => Err(Failure::refused(
+            Some(name) => Err(codes::UNNAMED_DEVICE.refused(
                 shown!("{} is in the journal, but neither the plan nor an inventory names it: nothing was done", name),
                 shown!("name it there, or remove what is installed on it: {}", uninstall(stack, [name])),
             )),
@@ -82,7 +82,7 @@ impl UnnamedDevices {
         let servers = nodes.filter_map(|record| NodeSpec::deserialize(&record.spec).ok());
         let server = servers.filter(|node| node.role == NodeRole::Server).map(|node| node.host).next();
         let (Some(wanted), Some(server)) = (wanted, server) else { return Ok(()) };
-        Err(Failure::refused(
+        Err(codes::OTHER_SERVER.refused(
             shown!(
                 "the server of the cluster is {}, which is no longer named; with {} as the server, another cluster \
                  would take its place. Nothing was done",

@@ -9,7 +9,7 @@ use crate::commands::jetson::refuse_shared;
 use crate::commands::workflow::{self, Journals, Operation, Platforms, RunArgs, RunRequest, RunTarget, RunView};
 use crate::commands::{Context, hints, holding_data, retained};
 use crate::desired::DesiredStack;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::{Lease, Ledger, purpose_of};
 use crate::observe;
 use crate::plan::Plan;
@@ -163,7 +163,7 @@ impl<'a> RollbackOperation<'a> {
         if run.yes {
             let of_devices = self.devices.as_ref() == Some(&now.stack);
             let verb = if of_devices { "jetson rollback" } else { self.verb };
-            return Err(Failure::refused(
+            return Err(codes::CHANGED_MEANWHILE.refused(
                 shown!("{}: nothing was done", problem),
                 shown!("to undo that revision: akidb-edge {} --to {} --stack {}", verb, to, now.stack),
             ));
@@ -200,13 +200,13 @@ impl Operation for RollbackOperation<'_> {
         let was = was.filter(|(_, origin)| *origin != ResourceOrigin::Made).collect();
         let devices_to = aims.get(1).map(StackState::revision);
         Ok(RunTarget {
-            built: DesiredStack { desired, artifacts, ..Built::default() },
+            built: DesiredStack { desired, artifacts, ..DesiredStack::default() },
             recorded,
-            scope: DiffScope { moves, undo: true, was, adopt: self.adopt.clone(), ..Scope::default() },
+            scope: DiffScope { moves, undo: true, was, adopt: self.adopt.clone(), ..DiffScope::default() },
             requested: self.aim.requested.clone(),
             fallback: self.aim.fallback.clone(),
             again: format!("akidb-edge {}", self.command(aims.first().map(StackState::revision), devices_to)),
-            ..Wanted::default()
+            ..RunTarget::default()
         })
     }
 

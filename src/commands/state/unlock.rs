@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::Which;
 use crate::commands::{Context, workflow};
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::ledger::{Holder, Lease, Ledger, LedgerError, Store};
 use crate::resource::{SafeText, StackState, shown};
 
@@ -55,13 +55,11 @@ pub async fn run(unlock: &Args, context: &Context) -> Result<u8, Failure> {
     let standing = lease.holder(&context.session.host);
     if standing == Holder::Alive && !unlock.yes {
         if !context.session.can_ask {
-            return Err(Failure::refused(
-                shown!("{} is held by {}", stack, holder),
-                "if that process no longer runs, add --yes",
-            ));
+            return Err(codes::LIVE_LEASE
+                .refused(shown!("{} is held by {}", stack, holder), "if that process no longer runs, add --yes"));
         }
         if !context.printer.ask(shown!("{} is held by {}. Release the lease?", stack, holder)) {
-            return Err(Failure::refused("nothing was done", ""));
+            return Err(Failure::cancelled());
         }
     }
     let before = before_it(&lease, Arc::clone(&store), &stack).await;
@@ -102,7 +100,7 @@ fn marked(written: Result<(), LedgerError>, lease: &Lease, now: &StackState) -> 
         Err(bad) => bad,
     };
     let last = now.runs.last().map_or_else(SafeText::default, |run| shown!(" ({})", run.command));
-    Err(Failure::error(
+    Err(codes::JOURNAL_FILE.error(
         shown!(
             "the lease of {}@{} was released, but the note that `{}` changed nothing could not be written: {}",
             lease.user,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Platforms, RunRequest, RunTarget, store};
 use crate::commands::Context;
 use crate::desired::jetson::SUFFIX;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::Ledger;
 use crate::report;
 use crate::resource::{ACCOUNT, Address, Changes, Level, Resource, ResourceStatus, SafeText, shown};
@@ -34,7 +34,7 @@ pub async fn read(
     platforms: &Platforms<'_>,
     context: &Context,
 ) -> Result<OtherStack, Failure> {
-    let of_account = platforms.account().is_some();
+    let of_account = platforms.has_cloud();
     let names_account = !of_account && wanted.built.desired.resources.values().any(names_account);
     if request.devices.is_some() || !(names_account || refers(wanted)) {
         return Ok(OtherStack::default());
@@ -47,7 +47,7 @@ pub async fn read(
     let store = store(&context.global, &context.session, &stack, platforms.account()).await?;
     let there = Ledger::read(store, &stack).await?.recorded();
     let account = there.account.filter(|account| !account.is_empty());
-    let mut outside = OtherStack { stack, lacks_account: names_account && account.is_none(), ..Outside::default() };
+    let mut outside = OtherStack { stack, lacks_account: names_account && account.is_none(), ..OtherStack::default() };
     if !of_account {
         wanted.recorded.account = account;
     }
@@ -103,7 +103,7 @@ impl OtherStack {
             return Ok(());
         }
         let verb = if self.stack.ends_with(SUFFIX) { "jetson deploy" } else { "deploy" };
-        Err(Failure::refused(
+        Err(codes::MISSING_NEED.refused(
             shown!("{}\nnothing was done", problem),
             shown!(
                 "run akidb-edge {} --plan PLAN first, then the same command again; akidb-edge deploy --devices --plan \
@@ -158,7 +158,7 @@ mod tests {
     fn what_another_stack_has_not_made_is_named() {
         let refers_to_it = file("bucket=${models.bucket.b#name}");
         let bucket = Address::new("models", Kind::Bucket, "b");
-        let mut outside = OtherStack { stack: "s".to_owned(), ..Outside::default() };
+        let mut outside = OtherStack { stack: "s".to_owned(), ..OtherStack::default() };
         assert!(refers(&refers_to_it) && !refers(&file("plain")));
         assert_eq!(missing(&outside, &refers_to_it), ["jetson.file.a-x needs models.bucket.b"]);
         // The plan says only that its step comes first.

@@ -32,7 +32,7 @@ pub fn left_out(
     observed: &Observed,
     account: Option<Fault>,
 ) -> SkippedResources {
-    let mut left = SkippedResources { account, ..LeftOut::default() };
+    let mut left = SkippedResources { account, ..SkippedResources::default() };
     for (address, fault) in observed.faults() {
         if let Some(cluster) = cluster(desired, recorded, address) {
             left.clusters.entry(cluster).or_insert_with(|| fault.clone());
@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(names(&left), ["jetson.file.a-one", "models.bucket.b", "routing.zone.main"]);
         assert_eq!((left.code(exit::DONE), left.machines.len()), (exit::ERROR, 0));
         let of_account = |scope: &DiffScope| left.of_account(&both(), &StackState::default(), scope).len();
-        let only = DiffScope { only: Some(BTreeSet::from([at("models.bucket.b")])), ..Scope::default() };
+        let only = DiffScope { only: Some(BTreeSet::from([at("models.bucket.b")])), ..DiffScope::default() };
         assert_eq!((of_account(&DiffScope::default()), of_account(&only)), (3, 1));
     }
 

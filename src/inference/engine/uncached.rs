@@ -86,7 +86,7 @@ impl Engine {
     ) -> Result<Uncached, EmbedFault> {
         let TokenizedTexts { tokens, took: tokenizing } = read;
         if tokens.is_empty() {
-            return Ok(Uncached { tokenizing, ..Fresh::default() });
+            return Ok(Uncached { tokenizing, ..Uncached::default() });
         }
         let read = tokens.iter().map(|(place, tokens)| (*place, tokens.ids.len(), tokens.cut)).collect();
         let (ticket, waiting) = Ticket::part(all, tokens.len());

@@ -118,7 +118,7 @@ fn what_is_not_applied_is_named() {
 fn a_pooling_that_no_file_says_can_be_said() {
     let folder = folder(&[]);
     let said = |pooling| {
-        let choice = ModelOptions { pooling, ..Choice::default() };
+        let choice = ModelOptions { pooling, ..ModelOptions::default() };
         ModelFolder::open(folder.path(), &choice).unwrap().pooling()
     };
     assert_eq!(said(None), "graph");

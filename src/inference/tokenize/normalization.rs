@@ -67,14 +67,14 @@ mod tests {
     #[test]
     fn what_the_configuration_says_goes_before_the_tokenizer() {
         let plain = Normalization::default();
-        let cased = Normalization { lowercase: Some(false), ..Spelling::default() };
+        let cased = Normalization { lowercase: Some(false), ..Normalization::default() };
         assert_eq!(tokens("tiny", &plain, "Hello"), ["hello"]);
         assert_eq!(tokens("tiny", &cased, "Hello"), ["[UNK]"]);
-        let accents = Normalization { strip_accents: Some(false), ..Spelling::default() };
+        let accents = Normalization { strip_accents: Some(false), ..Normalization::default() };
         assert_ne!(tokens("tiny", &accents, "über"), tokens("tiny", &plain, "über"));
-        let apart = Normalization { chinese: Some(false), ..Spelling::default() };
+        let apart = Normalization { chinese: Some(false), ..Normalization::default() };
         assert_ne!(tokens("tiny", &apart, "世界"), tokens("tiny", &plain, "世界"));
-        let space = Normalization { prefix_space: Some(true), ..Spelling::default() };
+        let space = Normalization { prefix_space: Some(true), ..Normalization::default() };
         assert_ne!(tokens("arch-roberta", &space, "hello"), tokens("arch-roberta", &plain, "hello"));
         let lower = Normalization { lower_case: true, ..cased };
         assert_eq!(tokens("tiny", &lower, "Hello"), ["hello"], "sentence-transformers comes last");

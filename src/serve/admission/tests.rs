@@ -11,7 +11,7 @@ fn ask(path: &str, headers: &[(&'static str, &str)]) -> Parts {
 }
 
 fn rules() -> AdmissionRules {
-    AdmissionRules { in_flight: 2, ..Rules::default() }
+    AdmissionRules { in_flight: 2, ..AdmissionRules::default() }
 }
 
 fn gate(rules: AdmissionRules, line: &str) -> (Gate, String) {
@@ -66,7 +66,7 @@ fn metrics_are_closed_unless_opened() {
 #[test]
 fn a_body_for_which_there_is_no_room_is_refused_before_it_is_read() {
     let gate = Gate::new(
-        AdmissionRules { in_flight: 100, bytes: 10 << 20, ..Rules::default() },
+        AdmissionRules { in_flight: 100, bytes: 10 << 20, ..AdmissionRules::default() },
         None,
         ShutdownHandle::new(),
         |_| (),
@@ -93,7 +93,7 @@ fn open_addresses_have_places_of_their_own_in_all_and_for_each_connection() {
     let gate = Gate::new(AdmissionRules { streams: 9, ..rules() }, None, ShutdownHandle::new(), |_| ());
     let near = ConnectionSlots::new();
     let watch = |near: &ConnectionSlots| gate.admit(&ask("/grpc.health.v1.Health/Watch", &[]), PEER, near);
-    let mut held: Vec<Admitted> = (0..near::WATCHES).map(|_| watch(&near).unwrap()).collect();
+    let mut held: Vec<Admitted> = (0..connection_slots::WATCHES).map(|_| watch(&near).unwrap()).collect();
     assert_eq!(watch(&near).unwrap_err().code, "OVERLOADED");
     held.push(watch(&ConnectionSlots::new()).unwrap());
     assert_eq!(watch(&ConnectionSlots::new()).unwrap_err().status, 429, "nine in all");
@@ -111,7 +111,7 @@ fn open_addresses_have_places_of_their_own_in_all_and_for_each_connection() {
 
 #[test]
 fn streams_are_counted_and_a_message_is_a_request() {
-    let (gate, bearer) = gate(AdmissionRules { in_flight: 10, streams: 1, ..Rules::default() }, ":rate=2");
+    let (gate, bearer) = gate(AdmissionRules { in_flight: 10, streams: 1, ..AdmissionRules::default() }, ":rate=2");
     let gate = Arc::new(gate);
     let request = ask("/akidb.embedding.v1.EmbeddingService/EmbedStream", &[("authorization", &bearer)]);
     let first = gate.admit(&request, PEER, &ConnectionSlots::new()).unwrap();
@@ -128,7 +128,7 @@ fn streams_are_counted_and_a_message_is_a_request() {
 fn a_stream_ends_when_an_authority_of_clients_is_taken_away() {
     let gate = Arc::new(Gate::new(rules(), None, ShutdownHandle::new(), |_| ()));
     let (taken_away, authorities) = tokio::sync::watch::channel(0);
-    let near = ConnectionSlots { authorities: Some(authorities), ..Near::new() };
+    let near = ConnectionSlots { authorities: Some(authorities), ..ConnectionSlots::new() };
     let caller = caller::Caller::new(gate, None, PEER).over(&near);
     assert!(caller.again().is_ok());
     taken_away.send_modify(|count| *count += 1);
@@ -189,7 +189,7 @@ fn the_tenant_of_a_key_cannot_be_changed_by_a_header() {
         &*gate.admit(&ask("/models", &[("x-tenant", "a b")]), PEER, &ConnectionSlots::new()).unwrap().tenant.0,
         "none"
     );
-    let near = ConnectionSlots { holder: Some("edge-1".into()), ..Near::new() };
+    let near = ConnectionSlots { holder: Some("edge-1".into()), ..ConnectionSlots::new() };
     let named = gate.admit(&ask("/models", &[("x-tenant", "blue")]), PEER, &near).unwrap().tenant;
     assert_eq!(&*named.0, "edge-1", "whoever has a certificate is whom it names");
 }

@@ -238,24 +238,24 @@ mod tests {
     fn a_message_is_held_while_it_comes_however_it_is_cut() {
         let all: Vec<u8> = [message(10), message(0), message(3)].concat();
         for cut in 1..all.len() {
-            let mut flow = flow(RequestKind::EmbedStream, AdmissionRules { bytes: 12, ..Rules::default() });
+            let mut flow = flow(RequestKind::EmbedStream, AdmissionRules { bytes: 12, ..AdmissionRules::default() });
             for part in all.chunks(cut) {
                 flow.follow(part).unwrap();
                 assert!(flow.caller.gate().bytes().taken() <= 10, "{cut}");
             }
             assert_eq!((flow.messages, flow.have, flow.caller.gate().bytes().taken()), (3, 0, 0), "{cut}");
         }
-        let mut half = flow(RequestKind::EmbedStream, AdmissionRules { bytes: 12, ..Rules::default() });
+        let mut half = flow(RequestKind::EmbedStream, AdmissionRules { bytes: 12, ..AdmissionRules::default() });
         assert_eq!(half.follow(&message(10)[..9]).unwrap(), Change::Began);
         assert_eq!(half.caller.gate().bytes().taken(), 4);
         assert_eq!(half.follow(&[0]).unwrap(), Change::Nothing);
-        let mut large = flow(RequestKind::EmbedStream, AdmissionRules { bytes: 12, ..Rules::default() });
+        let mut large = flow(RequestKind::EmbedStream, AdmissionRules { bytes: 12, ..AdmissionRules::default() });
         assert_eq!(large.follow(&message(13)).unwrap_err().code, "OVERLOADED");
     }
 
     #[test]
     fn a_call_that_is_no_stream_has_one_size_for_all_that_it_sends() {
-        let mut single = flow(RequestKind::Single, AdmissionRules { body: 100, ..Rules::default() });
+        let mut single = flow(RequestKind::Single, AdmissionRules { body: 100, ..AdmissionRules::default() });
         single.follow(&message(90)).unwrap();
         assert_eq!(single.follow(&message(90)).unwrap_err().code, "BODY_TOO_LARGE");
         let mut open = flow(RequestKind::Watch, AdmissionRules::default());
@@ -265,7 +265,8 @@ mod tests {
 
     #[test]
     fn each_message_of_a_stream_counts_for_the_rate() {
-        let mut stream = flow(RequestKind::Stream, AdmissionRules { rate_by_address: 1, burst: 2, ..Rules::default() });
+        let mut stream =
+            flow(RequestKind::Stream, AdmissionRules { rate_by_address: 1, burst: 2, ..AdmissionRules::default() });
         for _ in 0..3 {
             stream.follow(&message(1)).unwrap();
         }

@@ -108,8 +108,8 @@ mod tests {
             std::fs::write(files.path().join(name), "{}").unwrap();
         }
         let variables = [("model_dir".to_owned(), files.path().display().to_string())].into();
-        let plan =
-            load("week13", &PlanSettings { variables, ..Settings::default() }).unwrap_or_else(|bad| panic!("{bad}"));
+        let plan = load("week13", &PlanSettings { variables, ..PlanSettings::default() })
+            .unwrap_or_else(|bad| panic!("{bad}"));
         build(&plan, &BTreeSet::new()).unwrap_or_else(|bad| panic!("{bad}"))
     }
 

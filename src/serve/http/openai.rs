@@ -82,7 +82,7 @@ async fn answer(app: &App, headers: &HeaderMap, request: Request) -> Result<Resp
         prompt_name: request.prompt_name,
         dimensions: request.dimensions,
         time: time(headers)?,
-        ..Ask::default()
+        ..EmbeddingRequest::default()
     };
     let reply = app.embedder.embed(ask).await?;
     let encoding = request.encoding_format.unwrap_or_default();

@@ -78,6 +78,30 @@ fn a_saved_plan_takes_no_options_that_it_has_decided() {
 }
 
 #[test]
+fn the_policy_of_what_is_deployed_names_its_ids() {
+    let stack = Stack::new();
+    stack.plan("p.yaml", &format!("{ZONE}{}", records("simple")));
+    let zones = |words: &str| -> Vec<String> {
+        let policy = run(&stack, words).exits(0).json();
+        let all = policy["policy"]["Statement"].as_array().cloned().unwrap_or_default();
+        let on = |statement: serde_json::Value| statement["Resource"].as_array().cloned().unwrap_or_default();
+        let named = all.into_iter().flat_map(on).filter_map(|one| one.as_str().map(str::to_owned));
+        named.filter(|one| one.contains(":hostedzone/")).collect()
+    };
+    let before = run(&stack, "deploy --plan p.yaml --print-iam-policy --deployed").exits(3);
+    says(&before, "is deployed, so no IDs are known");
+    run(&stack, "deploy --plan p.yaml --yes").exits(0);
+    let every = zones("deploy --plan p.yaml --print-iam-policy --json");
+    assert!(!every.is_empty() && every.iter().all(|one| one == "arn:aws:route53:::hostedzone/*"), "{every:?}");
+    let state = run(&stack, "state show --plan p.yaml --json").exits(0).json();
+    let all = state["resources"].as_array().expect("a list");
+    let zone = all.iter().find(|one| one["kind"] == "zone").expect("the zone");
+    let own = format!("arn:aws:route53:::hostedzone/{}", zone["id"].as_str().expect("an ID"));
+    let narrow = zones("deploy --plan p.yaml --print-iam-policy --deployed --json");
+    assert!(narrow.len() == every.len() && narrow.iter().all(|one| *one == own), "{narrow:?} {own}");
+}
+
+#[test]
 fn a_saved_plan_is_for_one_journal_and_one_endpoint() {
     let stack = Stack::new();
     stack.plan("p.yaml", &buckets(&stack, &["a"]));
@@ -354,7 +378,10 @@ fn a_rollback_undoes_the_last_run_that_did_something() {
     run(&stack, "deploy --plan two.yaml --yes").exits(0);
     let proxy = FaultProxy::start(&local_aws::endpoint());
     proxy.refuse(
-        ServiceRefusal { operation: "CreateBucket", ..Refusal::of("s3", 400, "InvalidBucketName", "not this one") },
+        ServiceRefusal {
+            operation: "CreateBucket",
+            ..ServiceRefusal::of("s3", 400, "InvalidBucketName", "not this one")
+        },
         CallSelector::Each,
     );
     let failed = stack.run_at(proxy.url(), &["deploy", "--plan", "three.yaml", "--yes"]).exits(1);

@@ -63,7 +63,7 @@ fn a_device_that_is_away_does_not_stop_the_account() {
     // Without its devices the plan is deployed as before.
     let without = run(&stack, "deploy --plan p.yaml --yes").exits(0);
     says(&without, "no changes: 1 resource matches the plan");
-    says(&without, "run separately: d (akidb-edge jetson provision)");
+    says(&without, "not part of this run: run separately d (-v says how)");
 }
 
 #[test]

@@ -291,7 +291,7 @@ fn a_partly_done_run_names_the_command_that_goes_on() {
     let proxy = testkit::proxy::FaultProxy::start(&testkit::local_aws::endpoint());
     let refusal = testkit::proxy::ServiceRefusal {
         operation: "ChangeResourceRecordSets",
-        ..testkit::proxy::Refusal::of("route53", 400, "InvalidChangeBatch", "not today")
+        ..testkit::proxy::ServiceRefusal::of("route53", 400, "InvalidChangeBatch", "not today")
     };
     proxy.refuse(refusal, testkit::proxy::CallSelector::Each);
     let failed = stack.run_at(proxy.url(), &["deploy", "--plan", "p.yaml", "--yes"]).exits(1);

@@ -43,6 +43,7 @@ const NEEDS: &[(&str, &str, &[&str])] = &[
     ("status", "dry_run", &["drift", "accept"]),
     ("status", "yes", &["drift", "accept"]),
     ("deploy", "force", &["out"]),
+    ("deploy", "deployed", &["print_iam_policy"]),
     ("deploy", "ssh_config", &["devices"]),
     ("deploy", "accept_new", &["devices"]),
     ("deploy", "ask_sudo_password", &["devices"]),

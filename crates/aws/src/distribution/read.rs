@@ -4,6 +4,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::pages::Pages;
 use crate::resource::UnmanagedField;
 use crate::resource::distribution::{GeoRestriction, Logging, ViewerCertificate};
 
@@ -102,7 +103,9 @@ async fn candidates(client: &Client, wanted: &DistributionSpec) -> Result<Vec<(S
     const CALL: &str = "ListDistributions";
     let mut candidates = Vec::new();
     let mut marker = None;
+    let mut pages = Pages::of("cloudfront", CALL);
     loop {
+        pages.next()?;
         let answer = client.list_distributions().set_marker(marker).send().await;
         let answer = answer.map_err(|bad| fault_of("cloudfront", CALL, bad))?;
         let list = answer.distribution_list.ok_or_else(lacking(CALL, "list"))?;

@@ -1,9 +1,11 @@
 //! Lambda functions: code by its hash from the run's artifacts, and their configuration.
 
 mod calls;
+mod invoke;
 mod listing;
 mod previous;
 mod unmanaged;
+mod versions;
 mod write;
 
 use std::collections::BTreeMap;
@@ -17,6 +19,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 pub use self::calls::{CODES, GRANTS};
+pub use self::invoke::invoke;
+pub use self::versions::versions;
 use super::fault::{optional, taken};
 use super::{Clients, fault_of, tag_changes, tags};
 use crate::provider::{Applied, DeleteOutcome, OwnedQuery, Progress, Provider, ResourceContext};

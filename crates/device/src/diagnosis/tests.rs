@@ -24,7 +24,7 @@ fn sound() -> DeviceFacts {
         k3s_nvidia: true,
         units: [("k3s".to_owned(), "active".into())].into(),
         clock: 1_000_000,
-        ..Facts::default()
+        ..DeviceFacts::default()
     }
 }
 

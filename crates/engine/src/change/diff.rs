@@ -385,6 +385,8 @@ pub(super) fn risk(kind: Kind, action: Action, fields: &[FieldChange], there: &V
             Risk::Disruptive
         }
         Action::Update => Risk::Brief,
+        // To put a mark on something changes nothing that others see.
+        Action::Adopt if fields.iter().any(|field| facts.mark != Some(field.path.as_str())) => Risk::Brief,
         _ => Risk::Safe,
     }
 }

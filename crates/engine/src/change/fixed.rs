@@ -31,6 +31,7 @@ fn refusal(resource: &Resource, record: &ResourceRecord, recorded: &StackState) 
     let shown = |spec: &Value| at_path(spec, path).and_then(Value::as_str).unwrap_or("(not set)").to_owned();
     let id = record.id.clone().unwrap_or_default();
     Some(PlanningRefusal {
+        unread: false,
         address: resource.address.clone(),
         problem: format!(
             "the {path} of {} {id} cannot be changed ({} -> {}), and it holds data",

@@ -185,7 +185,11 @@ fn what_the_journal_does_not_know_is_taken_up_when_it_is_ours() {
     assert_eq!((adopted.action, adopted.origin), (Action::Adopt, ResourceOrigin::Imported));
     assert_eq!(adopted.reason.as_deref(), Some("this stack does not own it: adopted as requested"));
     let marks: Vec<_> = adopted.fields.iter().map(|field| (field.path.as_str(), field.drifted)).collect();
-    assert_eq!(marks, [("tags.akidb:stack", false)]);
+    assert_eq!((marks.as_slice(), adopted.risk), (&[("tags.akidb:stack", false)][..], Risk::Safe));
+    let there = ObservedResource { owner: foreign(), ..found("r", role("r")) };
+    let mut changed = Place::new().want(ROLE, json!({"name": "r", "description": "other"})).see(ROLE, there);
+    changed.scope.adopt.insert(at(ROLE));
+    assert_eq!(changed.one(ROLE).risk, Risk::Brief, "it changes what others may rely on");
     let unanswered = seen(foreign()).know(ROLE, begun()).one(ROLE);
     let reason = "an earlier run started it and got no answer";
     assert_eq!(told(&unanswered), (Action::Create, Risk::Safe, Some(reason)));
@@ -284,7 +288,7 @@ fn only_what_a_run_covers_is_looked_at() {
     let refused = place.refused();
     assert_eq!((refused.len(), refused[0].address.as_str()), (1, ROLE));
     assert!(refused[0].problem.starts_with("it could not be read: "), "{}", refused[0].problem);
-    let scope = DiffScope { only: Some([at(FUNCTION)].into()), ..Scope::default() };
+    let scope = DiffScope { only: Some([at(FUNCTION)].into()), ..DiffScope::default() };
     let changes = Place { scope, ..place }.changes();
     assert_eq!(changes.items.keys().map(Address::as_str).collect::<Vec<_>>(), [FUNCTION]);
     assert_eq!(changes.pending_deletions, [left(FUNCTION)]);

@@ -34,6 +34,8 @@ pub fn objects<'p>(builder: &mut Builder<'p>, step: &'p Step, plan: &'p Kubernet
         namespace: plan.namespace.as_deref(),
         wait: plan.wait,
         before: vec![cluster],
+        force_conflicts: &plan.force_conflicts,
+        recreate: &plan.recreate,
     };
     let mut sources = manifests::in_files(builder, step, "files", &plan.files);
     // The same data as `plan.objects`, as a file has them.

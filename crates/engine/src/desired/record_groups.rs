@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::routing::{full_name, group_address, steps, zone_id};
 use super::{Builder, as_name, distribution};
-use crate::plan::Step;
 use crate::plan::routing::{GeoPlan, LatencyPlan, RecordPlan};
+use crate::plan::{Step, rules};
 use crate::resource::load_balancer::LoadBalancerSpec;
 use crate::resource::records::{Alias, CLOUDFRONT_ZONE_ID, GeoLocation, RecordSet, RecordsSpec, canonical};
 use crate::resource::{Address, Kind, Level, Resource, link};
@@ -19,7 +19,13 @@ pub(super) fn at(below: &str, sets: Vec<RecordSet>) -> Vec<(String, RecordSet)> 
 pub(super) fn group(builder: &mut Builder<'_>, step: &Step, below: &str, name: &str, placed: Vec<(String, RecordSet)>) {
     let address = group_address(name);
     if builder.built.desired.resources.contains_key(&address) {
-        builder.complain(step, below, format!("duplicate group of record sets {name:?}"), "give each its own name");
+        builder.complain_of(
+            rules::SAME_ADDRESS,
+            step,
+            below,
+            format!("duplicate group of record sets {name:?}"),
+            "give each its own name",
+        );
         return;
     }
     let places = builder.built.record_places.entry(address.clone()).or_default();
@@ -77,7 +83,7 @@ fn needs(builder: &Builder<'_>, one: &Address, other: &Address) -> bool {
 fn balancer(builder: &mut Builder<'_>, step: &Step, below: &str, name: &str) -> Option<(Alias, LoadBalancerSpec)> {
     let found = steps(builder).find_map(|routing| routing.load_balancers.get(name)).cloned();
     let Some(spec) = found else {
-        builder.complain(
+        builder.unknown(
             step,
             below,
             format!("there is no load balancer {name:?} in the plan"),
@@ -100,7 +106,7 @@ fn check_id(builder: &mut Builder<'_>, step: &Step, below: &str, name: &str) -> 
     }
     if !name.contains('-') || name.len() < 30 {
         let next = "name one of health_checks: otherwise AWS answers NoSuchHealthCheck";
-        builder.complain(step, below, format!("there is no health check {name:?} in the plan"), next);
+        builder.unknown(step, below, format!("there is no health check {name:?} in the plan"), next);
     }
     name.to_owned()
 }

@@ -168,7 +168,7 @@ impl Store for FileStore {
         let mut reader = JournalReader::default();
         reader.page(&self.place(), &bytes)?;
         self.ends_at(Some(reader.tail));
-        Ok(LoadedJournal { entries: reader.entries, ..Loaded::default() })
+        Ok(LoadedJournal { entries: reader.entries, ..LoadedJournal::default() })
     }
 
     async fn claim(&self, _: &Lease) -> Result<LoadedJournal, LedgerError> {

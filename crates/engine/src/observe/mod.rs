@@ -1,5 +1,7 @@
 //! [4] The only reading of the real resources before a change: every address at once, bounded.
 
+mod previews;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, future, stream};
@@ -11,6 +13,8 @@ use crate::resource::{
     Address, Attributes, Desired, Fault, Kind, Observed, ObservedResource, OwnedResource, ResourceRecord, StackState,
     known, resolve,
 };
+
+pub use previews::previews;
 
 /// Reads at the same time at most.
 pub const AT_ONCE: usize = 24;

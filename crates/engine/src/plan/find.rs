@@ -5,7 +5,7 @@ use std::path::Path;
 use super::bounds::read_text;
 use super::read_scope::ReadScope;
 use super::source::SourcePlace;
-use super::{BUILT_IN, PlanError, PlanSettings};
+use super::{BUILT_IN, PlanError, PlanSettings, rules};
 
 /// Finds the text of a plan: a file, `plans/NAME.yaml` below the working directory, or one that the tool carries.
 ///
@@ -51,6 +51,7 @@ pub fn reach(file: &str, source: &str, settings: &PlanSettings) -> ReadScope {
 
 fn lost(file: &str, problem: String) -> PlanError {
     PlanError {
+        rule: rules::NOT_FOUND,
         file: file.to_owned(),
         place: SourcePlace { line: 1, column: 1 },
         problem,

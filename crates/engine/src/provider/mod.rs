@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use self::retry::RetryPolicy;
 use crate::resource::{
-    Address, Attributes, Fault, FaultClass, FieldChange, Kind, Level, ObservedResource, OwnedResource, TAKEN_IN,
-    Untrusted, syntax_check,
+    Address, Attributes, Fault, FaultClass, FieldChange, Kind, Level, ObservedResource, OwnedResource, Preview,
+    TAKEN_IN, Untrusted, syntax_check,
 };
 
 /// What a call is about. The spec has no open references, except in [`Provider::read`] of things that do not exist yet.
@@ -143,6 +143,19 @@ pub trait Provider: Send + Sync {
         found: &ObservedResource,
         fields: &[FieldChange],
     ) -> Result<Applied, Fault>;
+
+    /// What an update of what was found to these settings would do, without changing anything: asked before the difference is
+    /// shown. The default: nothing is known beforehand.
+    async fn preview(&self, _subject: &ResourceContext<'_>, _found: &ObservedResource) -> Result<Preview, Fault> {
+        Ok(Preview::default())
+    }
+
+    /// Deletes what was found and makes it again under its name: a preview said that it cannot be changed in place, and the user
+    /// has seen that.
+    async fn recreate(&self, subject: &ResourceContext<'_>, _found: &ObservedResource) -> Result<Applied, Fault> {
+        let words = format!("{} is of a kind that is never made again under its name", subject.address);
+        Err(Fault::unexpected("akidb-edge", "recreate", words))
+    }
 
     /// Removes it; absent already is success.
     async fn delete(&self, subject: &ResourceContext<'_>) -> Result<DeleteOutcome, Fault>;

@@ -26,6 +26,8 @@ pub enum Action {
     Move,
     /// A new one is made and the old one goes.
     Replace,
+    /// It is deleted, and made again under its name: some of it can never change.
+    Recreate,
     /// It goes.
     Delete,
     /// It is gone already; only the journal learns it.
@@ -42,6 +44,7 @@ impl Action {
             Self::Update => "~",
             Self::Move => "→",
             Self::Replace => "±",
+            Self::Recreate => "∓",
             Self::Delete => "-",
             Self::Forget => "?",
         }
@@ -55,9 +58,18 @@ impl Action {
             Self::Adopt => "adopt",
             Self::Update => "update",
             Self::Move => "move",
-            Self::Replace => "replace",
+            Self::Replace | Self::Recreate => "replace",
             Self::Delete => "delete",
             Self::Forget => "forget",
+        }
+    }
+
+    /// The action as journals have it, whose address and name stay the same: readers of earlier versions know no other.
+    #[must_use]
+    pub const fn in_journal(self) -> Self {
+        match self {
+            Self::Recreate => Self::Update,
+            other => other,
         }
     }
 }
@@ -70,6 +82,8 @@ pub enum Risk {
     Safe,
     /// A short effect while it takes hold.
     Brief,
+    /// Another state may know the resource, too: two states would change it.
+    SharedStack,
     /// Users notice.
     Disruptive,
     /// Data is gone afterwards.
@@ -82,6 +96,7 @@ impl Risk {
         match self {
             Self::Safe => "safe",
             Self::Brief => "brief",
+            Self::SharedStack => "shared stack",
             Self::Disruptive => "disruptive",
             Self::DestroysData => "destroys data",
         }

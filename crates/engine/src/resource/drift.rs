@@ -23,6 +23,8 @@ pub enum PlannedValue {
 pub enum FieldOrigin {
     /// Asked for by a plan.
     Setting,
+    /// Whether the thing works: pods run, a service is active.
+    Condition,
     /// Made known by the service: an ARN, a domain name.
     Output,
     /// The stack's mark of ownership.
@@ -93,6 +95,9 @@ pub struct DriftedResource {
     pub wanted: bool,
     /// How it came into the state.
     pub origin: ResourceOrigin,
+    /// Why `deploy` would be refused to put it back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
     /// The fields.
     pub fields: Vec<DriftField>,
 }

@@ -7,8 +7,8 @@ use std::ops::Deref;
 
 use serde::Serialize;
 
-use super::Untrusted;
 use super::untrusted::{line, lines};
+use super::{Markdown, Untrusted};
 
 /// Text that may be printed: literals of this program, with everything else in them written out.
 ///
@@ -124,6 +124,13 @@ impl From<Untrusted> for SafeText {
 impl From<&Untrusted> for SafeText {
     fn from(text: &Untrusted) -> Self {
         Self(text.line())
+    }
+}
+
+/// With its lines. Its values were written out when they became Markdown.
+impl From<Markdown> for SafeText {
+    fn from(text: Markdown) -> Self {
+        Self::document(&text)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{Cursor, Write};
 
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value, escape_formatter};
 use serde::Serialize;
 use zip::write::SimpleFileOptions;
 
@@ -23,12 +23,15 @@ const TEXTS: &[(&str, &str)] = &[
     ("browser/index.html", include_str!("../../../../templates/browser/index.html")),
     ("jetson/adaptive-power.service", include_str!("../../../../templates/jetson/adaptive-power.service")),
     ("jetson/adaptive-power.sh", include_str!("../../../../templates/jetson/adaptive-power.sh")),
+    ("reports/junit.xml", include_str!("../../../../templates/reports/junit.xml")),
     ("reports/report.html", include_str!("../../../../templates/reports/report.html")),
 ];
 
 /// The code templates: name to files.
-const CODE: &[(&str, &[(&str, &str)])] =
-    &[("gateway", &[("index.mjs", include_str!("../../../../templates/lambda/gateway/index.mjs"))])];
+const CODE: &[(&str, &[(&str, &str)])] = &[
+    ("gateway", &[("index.mjs", include_str!("../../../../templates/lambda/gateway/index.mjs"))]),
+    ("probe", &[("index.mjs", include_str!("../../../../templates/lambda/probe/index.mjs"))]),
+];
 
 /// One entry of a page's list of models.
 #[derive(Clone, Debug, Serialize)]
@@ -62,14 +65,33 @@ pub fn render<C: Serialize>(name: &str, context: &C) -> Result<String, TemplateE
     };
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    // Lists and maps of a plan in a YAML text: JSON is YAML, too.
-    environment.add_filter("tojson", |value: minijinja::Value| {
-        serde_json::to_string(&value)
-            .map_err(|bad| minijinja::Error::new(minijinja::ErrorKind::BadSerialization, bad.to_string()))
-    });
+    environment.set_formatter(as_the_file_takes_it);
     environment
         .render_named_str(name, text, minijinja::value::Serde(context))
         .map_err(|problem| bad(format!("{problem:#}")))
+}
+
+/// How a value stands in a file is decided by the sort of the file, so that no template can forget it: escaped in HTML and XML, a quoted word
+/// for a shell, a plain word in a unit of systemd, where `%`, `$` and blanks mean something.
+fn as_the_file_takes_it(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    let bad = |why: &str| Error::new(ErrorKind::InvalidOperation, format!("{:?} {why}", value.to_string()));
+    match state.name().rsplit('.').next() {
+        Some("html" | "xml") => escape_formatter(out, state, value),
+        Some("sh" | "service") if value.is_number() => Ok(out.write_str(&value.to_string())?),
+        Some("sh") => match Untrusted::from(value.to_string()).shell_word() {
+            Ok(word) => Ok(out.write_str(&word)?),
+            Err(unfit) => Err(bad(unfit.why)),
+        },
+        Some("service") => {
+            let text = value.to_string();
+            let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-@".contains(letter);
+            match !text.is_empty() && text.chars().all(plain) {
+                true => Ok(out.write_str(&text)?),
+                false => Err(bad("is no plain word")),
+            }
+        }
+        _ => Err(bad("has no form in such a file")),
+    }
 }
 
 /// Zips a code template. Names in order, fixed times and modes: the same bytes on every machine.
@@ -115,6 +137,27 @@ mod tests {
         let first = archive("gateway").expect("the template");
         assert_eq!(first, archive("gateway").expect("the template"));
         assert!(first.unpacked > 500 && first.bytes.starts_with(b"PK"));
+    }
+
+    #[test]
+    fn a_value_stays_a_value_in_every_sort_of_file() {
+        let power = |modes: &str| {
+            let context = serde_json::json!({"modes": modes, "busy": 60, "idle_seconds": 120});
+            render("jetson/adaptive-power.sh", &context)
+        };
+        let text = power("15W 25W").expect("a script");
+        assert!(text.contains("\nmodes='15W 25W'\nbusy=60\nidle_seconds=120\n"), "{text}");
+        let hostile = power("15W'; id; '").expect("a script");
+        assert!(hostile.contains(&["modes=", "'15W'", r"\", "''; id; '", r"\", "'", "'", "'"].concat()), "{hostile}");
+        assert!(power("15W\nid").is_err());
+        let unit = |program: &str| render("jetson/adaptive-power.service", &serde_json::json!({"program": program}));
+        assert!(unit("/usr/local/sbin/x").expect("a unit").contains("\nExecStart=/usr/local/sbin/x\n"));
+        for hostile in ["/x %h", "/x\nExecStartPre=/bin/id", "/$x", ""] {
+            assert!(unit(hostile).is_err(), "{hostile:?}");
+        }
+        let page = Page { title: "<script>".into(), stack: "s".to_owned(), models: Vec::new() };
+        let page = render("browser/index.html", &page).expect("a page");
+        assert!(page.contains("&lt;script&gt;") && !page.contains("<script>"), "{page}");
     }
 
     #[test]

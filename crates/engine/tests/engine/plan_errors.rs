@@ -78,7 +78,7 @@ fn variables_from_outside() {
     let variables = [("memory", "many"), ("ipv6", "perhaps"), ("colour", "blue")];
     let variables: BTreeMap<String, String> =
         variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    insta::assert_snapshot!(said("variable-type", &PlanSettings { variables, ..Settings::default() }));
+    insta::assert_snapshot!(said("variable-type", &PlanSettings { variables, ..PlanSettings::default() }));
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn loaded(file: &Path, settings: &PlanSettings) -> Result<Plan, PlanErrors> {
 }
 
 fn with(name: &str, value: &str) -> PlanSettings {
-    PlanSettings { variables: BTreeMap::from([(name.to_owned(), value.to_owned())]), ..Settings::default() }
+    PlanSettings { variables: BTreeMap::from([(name.to_owned(), value.to_owned())]), ..PlanSettings::default() }
 }
 
 #[track_caller]
@@ -193,7 +193,7 @@ fn a_plan_reads_only_below_its_own_folder() {
     ] {
         let problems = refused(&plan_of(&here, kind, &with), &PlanSettings::default(), "outside of the plan's folder");
         assert!(problems.to_string().contains("--allow-files-outside"), "{problems}");
-        let allowed = PlanSettings { outside: true, ..Settings::default() };
+        let allowed = PlanSettings { outside: true, ..PlanSettings::default() };
         let plan = loaded(&here.join("small.yaml"), &allowed);
         assert!(plan.is_ok(), "{with}: {:?}", plan.err());
     }
@@ -231,7 +231,7 @@ fn files_without_an_end_are_not_read() {
     let pipe = here.join("pipe");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
     assert!(made.success());
-    let allowed = PlanSettings { outside: true, ..Settings::default() };
+    let allowed = PlanSettings { outside: true, ..PlanSettings::default() };
     for path in [Path::new("/dev/zero"), &pipe] {
         let plan = plan_of(here, "jetson", &format!("{{files: {{/x: {{file: {}}}}}}}", path.display()));
         let plan = loaded(&plan, &allowed).expect("what cannot be read is told later");
@@ -378,7 +378,7 @@ fn each_file_of_a_chain_reads_only_below_its_own_folder() {
     let (plans, base) = (folder.path().join("plans"), folder.path().join("plans/base"));
     let at = |name: &str| folder.path().join(name).display().to_string();
     let outside = "outside of the plan's folder";
-    let allowed = PlanSettings { outside: true, ..Settings::default() };
+    let allowed = PlanSettings { outside: true, ..PlanSettings::default() };
     let with = |file: &str| format!("{{files: {{/etc/x: {{file: {file}}}}}}}");
     let earlier = plan_of(&base, "jetson", &with(&at("plans/base/own.txt")));
     let extends = "extends: base/small.yaml\n";

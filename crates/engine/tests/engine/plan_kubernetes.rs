@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use akidb_edge_engine::check::{Severity, all};
-use akidb_edge_engine::desired::{DesiredStack, build, grouping, jetson};
+use akidb_edge_engine::desired::{DesiredStack, build, jetson, together};
 use akidb_edge_engine::plan::{Plan, PlanErrors, PlanSettings, load, parse};
 use akidb_edge_engine::resource::cluster::{ClusterSpec, Reach};
 use akidb_edge_engine::resource::manifest::{ManifestSpec, Readiness};
@@ -83,7 +83,7 @@ fn the_example_is_a_plan_of_a_cluster_and_its_objects() {
     let text = fs::read_to_string("../../plans/examples/kubernetes.yaml").expect("the example");
     let text = text.replace("default: plans/examples", "default: ../../plans/examples");
     let variables = [("context".to_owned(), "west".to_owned())].into();
-    let settings = PlanSettings { variables, ..Settings::default() };
+    let settings = PlanSettings { variables, ..PlanSettings::default() };
     let plan = parse("../../plans/examples/kubernetes.yaml", &text, &settings).unwrap_or_else(|bad| panic!("{bad}"));
     let built = build(&plan, &BTreeSet::new()).unwrap_or_else(|bad| panic!("{bad}"));
     assert_eq!(built.missing, []);
@@ -263,11 +263,11 @@ fn a_plan_names_no_kubeconfig_by_itself() {
     let with = format!("cluster: {{kubeconfig: {{context: west, file: {own}}}}}, {object}");
     let said = ground.refused(&[("one", "kubernetes", &with)]);
     assert!(said.contains("a kubeconfig can start programs") && said.contains("--var kubeconfig=FILE"), "{said}");
-    let allowed = PlanSettings { outside: true, ..Settings::default() };
+    let allowed = PlanSettings { outside: true, ..PlanSettings::default() };
     assert!(ground.load(&[("one", "kubernetes", &with)], &allowed).is_ok());
     let plan = format!("{HEAD}  - {{id: one, title: one, kind: kubernetes, with: {{{with}}}}}\n");
     let plan = plan.replacen("days:", "variables: {kubeconfig: {}}\ndays:", 1).replace(&own, "\"${var.kubeconfig}\"");
-    let named = PlanSettings { variables: [("kubeconfig".to_owned(), own)].into(), ..Settings::default() };
+    let named = PlanSettings { variables: [("kubeconfig".to_owned(), own)].into(), ..PlanSettings::default() };
     let plan = load(&ground.file("plan.yaml", &plan), &named).unwrap_or_else(|bad| panic!("{bad}"));
     build(&plan, &BTreeSet::new()).unwrap_or_else(|bad| panic!("{bad}"));
 }

@@ -30,7 +30,7 @@ fn path(dir: &Files, file: &str) -> String {
 
 fn week13(dir: &Files) -> Plan {
     let variables = BTreeMap::from([("model_dir".to_owned(), path(dir, ""))]);
-    load("../../plans/week13.yaml", &PlanSettings { variables, ..Settings::default() })
+    load("../../plans/week13.yaml", &PlanSettings { variables, ..PlanSettings::default() })
         .unwrap_or_else(|bad| panic!("{bad}"))
 }
 
@@ -39,7 +39,7 @@ fn bench(dir: &Files) -> Plan {
         ("model_file".to_owned(), path(dir, "model_int8.onnx")),
         ("tokenizer_file".to_owned(), path(dir, "tokenizer.json")),
     ]);
-    let settings = PlanSettings { variables, ..Settings::default() };
+    let settings = PlanSettings { variables, ..PlanSettings::default() };
     load("../../tests/fixtures/bench.yaml", &settings).unwrap_or_else(|bad| panic!("{bad}"))
 }
 
@@ -86,7 +86,7 @@ fn later(dir: &Files, text: &str) -> Plan {
     let file = path(dir, "later.yaml");
     fs::write(&file, format!("extends: week13\n{text}")).expect("a plan");
     let variables = BTreeMap::from([("model_dir".to_owned(), path(dir, ""))]);
-    load(&file, &PlanSettings { variables, ..Settings::default() }).unwrap_or_else(|bad| panic!("{bad}"))
+    load(&file, &PlanSettings { variables, ..PlanSettings::default() }).unwrap_or_else(|bad| panic!("{bad}"))
 }
 
 #[test]

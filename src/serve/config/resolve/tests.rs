@@ -11,7 +11,7 @@ fn the_defaults_are_what_the_types_say() {
     let config = with(&[]).unwrap();
     assert_eq!(config.limits, RequestLimits::default());
     assert_eq!(config.connections, Connections::default());
-    assert_eq!(config.rules, AdmissionRules { metrics_open: true, ..Rules::default() });
+    assert_eq!(config.rules, AdmissionRules { metrics_open: true, ..AdmissionRules::default() });
     assert_eq!(config.http.to_string(), "127.0.0.1:8080");
 }
 

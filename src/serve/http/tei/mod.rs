@@ -51,7 +51,7 @@ impl How {
             prompt_name: self.prompt_name,
             dimensions: self.dimensions,
             time: time(headers)?,
-            ..Ask::default()
+            ..EmbeddingRequest::default()
         })
     }
 }

@@ -89,7 +89,7 @@ pub fn order(changes: &Changes) -> RunOrder {
 const fn parts(change: &Change) -> &'static [ChangePart] {
     match change.action {
         Action::Keep => &[],
-        Action::Create | Action::Adopt | Action::Update | Action::Move => &[ChangePart::Put],
+        Action::Create | Action::Adopt | Action::Update | Action::Move | Action::Recreate => &[ChangePart::Put],
         Action::Delete | Action::Forget => &[ChangePart::Remove],
         Action::Replace => &[ChangePart::Put, ChangePart::Remove],
     }

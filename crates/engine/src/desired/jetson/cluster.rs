@@ -66,6 +66,8 @@ fn own_objects<'p>(builder: &mut Builder<'p>, step: &'p Step, plan: &'p JetsonSt
         namespace: None,
         wait: true,
         before: vec![on(server, Kind::Node, ""), super::host(server)],
+        force_conflicts: &[],
+        recreate: &[],
     };
     let sources = manifests::in_files(builder, step, "manifests", &plan.manifests);
     manifests::add(builder, step, &target, sources);
@@ -236,5 +238,7 @@ fn manifest(server: &str, mut object: Value, ready: &impl Fn(&str) -> Readiness)
         ready: ready(&kind),
         kind,
         object,
+        force_conflicts: false,
+        recreate: false,
     }
 }

@@ -21,7 +21,7 @@ fn each_device_is_looked_at_once_for_the_server() {
     for devices in [10, 300] {
         let plan = fleet(devices);
         let fleets = Fleet::all(&plan);
-        let built = build_with(&plan, &fleets).unwrap_or_else(|bad| panic!("{bad}"));
+        let built = draft_with(&plan, &fleets).whole().unwrap_or_else(|bad| panic!("{bad}"));
         let nodes = built.desired.resources.values().filter(|resource| resource.kind == Kind::Node);
         assert_eq!(nodes.count(), devices);
         assert_eq!(fleets.iter().map(|fleet| fleet.looked_at.get()).sum::<usize>(), devices);

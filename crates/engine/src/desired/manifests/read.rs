@@ -12,6 +12,8 @@ const LARGEST: usize = 1024 * 1024;
 const KUSTOMIZE: &str = "kustomize.config.k8s.io";
 /// What only the API server sets: files that were read from a cluster have it.
 const OF_SERVER: [&str; 6] = ["creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"];
+/// What `kubectl apply` keeps on an object of what it was given, with all values of a Secret. It is nobody's setting.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// An object, and where it is written.
 pub struct ManifestObject<'p> {
@@ -97,6 +99,9 @@ pub fn read<'p>(
         namespace = Some(taken(builder, &place, &mut metadata, "namespace", "metadata.namespace")?);
     }
     metadata.retain(|key, _| !OF_SERVER.contains(&key.as_str()));
+    if let Some(Value::Object(annotations)) = metadata.get_mut("annotations") {
+        annotations.remove(LAST_APPLIED);
+    }
     object.remove("status");
     if !metadata.is_empty() {
         object.insert("metadata".to_owned(), Value::Object(metadata));
@@ -110,6 +115,8 @@ pub fn read<'p>(
         name,
         object: Value::Object(object),
         ready: Readiness::Taken,
+        force_conflicts: false,
+        recreate: false,
     };
     let object = ManifestObject { spec, place, defines };
     is_taken(builder, &object).then_some(object)

@@ -71,7 +71,7 @@ async fn give_up(work: &RunContext<'_>, address: &Address, action: Action, fault
     let may_be_there =
         matches!(fault.class, FaultClass::Retry | FaultClass::Unreachable | FaultClass::Away | FaultClass::Internal);
     if !may_be_there {
-        let failed = Fact::Failed { action, address: address.clone(), fault: fault.clone() };
+        let failed = Fact::Failed { action: action.in_journal(), address: address.clone(), fault: fault.clone() };
         work.journal(address).record(failed).await?;
     }
     Ok(())

@@ -62,7 +62,7 @@ pub async fn put(work: &RunContext<'_>, change: &Change) -> Result<StepResult, S
     }
     let renewed = change.action == Action::Replace;
     let origin = origin_at_new_name(work, change, resource, &spec).await?;
-    let action = if renewed { Action::Create } else { change.action };
+    let action = if renewed { Action::Create } else { change.action.in_journal() };
     if renewed {
         set_aside(work, change).await?;
     }
@@ -107,7 +107,8 @@ pub async fn put(work: &RunContext<'_>, change: &Change) -> Result<StepResult, S
     let provider = work.providers.of(change.kind)?.as_ref();
     let former = change.before.as_ref().and_then(|record| record.made_at.as_ref()).map(|made| made.address.clone());
     let put = PutStep { work, provider, resource, spec, before, former, token, attributes };
-    let made = match (&change.found, action) {
+    let made = match (&change.found, change.action) {
+        (Some(found), Action::Recreate) => recreate(&put, found).await?,
         (Some(found), Action::Update | Action::Adopt | Action::Move) => update(&put, found, change).await?,
         _ => match taken_up(&put, change, origin).await? {
             Some(made) => made,
@@ -144,7 +145,7 @@ pub async fn put(work: &RunContext<'_>, change: &Change) -> Result<StepResult, S
         work.tell(Event::Notice { address, text: text.into() });
     }
     let done = Some((change.kind, change.action, took_ms));
-    Ok(StepResult { done, ..Ended::nothing(&change.address, &made.id) })
+    Ok(StepResult { done, ..StepResult::nothing(&change.address, &made.id) })
 }
 
 /// The origin of what a change makes. Where it gets another name than before, something may be there already that carries this
@@ -307,6 +308,19 @@ async fn update(put: &PutStep<'_>, found: &ObservedResource, change: &Change) ->
     }
 }
 
+/// Deletes it and makes it again under its name, as the preview said.
+async fn recreate(put: &PutStep<'_>, found: &ObservedResource) -> Result<Applied, Fault> {
+    let mut backoff = put.work.providers.retry_policy_of(put.resource.kind).acting();
+    loop {
+        match put.provider.recreate(&put.subject(Some(&found.id)), found).await {
+            Err(fault) if matches!(fault.class, FaultClass::Retry | FaultClass::Stale | FaultClass::Unreachable) => {
+                again(put.work, &put.resource.address, &mut backoff, fault).await?;
+            }
+            answer => return answer,
+        }
+    }
+}
+
 /// Looks until it has come as far as `level`; a failed state is an end with its reason.
 async fn settle(put: &PutStep<'_>, id: &str, level: Level) -> Result<Attributes, Fault> {
     let begun = Instant::now();
@@ -357,7 +371,7 @@ pub async fn come_to(
             let mut all = work.known.of(address);
             all.extend(attributes);
             work.known.learn(address, all);
-            Ok(StepResult { is_final: level == Level::Propagated, ..Ended::nothing(address, id) })
+            Ok(StepResult { is_final: level == Level::Propagated, ..StepResult::nothing(address, id) })
         }
         Err(fault) => {
             if fault.code != super::STOPPED {

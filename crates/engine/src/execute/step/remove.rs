@@ -61,7 +61,7 @@ pub async fn remove(work: &RunContext<'_>, change: &Change) -> Result<StepResult
         journal.record(Fact::Forgotten { address: change.address.clone() }).await?;
         work.tell(finished(change, Action::Forget, "", millis(begun)));
         let done = Some((change.kind, Action::Forget, millis(begun)));
-        return Ok(StepResult { done, is_final: true, ..Ended::nothing(&change.address, "") });
+        return Ok(StepResult { done, is_final: true, ..StepResult::nothing(&change.address, "") });
     }
     let Some(old) = old_self(work, change) else {
         return Err(Fault::unexpected("akidb-edge", "remove", "nothing is recorded here").into());
@@ -95,7 +95,7 @@ pub async fn remove(work: &RunContext<'_>, change: &Change) -> Result<StepResult
             journal.record(fact).await?;
             work.tell(finished(change, Action::Delete, &old.id, millis(begun)));
             let done = Some((change.kind, Action::Delete, millis(begun)));
-            Ok(StepResult { done, is_final: true, ..Ended::nothing(&change.address, &old.id) })
+            Ok(StepResult { done, is_final: true, ..StepResult::nothing(&change.address, &old.id) })
         }
         DeleteOutcome::Deferred(reason) => defer(work, old, reason).await,
     }
@@ -111,7 +111,7 @@ async fn defer(work: &RunContext<'_>, mut left: PendingDeletion, reason: Untrust
     work.journal(&address).record(Fact::SetAside(left)).await?;
     work.tell(Event::Deferred { address: address.clone(), reason: reason.clone() });
     // For this run it is over: what it leans on is put off behind it, not left out.
-    Ok(StepResult { deferred: Some(reason), is_final: true, ..Ended::nothing(&address, &id) })
+    Ok(StepResult { deferred: Some(reason), is_final: true, ..StepResult::nothing(&address, &id) })
 }
 
 async fn delete(work: &RunContext<'_>, old: &PendingDeletion) -> Result<DeleteOutcome, Fault> {
@@ -159,7 +159,7 @@ pub async fn clear(work: &RunContext<'_>, left: &PendingDeletion) -> Result<Step
             let (kind, took_ms) = (left.kind, millis(begun));
             work.tell(Event::Finished { address, kind, action: Action::Delete, id: id.into(), took_ms });
             let done = Some((kind, Action::Delete, took_ms));
-            Ok(StepResult { done, is_final: true, ..Ended::nothing(&left.address, &left.id) })
+            Ok(StepResult { done, is_final: true, ..StepResult::nothing(&left.address, &left.id) })
         }
         Ok(DeleteOutcome::Deferred(reason)) => defer(work, left.clone(), reason).await,
         Err(fault) => {

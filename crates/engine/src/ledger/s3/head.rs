@@ -90,8 +90,8 @@ impl Head {
         let end = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1);
         let (first, rest) = bytes.split_at(end);
         let header = Header::read(place, String::from_utf8_lossy(first).trim_end())?;
-        let tail = JournalEnd { chain: header.chain, format: header.format, ..Tail::default() };
-        let mut reader = JournalReader { tail, ..Reader::default() };
+        let tail = JournalEnd { chain: header.chain, format: header.format, ..JournalEnd::default() };
+        let mut reader = JournalReader { tail, ..JournalReader::default() };
         let left = reader.page(place, rest).map_err(|bad| match bad {
             LedgerError::Corrupt { place, line, problem } => LedgerError::Corrupt { place, line: line + 1, problem },
             other => other,

@@ -81,7 +81,7 @@ impl S3Store {
                 text: format!("{}{}", known.text, added.lines),
                 entries: known.entries.iter().chain(added.entries).cloned().collect(),
                 tail,
-                ..Known::clone(&known)
+                ..JournalView::clone(&known)
             };
             let body = next.header.with(&next.text);
             if let WriteOutcome::Done(etag) =
@@ -200,7 +200,7 @@ impl S3Store {
         holder: Uuid,
     ) -> Result<Arc<JournalView>, LedgerError> {
         let checkpoint = Some(self.keep_checkpoint(&base).await?);
-        let tail = JournalEnd { chain: base.chain, format: base.format, ..Tail::default() };
+        let tail = JournalEnd { chain: base.chain, format: base.format, ..JournalEnd::default() };
         let header = Header { checkpoint, marked: known.header.marked, ..Header::at(tail, base.sequence, holder) };
         let condition = match &known.layout {
             Layout::Head(etag) => WriteCondition::Same(etag.clone()),
