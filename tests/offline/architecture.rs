@@ -172,7 +172,11 @@ const JOINED: &[(&str, &str, &str)] = &[
     ("commands/report.rs", "join(name)", "one of three literals"),
     ("commands/state/export.rs", "join(name)", "Untrusted::file_name gave it"),
     ("commands/models/hub.rs", "join(below)", "HF_HOME and the like, of the operator's environment"),
-    ("commands/validate/storage.rs", "join(name)", "a word of this program and the name of a step, which the plan checked"),
+    (
+        "commands/validate/storage.rs",
+        "join(name)",
+        "a word of this program and the name of a step, which the plan checked",
+    ),
     (
         "commands/workflow/journal.rs",
         "join(rest.trim_start_matches('/'))",

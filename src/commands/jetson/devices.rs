@@ -132,7 +132,7 @@ pub fn need_devices(plan: &Plan) -> Result<(), Failure> {
         .refused("the plan has no devices", "add a step of kind jetson with hosts, or --inventory FILE"))
 }
 
-/// Says which inventory stands in the place of the plan's devices, which of them is the server, and which devices only the plan
+/// Says which inventory replaces the plan's devices, which of them is the server, and which devices only the plan
 /// has.
 pub fn say_who_is_replaced(replaced: &[ReplacedDevices], context: &Context) {
     for ReplacedDevices { inventory, count, server, devices } in replaced {

@@ -92,7 +92,7 @@ pub async fn look(
     let (header, observed) = looked?;
     // What is recorded of one cluster says nothing about another: nothing of it is missing there, nothing would be made.
     workflow::need_same_clusters(&recorded, &observed)?;
-    // What the plan wants under this very address is taken up by the next deploy: it is told as such.
+    // What the plan wants under this very address is adopted by the next deploy: it is shown as such.
     let taken_up = |one: &OwnedResource| {
         let at = one.address.as_ref().filter(|address| wanted.resources.contains_key(*address));
         at.and_then(|address| observed.found(address)).is_some_and(|found| found.id == one.id)
@@ -120,7 +120,7 @@ struct ComparedPlan {
 }
 
 impl DriftView {
-    /// What is contested is shown as that, and does not be in the way of the rest.
+    /// What is contested is shown as that, and does not prevent the rest.
     async fn compared(&mut self) -> ComparedPlan {
         let contested = self.drift.iter().filter(|one| one.happened == DriftKind::Contested);
         let adopt = contested.map(|one| one.address.clone()).collect();

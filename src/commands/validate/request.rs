@@ -69,10 +69,8 @@ impl Reach {
         };
         let text = String::from_utf8_lossy(&pem);
         Trust::pem(&text).map_err(|bad| {
-            codes::ARGUMENT.refused(
-                shown!("the certificate authorities cannot be used: {}", bad),
-                "name others with --ca-bundle",
-            )
+            codes::ARGUMENT
+                .refused(shown!("the certificate authorities cannot be used: {}", bad), "name others with --ca-bundle")
         })
     }
 
@@ -159,9 +157,11 @@ pub async fn send(targets: &[Target], whole: &Load, trust: &Trust, context: &Con
             all.await
         }
     };
-    let recordings = recordings.map_err(|bad| codes::MEASUREMENT.error(shown!("{}", bad), "correct the load or the address"))?;
+    let recordings =
+        recordings.map_err(|bad| codes::MEASUREMENT.error(shown!("{}", bad), "correct the load or the address"))?;
     let mut recordings = recordings.into_iter();
-    let mut first = recordings.next().ok_or_else(|| codes::ARGUMENT.refused("there is nothing to send", "name texts"))?;
+    let mut first =
+        recordings.next().ok_or_else(|| codes::ARGUMENT.refused("there is nothing to send", "name texts"))?;
     for other in recordings {
         first.merge(&other).map_err(|bad| codes::MEASUREMENT.error(shown!("{}", bad), "measure again"))?;
     }

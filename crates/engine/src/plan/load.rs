@@ -258,7 +258,7 @@ impl PlanReader<'_> {
             self.complain(
                 rules::NAME,
                 "stack",
-                format!("{stack:?} is not a valid stack name"),
+                format!("invalid stack name {stack:?}"),
                 "use lower-case letters, digits and dashes",
             );
         } else if stack.ends_with(SUFFIX) {
