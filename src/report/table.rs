@@ -24,7 +24,7 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>], first_to_go: &[&'stat
     let gone = leave_out(&mut columns, first_to_go, screen.width);
     let lines = laid_out(&columns, rows.len(), screen.width);
     let (head, below) = lines.split_once('\n').map_or((lines.as_str(), None), |(head, below)| (head, Some(below)));
-    let mut text = painted(screen.color, Style::new().bold(), &SafeText::laid_out(head.to_owned()));
+    let mut text = painted(screen.color, Style::new().bold(), SafeText::laid_out(head.to_owned()));
     if let Some(below) = below {
         text.push(SafeText::laid_out(format!("\n{below}")));
     }
