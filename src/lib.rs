@@ -33,6 +33,9 @@ pub use akidb_edge_engine::{
 
 pub use akidb_edge_delivery as delivery;
 
+#[cfg(feature = "serve")]
+pub use akidb_edge_replica as replica;
+
 pub mod provider;
 
 pub mod report;

@@ -36,6 +36,8 @@ mod permissions;
 mod queue;
 mod rate_limiter;
 mod records;
+#[cfg(feature = "replica")]
+mod replica_bucket;
 mod replication;
 mod response_headers_policy;
 mod response_limit;
@@ -63,6 +65,8 @@ pub use error_rules::{ErrorRule, every_rule};
 pub use fault::of as fault_of;
 pub use journal::store as journal_store;
 pub use model_bucket::ModelBucket;
+#[cfg(feature = "replica")]
+pub use replica_bucket::ReplicaBucket;
 pub use permissions::{
     Ids, MOST as MOST_OF_A_POLICY, MissingAction, Simulation, boundaries, parts as parts_of_policy,
     policy as least_privilege, simulate, size as size_of_policy,
