@@ -196,7 +196,7 @@ impl Observer for Tell {
 
 impl From<PublishFault> for Failure {
     fn from(fault: PublishFault) -> Self {
-        let next = if fault.is_fenced() {
+        let next = if matches!(fault, PublishFault::Fenced { .. }) {
             "stop one of the two primaries; --take-over only when the other is gone for good"
         } else {
             "correct what is named, then run the same command again: what is published already stays"
