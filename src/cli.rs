@@ -88,7 +88,7 @@ pub struct Global {
     /// Disable colors
     #[arg(long, global = true, help_heading = "Global options")]
     pub no_color: bool,
-    /// Show more detail: -v unchanged resources, -vv each request
+    /// Show more detail: -v unchanged resources and waits, -vv each request, -vvv SDK debug lines
     #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Global options")]
     pub verbose: u8,
     /// Where to keep the journal: file:DIRECTORY or s3://BUCKET/PREFIX

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::Context;
+use super::hints;
 use super::holding_data;
 use super::iam_policy;
 use super::jetson::{UnnamedDevices, need_devices, say_who_is_replaced};
@@ -16,9 +17,11 @@ use super::workflow::{
 };
 use crate::change::{DiffScope, OutsideResources};
 use crate::desired::{DesiredStack, jetson};
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::plan::Plan;
-use crate::resource::{Address, Changes, Owner, RunPurpose, SafeText, StackState, shown};
+use crate::resource::{
+    Action, Address, Change, Changes, Owner, ResourceOrigin, Risk, RunPurpose, SafeText, StackState, counted, shown,
+};
 
 /// Apply a plan: show the difference, ask, do it. A second run has nothing to do.
 #[derive(Debug, clap::Args)]
@@ -159,14 +162,14 @@ pub fn need_requests(plan: &Plan, requested: &[String]) -> Result<(), Failure> {
     };
     let waiting: Vec<&str> = plan.steps.iter().filter(|step| step.on_request).map(|step| step.id.as_str()).collect();
     let next = match waiting.as_slice() {
-        [] => SafeText::from("leave --request out: the plan has no step on request"),
-        all => shown!("the steps on request: {}", all.join(", ")),
+        [] => SafeText::from("remove --request: the plan has no on-request steps"),
+        all => shown!("on-request steps: {}", all.join(", ")),
     };
     let problem = match plan.step(unknown) {
         None => shown!("the plan has no step {:?}", unknown),
-        Some(_) => shown!("step {:?} is not on request only: every deploy carries it out", unknown),
+        Some(_) => shown!("step {:?} is not an on-request step: every deploy runs it", unknown),
     };
-    Err(Failure::refused(problem, next))
+    Err(codes::UNKNOWN_NAME.refused(problem, next))
 }
 
 /// Carries out an order: `deploy`, `route` and `rollback --fallback`. With `access`, the plan's devices are part of the run.
@@ -258,13 +261,14 @@ impl Operation for DeployOperation<'_> {
         if self.order.out.is_none() || seen.left.is_empty() {
             return Ok(());
         }
-        Err(Failure::error(
-            "a saved plan is carried out as a whole, and a part of it cannot be reached now; no plan was saved",
+        Err(codes::PART_UNREACHABLE.error(
+            "a saved plan is applied as a whole, and part of it is unreachable; no plan was saved",
             "run the same command again when it can be reached; without --devices, the plan of the account alone is saved",
         ))
     }
 
-    fn differs(&mut self, changes: &mut Changes, _wanted: &RunTarget, context: &Context) -> Result<(), Failure> {
+    fn differs(&mut self, changes: &mut Changes, wanted: &RunTarget, context: &Context) -> Result<(), Failure> {
+        say_what_another_state_may_know(changes, wanted, context);
         say_what_is_not_adopted(&self.order.adopt, changes, context);
         for remark in retained::not_to_be_undone(changes, &self.at_hand, &context.global, &self.order.plan.stack) {
             context.printer.remark(remark);
@@ -297,19 +301,19 @@ fn need_addresses(order: &RunSelection, built: &DesiredStack, scope: &DiffScope)
             [] => SafeText::from("name an address that deploy --dry-run lists"),
             near => shown!("name an address of the plan, such as {}", near.join(", ")),
         };
-        return Err(Failure::refused(shown!("the plan has no {} to adopt anything for", unknown), next));
+        return Err(codes::UNKNOWN_NAME.refused(shown!("--adopt: the plan has no {}", unknown), next));
     }
     if let Some(outside) = order.adopt.iter().find(|address| !scope.covers(address)) {
-        return Err(Failure::refused(
-            shown!("--adopt {} is not among the addresses that this run works on", outside),
+        return Err(codes::OUT_OF_SCOPE.refused(
+            shown!("--adopt {} is outside the scope of this run", outside),
             shown!("add --target {}, or leave it out of --exclude", outside),
         ));
     }
     for step in &order.request {
         let mut own = built.by_step.get(step).into_iter().flatten();
         if let Some(outside) = own.find(|address| !scope.covers(address)) {
-            return Err(Failure::refused(
-                shown!("step {} changes {}, which is not among the addresses that this run works on", step, outside),
+            return Err(codes::OUT_OF_SCOPE.refused(
+                shown!("step {} changes {}, which is outside the scope of this run", step, outside),
                 shown!("add --target {}, or leave it out of --exclude", outside),
             ));
         }
@@ -317,15 +321,37 @@ fn need_addresses(order: &RunSelection, built: &DesiredStack, scope: &DiffScope)
     Ok(())
 }
 
+/// A state that knows nothing of a stack whose resources exist: it was lost, or it is not the one that this stack is changed from.
+/// Said, and counted as a risk.
+fn say_what_another_state_may_know(changes: &mut Changes, wanted: &RunTarget, context: &Context) {
+    if wanted.recorded.sequence > 0 {
+        return;
+    }
+    let exists = |change: &&mut Change| change.action == Action::Adopt && change.origin == ResourceOrigin::Recovered;
+    let mut count = 0;
+    for change in changes.items.values_mut().filter(exists) {
+        change.risk = change.risk.max(Risk::SharedStack);
+        count += 1;
+    }
+    if count > 0 {
+        context.printer.remark(shown!(
+            "{}, and {} with the stack's mark exist: this run takes them in. If another state knows them, two states will \
+             change the same resources\n  next: name the place of that state with --state; go on only if it is lost",
+            hints::words(&changes.stack, context),
+            counted(count, "resource")
+        ));
+    }
+}
+
 /// `--adopt` of what is not there, or is this stack's already, takes nothing up: said, so that nobody believes it did.
 fn say_what_is_not_adopted(adopt: &BTreeSet<Address>, changes: &Changes, context: &Context) {
     for address in adopt {
         let found = changes.items.get(address).map(|change| change.found.as_ref());
         let why = match found {
-            Some(Some(found)) if found.owner == Owner::Ours => "it is this stack's already",
-            Some(None) => "nothing is there yet",
+            Some(Some(found)) if found.owner == Owner::Ours => "this stack already owns it",
+            Some(None) => "it does not exist yet",
             _ => continue,
         };
-        context.printer.remark(shown!("--adopt {} takes nothing up: {}", address, why));
+        context.printer.remark(shown!("--adopt {} has no effect: {}", address, why));
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Context;
 use super::doctor;
 use super::workflow;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::provider::aws::{Ids, MOST_OF_A_POLICY, boundaries, parts_of_policy, size_of_policy};
@@ -41,7 +41,7 @@ pub async fn print(plan: &Plan, deployed: bool, context: &Context) -> Result<u8,
         let store = workflow::store(&context.global, &context.session, &desired.stack, None).await?;
         let (_, state) = workflow::moved(&desired, Ledger::read(store, &desired.stack).await?.recorded());
         if state.resources.is_empty() {
-            return Err(Failure::refused(
+            return Err(codes::UNKNOWN_STACK.refused(
                 shown!("nothing of the stack {} is deployed, so no IDs are known", desired.stack),
                 "leave --deployed out, or deploy first",
             ));
@@ -76,7 +76,7 @@ pub async fn print(plan: &Plan, deployed: bool, context: &Context) -> Result<u8,
 pub fn print_boundary(plan: &Plan, context: &Context) -> Result<u8, Failure> {
     let all = boundaries(&whole(plan, context)?, "*");
     if all.is_empty() {
-        return Err(Failure::refused(
+        return Err(codes::NOTHING_SELECTED.refused(
             "the plan names no permissions boundary of the account: its roles are within managed policies of AWS",
             "write role_boundary: NAME in the step that replicates buckets",
         ));
@@ -92,7 +92,7 @@ pub fn print_boundary(plan: &Plan, context: &Context) -> Result<u8, Failure> {
             report::put_json(one);
             Ok(exit::DONE)
         }
-        _ => Err(Failure::refused(
+        _ => Err(codes::OPTIONS.refused(
             shown!("the plan names several permissions boundaries: {}", names.join(", ")),
             "add --json, which prints each of them by name",
         )),

@@ -13,7 +13,7 @@ use input::ReportInput;
 use super::Context;
 use super::jetson::{DevicesArgs, need_devices, seen_nodes};
 use crate::desired::{self, DesiredStack};
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::plan::Plan;
 use crate::report::{self, PlanReport};
 use crate::resource::{SafeText, StackState, sensitive, shown};
@@ -55,7 +55,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         known.nodes = Some(seen_nodes(&args.devices.load(&[], context)?).await);
     }
     let plan_report = tell(&plan, &known)?;
-    let html = || plan_report.html().map_err(|bad| Failure { internal: true, ..Failure::error(shown!("{}", bad), "") });
+    let html = || plan_report.html().map_err(|bad| Failure::internal(shown!("{}", bad)));
     let mut json = serde_json::to_value(&plan_report).unwrap_or_default();
     sensitive::hide(&mut json);
     let json = serde_json::to_string_pretty(&json).unwrap_or_default();
@@ -74,7 +74,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
                 let path = args.out.join(name);
                 let text = if name == "report.json" { report::in_json(&text) } else { report::printable(&text) };
                 fs::write(&path, text.as_bytes()).map_err(|bad| {
-                    Failure::error(shown!("{}: {}", path.display(), bad), "name another directory with --out")
+                    codes::OUTPUT_FILE.error(shown!("{}: {}", path.display(), bad), "name another directory with --out")
                 })?;
                 context.printer.talk(shown!("wrote {}", path.display()));
             }

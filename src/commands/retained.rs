@@ -83,15 +83,15 @@ pub fn not_to_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, global: &
     };
     let code = lost(Kind::Function, "code_sha256").map(|change| {
         shown!(
-            "{}: its present code is not kept on this machine; a rollback takes it from a published version while Lambda \
-             has one, and is refused after that: keep the zip",
+            "{}: its current code is not stored on this machine; a rollback takes it from a published version as long \
+             as Lambda has one, and is refused after that: keep the zip file",
             change.address
         )
     });
     let content = lost(Kind::Object, "sha256").filter(|change| !keeps_versions(changes, change)).map(|change| {
         shown!(
-            "{}: its present content is kept neither on this machine (up to 64 MiB) nor by its bucket (no versions); a \
-             rollback needs the file",
+            "{}: its current content is stored neither on this machine (up to 64 MiB) nor in its bucket (not \
+             versioned); a rollback needs the file",
             change.address
         )
     });

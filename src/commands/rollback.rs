@@ -8,7 +8,7 @@ use super::Context;
 use super::deploy;
 use super::selection::{RunSelection, Selection};
 use super::workflow::{self, BothStacksArgs, EmptyBucketsArgs, PlanArgs, Platforms, RunArgs};
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::resource::{Address, RunPurpose};
 
 pub(super) use undo::RollbackOperation;
@@ -53,14 +53,14 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
     let plan =
         if args.stack.is_none() && args.plan.plan.is_some() { Some(args.plan.load(&context.session)?) } else { None };
     let Some(stack) = args.stack.clone().or_else(|| plan.as_ref().map(|plan| plan.stack.clone())) else {
-        return Err(Failure::refused("no stack is named", "add --plan NAME, or --stack NAME"));
+        return Err(codes::NO_STACK.refused("missing --plan or --stack", "add --plan NAME, or --stack NAME"));
     };
     let (stack, devices) = args.both.stacks(stack);
     let goes_by = match &devices {
         Some(devices) => format!(
-            "it names the stack and files to send, and settings come from the journals of {stack} and {devices}"
+            "it only names the stack and files to upload; settings come from the journals of {stack} and {devices}"
         ),
-        None => format!("it names the stack and files to send, and settings come from the journal of {stack}"),
+        None => format!("it only names the stack and files to upload; settings come from the journal of {stack}"),
     };
     args.plan.say_what_variables_do(&context.printer, &goes_by);
     if devices.is_none() {

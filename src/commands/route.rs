@@ -9,7 +9,7 @@ use super::deploy;
 use super::selection::{RunSelection, Selection};
 use super::workflow::{self, PlanArgs, RunArgs};
 use crate::desired;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::plan::{Plan, StepConfig};
 use crate::report;
 use crate::resource::dns_answer::{self, DnsQuestion};
@@ -98,7 +98,7 @@ fn cutovers(plan: &Plan) -> Result<(Vec<String>, BTreeSet<String>), Failure> {
         .map(|step| step.id.clone())
         .collect();
     if steps.is_empty() {
-        return Err(Failure::refused("the plan has no cutover", "add a step of kind cutover"));
+        return Err(codes::UNKNOWN_NAME.refused("the plan has no cutover", "add a step of kind cutover"));
     }
     Ok((Vec::new(), steps))
 }
@@ -113,10 +113,8 @@ fn groups(plan: &Plan, what: &str) -> Result<Vec<String>, Failure> {
         }
     }
     if names.is_empty() {
-        return Err(Failure::refused(
-            shown!("the plan has no {} routing", what),
-            shown!("add {} to a step of kind routing", what),
-        ));
+        return Err(codes::UNKNOWN_NAME
+            .refused(shown!("the plan has no {} routing", what), shown!("add {} to a step of kind routing", what)));
     }
     Ok(names)
 }
@@ -133,7 +131,7 @@ fn explain(args: &Explaining, context: &Context) -> Result<u8, Failure> {
     if names.is_empty() {
         let known = dns_answer::names(&built.desired, None);
         let next = shown!("leave --name out to see all of them: {}", known.join(", "));
-        return Err(Failure::refused("no record set of the plan has that name", next));
+        return Err(codes::UNKNOWN_NAME.refused("no record set of the plan has that name", next));
     }
     let down = places_and_targets(args, &built.desired)?;
     let answers: Vec<_> = names
@@ -144,7 +142,7 @@ fn explain(args: &Explaining, context: &Context) -> Result<u8, Failure> {
     if context.global.json {
         context.printer.json("route-explain", &json!({"plan": plan.file, "down": args.down, "answers": answers}));
     } else {
-        context.printer.data(report::answers_table(&answers, context.session.width));
+        context.printer.data(report::answers_table(&answers, context.screen()));
     }
     Ok(exit::DONE)
 }
@@ -157,7 +155,7 @@ fn places_and_targets(args: &Explaining, desired: &Desired) -> Result<Vec<String
             "continents: {}; countries: two letters of ISO 3166-1, such as JP; states: such as US-CA",
             known.join(", ")
         );
-        return Err(Failure::refused(shown!("Route 53 knows no place {:?}", unknown), next));
+        return Err(codes::UNKNOWN_NAME.refused(shown!("unknown Route 53 location {:?}", unknown), next));
     }
     let mut all = Vec::new();
     for word in &args.down {
@@ -166,7 +164,7 @@ fn places_and_targets(args: &Explaining, desired: &Desired) -> Result<Vec<String
             let known: Vec<String> =
                 dns_answer::targets(desired).into_iter().map(|(key, region)| format!("{key} ({region})")).collect();
             let next = shown!("load balancers with their regions: {}", known.join(", "));
-            return Err(Failure::refused(shown!("no target of the plan is called {:?}", word), next));
+            return Err(codes::UNKNOWN_NAME.refused(shown!("unknown target {:?}", word), next));
         }
         all.extend(parts);
     }

@@ -38,7 +38,7 @@ impl FailureStreak {
         let bad = self.bad.load(Ordering::Relaxed);
         (bad >= REPEATED).then(|| {
             let why = self.why.lock().unwrap_or_else(PoisonError::into_inner);
-            format!("{bad} batches in a row gave no usable vector; the last one: {why}")
+            format!("{bad} batches in a row returned no usable vector; the last one: {why}")
         })
     }
 

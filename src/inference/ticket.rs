@@ -90,7 +90,7 @@ impl PendingResult {
     /// Why there is none.
     pub async fn answer(mut self) -> TicketResult {
         (&mut self.answer).await.unwrap_or_else(|_| {
-            Err(EmbedFault::new(ErrorCode::Internal, "the worker of this request ended; ask again"))
+            Err(EmbedFault::new(ErrorCode::Internal, "the worker of this request ended; try again"))
         })
     }
 }

@@ -117,7 +117,7 @@ pub fn bad_files(folder: &Path, manifest: &Manifest) -> Result<Vec<BadFile>, Mod
     }
     for path in files(folder)?.into_iter().filter(|path| selection::matters(path)) {
         if !manifest.files.contains_key(path.as_str()) {
-            bad.push(BadFile { file: path, why: "is there, and no manifest says what it is to be".to_owned() });
+            bad.push(BadFile { file: path, why: "exists, but is not in a manifest".to_owned() });
         }
     }
     Ok(bad)

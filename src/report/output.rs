@@ -151,7 +151,7 @@ pub fn say_open(text: impl Into<SafeText>) {
     let _ = write!(to, "{}", printable(&text)).and_then(|()| to.flush());
 }
 
-/// Standard error for `-vv`: a line at a time, without sensitive values and access key ids.
+/// Standard error for `-vv` and `-vvv`: a line at a time, without sensitive values and access key ids.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DebugLog;
 

@@ -19,7 +19,7 @@ pub struct CriterionResult {
     pub wanted: String,
     /// What was measured; none when nothing was.
     pub measured: Option<String>,
-    /// `met`, `missed` or `not measured`.
+    /// `met`, `missed`, `inconclusive` or `not measured`.
     pub verdict: &'static str,
     /// How it was measured, or what would measure it.
     pub how: String,
@@ -108,7 +108,7 @@ impl PlanReport {
             self.tool
         );
         if let Some(fallback) = &self.fallback {
-            text.push(md!("\n**The fallback {} is in force.**\n", Markdown::code(fallback)));
+            text.push(md!("\n**The fallback {} is active.**\n", Markdown::code(fallback)));
         }
         self.days.iter().for_each(|day| text.push(day.markdown()));
         text.push(self.criteria_markdown());

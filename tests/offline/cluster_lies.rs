@@ -69,7 +69,7 @@ fn a_tunnel_that_leads_nowhere_says_why_and_what_helps() {
             &honest,
             "echo 'Connection closed by 192.0.2.1' >&2; exit 255",
             "Connection closed by 192.0.2.1",
-            "is it switched on",
+            "check that it is powered on",
         ),
     ] {
         let liar = Liar::new(answer);

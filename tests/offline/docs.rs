@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use akidb_edge::check;
 use akidb_edge::cli::{self, Cli};
+use akidb_edge::exit::codes;
+use akidb_edge::plan::rules;
 use akidb_edge::serve::config::setting::{SETTINGS, SettingKind};
 use clap::error::ErrorKind;
 use clap::{Command, CommandFactory};
@@ -324,6 +327,39 @@ fn each_message_of_the_troubleshooting_page_is_one_that_the_tool_prints() {
         }
     }
     assert!(looked >= 25, "{looked} messages were found");
+}
+
+/// The page of errors: what it says before its tables, and the tables as the source makes them.
+fn errors_page() -> String {
+    let there = read("docs/reference/errors.md");
+    let (before, _) = there.split_once("\n## Errors\n").expect("the tables begin there");
+    let cell = |text: &str| text.replace('|', "\\|");
+    let sorted = |mut rows: Vec<(&'static str, &'static str)>| {
+        rows.sort_unstable();
+        rows.into_iter().map(|(id, what)| format!("| `{id}` | {} |\n", cell(what))).collect::<String>()
+    };
+    let errors =
+        codes::ALL.iter().map(|code| format!("| `{}` | {} | {} |\n", code.id(), cell(code.what()), cell(code.helps())));
+    format!(
+        "{before}\n## Errors\n\n| code | meaning | what helps |\n|---|---|---|\n{}\n## Rules for plan files\n\n\
+         | rule | meaning |\n|---|---|\n{}\n## Rules for what a plan asks for\n\n| rule | what it checks |\n|---|---|\n{}",
+        errors.collect::<String>(),
+        sorted(rules::ALL.to_vec()),
+        sorted(check::catalog())
+    )
+}
+
+/// `AKIDB_EDGE_UPDATE_DOCS=1` writes the page again.
+#[test]
+fn the_page_of_errors_has_each_code_and_rule() {
+    let page = errors_page();
+    if std::env::var_os("AKIDB_EDGE_UPDATE_DOCS").is_some() {
+        fs::write(root().join("docs/reference/errors.md"), &page).unwrap();
+    }
+    assert!(
+        read("docs/reference/errors.md") == page,
+        "docs/reference/errors.md: AKIDB_EDGE_UPDATE_DOCS=1 writes it again"
+    );
 }
 
 /// The tests that a text names: `FILE: NAME, NAME` and `MODULE::NAME, NAME`, whatever lines they are on.

@@ -217,11 +217,11 @@ async fn request(client: &Client, subject: &ResourceContext<'_>, spec: &Certific
 /// Why a certificate will never be issued.
 fn never(arn: &str, detail: &CertificateDetail) -> Option<Fault> {
     let status = detail.status.as_ref().filter(|status| is_dead(Some(status)))?;
-    let why = detail.failure_reason.as_ref().map_or("the service gives no reason", |reason| reason.as_str());
+    let why = detail.failure_reason.as_ref().map_or("the service gave no reason", |reason| reason.as_str());
     let words = format!("the certificate {arn} is {}: {why}", status.as_str());
     Some(Fault::new(FaultClass::Refused, "acm", "DescribeCertificate", status.as_str(), words).next(
         "check that the domain is delegated to the zone that holds the validation records (and its CAA records), \
-         delete this certificate, then run this again",
+         delete this certificate, then run the same command again",
     ))
 }
 

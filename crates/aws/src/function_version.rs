@@ -87,7 +87,7 @@ impl Provider for FunctionVersions {
         };
         // AWS keeps the guard itself; this is for endpoints that do not.
         if seen.code_sha256 != spec.code_sha256 {
-            let words = format!("version {} of {} froze other code than was asked for", seen.version, spec.function);
+            let words = format!("version {} of {} has different code than requested", seen.version, spec.function);
             return Err(function_changed(Fault::new(FaultClass::Stale, "lambda", "PublishVersion", CHANGED, words)));
         }
         if seen.description == description(&spec) {
@@ -96,9 +96,8 @@ impl Provider for FunctionVersions {
         // The version that is there was published by somebody else, or with other settings than its code now has.
         let whose = format!("its description is {:?}", seen.description);
         let what = format!("version {} of {} with the same code and settings", seen.version, spec.function);
-        Err(taken("lambda", "PublishVersion", "VersionExists", &what, &whose, subject.address).next(
-            "delete that version, or change the function's description, so that a version of its own can be made",
-        ))
+        Err(taken("lambda", "PublishVersion", "VersionExists", &what, &whose, subject.address)
+            .next("delete that version, or change the function's description, so that a new version can be published"))
     }
 
     /// A version is frozen: every change is another version.

@@ -193,12 +193,17 @@ impl HealthChecks {
         fault: Fault,
     ) -> Result<String, Fault> {
         let Some(held) = self.by_reference(subject.token).await? else {
-            return Err(fault.next("a deleted health check keeps its reference for good: replace it under a new name"));
+            return Err(fault.next(
+                "a deleted health check keeps its reference permanently: replace it under a new \
+                                   name",
+            ));
         };
         let config = held.health_check_config.as_ref();
         let fixed = config.map(|config| (config.r#type.as_str(), config.request_interval));
         if fixed != Some((spec.protocol.as_str(), Some(spec.interval_seconds))) {
-            return Err(fault.next(format!("delete the health check {} first, then run this again", held.id)));
+            return Err(
+                fault.next(format!("delete the health check {} first, then run the same command again", held.id))
+            );
         }
         self.settings(&held.id, spec, &[]).await?;
         Ok(held.id)

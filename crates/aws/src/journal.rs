@@ -34,6 +34,11 @@ pub fn store(client: &Client, bucket: &str, prefix: &str, stack: &str, host: &st
     S3Store::new(Arc::new(Bucket::new(client, bucket)), prefix, stack, host)
 }
 
+/// A bucket of small objects, for what is kept beside a journal.
+pub fn objects(client: &Client, bucket: &str) -> Arc<dyn ObjectApi> {
+    Arc::new(Bucket::new(client, bucket))
+}
+
 /// A bucket.
 struct Bucket {
     client: RwLock<Client>,

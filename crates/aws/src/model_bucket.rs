@@ -58,7 +58,7 @@ impl ObjectStore for ModelBucket {
             if found.len() > MOST_OBJECTS || asked > MOST_OBJECTS {
                 let words = format!("there are more than {MOST_OBJECTS} objects below {}", self.key(begin));
                 let fault = Fault::new(FaultClass::Refused, "s3", "ListObjectsV2", "TooManyObjects", words);
-                return Err(PublishFault::store(fault.next("publish to a prefix that holds models alone")));
+                return Err(PublishFault::store(fault.next("publish to a prefix that contains only models")));
             }
         }
         Ok(found)

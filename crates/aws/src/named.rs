@@ -133,7 +133,7 @@ fn marked(subject: &ResourceContext<'_>, text: &str, limit: usize) -> Result<Str
     }
     crate::resource::marked(subject.stack, subject.address, text, limit).ok_or_else(|| {
         let mark = comment(subject.stack, subject.address);
-        let words = format!("stack name and address ({mark}) do not fit into a comment of {limit} characters");
+        let words = format!("the stack name and address ({mark}) do not fit into a comment of {limit} characters");
         Fault::new(FaultClass::Refused, "cloudfront", "comment", "TooLong", words).next("use shorter names")
     })
 }

@@ -154,8 +154,10 @@ impl Roles {
 /// Policies of others keep a role from going.
 fn held_by_others(role: &str, policies: &[&str]) -> Fault {
     let words = format!("others attached policies to role {role}: {}", policies.join(", "));
-    Fault::new(FaultClass::Refused, "iam", "DeleteRole", "DeleteConflict", words)
-        .next("ask whose they are; detach or delete them (aws iam detach-role-policy, delete-role-policy), then run the same command again")
+    Fault::new(FaultClass::Refused, "iam", "DeleteRole", "DeleteConflict", words).next(
+        "find out who owns them; detach or delete them (aws iam detach-role-policy, delete-role-policy), then \
+               run the same command again",
+    )
 }
 
 /// IAM spreads a new role slowly: one that was just made and "cannot be found" is only on its way.
@@ -260,7 +262,8 @@ fn document(encoded: &str) -> Value {
     serde_json::from_str(&plain).unwrap_or(Value::String(plain))
 }
 
-fn percent_decoded(text: &str) -> String {
+/// A text without its percent codes.
+pub(super) fn percent_decoded(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {

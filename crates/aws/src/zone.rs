@@ -89,7 +89,11 @@ impl Zones {
         }
         if let Some(Marked { owner: Owner::Foreign(why), .. }) = foreign.as_mut().filter(|_| zones.len() > 1) {
             let ids: Vec<&str> = zones.iter().map(|zone| bare(&zone.id)).collect();
-            *why = format!("{} public zones have this name ({}) and none is ours", ids.len(), ids.join(", "));
+            *why = format!(
+                "{} public zones have this name ({}) and this stack owns none of them",
+                ids.len(),
+                ids.join(", ")
+            );
         }
         Ok(foreign)
     }
@@ -119,7 +123,7 @@ fn not_yet(operation: &str, name: &str) -> Fault {
         "route53",
         operation,
         "NotVisible",
-        format!("the zone {name} is made but not shown yet"),
+        format!("the zone {name} is created but not listed yet"),
     )
 }
 
@@ -182,7 +186,7 @@ impl Provider for Zones {
         match standing {
             Some(Marked { id, owner: Owner::Ours, .. }) => return self.complete(subject, &spec, &id).await,
             Some(Marked { id, owner: Owner::Foreign(why) | Owner::Contested(why), .. }) => {
-                let words = format!("the public zone {} ({id}) is there already: {why}", spec.name);
+                let words = format!("the public zone {} ({id}) already exists: {why}", spec.name);
                 return Err(Fault::new(
                     FaultClass::Exists,
                     "route53",
@@ -210,7 +214,7 @@ impl Provider for Zones {
             let words =
                 format!("the answer is the zone {name} ({id}), which an earlier run made with the same reference");
             return Err(Fault::new(FaultClass::Refused, "route53", "CreateHostedZone", "CallerReferenceInUse", words)
-                .next("the journal is older than that run: put its latest copy back (akidb-edge state push --help)"));
+                .next("the journal is older than that run: restore its latest copy (akidb-edge state push --help)"));
         }
         let all = tags::wanted(subject, &spec.tags);
         write_tags(&self.clients, TagResourceType::Hostedzone, &id, all, &[]).await?;
@@ -265,8 +269,8 @@ impl Provider for Zones {
             Ok(_) => Ok(DeleteOutcome::Deleted),
             Err(fault) if fault.class == FaultClass::Missing => Ok(DeleteOutcome::Deleted),
             Err(fault) if fault.code == "HostedZoneNotEmpty" => Err(fault.next(format!(
-                "record sets that this stack did not make are left in it; see them with `aws route53 \
-                 list-resource-record-sets --hosted-zone-id {id}`, delete them, then run this again"
+                "it contains record sets that this stack did not create; list them with `aws route53 \
+                 list-resource-record-sets --hosted-zone-id {id}`, delete them, then run the same command again"
             ))),
             Err(fault) => Err(fault),
         }

@@ -30,6 +30,7 @@ mod object;
 mod objects;
 mod preview;
 mod readiness;
+mod requests;
 mod route;
 mod status;
 mod transport;

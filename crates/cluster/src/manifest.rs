@@ -50,7 +50,7 @@ impl Manifests {
             ObjectPlace::NoCluster => {
                 let words = format!("{}: no cluster runs there", id(spec));
                 Err(Fault::new(FaultClass::Retry, SERVICE, operation, "NoCluster", words)
-                    .next("look at the server: systemctl status k3s, journalctl -u k3s"))
+                    .next("check the server: systemctl status k3s, journalctl -u k3s"))
             }
         }
     }
@@ -175,7 +175,7 @@ impl Provider for Manifests {
         let live = if subject.seen_absent { None } else { at.get().await? };
         if let Some(Owner::Foreign(why) | Owner::Contested(why)) = live.as_ref().map(|live| owner(subject, live)) {
             return Err(Fault::new(FaultClass::Exists, SERVICE, "apply", "Foreign", format!("{}: {why}", id(&spec)))
-                .next(format!("choose another name, or take it over on purpose with --adopt {}", subject.address)));
+                .next(format!("choose another name, or adopt it with --adopt {}", subject.address)));
         }
         self.apply(subject, &spec, &at, live, false).await
     }
@@ -237,7 +237,7 @@ impl Provider for Manifests {
         }
         let at = self.target("get", &spec).await?;
         let Some(object) = at.get().await? else {
-            let words = format!("{} went away while it was waited for", id(&spec));
+            let words = format!("{} disappeared during the wait", id(&spec));
             return Err(Fault::unexpected(SERVICE, "get", words).next("run the same command again"));
         };
         let verdict = match &spec.ready {

@@ -19,7 +19,7 @@ impl Clusters {
     async fn there(&self, cluster: &str) -> Result<Arc<ApiConnection>, Fault> {
         self.connection(cluster).await?.ok_or_else(|| {
             Fault::new(FaultClass::Retry, SERVICE, "connect", "NoCluster", format!("{cluster}: no cluster runs there"))
-                .next("look at the server: systemctl status k3s, journalctl -u k3s")
+                .next("check the server: systemctl status k3s, journalctl -u k3s")
         })
     }
 

@@ -100,7 +100,8 @@ fn judged(status: &Status) -> (FaultClass, &str, &'static str) {
         ("TooManyRequests", _) | ("", 429) if has_cause(status, "DisruptionBudget") => (
             FaultClass::Retry,
             "DisruptionBudget",
-            "a PodDisruptionBudget holds the pod: take fewer replicas or allow one less, then run the same command again",
+            "a PodDisruptionBudget blocks the eviction: lower its minimum or add replicas, then run the same command \
+             again",
         ),
         ("TooManyRequests" | "ServerTimeout" | "Timeout" | "ServiceUnavailable" | "Expired" | "Gone", _)
         | (_, 429 | 502..=504) => (FaultClass::Retry, reason(status), AGAIN),

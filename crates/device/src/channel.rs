@@ -128,7 +128,7 @@ impl Channel {
         }
         let words = format!("{to} could not be written: {}", reply.output.trim());
         Err(Fault::new(FaultClass::Refused, "ssh", "upload", "NotWritten", words)
-            .next("look at the free space and the rights of that directory, then run the same command again"))
+            .next("check the free space and the permissions of that directory, then run the same command again"))
     }
 
     async fn ask(&self, task: Task) -> Result<ScriptOutput, Fault> {
@@ -140,7 +140,7 @@ impl Channel {
 
 fn lost(operation: &str) -> Fault {
     Fault::new(FaultClass::Away, "ssh", operation, "ConnectionLost", "the connection to the device was lost")
-        .next("run the same command again: it looks at what is there and goes on")
+        .next("run the same command again to continue")
 }
 
 /// The thread that talks to one machine.

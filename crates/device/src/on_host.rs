@@ -97,9 +97,9 @@ impl<K: ShellKind> OnHost<K> {
     async fn bring(&self, spec: &K::Spec) -> Result<(), Fault> {
         let Some((sha256, to)) = K::artifact(spec) else { return Ok(()) };
         let Some(from) = self.artifacts.get(&sha256).cloned() else {
-            let words = format!("the file with the hash {sha256} is not at hand");
+            let words = format!("the file with the hash {sha256} is not available");
             return Err(Fault::new(FaultClass::Refused, K::SERVICE, "upload", "NoArtefact", words)
-                .next("name the directory with --artifacts"));
+                .next("name its directory with --artifacts"));
         };
         // The first thing that comes to a bare device may lie there until it is put to its place.
         self.must("upload", spec, &"akidb_edge_memory".into()).await?;
@@ -137,12 +137,12 @@ impl<K: ShellKind> OnHost<K> {
         let (said, looked) = output.rsplit_once(LOOKED).unwrap_or((&output, ""));
         let Some(missing) = missing(spec, K::found(spec, looked)) else { return Ok(()) };
         let words = format!(
-            "{}: the command ended without an error, and {missing} is not as it was asked for: {}",
+            "{}: the command succeeded, but {missing} does not match what was requested: {}",
             K::host(spec),
             last_words(said, 2)
         );
         Err(Fault::new(FaultClass::Refused, K::SERVICE, operation, "NotDone", words)
-            .next("look at it on the device, then run the same command again"))
+            .next("check it on the device, then run the same command again"))
     }
 }
 
@@ -174,7 +174,8 @@ pub(super) fn sound<S: DeserializeOwned + CheckedSettings>(
 pub(super) fn general_remedy(said: &str) -> Option<&'static str> {
     if said.contains("No space left on device") {
         return Some(
-            "the device's disk is full: make room (df -h; k3s crictl rmi --prune), then run the same command again",
+            "the device's disk is full: free some space (df -h; k3s crictl rmi --prune), then run the same command \
+             again",
         );
     }
     None

@@ -97,7 +97,12 @@ impl ShellKind for PowerModes {
 
     fn remedy(words: &str) -> Option<String> {
         if words.contains("reboot required") {
-            return Some("this change of mode needs a restart of the device: drain it (akidb-edge jetson drain), run that nvpmodel on it as root and answer YES; once it is back, run the same command again".to_owned());
+            return Some(
+                "this change of the power mode needs a reboot of the device: drain it (akidb-edge jetson \
+                         drain), run that nvpmodel on it as root and answer YES; once it is back, run the same \
+                         command again"
+                    .to_owned(),
+            );
         }
         if words.contains("those that auto goes through") {
             return Some("write adaptive_power: {modes: [...]} in the plan, from the smallest to the largest of those that this device has".to_owned());

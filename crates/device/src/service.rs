@@ -87,6 +87,6 @@ impl ShellKind for Services {
     fn remedy(words: &str) -> Option<String> {
         words
             .contains("Job for ")
-            .then(|| "look at journalctl -xeu of that unit on the device, then run the same command again".to_owned())
+            .then(|| "check journalctl -xeu of that unit on the device, then run the same command again".to_owned())
     }
 }

@@ -41,7 +41,7 @@ pub struct DeviceLoad {
 }
 
 impl DeviceLoad {
-    /// From what a device answered to [`SCRIPT`]; none when it did not say.
+    /// From what a device answered to [`SCRIPT`]; none when no message.
     pub fn of(reply: &ScriptOutput) -> Option<Self> {
         lines(&reply.output).get("tegrastats").and_then(|line| Self::read(line))
     }

@@ -8,7 +8,7 @@ use super::check::DoctorCheck;
 use crate::commands::Context;
 use crate::commands::workflow::AccountConnection;
 use crate::desired;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::plan::Plan;
 use crate::provider::aws::{CallerIdentity, Ids, MissingAction, Simulation, least_privilege, simulate};
 use crate::resource::{Desired, FaultClass, shown};
@@ -65,7 +65,7 @@ pub async fn look(
             (DoctorCheck::skipped(NAME, why), Value::Null)
         }
         Err(fault) if fault.class == FaultClass::Denied => {
-            let found = "not known: the caller may not ask IAM's policy simulator";
+            let found = "unknown: the caller is not allowed to use IAM's policy simulator";
             let next = shown!("allow iam:SimulatePrincipalPolicy and iam:GetRole, or {}", compare);
             (DoctorCheck::warning(NAME, found, next), Value::Null)
         }
@@ -97,7 +97,7 @@ fn told(simulation: &Simulation, all: bool) -> DoctorCheck {
         found.push(shown!("\nand {} more (-v shows them)", left));
     }
     let next = "add them to the caller's policy: akidb-edge deploy --print-iam-policy prints the whole of it";
-    DoctorCheck::failed(NAME, &Failure::error(found, next))
+    DoctorCheck::failed(NAME, &codes::DENIED.error(found, next))
 }
 
 fn why(each: &[&MissingAction]) -> &'static str {

@@ -8,7 +8,7 @@ use futures::future::join_all;
 use crate::commands::Context;
 use crate::commands::workflow::{AccessArgs, PlanArgs, clusters_of_machines};
 use crate::desired::jetson;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::plan::{Plan, ReplacedDevices, StepConfig};
 use crate::provider::ClusterApi;
 use crate::provider::device::{DeviceRequirements, Fleet, Script, ScriptOutput};
@@ -114,7 +114,7 @@ fn without_artifacts(named: &PlanArgs, inventory: Option<&str>, context: &Contex
             jetson.artifacts = None;
         }
     }
-    plan.bring_devices(inventory, None)?;
+    say_who_is_replaced(&plan.bring_devices(inventory, None)?, context);
     Ok(plan)
 }
 
@@ -128,18 +128,22 @@ pub fn need_devices(plan: &Plan) -> Result<(), Failure> {
     if any {
         return Ok(());
     }
-    Err(Failure::refused("the plan has no devices", "add a step of kind jetson with hosts, or --inventory FILE"))
+    Err(codes::NO_DEVICES
+        .refused("the plan has no devices", "add a step of kind jetson with hosts, or --inventory FILE"))
 }
 
-/// Names the devices that only the plan has, once an inventory stands in their place.
+/// Says which inventory stands in the place of the plan's devices, which of them is the server, and which devices only the plan
+/// has.
 pub fn say_who_is_replaced(replaced: &[ReplacedDevices], context: &Context) {
-    for ReplacedDevices { inventory, devices } in replaced {
-        let names = report::names(devices);
-        context.printer.talk(shown!(
-            "the devices are those of {}; only the plan has, not contacted: {}",
-            inventory,
-            names
-        ));
+    for ReplacedDevices { inventory, count, server, devices } in replaced {
+        let mut text = shown!("inventory {}: {}", inventory, report::counted(count, "device"));
+        if let Some(server) = server {
+            text.push(shown!(", server {}", server));
+        }
+        if !devices.is_empty() {
+            text.push(shown!("; it replaces the plan's devices, not contacted: {}", report::names(devices)));
+        }
+        context.printer.talk(text);
     }
 }
 
@@ -153,10 +157,8 @@ pub fn choose<'a>(
 ) -> Result<BTreeSet<String>, Failure> {
     if let Some(unknown) = chosen.iter().find(|name| !known.clone().any(|one| one == *name)) {
         let known: Vec<&str> = known.map(String::as_str).collect();
-        return Err(Failure::refused(
-            shown!("no device is called {:?}", unknown),
-            shown!("use one of: {}", known.join(", ")),
-        ));
+        return Err(codes::UNKNOWN_NAME
+            .refused(shown!("unknown device {:?}", unknown), shown!("use one of: {}", known.join(", "))));
     }
     Ok(if chosen.is_empty() { known.cloned().collect() } else { chosen.iter().cloned().collect() })
 }
@@ -175,7 +177,7 @@ impl VerbDevices {
     pub fn server(&self) -> Result<&str, Failure> {
         let server = self.nodes.values().next().map(|node| node.server.as_str());
         server.ok_or_else(|| {
-            Failure::refused("the plan has no cluster", "add k3s with its version to the step of kind jetson")
+            codes::NO_DEVICES.refused("the plan has no cluster", "add k3s with its version to the step of kind jetson")
         })
     }
 

@@ -126,7 +126,8 @@ fn code(rows: &[Row]) -> u8 {
 fn show(rows: &[Row], context: &Context) {
     let header = ["device", "role", "node", "k3s", "JetPack", "mode", "GPU", "CPU", "°C", "RAM GiB", "W"];
     let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
-    context.printer.data(report::rows_table(&header, &cells, context.session.width));
+    let first_to_go = ["JetPack", "mode", "RAM GiB", "CPU", "°C", "k3s", "W"];
+    context.printer.data(report::rows_table(&header, &cells, &first_to_go, context.screen()));
 }
 
 fn cells(row: &Row) -> Vec<String> {

@@ -47,8 +47,10 @@ impl DeviceStackArgs {
             Some(stack) => Ok(format!("{stack}{}", jetson::SUFFIX)),
             None => {
                 let stack = jetson::stack(&self.plan.load(&context.session)?);
-                let goes_by =
-                    format!("it names the stack and files to send, and the rest is in the journal of {stack}");
+                let goes_by = format!(
+                    "it only names the stack and files to upload; the rest is recorded in the journal of \
+                             {stack}"
+                );
                 self.plan.say_what_variables_do(&context.printer, &goes_by);
                 Ok(stack)
             }
@@ -93,7 +95,7 @@ fn nothing_left(stack: &str, context: &Context) -> u8 {
         }
         context.printer.json(&context.verb, &body);
     } else {
-        context.printer.data(shown!("nothing is left to take away: the journal of {} has no resources\n", stack));
+        context.printer.data(shown!("nothing to uninstall: the journal of {} has no resources\n", stack));
     }
     exit::DONE
 }

@@ -35,7 +35,13 @@ pub fn run(args: &Args, store: &ModelStore, context: &Context) -> Result<u8, Fai
     } else {
         let files = report::counted(manifest.files.len(), "file");
         let size = report::size(manifest.size());
-        context.printer.data(shown!("{} ({}, {}) is in {}, every file was read back", name, files, size, folder));
+        context.printer.data(shown!(
+            "{} ({}, {}) was imported into {}; every file was verified",
+            name,
+            files,
+            size,
+            folder
+        ));
     }
     Ok(exit::DONE)
 }

@@ -14,6 +14,7 @@ use clap::Subcommand;
 
 use super::Context;
 use crate::exit::Failure;
+use crate::exit::codes::{self, Code};
 use crate::models::{ModelStore, ModelsFault};
 use crate::resource::shown;
 
@@ -64,9 +65,29 @@ fn usual() -> PathBuf {
     ModelStore::usual(&std::env::current_dir().unwrap_or_default(), folder("XDG_DATA_HOME"), folder("HOME"))
 }
 
+/// What sort of error a fault of models is.
+const fn code(fault: &ModelsFault) -> Code {
+    match fault {
+        ModelsFault::Name { .. } | ModelsFault::Repo { .. } | ModelsFault::Revision { .. } => codes::MODEL_NAME,
+        ModelsFault::Unknown { .. }
+        | ModelsFault::Taken { .. }
+        | ModelsFault::NoModel { .. }
+        | ModelsFault::Foreign { .. }
+        | ModelsFault::Busy { .. }
+        | ModelsFault::WrongBytes { .. } => codes::MODEL,
+        ModelsFault::Offline { .. }
+        | ModelsFault::Refused { .. }
+        | ModelsFault::Unreachable { .. }
+        | ModelsFault::Limited { .. }
+        | ModelsFault::Answer { .. }
+        | ModelsFault::File { .. } => codes::MODEL_FETCH,
+    }
+}
+
 impl From<ModelsFault> for Failure {
     fn from(fault: ModelsFault) -> Self {
         let (problem, next_step) = (shown!("{}", fault), shown!("{}", fault.next_step()));
-        if fault.is_refusal() { Self::refused(problem, next_step) } else { Self::error(problem, next_step) }
+        let id = code(&fault);
+        if fault.is_refusal() { id.refused(problem, next_step) } else { id.error(problem, next_step) }
     }
 }

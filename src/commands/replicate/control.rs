@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::place::{self, Place};
 use crate::commands::Context;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::replica::control::{self, ControlFault, Pause};
 use crate::resource::shown;
 
@@ -60,6 +60,6 @@ pub async fn resume(args: &ResumeArgs, context: &Context) -> Result<u8, Failure>
 
 impl From<ControlFault> for Failure {
     fn from(fault: ControlFault) -> Self {
-        Self::error(shown!("{}", fault), "akidb-edge replicate status shows what is published there")
+        codes::REPLICA.error(shown!("{}", fault), "akidb-edge replicate status shows what is published there")
     }
 }

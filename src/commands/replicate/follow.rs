@@ -9,7 +9,7 @@ use serde_json::json;
 use super::metrics::{MetricsFile, Written};
 use super::place::{self, Place, TrustArgs, duration};
 use crate::commands::Context;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::replica::follow::{FollowEvent, FollowObserver};
 use crate::replica::{FollowFault, FollowOptions, Follower};
 use crate::report::Printer;
@@ -69,7 +69,7 @@ async fn once(follower: &mut Follower, args: &Args, context: &Context) -> Result
     let position = &synced.position;
     if let Some(allowed) = args.max_staleness {
         position.require(allowed, jiff::Timestamp::now()).map_err(|bad| {
-            Failure::error(shown!("{}", bad), "akidb-edge replicate status says what the primary does")
+            codes::REPLICA.error(shown!("{}", bad), "akidb-edge replicate status says what the primary does")
         })?;
     }
     if context.global.json {
@@ -119,7 +119,7 @@ impl FollowObserver for Tell {
 
 impl From<FollowFault> for Failure {
     fn from(fault: FollowFault) -> Self {
-        Self::error(
+        codes::REPLICA.error(
             shown!("{}", fault),
             "correct what is named, then run the same command again: readers keep what they have",
         )

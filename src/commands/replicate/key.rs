@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::commands::{Context, write_private};
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::replica::SigningKey;
 use crate::resource::shown;
 
@@ -25,13 +25,13 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let public = PathBuf::from(public);
     for file in [&args.out, &public] {
         if file.symlink_metadata().is_ok() {
-            return Err(Failure::refused(
+            return Err(codes::ARGUMENT.refused(
                 shown!("{} is there already", file.display()),
                 "name another file with --out",
             ));
         }
     }
-    let failed = |bad: crate::replica::trust::KeyFault| Failure::error(shown!("{}", bad), "run the same command again");
+    let failed = |bad: crate::replica::trust::KeyFault| codes::REPLICA.error(shown!("{}", bad), "run the same command again");
     let text = SigningKey::generate().map_err(failed)?;
     let key = SigningKey::from_pem(&text).map_err(failed)?;
     write_private(&args.out, text.as_bytes())?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::commands::write_private;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::replica::metrics::{Board, FollowMetrics, PublishMetrics};
 use crate::resource::shown;
 
@@ -30,7 +30,7 @@ impl MetricsFile {
     /// When it cannot be written.
     pub fn at(path: &Path) -> Result<Self, Failure> {
         write_private(path, b"")
-            .map_err(|bad| Failure::refused(shown!("{}: {}", path.display(), bad), "name another file"))?;
+            .map_err(|bad| codes::ARGUMENT.refused(shown!("{}: {}", path.display(), bad), "name another file"))?;
         Ok(Self { path: path.to_owned() })
     }
 

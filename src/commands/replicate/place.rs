@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::commands::Context;
 use crate::commands::workflow::connect;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::provider::aws::ReplicaBucket;
 use crate::replica::{FolderStore, ObjectStore, PublicKey, Target, Trust};
 use crate::resource::{shown, syntax_check};
@@ -84,7 +84,7 @@ pub async fn open(places: &[Place], context: &Context) -> Result<Vec<Target>, Fa
             name = store.name();
         }
         if targets.iter().any(|target| target.name == name) {
-            return Err(Failure::refused(shown!("{} is named twice", name), "name each place once"));
+            return Err(codes::ARGUMENT.refused(shown!("{} is named twice", name), "name each place once"));
         }
         targets.push(Target { name, store });
     }
@@ -97,7 +97,7 @@ pub async fn open(places: &[Place], context: &Context) -> Result<Vec<Target>, Fa
 /// As [`open`].
 pub async fn one(place: &Place, context: &Context) -> Result<Arc<dyn ObjectStore>, Failure> {
     let mut targets = open(std::slice::from_ref(place), context).await?;
-    targets.pop().map(|target| target.store).ok_or_else(|| Failure::refused("no place is named", "add --from PLACE"))
+    targets.pop().map(|target| target.store).ok_or_else(|| codes::ARGUMENT.refused("no place is named", "add --from PLACE"))
 }
 
 /// Whom a reader believes.
@@ -123,7 +123,7 @@ impl TrustArgs {
         }
         let key = |path: &PathBuf| {
             PublicKey::from_file(path)
-                .map_err(|bad| Failure::refused(shown!("{}", bad), "akidb-edge replicate key writes a key pair"))
+                .map_err(|bad| codes::ARGUMENT.refused(shown!("{}", bad), "akidb-edge replicate key writes a key pair"))
         };
         Ok(Trust::Keys(self.trust.iter().map(key).collect::<Result<_, _>>()?))
     }

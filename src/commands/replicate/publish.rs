@@ -9,7 +9,7 @@ use serde_json::json;
 use super::metrics::{MetricsFile, Written};
 use super::place::{self, Place, duration};
 use crate::commands::Context;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::replica::publish::Delivery;
 use crate::replica::{Event, Observer, PublishFault, PublishOptions, Publisher, Retention, SigningKey};
 use crate::report::Printer;
@@ -91,7 +91,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
 impl Args {
     async fn options(&self, context: &Context) -> Result<PublishOptions, Failure> {
         if self.key.is_none() && !self.unsigned {
-            return Err(Failure::refused(
+            return Err(codes::ARGUMENT.refused(
                 "no key is named: readers could not tell what the primary published from what somebody else wrote",
                 "add --key FILE (akidb-edge replicate key writes a pair), or --unsigned",
             ));
@@ -109,7 +109,7 @@ impl Args {
         options.key = match &self.key {
             Some(file) => {
                 let key = SigningKey::from_file(file)
-                    .map_err(|bad| Failure::refused(shown!("{}", bad), "akidb-edge replicate key writes a key pair"))?;
+                    .map_err(|bad| codes::ARGUMENT.refused(shown!("{}", bad), "akidb-edge replicate key writes a key pair"))?;
                 Some(Arc::new(key))
             }
             None => None,
@@ -196,11 +196,15 @@ impl Observer for Tell {
 
 impl From<PublishFault> for Failure {
     fn from(fault: PublishFault) -> Self {
-        let next = if matches!(fault, PublishFault::Fenced { .. }) {
-            "stop one of the two primaries; --take-over only when the other is gone for good"
-        } else {
-            "correct what is named, then run the same command again: what is published already stays"
-        };
-        Self::error(shown!("{}", fault), next)
+        match &fault {
+            PublishFault::Fenced { .. } => codes::FENCED.error(
+                shown!("{}", fault),
+                "stop one of the two primaries; --take-over only when the other is gone for good",
+            ),
+            _ => codes::REPLICA.error(
+                shown!("{}", fault),
+                "correct what is named, then run the same command again: what is published already stays",
+            ),
+        }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::place::{self, Place, TrustArgs};
 use crate::commands::Context;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::replica::restore::{self, RestoreFault};
 use crate::replica::{At, RestoreOptions, RestorePlan};
 use crate::report;
@@ -67,6 +67,6 @@ fn tell(plan: &RestorePlan, proven: Option<bool>, context: &Context) {
 
 impl From<RestoreFault> for Failure {
     fn from(fault: RestoreFault) -> Self {
-        Self::error(shown!("{}", fault), "akidb-edge replicate status shows what is published there")
+        codes::REPLICA.error(shown!("{}", fault), "akidb-edge replicate status shows what is published there")
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::commands::workflow::{RunTarget, narrow};
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::resource::{Address, SafeText, shown};
 
 /// Leaves out what refers to a resource of the other stack that is not there any more, and what needs that: it stays as it is now.
@@ -18,7 +18,7 @@ pub fn leave_out(wanted: &mut RunTarget) -> Result<Vec<SafeText>, Failure> {
     }
     let (desired, recorded) = (&wanted.built.desired, &wanted.recorded);
     if let Some((user, need)) = lacking.iter().find(|(_, need)| recorded.resources.contains_key(*need)) {
-        return Err(Failure::refused(
+        return Err(codes::MISSING_NEED.refused(
             shown!("{} as it was then refers to {}, which would go in the same run: nothing was done", user, need),
             "name a revision of each stack at which both were there: --to for the cloud, --devices-to for the devices",
         ));

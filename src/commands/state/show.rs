@@ -15,7 +15,7 @@ pub async fn state(which: &Which, context: &Context) -> Result<u8, Failure> {
         context.printer.json("state", &listing(&state));
         return Ok(exit::DONE);
     }
-    context.printer.data(report::resources_table(&state, context.session.width));
+    context.printer.data(report::resources_table(&state, context.screen()));
     for (address, record) in &state.resources {
         context.printer.data(shown!("\n{}", address));
         for (name, value) in &record.attributes {

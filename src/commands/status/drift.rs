@@ -90,6 +90,8 @@ pub async fn look(
     let (looked, (mut unmanaged, unlisted)) =
         tokio::join!(looking, observe::unmanaged(&recorded, &regions, &providers));
     let (header, observed) = looked?;
+    // What is recorded of one cluster says nothing about another: nothing of it is missing there, nothing would be made.
+    workflow::need_same_clusters(&recorded, &observed)?;
     // What the plan wants under this very address is taken up by the next deploy: it is told as such.
     let taken_up = |one: &OwnedResource| {
         let at = one.address.as_ref().filter(|address| wanted.resources.contains_key(*address));
@@ -151,7 +153,11 @@ pub async fn run(plan: Option<&Plan>, stack: &str, context: &Context) -> Result<
     let printer = &context.printer;
     printer.header(&seen.header);
     for (kind, fault) in &seen.unlisted {
-        printer.remark(shown!("what else this stack owns of kind {} is not known: {}", kind.name(), fault.shown()));
+        printer.remark(shown!(
+            "cannot list the other resources of kind {} that this stack owns: {}",
+            kind.name(),
+            fault.shown()
+        ));
     }
     let compared = seen.compared().await;
     let code = code(&seen, &compared);
@@ -180,7 +186,7 @@ fn tell(seen: &DriftView, compared: &ComparedPlan, context: &Context) {
         printer.data(report::unmanaged_text(&seen.unmanaged));
     }
     for PlanningRefusal { address, problem, next_step, .. } in &compared.in_the_way {
-        printer.data(shown!("in the way of the plan: {}: {}\n  next  {}", address, problem, next_step));
+        printer.data(shown!("blocks the plan: {}: {}\n  next  {}", address, problem, next_step));
     }
     let ComparedPlan { changes, in_the_way, unread } = compared;
     let drifting = seen.drift.iter().any(DriftedResource::counts);
@@ -194,7 +200,7 @@ fn tell(seen: &DriftView, compared: &ComparedPlan, context: &Context) {
     // Without a comparison of everything nothing is said to match the plan.
     if !changes.is_empty() || in_the_way.is_empty() && unread.is_empty() {
         let omitted = report::OmittedResources::default();
-        printer.data(report::changes_text(changes, printer.verbose > 0, color, Level::Usable, &omitted));
+        printer.data(report::changes_text(changes, printer.verbose > 0, context.screen(), Level::Usable, &omitted));
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Context;
 use super::workflow::{self, PlanArgs};
 use crate::commands::state::unlock::lease_document;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::ledger::{Holder, Lease, Ledger};
 use crate::plan::Plan;
 use crate::report;
@@ -45,7 +45,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let plan =
         if args.stack.is_none() && args.plan.plan.is_some() { Some(args.plan.load(&context.session)?) } else { None };
     let Some(stack) = args.stack.clone().or_else(|| plan.as_ref().map(|plan| plan.stack.clone())) else {
-        return Err(Failure::refused("no stack is named", "add --plan NAME, or --stack NAME"));
+        return Err(codes::NO_STACK.refused("missing --plan or --stack", "add --plan NAME, or --stack NAME"));
     };
     if let Some(chosen) = args.accept {
         let order = accept::AcceptRequest { chosen, dry_run: args.dry_run, yes: args.yes };
@@ -85,18 +85,19 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         ledger.place()
     ));
     if !state.resources.is_empty() {
-        printer.data(report::resources_table(&state, context.session.width));
+        printer.data(report::resources_table(&state, context.screen()));
     }
     for run in state.runs.iter().rev().take(5) {
         let begun = shown!("revision {:<3} {}  {}", run.revision, run.at, run.command);
         let (by, so_far) = (&run.by, report::so_far(run));
-        printer.data(match run.ending {
+        let row = match run.ending {
             Some(ending) => shown!("{}  {} by {}: {}", begun, so_far, by, format!("{ending:?}").to_lowercase()),
             None if is_at_work(run, &state, lease.as_ref(), context) => {
                 shown!("{} by {}: runs, {} so far", begun, by, so_far)
             }
             None => shown!("{} by {}: interrupted after {}", begun, by, so_far),
-        });
+        };
+        printer.data(context.screen().rows(&row));
     }
     tell_the_rest(&state, plan.as_ref(), context);
     tell_lease(lease.as_ref(), context);
@@ -116,15 +117,15 @@ fn tell_lease(lease: Option<&Lease>, context: &Context) {
     let next = "the next run takes it over";
     context.printer.data(match lease.holder(&context.session.host) {
         Holder::Alive => shown!("being changed by {} since {}", who, format!("{:.0}", lease.since)),
-        Holder::Gone => shown!("the lease of {} was left behind: process {} is gone; {}", who, lease.pid, next),
-        Holder::Expired => shown!("the lease of {} ended at {}; {}", who, format!("{:.0}", lease.expires), next),
+        Holder::Gone => shown!("stale lease of {}: process {} no longer exists; {}", who, lease.pid, next),
+        Holder::Expired => shown!("the lease of {} expired at {}; {}", who, format!("{:.0}", lease.expires), next),
     });
 }
 
 fn tell_the_rest(state: &StackState, plan: Option<&Plan>, context: &Context) {
     let printer = &context.printer;
     if let Some(fallback) = &state.fallback {
-        printer.data(shown!("the fallback {} is in force", fallback));
+        printer.data(shown!("the fallback {} is active", fallback));
     }
     for left in &state.pending_deletions {
         printer.data(shown!("to be deleted by a later run: {} {}: {}", left.address, left.id, left.reason));

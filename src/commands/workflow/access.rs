@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Platforms;
 use crate::commands::Context;
 use crate::desired::jetson::SUFFIX;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::provider::device::{DeviceAccess, Fleet, Password};
 use crate::resource::host::HostSpec;
 use crate::resource::{Desired, Kind, StackState, shown};
@@ -101,7 +101,7 @@ impl AccessArgs {
             let mut text = String::new();
             let opened = std::fs::File::open(format!("/dev/fd/{number}"));
             opened.and_then(|fd| fd.take(LONGEST_PASSWORD).read_to_string(&mut text)).map_err(|bad| {
-                Failure::refused(
+                codes::ARGUMENT.refused(
                     shown!("file descriptor {} cannot be read: {}", number, bad),
                     "write --sudo-password-fd 3 3< <(pass show jetson), or --ask-sudo-password",
                 )
@@ -112,10 +112,8 @@ impl AccessArgs {
             return Ok(None);
         }
         if !context.session.can_ask {
-            return Err(Failure::refused(
-                "there is no terminal to ask for the sudo password on",
-                "use --sudo-password-fd N",
-            ));
+            return Err(codes::NO_TERMINAL
+                .refused("cannot ask for the sudo password without a terminal", "use --sudo-password-fd N"));
         }
         Ok(Some(Password::new(context.printer.ask_secret("sudo password of the devices: "))))
     }

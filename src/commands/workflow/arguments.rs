@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use super::review;
 use crate::execute::RunOptions;
-use crate::exit::Failure;
-use crate::plan::{self, Plan, PlanSettings};
+use crate::exit::{Failure, codes};
+use crate::plan::{self, Plan, PlanSettings, Reading};
 use crate::report::Printer;
 use crate::resource::{Level, shown};
 use crate::session::Session;
@@ -33,15 +36,26 @@ impl PlanArgs {
     /// # Errors
     /// When none is named, a variable is malformed, or the plan has problems.
     pub fn load(&self, session: &Session) -> Result<Plan, Failure> {
+        match self.read(session)? {
+            Reading { plan: Some(plan), problems } if problems.is_empty() => Ok(plan),
+            Reading { plan, problems } => Err(review::refusal(plan.as_ref(), &problems)),
+        }
+    }
+
+    /// Reads the plan as far as it goes.
+    ///
+    /// # Errors
+    /// When none is named, or a variable is malformed.
+    pub fn read(&self, session: &Session) -> Result<Reading, Failure> {
         let Some(name) = &self.plan else {
-            return Err(Failure::refused("no plan is named", "add --plan week13, or --plan FILE"));
+            return Err(codes::NO_PLAN.refused("missing --plan", "add --plan week13, or --plan FILE"));
         };
         let settings = PlanSettings {
             variables: self.variables()?,
             environment: session.variables.clone(),
             outside: self.allow_files_outside,
         };
-        Ok(plan::load(name, &settings)?)
+        Ok(plan::read(name, &settings))
     }
 
     /// Says what variables are for in a verb that goes by the journal: they only decide how the plan is read.
@@ -55,7 +69,7 @@ impl PlanArgs {
         let mut all = BTreeMap::new();
         for file in &self.var_file {
             let text = plan::read_text(file).map_err(|bad| {
-                Failure::refused(shown!("{}: {}", file.display(), bad), "name a file that can be read")
+                codes::INPUT_FILE.refused(shown!("{}: {}", file.display(), bad), "name a file that can be read")
             })?;
             for (at, line) in text
                 .lines()
@@ -64,15 +78,15 @@ impl PlanArgs {
             {
                 let Some((name, value)) = line.split_once([':', '=']) else {
                     // The line may hold what nobody else should see.
-                    let problem = shown!("{}:{}: the line is no NAME: VALUE", file.display(), at + 1);
-                    return Err(Failure::refused(problem, "write one variable on each line"));
+                    let problem = shown!("{}:{}: expected NAME: VALUE", file.display(), at + 1);
+                    return Err(codes::INPUT_FILE.refused(problem, "write one variable on each line"));
                 };
                 all.insert(name.trim().to_owned(), value.trim().trim_matches('"').to_owned());
             }
         }
         for pair in &self.var {
             let Some((name, value)) = pair.split_once('=') else {
-                return Err(Failure::refused("a --var is no NAME=VALUE", "write --var domain=example.com"));
+                return Err(codes::ARGUMENT.refused("--var must be NAME=VALUE", "write --var domain=example.com"));
             };
             all.insert(name.to_owned(), value.to_owned());
         }
@@ -90,7 +104,7 @@ pub struct RunArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// Wait until changes are `accepted`, `usable` or `propagated`
-    #[arg(long, value_name = "LEVEL", default_value = "usable", value_parser = level)]
+    #[arg(long, value_name = "LEVEL", default_value = "usable", value_parser = levels())]
     pub wait: Level,
     /// Set by the verbs that can delete what holds data.
     #[arg(skip)]
@@ -122,11 +136,12 @@ impl RunArgs {
     }
 }
 
-fn level(text: &str) -> Result<Level, String> {
-    match text {
-        "accepted" => Ok(Level::Accepted),
-        "usable" => Ok(Level::Usable),
-        "propagated" => Ok(Level::Propagated),
-        _ => Err("write accepted, usable or propagated".to_owned()),
-    }
+/// The levels, as the help and the shell list them.
+fn levels() -> impl TypedValueParser<Value = Level> {
+    let level = |word: String| match word.as_str() {
+        "accepted" => Level::Accepted,
+        "propagated" => Level::Propagated,
+        _ => Level::Usable,
+    };
+    PossibleValuesParser::new(["accepted", "usable", "propagated"]).map(level)
 }

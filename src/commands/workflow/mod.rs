@@ -16,6 +16,7 @@ mod pipeline;
 mod platforms;
 mod previews;
 mod request;
+mod review;
 mod skipped;
 
 use std::sync::Arc;
@@ -24,7 +25,7 @@ use super::Context;
 use crate::change::{self, DiffScope, PlanningRefusal};
 use crate::cli::Global;
 use crate::desired;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::provider::Providers;
@@ -37,10 +38,10 @@ use crate::resource::{
 pub use access::{AccessArgs, BothStacksArgs};
 pub use account::{AccountConnection, connect};
 pub use arguments::{EmptyBucketsArgs, PlanArgs, RunArgs};
-pub use clusters::{clusters_of_machines, in_clusters};
+pub use clusters::{clusters_of_machines, in_clusters, need_same_clusters};
 pub use execution::{RunInput, RunLabel, began};
-pub use graphs::{build, devices, every_step, findings, need_files, of_devices, stops, together};
-pub use journal::{close, directory, open, root, store};
+pub use graphs::{build, devices, findings, need_files, together};
+pub use journal::{close, directory, objects, open, root, store};
 pub use journals::Journals;
 pub use leased::{HeldLeases, not_written, unless_interrupted, write};
 pub use needs_account::needs_account;
@@ -48,6 +49,7 @@ pub use pipeline::carry_out;
 pub use platforms::Platforms;
 pub use previews::previewed;
 pub use request::{AllowedChanges, Operation, RunRequest, RunTarget, RunView};
+pub use review::Review;
 pub use skipped::{SkippedResources, machine, narrow};
 
 /// Refuses a stack that lives on devices: there is nothing to ask AWS about, and `jetson` has a verb for it.
@@ -64,7 +66,7 @@ pub async fn no_devices(context: &Context, stack: &str, verb: &str) -> Result<()
         return Ok(());
     }
     let which = if verb.starts_with("provision") { "--plan PLAN".to_owned() } else { format!("--stack {stack}") };
-    Err(Failure::refused(
+    Err(codes::OTHER_VERB.refused(
         shown!("{} is a stack of devices, not of an AWS account", stack),
         shown!("akidb-edge jetson {} {}", verb, which),
     ))
@@ -106,8 +108,8 @@ pub fn refused(refusals: &[PlanningRefusal]) -> Failure {
         .map(|refusal| shown!("{}: {}\n  next: {}", refusal.address, refusal.problem, refusal.next_step))
         .collect();
     let reading = refusals.iter().all(|refusal| refusal.unread);
-    let problem = shown!("the difference cannot be made\n{}", SafeText::join(&lines, "\n"));
-    if reading { Failure::error(problem, "") } else { Failure::refused(problem, "") }
+    let problem = shown!("cannot compute the changes\n{}", SafeText::join(&lines, "\n"));
+    if reading { codes::DIFFERENCE.error(problem, "") } else { codes::DIFFERENCE.refused(problem, "") }
 }
 
 /// The providers of the account, with the bytes that the run carries.

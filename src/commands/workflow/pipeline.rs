@@ -50,13 +50,15 @@ struct PlannedRun {
     changes: Changes,
     /// What of the run needs an account that could not be reached.
     of_account: Vec<Address>,
+    /// Data that goes: one line for each thing that holds some.
+    data: Vec<SafeText>,
 }
 
 impl Pipeline<'_> {
     async fn run(&self, platforms: &mut Platforms<'_>, verb: &mut impl Operation) -> Result<u8, Failure> {
         let begun = Instant::now();
         let (request, context) = (self.request, self.context);
-        let PlannedRun { wanted, seen, providers, changes, of_account } = self.plan(platforms, verb).await?;
+        let PlannedRun { wanted, seen, providers, changes, of_account, data } = self.plan(platforms, verb).await?;
         let purpose = self.purpose(&wanted);
         let header = &seen.header;
         let allowed =
@@ -69,6 +71,8 @@ impl Pipeline<'_> {
             changes: &changes,
             built: &wanted.built,
             header,
+            purpose: request.purpose,
+            data: &data,
             only_looks: request.only_looks,
             whole: wanted.whole,
             omitted: OmittedResources {
@@ -83,6 +87,7 @@ impl Pipeline<'_> {
             },
         };
         let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.color);
+        let terminal = terminal.of(&changes, context.printer.verbose > 0);
         let work = RunInput {
             journals: self.journals,
             providers: &providers,
@@ -106,6 +111,8 @@ impl Pipeline<'_> {
             say_how_each_went(&wanted, &outcome, &seen.left, context);
         }
         verb.ended(self.journals, context);
+        // What a person has to do now is the last thing to be read, too: it was said in the middle of the run.
+        terminal.notices().into_iter().for_each(|notice| context.printer.talk(notice));
         Ok(seen.left.code(code))
     }
 
@@ -138,8 +145,8 @@ impl Pipeline<'_> {
         verb.differs(&mut changes, &wanted, context)?;
         outside.need(&changes, &wanted, request, context)?;
         let run = RunArgs { dry_run: request.only_looks, ..request.run.clone() };
-        holding_data::refuse(&changes, &providers, &run, request.emptying, context).await?;
-        Ok(PlannedRun { wanted, seen, providers, changes, of_account })
+        let data = holding_data::refuse(&changes, &providers, &run, request.emptying, context).await?;
+        Ok(PlannedRun { wanted, seen, providers, changes, of_account, data })
     }
 
     fn purpose(&self, wanted: &RunTarget) -> RunLabel {
@@ -155,7 +162,7 @@ impl Pipeline<'_> {
     fn say_what_ends(&self, wanted: &RunTarget) {
         let ends = matches!(self.request.purpose, RunPurpose::Deploy | RunPurpose::Route) && wanted.fallback.is_none();
         if let Some(fallback) = wanted.recorded.fallback.as_ref().filter(|_| ends) {
-            self.context.printer.remark(shown!("the fallback {} is in force; this run ends it", fallback));
+            self.context.printer.remark(shown!("the fallback {} is active; this run deactivates it", fallback));
         }
     }
 

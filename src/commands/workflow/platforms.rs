@@ -16,7 +16,7 @@ use super::needs_account::{graph_needs, needs_account, state_needs};
 use super::skipped::{cluster, left_out, machine};
 use super::{AccessArgs, AccountConnection, Journals, RunRequest, RunTarget, RunView, connect, place_of};
 use crate::commands::Context;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::Fence;
 use crate::observe;
 use crate::plan::Plan;
@@ -116,7 +116,7 @@ impl<'a> Platforms<'a> {
             return Ok(());
         }
         let problem = "the stack needs an AWS account now, and did not when this run began: nothing was done";
-        Err(Failure::error(problem, "run the same command again"))
+        Err(codes::CHANGED_MEANWHILE.error(problem, "run the same command again"))
     }
 
     /// Whether devices are among them.
@@ -262,7 +262,7 @@ fn all_within(state: &StackState, cloud: bool, machines: bool) -> Result<(), Fai
     let (there, whole) = (&state.stack, other.len() == state.resources.len());
     let what = if machines { "resources of an AWS account" } else { "devices" };
     let problem = shown!(
-        "the journal of stack {} holds {} ({}), which this command does not work on: nothing was done",
+        "the journal of stack {} holds {} ({}), which this command does not manage: nothing was done",
         there,
         what,
         first
@@ -274,10 +274,10 @@ fn all_within(state: &StackState, cloud: bool, machines: bool) -> Result<(), Fai
         (true, false) => shown!("akidb-edge jetson uninstall --stack {} removes them; or name another stack", there),
         (false, _) => {
             let all = SafeText::join(other.iter().map(|address| shown!("{}", address)), " ");
-            shown!("let go of them, they stay as they are: akidb-edge state forget {} --stack {}", all, there)
+            shown!("to stop managing them without deleting them: akidb-edge state forget {} --stack {}", all, there)
         }
     };
-    Err(Failure::refused(problem, next))
+    Err(codes::UNNAMED_DEVICE.refused(problem, next))
 }
 
 /// Open as long as all of these leases are ours.

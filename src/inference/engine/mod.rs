@@ -27,7 +27,7 @@ use crate::inference::worker::{self, WorkerShared};
 
 use token_estimate::TokenEstimate;
 
-const LATE: &str = "its time ran out before the model had answered; send fewer texts or allow more";
+const LATE: &str = "the request timed out before the model answered; send fewer texts or allow more time";
 
 /// How a model is to be run.
 #[derive(Clone, Copy, Debug)]
@@ -136,7 +136,7 @@ impl Engine {
         Ok(Self { folder, hash, runs_on, canary, throughput, estimate, tokenizer, shared, cache: None })
     }
 
-    /// The same with a place for vectors that were made before.
+    /// The same with a place for cached vectors.
     #[must_use]
     pub fn with_cache(mut self, cache: Option<Arc<VectorCache>>) -> Self {
         self.cache = cache.map(|cache| (cache.clone(), cache.version(&self.hash)));
@@ -294,7 +294,7 @@ impl Drop for Engine {
 
 /// A worker has no thread.
 #[derive(Debug, thiserror::Error)]
-#[error("no thread can be started: {0}")]
+#[error("cannot start a thread: {0}")]
 struct NoThread(#[source] std::io::Error);
 
 /// The first vector of the canary's text is not what the folder expects.

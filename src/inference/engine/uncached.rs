@@ -143,14 +143,13 @@ fn tokenize(
         let tokens = catch_unwind(AssertUnwindSafe(encode)).map_err(|_| {
             EmbedFault::new(
                 ErrorCode::Internal,
-                format!("the model's tokenizer panics at text {place}; leave that text out"),
+                format!("the model's tokenizer fails at text {place}; remove that text"),
             )
         })?;
         let tokens =
             tokens.map_err(|why| EmbedFault::new(ErrorCode::InvalidRequest, format!("text {place}: {why}")))?;
         if tokens.ids.is_empty() {
-            let message =
-                format!("text {place} has no tokens: the model cannot read it; leave it out, or send other words");
+            let message = format!("text {place} has no tokens for this model; remove or change it");
             return Err(EmbedFault::new(ErrorCode::InvalidRequest, message));
         }
         if tokens.cut && !truncate {

@@ -48,7 +48,7 @@ pub enum InputFault {
         there: Vec<String>,
     },
     /// An input that a text does not have.
-    #[error("it wants an input {name}, which a text does not have")]
+    #[error("it has an unsupported input {name}")]
     Unknown {
         /// Its name.
         name: String,

@@ -60,7 +60,7 @@ pub fn open(runtime: &OnnxRuntime, folder: &ModelFolder, start: &SessionOptions)
         Err(why) if start.fallback => {
             let cpu = SessionOptions { device: Device::Cpu, ..start.clone() };
             let mut sessions = on(runtime, folder, &cpu).map_err(bad)?;
-            sessions.runs_on = format!("cpu ({} was asked for: {why})", start.device);
+            sessions.runs_on = format!("cpu ({} was requested: {why})", start.device);
             Ok(sessions)
         }
         Err(why) => Err(bad(SessionFault::Unavailable { device: start.device, source: Box::new(why) })),

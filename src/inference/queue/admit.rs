@@ -109,14 +109,15 @@ impl State {
 
     fn overloaded(&self) -> EmbedFault {
         let (tokens, wait) = (self.pending_tokens(), self.wait());
-        let message = format!("{tokens} tokens wait already, about {} ms of work; ask again later", wait.as_millis());
+        let message = format!("{tokens} tokens are queued, about {} ms of work; try again later", wait.as_millis());
         EmbedFault::new(ErrorCode::Overloaded, message).again_after(wait.max(CALM))
     }
 }
 
 fn never(tokens: usize, needs: f64) -> EmbedFault {
     let message = format!(
-        "{tokens} tokens need about {needs:.1} s, more than the request's time; send fewer texts or allow more"
+        "{tokens} tokens need about {needs:.1} s, more than the request's timeout; send fewer texts or allow more \
+         time"
     );
     EmbedFault::new(ErrorCode::DeadlineExceeded, message)
 }

@@ -86,7 +86,7 @@ impl Hub {
             }
             suspect = false;
             listener(&ModelEvent::Remark(
-                "the part from before was not right: the file is fetched again from its first byte",
+                "the partial download was invalid: the file is downloaded again from the start",
             ));
         }
     }
@@ -180,11 +180,11 @@ fn begins(answer: &Response, here: u64, ask: &FetchRequest<'_>) -> Result<Resume
         StatusCode::PARTIAL_CONTENT => {
             let said = answer.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
             let fits = [format!("bytes {here}-{last}/{size}"), format!("bytes {here}-{last}/*")];
-            let why = format!("bytes {here}-{last}/{size} were asked for, the answer has {said:?}");
+            let why = format!("requested bytes {here}-{last}/{size}, the answer has {said:?}");
             Ok(if fits.iter().any(|fit| fit == said) { ResumePoint::At(here) } else { ResumePoint::Elsewhere(why) })
         }
         StatusCode::RANGE_NOT_SATISFIABLE => {
-            Ok(ResumePoint::Elsewhere(format!("there is nothing from byte {here} on")))
+            Ok(ResumePoint::Elsewhere(format!("there is no data from byte {here} on")))
         }
         _ => match answer.content_length() {
             Some(other) if other != size => {
@@ -223,7 +223,7 @@ async fn write(
     while let Some(piece) = answer.chunk().await.map_err(|bad| TransferError::Network(bad.into()))? {
         here += piece.len() as u64;
         if here > ask.remote.size {
-            let why = format!("{} bytes were announced, more came", ask.remote.size);
+            let why = format!("{} bytes were announced, more were received", ask.remote.size);
             return Err(TransferError::Network(ModelsFault::WrongBytes { file: ask.path.to_owned(), why }.into()));
         }
         file.write_all(&piece).await.map_err(TransferError::Disk)?;
@@ -231,7 +231,7 @@ async fn write(
         listener(&ModelEvent::Moved { file: ask.path, here });
     }
     if here < ask.remote.size {
-        let why = format!("it broke off after {here} of {} bytes", ask.remote.size);
+        let why = format!("the connection closed after {here} of {} bytes", ask.remote.size);
         return Err(TransferError::Network(TryFailure::Again { why, after: None }));
     }
     Ok(())

@@ -73,7 +73,7 @@ impl Caller {
 
     fn admitted(&self) -> Result<TakenSlots, ApiProblem> {
         if self.authorities.as_ref().is_some_and(|authorities| authorities.has_changed().unwrap_or(false)) {
-            let message = "the authorities of clients are not those any more by which this connection's certificate was checked: connect again";
+            let message = "the client CA has changed since this connection's certificate was checked: connect again";
             return Err(ApiProblem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message));
         }
         let key = match &self.key {

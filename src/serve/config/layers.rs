@@ -135,8 +135,7 @@ impl Layers {
                 }
                 (None, _) => {
                     let near = nearest(key).map_or_else(String::new, |near| format!("; did you mean {near}?"));
-                    self.wrong
-                        .push(ConfigError { place: place.clone(), why: format!("there is no setting {key}{near}") });
+                    self.wrong.push(ConfigError { place: place.clone(), why: format!("unknown setting {key}{near}") });
                 }
             }
         }

@@ -112,7 +112,7 @@ fn farewell(
 ) -> impl Stream<Item = Result<EmbedStreamResponse, Status>> {
     stream::once(async move {
         if stop.is_stopping() {
-            let why = "the server is stopping; what has no answer was not done";
+            let why = "the server is shutting down; requests without a response were not processed";
             return Some(Err(fault::status(EmbedFault::new(ErrorCode::ShuttingDown, why), "")));
         }
         (opened.elapsed() >= life).then(|| Err(fault::refused(&fault::lived(life), "")))

@@ -15,16 +15,17 @@ impl fmt::Display for ConnectionFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Half(half) => {
-                f.write_str("the text holds half of a surrogate pair")?;
+                f.write_str("the text contains half of a surrogate pair")?;
                 if let Some(half) = half {
                     write!(f, " (\\u{half:04x})")?;
                 }
                 f.write_str(
-                    ", which is no character: a cut in the middle of an emoji leaves one; cut between characters, or take it out",
+                    ", which is not a character: splitting an emoji leaves one; split between characters, or remove \
+                     it",
                 )
             }
             Self::NotUtf8(byte) => {
-                write!(f, "the text is not UTF-8 (it holds the byte 0x{byte:02x}): encode it as UTF-8")
+                write!(f, "the text is not UTF-8 (it contains the byte 0x{byte:02x}): encode it as UTF-8")
             }
         }
     }

@@ -78,7 +78,7 @@ pub struct Metrics {
     gpu: gpu::GpuReadings,
     engines: OnceLock<engines::Engines>,
     vectors: OnceLock<Arc<VectorCache>>,
-    /// Spans that the collector took.
+    /// Spans exported to the collector.
     pub spans: Counter,
     /// Spans that were lost.
     pub spans_dropped: Counter,

@@ -49,11 +49,11 @@ impl Walk {
             Err(why) => return self.skip(below, why),
         };
         if deep > DEEPEST {
-            return self.skip(below, format!("it lies within more than {DEEPEST} folders"));
+            return self.skip(below, format!("it is nested in more than {DEEPEST} folders"));
         }
         let own = (facts.dev(), facts.ino());
         if !self.above.insert(own) {
-            return self.skip(below, "it is a link to a folder that it lies in");
+            return self.skip(below, "it is a link to one of its parent folders");
         }
         match entries(&place) {
             Ok(names) => names.into_iter().for_each(|name| self.entry(below, &name, deep)),
@@ -66,7 +66,7 @@ impl Walk {
         self.visited += 1;
         if self.visited > MOST {
             if self.visited == MOST + 1 {
-                self.skip("", format!("it has more than {MOST} files and folders: the rest is not looked at"));
+                self.skip("", format!("it has more than {MOST} files and folders: the rest is ignored"));
             }
             return;
         }
@@ -167,7 +167,7 @@ mod tests {
         fs::create_dir_all(&deep).unwrap();
         fs::write(deep.join("x"), "x").unwrap();
         let listing = list(source.path()).unwrap();
-        assert!(listing.entries.is_empty() && listing.skipped[0].contains("within more than"), "{listing:?}");
+        assert!(listing.entries.is_empty() && listing.skipped[0].contains("nested in more than"), "{listing:?}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub struct SpanParent {
 }
 
 impl SpanParent {
-    /// What the client says; nothing when it says nothing, or nonsense.
+    /// What the client says; nothing when it is empty, or nonsense.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         Self::parse(headers.get(TRACEPARENT)?.as_bytes())
     }

@@ -123,7 +123,7 @@ fn a_saved_plan_is_for_one_journal_and_one_endpoint() {
     let mut saved: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).expect("it")).expect("JSON");
     saved.as_object_mut().expect("fields").remove("state");
     std::fs::write(&file, saved.to_string()).expect("it");
-    says(&run(&stack, "deploy x.plan.json --state file:one --yes").exits(3), "an older version made it");
+    says(&run(&stack, "deploy x.plan.json --state file:one --yes").exits(3), "an older version saved it");
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn what_stands_in_the_way_is_a_finding_of_drift_beside_the_others() {
     wait(storage(&stack).create_bucket().bucket(format!("b-{}", stack.account)).send()).expect("a bucket of others");
     let said = run(&stack, "status --drift --plan p.yaml").exits(2).stdout;
     for words in [
-        "in the way of the plan: models.bucket.b: ",
+        "blocks the plan: models.bucket.b: ",
         "--adopt models.bucket.b",
         "deploy is refused until then; after that it would do this:",
         "+ create  bucket.c",
@@ -207,14 +207,14 @@ fn what_is_adopted_or_requested_must_be_in_the_run() {
     let typo = run(&stack, "deploy --plan p.yaml --adopt models.bucket.aa --yes").exits(3);
     says(&typo, "the plan has no models.bucket.aa");
     let outside = run(&stack, "deploy --plan p.yaml --target models.bucket.b --adopt models.bucket.a --yes").exits(3);
-    says(&outside, "--adopt models.bucket.a is not among the addresses");
+    says(&outside, "--adopt models.bucket.a is outside the scope");
     assert!(!exists(&stack, "a") && !exists(&stack, "b"));
     let nothing = run(&stack, "deploy --plan p.yaml --adopt models.bucket.a --yes").exits(0);
-    says(&nothing, "takes nothing up: nothing is there yet");
+    says(&nothing, "takes nothing up: it does not exist yet");
     let ours = run(&stack, "deploy --plan p.yaml --adopt models.bucket.a --yes").exits(0);
-    says(&ours, "takes nothing up: it is this stack's already");
+    says(&ours, "takes nothing up: this stack already owns it");
     let never = run(&stack, "deploy --plan p.yaml --request m --yes").exits(3);
-    says(&never, "every deploy carries it out");
+    says(&never, "every deploy runs it");
 }
 
 #[test]
@@ -272,7 +272,7 @@ fn a_bucket_that_is_destroyed_takes_its_replication_along() {
     stack.plan("p.yaml", &step);
     run(&stack, "deploy --plan p.yaml --yes").exits(0);
     let shown = run(&stack, "destroy --plan p.yaml --target models.bucket.b --dry-run").exits(2);
-    says(&shown, "it needs models.bucket.b, which goes");
+    says(&shown, "it depends on models.bucket.b, which is deleted");
     run(&stack, "destroy --plan p.yaml --target models.bucket.b --yes").exits(0);
     let rules = wait(storage(&stack).get_bucket_replication().bucket(&one).send());
     assert!(rules.is_err(), "{rules:?}");
@@ -301,7 +301,7 @@ fn what_an_imported_resource_needs_is_not_destroyed_without_its_name() {
     stack.plan("q.yaml", &format!("{ZONE}{}{}", records("web"), buckets(&stack, &["a"])));
     run(&stack, "deploy --plan q.yaml --yes").exits(0);
     let outside = run(&stack, "destroy --plan p.yaml --target models --delete-imported routing.records.web").exits(3);
-    says(&outside, "is not among the addresses that this run works on");
+    says(&outside, "is outside the scope of this run");
     run(&stack, "destroy --plan p.yaml --target routing.zone --yes --delete-imported routing.records.web").exits(0);
     assert!(wait(names.list_hosted_zones().send()).expect("zones").hosted_zones().is_empty());
     assert!(exists(&stack, "a"));
@@ -444,13 +444,13 @@ fn explain_answers_what_it_was_asked_or_refuses() {
     let explain =
         |words: &str| cli::finish(cli::bare().args(["route", "explain", "--plan", "week13"]).args(words.split(' ')));
     for (words, said) in [
-        ("--down nonsense", "no target of the plan is called"),
-        ("--down ,", "no target of the plan is called"),
-        ("--down a", "no target of the plan is called"),
+        ("--down nonsense", "unknown target"),
+        ("--down ,", "unknown target"),
+        ("--down a", "unknown target"),
         ("--request nope", "the plan has no step"),
-        ("--request zone", "is not on request only"),
-        ("--from XX", "Route 53 knows no place"),
-        ("--from US-XX", "Route 53 knows no place"),
+        ("--request zone", "is not an on-request step"),
+        ("--from XX", "unknown Route 53 location"),
+        ("--from US-XX", "unknown Route 53 location"),
         ("--name other.example", "no record set of the plan has that name"),
         ("--name .api", "no record set of the plan has that name"),
     ] {

@@ -155,7 +155,7 @@ impl Provider for Buckets {
             Ok(_) => Ok(DeleteOutcome::Deleted),
             Err(fault) if fault.class == FaultClass::Missing => Ok(DeleteOutcome::Deleted),
             Err(fault) if fault.code == "BucketNotEmpty" => {
-                Err(fault.next("objects or old versions are left in it: add --empty-buckets to delete them, too"))
+                Err(fault.next("it still contains objects or old versions: add --empty-buckets to delete them"))
             }
             Err(fault) => Err(fault),
         }
@@ -179,9 +179,9 @@ impl Provider for Buckets {
 
 /// A bucket of the account that is not to be taken up.
 fn occupied(name: &str) -> Fault {
-    let problem = format!("the bucket {name} exists already and does not carry the mark of this stack");
+    let problem = format!("the bucket {name} already exists and does not carry the mark of this stack");
     let fault = Fault::new(FaultClass::Exists, "s3", "CreateBucket", "BucketAlreadyOwnedByYou", problem);
-    fault.next("choose another name, or take the bucket into the journal with state import")
+    fault.next("choose another name, or import the bucket with state import")
 }
 
 impl Buckets {

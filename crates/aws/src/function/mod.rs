@@ -1,6 +1,7 @@
 //! Lambda functions: code by its hash from the run's artefacts, and their configuration.
 
 mod calls;
+mod invoke;
 mod listing;
 mod previous;
 mod unmanaged;
@@ -18,6 +19,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 pub use self::calls::{CODES, GRANTS};
+pub use self::invoke::invoke;
 pub use self::versions::versions;
 use super::fault::{optional, taken};
 use super::{Clients, fault_of, tag_changes, tags};

@@ -179,9 +179,9 @@ impl UploadTarget<'_> {
         if size == self.spec.bytes {
             return Ok(());
         }
-        let words = format!("{} has {size} bytes, not the {} of the plan", name(source), self.spec.bytes);
+        let words = format!("{} has {size} bytes, the plan expects {}", name(source), self.spec.bytes);
         Err(Fault::new(FaultClass::Refused, "s3", "PutObject", "FileChanged", words)
-            .next("leave the file alone while a run goes on, then plan and deploy again"))
+            .next("do not change the file during a run; deploy again"))
     }
 }
 
@@ -195,7 +195,7 @@ fn name(source: &ArtifactSource) -> String {
 fn unreadable(path: &Path, bad: &dyn std::fmt::Display) -> Fault {
     let words = format!("{} cannot be read: {bad}", path.display());
     Fault::new(FaultClass::Refused, "s3", "PutObject", "BytesNotAtHand", words)
-        .next("make the file readable, then run again")
+        .next("make the file readable, then run the same command again")
 }
 
 /// A stretch of the bytes; of a file never more than a buffer is in memory.

@@ -217,7 +217,7 @@ fn ours(subject: &ResourceContext<'_>, spec: &QueueSpec, held: &CurrentQueue) ->
 fn not_empty(name: &str, messages: u64) -> Fault {
     let words = format!("queue {name} holds messages, about {messages}");
     Fault::new(FaultClass::Refused, "sqs", "DeleteQueue", "QueueNotEmpty", words)
-        .next("let their receivers finish, or add --empty-buckets to delete them, too")
+        .next("let their receivers finish, or add --empty-buckets to delete them")
 }
 
 async fn write(client: &Client, url: &str, all: QueueAttributes) -> Result<(), Fault> {

@@ -229,9 +229,11 @@ fn extras(others: Vec<RecordSet>) -> Vec<UnmanagedField> {
 }
 
 fn exists(in_the_way: &[String]) -> Fault {
-    let told = format!("record sets that are not this stack's are in the way: {}", in_the_way.join(", "));
-    Fault::new(FaultClass::Exists, "route53", CHANGE, "RecordsExist", told)
-        .next("ask whose they are; delete them, or take those names out of the plan; then run this again")
+    let told = format!("record sets that this stack does not own are in the way: {}", in_the_way.join(", "));
+    Fault::new(FaultClass::Exists, "route53", CHANGE, "RecordsExist", told).next(
+        "find out who owns them; delete them, or remove those names from the plan; then run the same command \
+               again",
+    )
 }
 
 #[async_trait]
@@ -367,7 +369,7 @@ impl Records {
         }
         if !same(&standing, held) {
             fault.class = FaultClass::Stale;
-            return Err(fault.next("the records changed since they were read: run this again"));
+            return Err(fault.next("the records changed since they were read: run the same command again"));
         }
         Err(fault)
     }

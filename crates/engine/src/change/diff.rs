@@ -130,7 +130,7 @@ impl DiffView<'_> {
             None => self.absent(resource, record),
             // The mark may come in a call of its own (S3): whether it is ours, the provider tells from the thing itself.
             Some(found) if unanswered(record) && matches!(found.owner, Owner::Foreign(_)) => {
-                let reason = Some("an earlier run began it and never heard the answer".to_owned());
+                let reason = Some("an earlier run started it and got no answer".to_owned());
                 Change { reason, ..start(resource, Action::Create, record, None) }
             }
             Some(found) => self.present(resource, record, found)?,
@@ -140,7 +140,7 @@ impl DiffView<'_> {
 
     fn absent(&self, resource: &Resource, record: Option<&ResourceRecord>) -> Change {
         let gone = record.is_some_and(|record| record.standing == ResourceStatus::Present);
-        let reason = gone.then(|| "it was there and is gone".to_owned());
+        let reason = gone.then(|| "it existed and is gone".to_owned());
         Change { reason, ..start(resource, Action::Create, record, None) }
     }
 
@@ -192,9 +192,11 @@ impl DiffView<'_> {
         };
         let risk = risk(resource.kind, action, &fields, &found.spec);
         let reason = (!known && action == Action::Adopt).then(|| match record {
-            _ if matches!(found.owner, Owner::Foreign(_)) => "it is not this stack's: taken up on purpose".to_owned(),
-            Some(_) => "an earlier run made it and never heard the answer".to_owned(),
-            None if resource.kind.on_a_machine() => "it is there already".to_owned(),
+            _ if matches!(found.owner, Owner::Foreign(_)) => {
+                "this stack does not own it: adopted as requested".to_owned()
+            }
+            Some(_) => "an earlier run created it and got no answer".to_owned(),
+            None if resource.kind.on_a_machine() => "it already exists".to_owned(),
             None => "it carries this stack's mark, but the journal does not know it".to_owned(),
         });
         let reason = reason.or_else(|| facts.when_replaced.filter(|_| action == Action::Replace).map(str::to_owned));
@@ -324,7 +326,7 @@ fn stays_when_replaced(change: &Change) -> bool {
 }
 
 fn stays_beside(found: &ObservedResource) -> String {
-    format!("{} was imported, not made by this stack: it stays as it is and is forgotten; a new one is made", found.id)
+    format!("{} was imported, not created by this stack: it is kept and forgotten; a new one is created", found.id)
 }
 
 /// Nothing differs: still, an unanswered update is written down as done, and settings said another way are remembered.

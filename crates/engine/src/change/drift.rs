@@ -91,6 +91,7 @@ impl DriftWalk<'_> {
 
     fn setting(&self, field: FieldChange, kind: Kind, wanted: Option<&Value>, before: &Value) -> DriftField {
         let mark = kind.facts().mark == Some(field.path.as_str());
+        let condition = kind.facts().condition == Some(field.path.as_str());
         let stated = wanted.and_then(|wanted| at_path(wanted, &field.path)).cloned();
         let (plan, recorded) = match (mark, &field.new) {
             (true, own) => (PlannedValue::Silent, own.clone()),
@@ -99,7 +100,11 @@ impl DriftWalk<'_> {
         };
         let dropped = plan == PlannedValue::Silent && wanted.is_some() && !mark;
         let remedy = if dropped { Remedy::Accept } else { Remedy::Deploy };
-        let sort = if mark { FieldOrigin::Mark } else { FieldOrigin::Setting };
+        let sort = match (mark, condition) {
+            (true, _) => FieldOrigin::Mark,
+            (false, true) => FieldOrigin::Condition,
+            (false, false) => FieldOrigin::Setting,
+        };
         DriftField { path: field.path, sort, plan, recorded, real: field.old, remedy }
     }
 }

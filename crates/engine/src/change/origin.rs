@@ -111,7 +111,7 @@ pub(super) fn keep_needs_of_imported(changes: &mut Changes) {
                 continue;
             };
             (used.action, used.risk) = (Action::Forget, Risk::Safe);
-            used.reason = Some(format!("{address} stays and uses it: it stays as it is, too"));
+            used.reason = Some(format!("{address} stays and uses it: it is kept as well"));
             open.push(need);
         }
     }

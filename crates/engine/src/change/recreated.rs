@@ -48,16 +48,16 @@ pub fn take_up_again(changes: &mut Changes, seen: &Observed) -> Vec<PlanningRefu
         let title = change.kind.facts().title;
         change.reason = Some(match found {
             Some(found) if former => {
-                format!("{title} {}, which existed before this stack, is taken up again{goes}", found.id)
+                format!("{title} {}, which existed before this stack, is adopted again{goes}", found.id)
             }
             Some(found) => format!(
-                "{title} {} existed before this stack and does not carry its mark: it is taken up again, or this step is \
-                 refused, as its service tells them apart{goes}",
+                "{title} {} existed before this stack and does not carry its mark: it is adopted again if its service \
+                 can identify it; otherwise this step is refused{goes}",
                 found.id
             ),
             None => {
                 change.origin = ResourceOrigin::Made;
-                format!("the {title} that existed before this stack is not there any more: a new one is made{goes}")
+                format!("the {title} that existed before this stack no longer exists: a new one is created{goes}")
             }
         });
     }
@@ -123,10 +123,10 @@ mod tests {
         assert_eq!(refused.iter().map(|one| one.address.name()).collect::<Vec<_>>(), ["lost"]);
         assert!(refused[0].problem.contains("tagged as a of stack b"), "{}", refused[0].problem);
         let reason = |name: &str| changes.items[&at(name)].reason.clone().unwrap_or_default();
-        assert!(reason("there").ends_with(" theirs, which existed before this stack, is taken up again; own goes"));
-        assert!(reason("gone").ends_with("is not there any more: a new one is made"), "{}", reason("gone"));
+        assert!(reason("there").ends_with(" theirs, which existed before this stack, is adopted again; own goes"));
+        assert!(reason("gone").ends_with("no longer exists: a new one is created"), "{}", reason("gone"));
         assert_eq!(changes.items[&at("gone")].origin, ResourceOrigin::Made);
-        assert!(reason("moved").ends_with(" renamed, which existed before this stack, is taken up again; own goes"));
+        assert!(reason("moved").ends_with(" renamed, which existed before this stack, is adopted again; own goes"));
         assert!(reason("made").is_empty());
         // Another address has it now: it is not the former one's.
         let mut other = change("other", Action::Keep, ResourceOrigin::Made);

@@ -57,7 +57,8 @@ pub(super) fn another(address: &Address, record: &ResourceRecord, found: &Observ
         unread: false,
         address: address.clone(),
         problem: format!(
-            "{} {} is another one than the journal knows ({} {now}, before {then}): what this stack made is not in it",
+            "{} {} is not the one in the journal ({} {now}, before {then}): it does not contain what this stack \
+             created",
             facts.title,
             found.id,
             facts.told_by.unwrap_or_default()
@@ -73,8 +74,8 @@ pub(super) fn foreign(resource: &Resource, found: &ObservedResource, why: &str) 
     PlanningRefusal {
         unread: false,
         address: resource.address.clone(),
-        problem: format!("{} {} exists and is not this stack's: {why}", resource.kind.facts().title, found.id),
-        next_step: format!("choose another name, or take it up on purpose with --adopt {}", resource.address),
+        problem: format!("{} {} exists and is not owned by this stack: {why}", resource.kind.facts().title, found.id),
+        next_step: format!("choose another name, or adopt it with --adopt {}", resource.address),
     }
 }
 
@@ -84,7 +85,7 @@ pub(super) fn contested(resource: &Resource, found: &ObservedResource, why: &str
         unread: false,
         address: resource.address.clone(),
         problem: format!("{title} {} is contested: {why}", found.id),
-        next_step: format!("ask whose it is; if it is yours, take it on purpose with --adopt {}", resource.address),
+        next_step: format!("find out who owns it; if it is yours, adopt it with --adopt {}", resource.address),
     }
 }
 
@@ -95,12 +96,13 @@ pub(super) fn marked_by_others(change: &Change, found: &ObservedResource, why: &
         unread: false,
         address: change.address.clone(),
         problem: format!(
-            "{title} {} existed before this stack and is to be taken up again, but it belongs to another stack or address now: {why}",
+            "{title} {} existed before this stack and would be adopted again, but it now belongs to another stack or \
+             address: {why}",
             found.id
         ),
         next_step:
-            "go back to another revision; or let that stack forget it (state forget), take its mark away and run \
-                    the command again"
+            "roll back to another revision; or remove it from that stack (state forget), remove its mark and run the \
+             command again"
                 .to_owned(),
     }
 }
@@ -113,11 +115,11 @@ pub(super) fn would_replace(resource: &Resource, found: &ObservedResource, field
         unread: false,
         address: resource.address.clone(),
         problem: format!(
-            "{title} {} was not made by this stack, and {} cannot change in place: it would have to be replaced",
+            "{title} {} was not created by this stack, and {} cannot change in place: it would have to be replaced",
             found.id,
             changed.join(", ")
         ),
-        next_step: "let the plan state what is there, or give the new one another name".to_owned(),
+        next_step: "change the plan to match what exists, or give the new one another name".to_owned(),
     }
 }
 
@@ -149,8 +151,8 @@ pub(super) fn wanted_twice(resource: &Resource, key: &str, other: &Address) -> P
     PlanningRefusal {
         unread: false,
         address: resource.address.clone(),
-        problem: format!("{other} wants the record set {key} in the same zone, too: each run would turn it over"),
-        next_step: format!("take it out of one of the two groups: {other} or {}", resource.address),
+        problem: format!("{other} also contains the record set {key} in the same zone: each run would overwrite it"),
+        next_step: format!("remove it from one of the two groups: {other} or {}", resource.address),
     }
 }
 

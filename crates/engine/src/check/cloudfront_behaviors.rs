@@ -14,7 +14,7 @@ pub(super) const CACHING_DISABLED: &str = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     error(
         "CF301-target-unknown",
-        "every behaviour leads to an origin or a group of the distribution",
+        "every behavior targets an origin or an origin group of the distribution",
         "NoSuchOrigin: One or more of your origins or origin groups do not exist.",
         "name the id of an origin or an origin group",
         target,
@@ -63,14 +63,14 @@ pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     ),
     error(
         "CF308-viewer-protocol",
-        "the viewer protocol is a known one",
+        "the viewer protocol is valid",
         "InvalidArgument: the viewer protocol policy is not known",
         "write redirect-to-https, https-only or allow-all",
         viewer_protocol,
     ),
     error(
         "CF309-request-policy-needs-cache-policy",
-        "an origin request policy stands beside a cache policy",
+        "an origin request policy needs a cache policy",
         "InvalidArgument: an origin request policy cannot be used with ForwardedValues",
         "write cache_policy_id instead of min_ttl",
         request_policy,
@@ -104,7 +104,9 @@ fn target(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, behavior) in behaviors(&seen.spec) {
         let known =
             seen.spec.origins.iter().any(|origin| origin.id == behavior.target) || on_group(&seen.spec, behavior);
-        notes.add_if(!known, format!("{path}.target"), || format!("`{}` is no origin and no group", behavior.target));
+        notes.add_if(!known, format!("{path}.target"), || {
+            format!("`{}` is neither an origin nor an origin group", behavior.target)
+        });
     }
 }
 
@@ -133,7 +135,7 @@ fn path_twice(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
         if let Some(pattern) = &behavior.path
             && all[..at].iter().any(|before| before.path.as_ref() == Some(pattern))
         {
-            notes.add(format!("behaviours.{at}.path"), format!("`{pattern}` stands twice"));
+            notes.add(format!("behaviours.{at}.path"), format!("`{pattern}` appears twice"));
         }
     }
 }
@@ -183,7 +185,7 @@ fn viewer_protocol(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, behavior) in behaviors(&seen.spec) {
         let word = behavior.viewer_protocol.as_str();
         let known = ["redirect-to-https", "https-only", "allow-all"].contains(&word);
-        notes.add_if(!known, format!("{path}.viewer_protocol"), || format!("`{word}` is no viewer protocol"));
+        notes.add_if(!known, format!("{path}.viewer_protocol"), || format!("`{word}` is not a viewer protocol"));
     }
 }
 
@@ -209,7 +211,7 @@ fn policy_id(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
         ];
         for (field, id) in fields {
             let Some(id) = id.as_deref().filter(|id| !is_open(id)) else { continue };
-            notes.add_if(!is_uuid(id), format!("{path}.{field}"), || format!("`{id}` is no policy id"));
+            notes.add_if(!is_uuid(id), format!("{path}.{field}"), || format!("`{id}` is not a policy id"));
         }
     }
 }

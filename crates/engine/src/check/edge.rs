@@ -13,7 +13,7 @@ type Spec<'a> = CheckedResource<'a, DistributionSpec>;
 pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     error(
         "LE001-event",
-        "the event of an association is a known one",
+        "the event of an association is valid",
         "InvalidArgument: the event type is not known",
         "write viewer-request, viewer-response, origin-request or origin-response",
         event,
@@ -34,9 +34,9 @@ pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     ),
     warning(
         "LE004-function-on-group",
-        "no origin-request function stands in front of an origin group",
+        "no origin-request function runs before an origin group",
         "accepted; on failover the function runs a second time for the same request",
-        "lead the behaviour to one origin, or make the function indifferent to running twice",
+        "point the behavior at one origin, or make the function idempotent",
         group,
     ),
     error(
@@ -48,7 +48,7 @@ pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     ),
     error(
         "LE006-edge-region",
-        "an associated function lives in us-east-1",
+        "an associated function is in us-east-1",
         "InvalidLambdaFunctionAssociation: The function must be in region 'us-east-1'",
         "make the function in us-east-1; AWS copies it to the edge itself",
         region,
@@ -62,7 +62,7 @@ pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     ),
     warning(
         "LE008-viewer-event",
-        "functions that make answers stand at origin events",
+        "functions that generate responses run at origin events",
         "accepted; an answer made at a viewer event is never cached, bodies are cut at 40 KB and answers are capped at 40 KB (at origin-request: cached for GET and HEAD, 1 MB)",
         "use origin-request",
         viewer,
@@ -90,7 +90,7 @@ fn event(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     const EVENTS: [&str; 4] = ["viewer-request", "viewer-response", "origin-request", "origin-response"];
     for (path, _, function) in associations(&seen.spec) {
         let known = EVENTS.contains(&function.event.as_str());
-        notes.add_if(!known, format!("{path}.event"), || format!("`{}` is no event", function.event));
+        notes.add_if(!known, format!("{path}.event"), || format!("`{}` is not an event", function.event));
     }
 }
 
@@ -133,7 +133,8 @@ fn numbered(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
         let path = format!("{path}.function_arn");
         if let Some((address, target)) = whole(arn).and_then(|to| seen.scope.at(to.address)) {
             let wrong = target.kind != Kind::FunctionVersion;
-            notes.add_if(wrong, path, || format!("`{address}` is no published version but a {}", target.kind.name()));
+            notes
+                .add_if(wrong, path, || format!("`{address}` is not a published version but a {}", target.kind.name()));
         } else if !is_open(arn) {
             let qualifier = arn.split(':').nth(7).unwrap_or_default();
             let number = !qualifier.is_empty() && qualifier.bytes().all(|b| b.is_ascii_digit());
@@ -166,7 +167,7 @@ fn arn_form(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
 fn viewer(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, _, function) in associations(&seen.spec) {
         let wrong = function.event.starts_with("viewer-");
-        notes.add_if(wrong, format!("{path}.event"), || format!("a function stands at {}", function.event));
+        notes.add_if(wrong, format!("{path}.event"), || format!("a function runs at {}", function.event));
     }
 }
 

@@ -12,9 +12,10 @@ use crate::resource::{Kind, Resource, identity_paths};
 
 pub(super) const RULES: &[CheckRule<Value>] = &[error(
     "GR006-same-thing-twice",
-    "no two resources of the plan are the same thing in AWS",
-    "the second create answers that it exists (BucketAlreadyOwnedByYou, CachePolicyAlreadyExists, EntityAlreadyExists, ResourceConflictException), or both change one thing in turn",
-    "give each a name of its own, or refer to the first one",
+    "no two resources of the plan are the same AWS resource",
+    "the second create answers that it exists (BucketAlreadyOwnedByYou, CachePolicyAlreadyExists, \
+     EntityAlreadyExists, ResourceConflictException), or both change the same resource in turn",
+    "give each its own name, or refer to the first one",
     twice,
 )];
 

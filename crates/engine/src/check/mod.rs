@@ -229,7 +229,7 @@ mod tests {
         let tried: BTreeSet<&str> = cases().into_iter().flat_map(|case| case.rules).collect();
         let listed: Vec<&str> = catalog().iter().map(|(id, _)| *id).collect();
         let unique: BTreeSet<&str> = listed.iter().copied().collect();
-        assert_eq!(unique.len(), listed.len(), "an id stands twice");
+        assert_eq!(unique.len(), listed.len(), "an id appears twice");
         assert_eq!(tried, unique);
     }
 

@@ -66,7 +66,7 @@ pub(super) fn bad_role_arn(arn: &str) -> Option<String> {
     let open = super::scope::is_open(arn);
     let good = matches!(parts[..], ["arn", _, "iam", "", account, role]
         if account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()) && role.starts_with("role/"));
-    (!open && !good).then(|| format!("`{arn}` is no ARN of a role"))
+    (!open && !good).then(|| format!("`{arn}` is not the ARN of a role"))
 }
 
 /// Visits every text in a document.

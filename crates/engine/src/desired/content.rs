@@ -93,7 +93,7 @@ fn rendered(builder: &mut Builder<'_>, step: &Step, below: &str, key: &str, name
             vec![Content { path: key.to_owned(), sha256, bytes }]
         }
         Err(bad) => {
-            builder.complain(step, below, bad.to_string(), "name a template that the tool carries");
+            builder.complain(step, below, bad.to_string(), "use a built-in template");
             Vec::new()
         }
     }

@@ -33,12 +33,7 @@ fn code(builder: &mut Builder<'_>, step: &Step, below: &str, function: &Function
                 Some(Code(builder.built.artifacts.add_bytes(archive.bytes), bytes, unpacked))
             }
             Err(bad) => {
-                builder.complain(
-                    step,
-                    &format!("{below}.code"),
-                    bad.to_string(),
-                    "name a template that the tool carries",
-                );
+                builder.complain(step, &format!("{below}.code"), bad.to_string(), "use a built-in template");
                 None
             }
         },

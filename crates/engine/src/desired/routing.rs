@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::record_groups::{at, geo_sets, group, latency_sets, to_distribution, written_out};
 use super::{Builder, as_name};
 use crate::plan::routing::{CertificatesStep, CutoverTarget, HealthCheckPlan, RoutingStep};
-use crate::plan::{Step, StepConfig};
+use crate::plan::{Step, StepConfig, rules};
 use crate::resource::certificate::CertificateSpec;
 use crate::resource::health_check::HealthCheckSpec;
 use crate::resource::records::{Alias, RecordSet, RecordsSpec, canonical};
@@ -114,7 +114,13 @@ pub fn certificates(builder: &mut Builder<'_>, step: &Step, plan: &CertificatesS
     for (name, certificate) in &plan.certificates {
         let below = format!("certificates.{name}");
         if !is_name(name) {
-            builder.complain(step, &below, format!("{name:?} is no name"), "use lower-case letters, digits and dashes");
+            builder.complain_of(
+                rules::NAME,
+                step,
+                &below,
+                format!("invalid name {name:?}"),
+                "use lower-case letters, digits and dashes",
+            );
             continue;
         }
         let main = canonical::name(&certificate.domain);
@@ -162,7 +168,7 @@ pub fn cutovers(builder: &mut Builder<'_>) {
         let address = group_address(&cutover.replaces);
         let (Some(geo), Some(mut resource)) = (geo, builder.built.desired.resources.remove(&address)) else {
             let problem = format!("there is no geo routing {:?} in the plan", cutover.replaces);
-            builder.complain(step, "replaces", problem, "name one of geo in a routing step");
+            builder.unknown(step, "replaces", problem, "name one of geo in a routing step");
             continue;
         };
         let full = full_name(builder, &geo.name);
@@ -200,7 +206,7 @@ fn target_sets(builder: &mut Builder<'_>, step: &Step, full: &str, to: &CutoverT
         CutoverTarget::Distribution => Some(vec![simple("A", to_distribution()), simple("AAAA", to_distribution())]),
         CutoverTarget::Latency(name) => {
             let Some(latency) = steps(builder).find_map(|routing| routing.latency.get(name)).cloned() else {
-                builder.complain(
+                builder.unknown(
                     step,
                     "to",
                     format!("there is no latency routing {name:?} in the plan"),

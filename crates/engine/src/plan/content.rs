@@ -107,7 +107,7 @@ fn walk(folder: &Path, below: &str, left: &mut usize, all: &mut Vec<String>) -> 
     for entry in fs::read_dir(folder).map_err(told)? {
         let entry = entry.map_err(told)?;
         *left = left.checked_sub(1).ok_or_else(|| {
-            format!("{}: more than {MOST_FILES} files and folders, or links in a circle", folder.display())
+            format!("{}: more than {MOST_FILES} files and folders, or circular links", folder.display())
         })?;
         let name = entry.file_name();
         let Some(name) = name.to_str() else {

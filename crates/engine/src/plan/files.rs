@@ -6,7 +6,7 @@ use std::path::Path;
 use super::bounds::LARGEST;
 use super::content::{ContentPlan, files_below, fits};
 use super::step_config::StepConfig;
-use super::{FileDigest, Plan, PlanError, archive, objects};
+use super::{FileDigest, Plan, PlanError, archive, objects, rules};
 use crate::files::hash;
 use crate::plan::edge::CodePlan;
 use crate::plan::jetson::{JetsonStep, artifact};
@@ -31,12 +31,13 @@ pub fn read(plan: &mut Plan) -> Vec<PlanError> {
 
 pub(super) fn mismatch(plan: &Plan, origin: &str, problem: String) -> PlanError {
     let next_step = "name another file".to_owned();
-    PlanError { file: plan.file_of(origin).to_owned(), place: plan.place(origin), problem, next_step }
+    let (file, place) = (plan.file_of(origin).to_owned(), plan.place(origin));
+    PlanError { rule: rules::FILE, file, place, problem, next_step }
 }
 
 pub(super) fn not_ours(plan: &Plan, origin: &str, problem: String) -> PlanError {
     let next_step = "move it there, name its place with --var, or allow it: --allow-files-outside".to_owned();
-    PlanError { next_step, ..mismatch(plan, origin, problem) }
+    PlanError { rule: rules::FILE_OUTSIDE, next_step, ..mismatch(plan, origin, problem) }
 }
 
 /// What is wrong with a file that is read as a whole; none when it is not there, which is told later.
@@ -98,6 +99,9 @@ impl Named {
                 _ => {}
             }
         }
+        // What a placeholder names is not read.
+        named.paths.retain(|(_, origin)| plan.is_sound(origin));
+        named.texts.retain(|(_, origin)| plan.is_sound(origin));
         named
     }
 }

@@ -9,13 +9,17 @@ use super::bounds::read_text;
 use super::jetson::{HostPlan, JetsonStep, RolePlan, artifact};
 use super::source::{SourceText, join};
 use super::step_config::{StepConfig, typed};
-use super::{Plan, PlanError, PlanErrors, SourcePlace, files, hidden};
+use super::{Plan, PlanError, PlanErrors, SourcePlace, files, hidden, rules};
 
-/// Devices of a plan that an inventory leaves out.
+/// An inventory that takes the place of a plan's devices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplacedDevices {
     /// The file of the inventory.
     pub inventory: String,
+    /// How many devices it names.
+    pub count: usize,
+    /// The one that it marks as the server of the cluster.
+    pub server: Option<String>,
     /// The names that only the plan has.
     pub devices: Vec<String>,
 }
@@ -44,7 +48,7 @@ impl Inventory {
 impl Plan {
     /// Reads the inventories that the plan and the user name, and hashes what lies in the directory of artefacts. An inventory
     /// takes the place of the plan's devices, and the one that the user names also that of the plan's own inventory. Gives
-    /// the devices that are left out by that.
+    /// each inventory, with the devices that are left out by it.
     ///
     /// # Errors
     /// When a file cannot be read, is no inventory, does not say which device is the server of the plan's cluster, or is not
@@ -68,9 +72,9 @@ impl Plan {
                     let former = std::mem::replace(&mut jetson.hosts, hosts);
                     let gone = former.into_keys().filter(|name| !jetson.hosts.contains_key(name));
                     let devices: Vec<String> = gone.collect();
-                    if !devices.is_empty() {
-                        all.push(ReplacedDevices { inventory: file, devices });
-                    }
+                    let mut marked = jetson.hosts.iter().filter(|(_, host)| host.role == Some(RolePlan::Server));
+                    let server = marked.next().map(|(name, _)| name.clone());
+                    all.push(ReplacedDevices { inventory: file, count: jetson.hosts.len(), server, devices });
                 }
                 Err(problem) => problems.push(problem),
             }
@@ -85,6 +89,7 @@ impl Plan {
         let mut fleets = self.steps.iter().filter(|step| matches!(step.work, StepConfig::Jetson(_)));
         let (_, second) = (fleets.next()?, fleets.next()?);
         Some(PlanError {
+            rule: rules::INVENTORY,
             file: self.file_of(&second.path).to_owned(),
             place: self.place(&second.path),
             problem: "--inventory is for a plan with one step of kind jetson, and this is another one".to_owned(),
@@ -99,6 +104,7 @@ impl Plan {
             let StepConfig::Jetson(jetson) = &step.work else { continue };
             let origin = format!("{}.with.artifacts", step.path);
             let problem = |problem: String| PlanError {
+                rule: rules::HASH,
                 file: self.file_of(&origin).to_owned(),
                 place: self.place(&origin),
                 problem,
@@ -121,6 +127,7 @@ impl Plan {
 /// What is wrong, with its place in the inventory.
 fn hosts(file: &str, cluster: bool) -> Result<(BTreeMap<String, HostPlan>, Inventory), PlanError> {
     let problem = |place: SourcePlace, problem: String, next_step: &str| PlanError {
+        rule: rules::INVENTORY,
         file: file.to_owned(),
         place,
         problem,

@@ -159,7 +159,7 @@ fn loaded(text: &str) -> Result<Vec<MarkedYaml<'_>>, PlanSyntaxError> {
     if let Some(place) = too_deep(text) {
         return Err(PlanSyntaxError {
             place,
-            problem: format!("lists and mappings stand deeper than {DEEPEST} levels"),
+            problem: format!("lists and mappings are nested deeper than {DEEPEST} levels"),
         });
     }
     MarkedYaml::load_from_str(text).map_err(|bad| PlanSyntaxError {

@@ -82,6 +82,8 @@ pub enum Risk {
     Safe,
     /// A short effect while it takes hold.
     Brief,
+    /// Another state may know the resource, too: two states would change it.
+    SharedStack,
     /// Users notice.
     Disruptive,
     /// Data is gone afterwards.
@@ -94,6 +96,7 @@ impl Risk {
         match self {
             Self::Safe => "safe",
             Self::Brief => "brief",
+            Self::SharedStack => "shared stack",
             Self::Disruptive => "disruptive",
             Self::DestroysData => "destroys data",
         }

@@ -23,6 +23,8 @@ pub enum PlannedValue {
 pub enum FieldOrigin {
     /// Asked for by a plan.
     Setting,
+    /// Whether the thing works: pods run, a service is active.
+    Condition,
     /// Made known by the service: an ARN, a domain name.
     Output,
     /// The stack's mark of ownership.

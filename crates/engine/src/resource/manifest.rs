@@ -135,6 +135,7 @@ pub(super) const FACTS: KindFacts = KindFacts {
     replace_on: &["cluster", "kind", "namespace", "name"],
     identity: &["cluster", "api_version", "kind", "namespace", "name"],
     api_versions: &["api_version"],
+    condition: Some("ready"),
     holds,
     usual_seconds: (5, 5),
     ..in_cluster::<ManifestSpec>("manifest", "Kubernetes object")

@@ -23,12 +23,15 @@ const TEXTS: &[(&str, &str)] = &[
     ("browser/index.html", include_str!("../../../../templates/browser/index.html")),
     ("jetson/adaptive-power.service", include_str!("../../../../templates/jetson/adaptive-power.service")),
     ("jetson/adaptive-power.sh", include_str!("../../../../templates/jetson/adaptive-power.sh")),
+    ("reports/junit.xml", include_str!("../../../../templates/reports/junit.xml")),
     ("reports/report.html", include_str!("../../../../templates/reports/report.html")),
 ];
 
 /// The code templates: name to files.
-const CODE: &[(&str, &[(&str, &str)])] =
-    &[("gateway", &[("index.mjs", include_str!("../../../../templates/lambda/gateway/index.mjs"))])];
+const CODE: &[(&str, &[(&str, &str)])] = &[
+    ("gateway", &[("index.mjs", include_str!("../../../../templates/lambda/gateway/index.mjs"))]),
+    ("probe", &[("index.mjs", include_str!("../../../../templates/lambda/probe/index.mjs"))]),
+];
 
 /// One entry of a page's list of models.
 #[derive(Clone, Debug, Serialize)]
@@ -68,12 +71,12 @@ pub fn render<C: Serialize>(name: &str, context: &C) -> Result<String, TemplateE
         .map_err(|problem| bad(format!("{problem:#}")))
 }
 
-/// How a value stands in a file is decided by the sort of the file, so that no template can forget it: escaped in HTML, a quoted word
+/// How a value stands in a file is decided by the sort of the file, so that no template can forget it: escaped in HTML and XML, a quoted word
 /// for a shell, a plain word in a unit of systemd, where `%`, `$` and blanks mean something.
 fn as_the_file_takes_it(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
     let bad = |why: &str| Error::new(ErrorKind::InvalidOperation, format!("{:?} {why}", value.to_string()));
     match state.name().rsplit('.').next() {
-        Some("html") => escape_formatter(out, state, value),
+        Some("html" | "xml") => escape_formatter(out, state, value),
         Some("sh" | "service") if value.is_number() => Ok(out.write_str(&value.to_string())?),
         Some("sh") => match Untrusted::from(value.to_string()).shell_word() {
             Ok(word) => Ok(out.write_str(&word)?),

@@ -155,7 +155,7 @@ fn lists_are_expanded_and_each_object_knows_its_place() {
     ground.file("list.yaml", &format!("{list}{}", service("a")));
     let said = ground.refused(&[("one", "kubernetes", &format!("{WEST}, files: [{file}]"))]);
     assert!(said.starts_with("list.yaml:6:"), "{said}");
-    assert!(said.contains("Service a in namespace default stands twice: list.yaml:4 has it, too"), "{said}");
+    assert!(said.contains("duplicate object Service a in namespace default: it is also in list.yaml:4"), "{said}");
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn files_and_folders_are_read_where_the_plan_may_read() {
     fs::create_dir_all(Path::new(&ground.path("empty"))).expect("a folder");
     for (entry, words) in [
         (ground.path("empty"), "no file below empty ends in .yaml, .yml, .json"),
-        (ground.file("nothing.yaml", "# nothing\n"), "there is no object in it"),
+        (ground.file("nothing.yaml", "# nothing\n"), "it contains no object"),
         ("/etc/passwd".to_owned(), "outside of the plan's folder"),
         (ground.file("x.yaml", "kind: [\n"), "x.yaml:"),
     ] {

@@ -182,7 +182,7 @@ fn images(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, k3s: &K3sPl
 }
 
 /// What helps when a template is wrong.
-const REPORT_IT: &str = "this is an error of the program: report it";
+const REPORT_IT: &str = "this is a bug: please report it";
 
 /// A template by its name.
 pub fn template(builder: &mut Builder<'_>, step: &Step, name: &str) -> Option<Template> {

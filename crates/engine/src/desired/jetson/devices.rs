@@ -137,7 +137,7 @@ fn in_order(mut resource: Resource, plan: &JetsonStep, name: &str, path: &str) -
 fn content(builder: &mut Builder<'_>, step: &Step, below: &str, wanted: &PathPlan) -> Option<Content> {
     let said = [wanted.text.is_some(), wanted.file.is_some(), wanted.link.is_some(), wanted.directory];
     if said.iter().filter(|said| **said).count() != 1 {
-        builder.complain(step, below, "it is not one of text, file, link and directory", "say exactly one of them");
+        builder.complain(step, below, "it is not one of text, file, link and directory", "set exactly one of them");
         return None;
     }
     match (&wanted.text, &wanted.link, &wanted.file) {

@@ -13,8 +13,7 @@ use serde_json::{Map, Value};
 use self::read::{ManifestObject, expanded, read};
 use self::scope::Scopes;
 use super::{Builder, as_name};
-
-use crate::plan::{Document, PlanError, Step};
+use crate::plan::{Document, PlanError, Step, rules};
 use crate::resource::manifest::{ManifestSpec, Readiness, api_group};
 use crate::resource::{Address, Kind, Level, Resource, has_references, sha256_hex};
 pub use written::Written;
@@ -66,6 +65,7 @@ impl<'p> ManifestPlace<'p> {
         let path = self.path(path);
         match self.document {
             Some((document, _)) => builder.problems.push(PlanError {
+                rule: rules::OBJECT,
                 file: document.file.clone(),
                 place: document.place(&path),
                 problem,
@@ -73,7 +73,8 @@ impl<'p> ManifestPlace<'p> {
             }),
             None => {
                 let below = [self.below.as_str(), path.as_str()].into_iter().filter(|part| !part.is_empty());
-                builder.complain(self.step, &below.collect::<Vec<_>>().join("."), problem, next);
+                let below = below.collect::<Vec<_>>().join(".");
+                builder.complain_of(rules::OBJECT, self.step, &below, problem, next);
             }
         }
     }
@@ -239,8 +240,8 @@ fn without_doubles<'p>(builder: &mut Builder<'p>, objects: Vec<ManifestObject<'p
         match known.get(&key) {
             Some(first) => {
                 let first = kept[*first].place.words(builder);
-                let problem = format!("{} stands twice: {first} has it, too", object.words());
-                object.place.complain(builder, "", problem, "take one of the two out");
+                let problem = format!("duplicate object {}: it is also in {first}", object.words());
+                object.place.complain(builder, "", problem, "remove one of the two");
             }
             None => {
                 known.insert(key, kept.len());
