@@ -94,7 +94,6 @@ async fn verb(verb: Verb, context: &Context) -> Result<u8, Failure> {
         Verb::Destroy(args) => destroy::run(args, context).await,
         Verb::Doctor(args) => doctor::run(args, context).await,
         Verb::State(args) => state::run(args, context).await,
-        Verb::Validate(args) => validate::run(&args, context),
         #[cfg(feature = "serve")]
         Verb::Replicate(args) => replicate::run(args, context).await,
         Verb::Validate(args) => validate::run(args, context).await,
