@@ -50,7 +50,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     options.poll = args.poll;
     options.max_staleness = args.max_staleness;
     let metrics = args.metrics_file.as_deref().map(MetricsFile::at).transpose()?;
-    let mut follower = Follower::new(options, Arc::new(Tell { printer: context.printer.clone() }))?;
+    let mut follower = Follower::new(options, Arc::new(Tell { printer: context.printer.clone() }));
     let written = metrics.map(|file| file.keep(follower.metrics()));
     let ended = if args.once {
         once(&mut follower, args, context).await

@@ -75,7 +75,7 @@ pub async fn open(places: &[Place], context: &Context) -> Result<Vec<Target>, Fa
                 let region = region.as_deref().unwrap_or(&own_region);
                 Arc::new(ReplicaBucket::open(&connection.clients, region, bucket, prefix)?)
             }
-            (Place::Folder(folder), _) => Arc::new(FolderStore::new(folder)),
+            (Place::Folder(folder), _) => Arc::new(FolderStore::at(folder)),
             // A bucket always has a connection: it was made above.
             (Place::Bucket { .. }, None) => continue,
         };

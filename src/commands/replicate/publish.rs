@@ -197,7 +197,7 @@ impl Observer for Tell {
 impl From<PublishFault> for Failure {
     fn from(fault: PublishFault) -> Self {
         match &fault {
-            PublishFault::Fenced { .. } => codes::FENCED.error(
+            PublishFault::Fenced { .. } | PublishFault::Held { .. } => codes::FENCED.error(
                 shown!("{}", fault),
                 "stop one of the two primaries; --take-over only when the other is gone for good",
             ),
