@@ -172,7 +172,8 @@ const fn of_bucket(cause: BucketRefusal) -> &'static str {
              run the same command again"
         }
         BucketRefusal::Archived => {
-            "restore the object (aws s3api restore-object), and take the journal out of the lifecycle rule that archives it"
+            "restore the object (aws s3api restore-object), and exclude the journal from the lifecycle rule that \
+             archives it"
         }
         BucketRefusal::Unreachable => {
             "check the network, the proxy and AWS_ENDPOINT_URL, then run the same command again"

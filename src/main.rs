@@ -72,7 +72,7 @@ fn no_core_dumps() {
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
-/// The exit code, once it is clear that what was printed has arrived: half a document is no success.
+/// The exit code, once it is clear that what was printed has arrived: half a document is not success.
 fn delivered(code: u8) -> u8 {
     let Some(why) = report::lost() else { return code };
     report::say(exit::output_lost(why));

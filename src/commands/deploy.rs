@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::Context;
+use super::certified::{need_parity, seconds_since_1970};
 use super::hints;
 use super::holding_data;
 use super::iam_policy;
@@ -105,6 +106,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     }
     let command = args.command();
     need_requests(&plan, &args.request)?;
+    need_parity(&plan, seconds_since_1970())?;
     let mut targets = args.target;
     targets.extend(args.what);
     let order = RunSelection {
@@ -205,7 +207,7 @@ pub async fn carry_out(
     workflow::carry_out(&request, platforms, &mut deploying, context).await
 }
 
-/// A plan on its way into the world.
+/// A plan on its way into the real resources.
 struct DeployOperation<'a> {
     order: &'a RunSelection,
     run: &'a RunArgs,
@@ -292,7 +294,7 @@ fn unnamed(journals: &Journals, built: &DesiredStack, recorded: &StackState) -> 
     Ok(unnamed)
 }
 
-/// Refuses what would silently be left out: a thing to take up, or a step, outside of what this run works on.
+/// Refuses what would silently be left out: a thing to adopt, or a step, outside of what this run works on.
 fn need_addresses(order: &RunSelection, built: &DesiredStack, scope: &DiffScope) -> Result<(), Failure> {
     if let Some(unknown) = order.adopt.iter().find(|address| !built.desired.resources.contains_key(*address)) {
         let like = |known: &&Address| known.area() == unknown.area() || known.kind_name() == unknown.kind_name();

@@ -1,4 +1,4 @@
-//! What runs let go of that a rollback undoes: it is remembered again by its ID, and never made a second time.
+//! What runs let go of that a rollback undoes: it is recorded again by its ID, and never made a second time.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,13 +1,14 @@
 //! The verbs. Each one parses, calls the rooms in order, and returns an exit code.
 
+mod certified;
 pub mod complete;
 pub mod completions;
 mod confirm;
 pub mod deploy;
 pub mod destroy;
 pub mod doctor;
+pub mod edge;
 mod forgotten;
-mod hints;
 mod hints;
 mod holding_data;
 mod iam_policy;
@@ -34,6 +35,7 @@ pub mod status;
 pub mod try_model;
 mod usage;
 pub mod validate;
+mod verb_hints;
 mod workflow;
 
 use std::time::Duration;
@@ -100,6 +102,7 @@ async fn verb(verb: Verb, context: &Context) -> Result<u8, Failure> {
         Verb::Report(args) => report::run(args, context).await,
         Verb::Completions(args) => completions::run(&args, context),
         Verb::Jetson(args) => jetson::run(args, context).await,
+        Verb::Edge(args) => edge::run(&args, context),
         #[cfg(feature = "serve")]
         Verb::Serve(args) => serve::run(args, context).await,
         #[cfg(feature = "serve")]

@@ -123,7 +123,7 @@ impl SavedPlan {
         if !ledger.is_code_of(&coded(&data), &self.code).await? {
             return Err(stale("it was changed after it was saved, or saved for another journal"));
         }
-        // A stale one may name contents that are not kept any more.
+        // A stale one may name contents that are not kept any longer.
         need_sequence(self.sequence, ledger.ask(|state| state.sequence))?;
         ledger.bring_back(&mut data).await?;
         serde_json::from_value(data)
@@ -226,7 +226,7 @@ pub fn has_schema(text: &str, start: &str) -> bool {
     raw.get("schema").and_then(serde_json::Value::as_str).is_some_and(|schema| schema.starts_with(start))
 }
 
-/// Does exactly what a saved plan says, if the world is still as it was.
+/// Does exactly what a saved plan says, if the real resources are still as it was.
 ///
 /// # Errors
 /// When it is stale, and whatever a deploy may fail with.
@@ -234,7 +234,7 @@ pub async fn apply(file: &str, run: &RunArgs, with: &WithDevices, context: &Cont
     let saved = SavedPlan::read(file)?;
     saved.need_place(context)?;
     if with.devices && saved.devices.is_none() {
-        return Err(stale("it was made without --devices"));
+        return Err(stale("it was saved without --devices"));
     }
     let run = RunArgs { empty_buckets: saved.empty_buckets, ..run.clone() };
     // What was made without an account needs none.
@@ -257,7 +257,7 @@ pub async fn apply(file: &str, run: &RunArgs, with: &WithDevices, context: &Cont
     workflow::carry_out(&request, platforms, &mut SavedPlanOperation { saved, file }, context).await
 }
 
-/// A saved plan on its way into the world.
+/// A saved plan on its way into the real resources.
 struct SavedPlanOperation<'a> {
     saved: SavedPlan,
     file: &'a str,

@@ -17,7 +17,7 @@ pub struct RunSelection {
     pub chosen: Selection,
     /// Steps to put in force.
     pub request: BTreeSet<String>,
-    /// Foreign things to take up.
+    /// Foreign things to adopt.
     pub adopt: BTreeSet<Address>,
     /// The verb with its main arguments.
     pub command: String,
@@ -111,7 +111,7 @@ impl Selection {
             chosen.retain(|address| recorded.resources.contains_key(address));
             if chosen.is_empty() {
                 let problem = shown!("nothing of {} is deployed", self.targets.join(", "));
-                let next = shown!("akidb-edge status --stack {} shows what is there", built.desired.stack);
+                let next = shown!("akidb-edge status --stack {} lists the resources", built.desired.stack);
                 return Err(codes::NOTHING_SELECTED.refused(problem, next));
             }
         } else {

@@ -7,7 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory};
 use serde_json::json;
 
-use super::hints;
+use super::verb_hints;
 use crate::cli::{self, Cli};
 use crate::exit::{self, codes};
 use crate::report;
@@ -26,7 +26,7 @@ pub fn usage(mut said: clap::Error) -> u8 {
     }
     let path = before(&said, &words);
     write_out(&mut said);
-    let hint = hints::hint(&mut said, &path);
+    let hint = verb_hints::hint(&mut said, &path);
     let code = if said.use_stderr() { exit::ERROR } else { exit::DONE };
     if !has("--json") {
         print(&said, has("--no-color"));

@@ -42,7 +42,7 @@ impl FailureStreak {
         })
     }
 
-    /// Waits until the model is not sound any more; at once when that happened since the last wait.
+    /// Waits until the model is not sound any longer; at once when that happened since the last wait.
     pub async fn lost(&self) {
         self.lost.notified().await;
     }

@@ -210,9 +210,7 @@ impl ModelsFault {
                  mirror or proxy"
                     .to_owned()
             }
-            Self::Answer { .. } => {
-                "check HF_ENDPOINT: it must name a hub that speaks Hugging Face's protocol".to_owned()
-            }
+            Self::Answer { .. } => "check HF_ENDPOINT: it must be a hub with Hugging Face's API".to_owned(),
             Self::File { source, .. } => of_the_disk(source).to_owned(),
         }
     }

@@ -44,7 +44,7 @@ pub struct PulledModel {
     pub source: ModelOrigin,
     /// Where it lies.
     pub folder: String,
-    /// It was there already, and right.
+    /// It was already there, and right.
     pub unchanged: bool,
     /// Its files.
     pub files: BTreeMap<RelativePath, Digest>,

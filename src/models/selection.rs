@@ -99,7 +99,7 @@ fn is_of_module(path: &str) -> bool {
     numbered && ["config.json", "model.safetensors"].contains(&file)
 }
 
-/// The graph itself, or weights that lie beside it: `model.onnx_data`, `model.onnx_data_1`, `model.onnx.data`.
+/// The graph itself, or weights that are beside it: `model.onnx_data`, `model.onnx_data_1`, `model.onnx.data`.
 fn belongs(path: &str, graph: &str) -> bool {
     let Some(rest) = path.strip_prefix(graph) else { return false };
     rest.is_empty() || ((rest.starts_with("_data") || rest.starts_with(".data")) && !rest.contains('/'))

@@ -38,7 +38,7 @@ pub enum VerifyState {
     Verified,
     /// It can be served; nothing says what its hashes are to be.
     Unhashed,
-    /// Its files are as they were, and cannot be served: what stands in the way is among what is wrong.
+    /// Its files are as they were, and cannot be served: what is in the way is among what is wrong.
     Unserved,
     /// A file is not as it was.
     Damaged,

@@ -11,7 +11,7 @@ use crate::inference::folder::bounds;
 
 /// The tokenizer that knows its tokens.
 const TOKENIZER: &str = "tokenizer.json";
-/// Lists that may lie beside it.
+/// Lists that may be next to it.
 const LISTS: [&str; 2] = ["vocab.txt", MERGES];
 const MERGES: &str = "merges.txt";
 /// Bytes of a token.

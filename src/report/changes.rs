@@ -331,7 +331,7 @@ fn counts_by_word(changes: &Changes) -> Vec<(&'static str, usize)> {
     counts
 }
 
-/// Seconds in whole numbers: an estimate is no measurement.
+/// Seconds in whole numbers: an estimate is not a measurement.
 fn whole(seconds: u32) -> String {
     if seconds < 100 { format!("{seconds} s") } else { format!("{} min", seconds.div_ceil(60)) }
 }

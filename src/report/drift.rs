@@ -1,4 +1,4 @@
-//! Drift, worth reading: for each field what the plan says, what is remembered, what is there.
+//! Drift, worth reading: for each field what the plan says, what is recorded, what is there.
 
 use console::Style;
 use serde_json::Value;
@@ -283,6 +283,7 @@ mod tests {
                 wanted: true,
                 origin: ResourceOrigin::Made,
                 fields,
+                refused: None,
             };
             drift_text(&[one], false, false, 100).to_string()
         };

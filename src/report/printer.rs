@@ -26,7 +26,7 @@ pub struct Printer {
     /// JSON is wanted.
     pub json: bool,
     quiet: bool,
-    /// Colours are wanted.
+    /// Colors are wanted.
     pub color: bool,
     /// How much is said besides.
     pub verbose: u8,
@@ -62,7 +62,7 @@ pub struct RunHeader {
     pub endpoint: String,
     /// Where the journal lies.
     pub state: String,
-    /// The identity in each world of the run.
+    /// The identity in each platform of the run.
     #[serde(rename = "worlds")]
     pub platforms: Vec<PlatformIdentity>,
 }
@@ -74,7 +74,7 @@ impl RunHeader {
     }
 }
 
-/// The line of a world in the header.
+/// The line of a platform in the header.
 fn place(platform: &PlatformIdentity, header: &RunHeader) -> Option<SafeText> {
     match platform {
         PlatformIdentity::Aws { account, .. } => {

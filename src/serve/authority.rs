@@ -1,5 +1,5 @@
 //! The server that a request means: said once, as the standard wants it (RFC 9110, 7.2; RFC 9112, 3.2; RFC 9113, 8.3.1). Whoever
-//! stands between may read another one of two.
+//! is between may read another one of two.
 
 use http::request::Parts;
 use http::uri::Authority;

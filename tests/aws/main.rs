@@ -32,6 +32,6 @@ mod signals;
 mod state;
 mod status;
 mod store_refuses;
-mod verbosity;
 mod validate;
+mod verbosity;
 mod verbs;

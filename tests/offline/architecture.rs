@@ -30,10 +30,11 @@ const TABLE: &[Room] = &[
     room("observe", &["resource", "ledger", "provider"], &["tokio"]),
     room("execute", &["resource", "ledger", "provider"], &["tokio"]),
     room("provider", &["resource"], &["aws", "tokio"]),
-    room("report", &["resource"], &["console"]),
+    room("report", &["resource"], &["comfy_table", "console"]),
     room("interrupts", &[], &["tokio"]),
     room("files", &[], &[]),
     room("delivery", &["resource", "files"], &["tokio"]),
+    room("edge", &["resource", "template", "files"], &[]),
     room("measure", &[], &["tokio"]),
     room("inference", &["files", "delivery"], &["tokio"]),
     room("serve", &["inference", "files", "delivery"], &["reqwest", "tokio"]),
@@ -61,6 +62,7 @@ const TABLE: &[Room] = &[
             "serve",
             "files",
             "delivery",
+            "edge",
             "measure",
         ],
         &["clap", "tokio"],
@@ -170,7 +172,11 @@ const JOINED: &[(&str, &str, &str)] = &[
     ("commands/report.rs", "join(name)", "one of three literals"),
     ("commands/state/export.rs", "join(name)", "Untrusted::file_name gave it"),
     ("commands/models/hub.rs", "join(below)", "HF_HOME and the like, of the operator's environment"),
-    ("commands/validate/storage.rs", "join(name)", "a word of this program and the name of a step, which the plan checked"),
+    (
+        "commands/validate/storage.rs",
+        "join(name)",
+        "a word of this program and the name of a step, which the plan checked",
+    ),
     (
         "commands/workflow/journal.rs",
         "join(rest.trim_start_matches('/'))",
@@ -191,6 +197,11 @@ const JOINED: &[(&str, &str, &str)] = &[
     ),
     ("delivery/versions.rs", "join(file)", "one of two literals"),
     ("delivery/versions.rs", "join(name)", "the name of a model, which layout::is_model_name checked"),
+    ("commands/edge/process.rs", "join(name)", "a name of a program that this tool carries"),
+    ("commands/edge/process.rs", "join(program)", "the first of them"),
+    ("edge/package.rs", "join(&folder.path)", "a folder of package-files.json, a part of the program"),
+    ("edge/package.rs", "join(&name)", "a file of package-files.json, or one that a folder of it has"),
+    ("edge/package.rs", "join(name)", "one of four literals"),
     ("files/relative_path.rs", "join(&self.0)", "the one way from a checked path to a place"),
     ("inference/engine/cached.rs", "join(&key)", "not a path: a wait for an entry of the cache"),
     ("inference/engine/cached.rs", "join(cache,", "not a path: texts that are computed together"),
@@ -417,7 +428,7 @@ fn rooms_used(text: &str) -> BTreeSet<String> {
     found
 }
 
-const OUTSIDE: [&str; 5] = ["tokio", "reqwest", "indicatif", "console", "clap"];
+const OUTSIDE: [&str; 6] = ["tokio", "reqwest", "indicatif", "comfy_table", "console", "clap"];
 
 fn crates_used(text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
@@ -467,7 +478,10 @@ fn rooms_look_where_the_table_says() {
 /// What a crate may not depend on, by the beginning of a name. The root package is "".
 const HEAVY: &[(&str, &[&str])] = &[
     ("", &["aws-", "k8s-", "kube"]),
-    ("engine", &["aws-", "akidb-edge-", "clap", "k8s-", "kube", "reqwest", "rustls", "console", "indicatif"]),
+    (
+        "engine",
+        &["aws-", "akidb-edge-", "clap", "k8s-", "kube", "reqwest", "rustls", "comfy-table", "console", "indicatif"],
+    ),
     ("network", &["aws-", "clap", "k8s-", "kube", "reqwest", "tokio"]),
     ("device", &["aws-", "akidb-edge-aws", "akidb-edge-cluster", "clap", "k8s-", "kube", "reqwest", "rustls"]),
     ("aws", &["akidb-edge-cluster", "akidb-edge-device", "clap", "k8s-", "kube", "reqwest"]),

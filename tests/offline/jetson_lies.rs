@@ -195,7 +195,7 @@ fn a_kubeconfig_that_cannot_be_fetched_or_written_says_why_and_what_helps() {
     for (held, why) in [
         (&b"\xff\xfe"[..], "cannot be read: "),
         (&b"- a\n"[..], "is not a kubeconfig: it has no fields"),
-        (&b"users: 7\n"[..], "is not a kubeconfig: what stands at `users` is not a list"),
+        (&b"users: 7\n"[..], "is not a kubeconfig: `users` is not a list"),
     ] {
         fs::write(liar.path(".kube/config"), held).expect("a file");
         let refused = liar.run("jetson kubeconfig").exits(3);
@@ -594,7 +594,7 @@ fn a_rollback_goes_on_without_what_names_a_bucket_that_is_gone() {
     });
     let seen = liar.run("jetson rollback --dry-run").exits(2);
     let said = seen.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
-    let named = "jetson.file.one-opt-x: as it was then it refers to models.bucket.data, which is not there any more";
+    let named = "jetson.file.one-opt-x: as it was then it refers to models.bucket.data, which no longer exists";
     assert!(said.contains(named), "{}", seen.all());
     assert!(seen.stdout.contains("file.one-opt-y"), "{}", seen.all());
     assert!(!seen.stdout.contains("file.one-opt-x"), "{}", seen.all());

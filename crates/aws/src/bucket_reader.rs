@@ -47,7 +47,7 @@ pub enum BucketFault {
         /// The bound.
         limit: ResponseTooLong,
     },
-    /// An object is not the one that was listed any more.
+    /// An object is not the one that was listed any longer.
     #[error("a file has changed since it was listed; the next poll uses the new one")]
     Changed,
     /// S3 refuses.
@@ -108,7 +108,7 @@ pub struct ObjectBody {
 }
 
 impl BucketReader {
-    /// A reader of what lies below `prefix`, which has no slash at its ends. No service is called.
+    /// A reader of what is below `prefix`, which has no slash at its ends. No service is called.
     ///
     /// # Errors
     /// The environment or the profile names something else than a region. That there is none is an error of the first call.

@@ -85,7 +85,7 @@ fn same_names(detail: &CertificateDetail, spec: &CertificateSpec) -> bool {
     further_names(detail) == without_main(&spec.domain, &spec.alternative_names)
 }
 
-/// No use can come of it any more.
+/// No use can come of it any longer.
 fn is_dead(status: Option<&CertificateStatus>) -> bool {
     use CertificateStatus as S;
     matches!(status, Some(S::Failed | S::ValidationTimedOut | S::Expired | S::Revoked))

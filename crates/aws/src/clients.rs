@@ -314,7 +314,7 @@ impl Clients {
 }
 
 /// Refuses what is not the name of a region, on which a client of the SDK panics. Settings, plans and specs were checked before
-/// (`Subject::typed`), so this one stands in an ARN of the journal, is one of those that are searched, or is an answer of AWS.
+/// (`Subject::typed`), so this one is in an ARN of the journal, is one of those that are searched, or is an answer of AWS.
 fn need_region(service: &str, region: &str) -> Result<(), Fault> {
     if syntax_check::region(region) {
         return Ok(());

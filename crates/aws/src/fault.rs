@@ -136,7 +136,7 @@ pub fn of_network(service: &str, operation: &str, error: &(dyn Error + 'static))
     }
     let connector = find::<ConnectorError>(error)?;
     // A connection that never came about carried no call. One that broke may have ("connection closed before message
-    // completed"), so the world is looked at before the call is repeated.
+    // completed"), so the real resources are read before the call is repeated.
     let never =
         find::<hyper_util::client::legacy::Error>(error).is_some_and(hyper_util::client::legacy::Error::is_connect);
     let class = if never || innermost_is_user(connector) { FaultClass::Unreachable } else { FaultClass::Retry };
@@ -192,7 +192,7 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
 /// What to do where no credentials were found.
 pub const LOG_IN: &str = "log in again (aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; with the local AWS: eval \"$(localstack/up)\"";
 
-/// What to do when credentials are not accepted any more, once it is known where they come from.
+/// What to do when credentials are not accepted any longer, once it is known where they come from.
 static RENEWAL: OnceLock<String> = OnceLock::new();
 
 /// From now on, this is the next step for credentials that are not accepted. The first one stays: a process has one account.

@@ -207,7 +207,7 @@ fn numbered(arn: Option<&str>, version: Option<&str>) -> String {
 fn function_changed(fault: Fault) -> Fault {
     if fault.code == CHANGED || fault.message.contains("CodeSHA256") || fault.message.contains("CodeSha256") {
         return Fault { class: FaultClass::Stale, ..fault }
-            .next("somebody changed the function's code meanwhile: plan and deploy again");
+            .next("the function's code was changed meanwhile: deploy again");
     }
     fault
 }

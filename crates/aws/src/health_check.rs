@@ -54,7 +54,7 @@ fn made(id: String) -> Applied {
 
 fn config_of(spec: &HealthCheckSpec) -> Result<HealthCheckConfig, Fault> {
     // SNI is left to the service, which turns it on for HTTPS (Terraform's and Pulumi's documentation of `enable_sni`);
-    // MiniStack answers a check with SNI stated by `True`, which is no boolean in XML, and the SDK refuses that.
+    // MiniStack answers a check with SNI stated by `True`, which is not a boolean in XML, and the SDK refuses that.
     HealthCheckConfig::builder()
         .r#type(HealthCheckType::from(spec.protocol.as_str()))
         .fully_qualified_domain_name(&spec.host)

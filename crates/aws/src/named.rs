@@ -138,7 +138,7 @@ fn marked(subject: &ResourceContext<'_>, text: &str, limit: usize) -> Result<Str
     })
 }
 
-/// Whose it is, and what stands before the mark.
+/// Whose it is, and what is before the mark.
 fn unmarked(subject: &ResourceContext<'_>, held: &str, wanted: &str, limit: usize) -> (Owner, String) {
     let Some((stack, address)) = read_mark(held) else {
         return (Owner::Foreign(format!("its comment is {held:?}")), held.to_owned());
@@ -148,7 +148,7 @@ fn unmarked(subject: &ResourceContext<'_>, held: &str, wanted: &str, limit: usiz
         (false, _) if subject.id.is_some() => Owner::Contested(format!("its comment is {held:?}")),
         _ => Owner::Foreign(format!("its comment is {held:?}")),
     };
-    // A text that had to be cut is no difference, also under the address that it had before the plan moved it.
+    // A text that had to be cut is not a difference, also under the address that it had before the plan moved it.
     let parsed = address.parse::<Address>().ok();
     let known = Attributes::from([(TAKEN_IN.to_owned(), says_imported(held).into())]);
     let cut = parsed.and_then(|address| {

@@ -256,7 +256,7 @@ async fn inline_document(client: &Client, role: &str, policy: &str) -> Result<Op
     Ok(answer.map(|answer| (answer.policy_name, document(&answer.policy_document))))
 }
 
-/// A policy document as IAM gives it: JSON, URL-encoded. What is no JSON stays text, so that it differs from the plan.
+/// A policy document as IAM gives it: JSON, URL-encoded. What is not JSON stays text, so that it differs from the plan.
 fn document(encoded: &str) -> Value {
     let plain = percent_decoded(encoded);
     serde_json::from_str(&plain).unwrap_or(Value::String(plain))

@@ -172,7 +172,7 @@ impl Provider for Zones {
         let comment = zone.config.and_then(|config| config.comment).unwrap_or_default();
         // No comment at all is what was asked for when nobody asks for one.
         let comment = Some(comment).filter(|held| !held.is_empty() || wanted.comment.is_some());
-        // Case means nothing in a domain name, so it is no difference.
+        // Case means nothing in a domain name, so it is not a difference.
         let name = if domain(&zone.name) == domain(&wanted.name) { wanted.name } else { domain(&zone.name) };
         let spec = ZoneSpec { name, comment, tags: marked.tags };
         let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("route53", "read", bad.to_string()))?;
@@ -212,7 +212,7 @@ impl Provider for Zones {
             zone.ok_or_else(|| Fault::unexpected("route53", "CreateHostedZone", "the answer has no zone"))?;
         if domain(&name) != domain(&spec.name) {
             let words =
-                format!("the answer is the zone {name} ({id}), which an earlier run made with the same reference");
+                format!("the answer is the zone {name} ({id}), which an earlier run created with the same reference");
             return Err(Fault::new(FaultClass::Refused, "route53", "CreateHostedZone", "CallerReferenceInUse", words)
                 .next("the journal is older than that run: restore its latest copy (akidb-edge state push --help)"));
         }

@@ -1,6 +1,6 @@
 //! Objects that were last applied client-side, by `kubectl apply`: their fields become ours, as `kubectl apply
 //! --server-side` and client-go's `csaupgrade` do it. Without that a field that is taken out of the plan would stay, held by
-//! a manager that nobody uses any more.
+//! a manager that nobody uses any longer.
 
 use serde_json::{Map, Value, json};
 
@@ -10,7 +10,7 @@ use crate::resource::Fault;
 
 /// The manager of `kubectl apply` without `--server-side`.
 pub(crate) const CLIENT_SIDE: &str = "kubectl-client-side-apply";
-/// What `kubectl apply` remembers on an object.
+/// What `kubectl apply` records on an object.
 pub(crate) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Migrates an object, when it needs that. `adopted`: also where server-side apply has been used since.

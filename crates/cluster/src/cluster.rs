@@ -28,7 +28,7 @@ fn never_made(operation: &str) -> Fault {
         .next("create it first, then name it in the plan")
 }
 
-/// Refuses another cluster than the one that is remembered: its objects would be taken for gone, and made anew there.
+/// Refuses another cluster than the one that is recorded: its objects would be taken for gone, and made anew there.
 fn same(name: &str, recorded: Option<&str>, uid: Option<&str>) -> Result<(), Fault> {
     let (Some(recorded), Some(uid)) = (recorded, uid) else { return Ok(()) };
     if recorded == uid {

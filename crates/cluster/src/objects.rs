@@ -34,7 +34,7 @@ pub(crate) struct ClusterObject {
     pub connection: Arc<ApiConnection>,
     /// Where it is.
     pub path: String,
-    /// Its namespace; none for what lies in none.
+    /// Its namespace; none for what is in none.
     pub namespace: Option<String>,
     /// What it is called in faults.
     pub about: String,

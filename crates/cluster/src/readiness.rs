@@ -85,7 +85,7 @@ pub fn longest(ready: &Readiness, lack: Option<PodProblem>) -> Duration {
     }
 }
 
-/// Why a remembered object is not as usable as it must be; none when it is, or when that is told elsewhere.
+/// Why a recorded object is not as usable as it must be; none when it is, or when that is told elsewhere.
 pub fn lacks(ready: &Readiness, object: &Value) -> Option<String> {
     match ready {
         Readiness::Taken => None,

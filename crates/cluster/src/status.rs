@@ -65,7 +65,7 @@ pub(crate) fn conflict(operation: &str, about: &str, conflicts: &[FieldConflict]
     let all: Vec<String> =
         conflicts.iter().map(|one| format!("conflict with {}: {}", one.manager, one.fields.join(", "))).collect();
     Fault::new(FaultClass::Refused, SERVICE, operation, "Conflict", format!("{about}: {}", all.join("; "))).next(
-        "another field manager set these fields: set the plan's values there (equal values are no conflict), or leave the \
+        "another field manager set these fields: set the plan's values there (equal values do not conflict), or leave the \
          fields out of the plan; to take them over, add force_conflicts: [KIND/NAME] to the step",
     )
 }

@@ -6,7 +6,7 @@
 //!      +--- fetch: goes on where it was cut off --> PartialFile --> staging folder, hashes compared --> STORE/.versions/NAME/ID
 //! ```
 //!
-//! `layout` is how a model lies in a bucket, `desired_version` reads it (and the former layouts), `source` is what a place of
+//! `layout` is how a model is in a bucket, `desired_version` reads it (and the former layouts), `source` is what a place of
 //! models has to do, `partial_file` and `stage` bring a version, `versions` are those that are here, `manifest` says what a folder
 //! of a model holds, `digest` and `large_file` tell what the bytes of a file are, `publish` says what has to be uploaded and in
 //! which order.

@@ -21,7 +21,7 @@ const ASKS: &str = "[akidb-edge asks for the sudo password]";
 /// sudo may wait this long after a wrong password.
 const SUDO_WITHIN: Duration = Duration::from_secs(20);
 
-/// The loop on the far side. Scripts come on standard input and lie in a directory of root alone, so that nothing of
+/// The loop on the far side. Scripts come on standard input and are in a directory of root alone, so that nothing of
 /// them shows in a process list; what a script writes for itself goes there, too (`$akidb_edge_run`), never to a place
 /// where others can write. A path comes as so many bytes: none of them can be a part of the frame. A file comes under a name of
 /// this connection first: the loop of one that was lost may hear of its end late, while the next one brings the same file. What
@@ -336,7 +336,7 @@ fn listen(
         }
     }
     if ends {
-        // Nobody listens any more: as good as told.
+        // Nobody listens any longer: as good as told.
         let _ = tell.send(ClientOutput::End);
     }
 }

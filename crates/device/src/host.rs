@@ -38,7 +38,7 @@ fn fits(spec: &HostSpec, facts: &DeviceFacts) -> Result<(), Fault> {
         Some(_) if facts.has_jetpack(wanted) => Ok(()),
         Some(there) => refuse(
             format!("{} has JetPack {there} (L4T {}), the plan is for {wanted}", spec.name, facts.l4t.line()),
-            "flash it anew, or change `jetpack` in the plan: base image and ONNX Runtime depend on it".to_owned(),
+            "reflash it, or change `jetpack` in the plan: base image and ONNX Runtime depend on it".to_owned(),
         ),
         None if facts.l4t.is_empty() => refuse(
             format!("{} is not a Jetson: /etc/nv_tegra_release does not exist", spec.name),

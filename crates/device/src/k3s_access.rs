@@ -109,7 +109,7 @@ fn credentials(taken: &ClusterCredentials) -> Credentials {
 fn not_read(host: &str, reply: &ScriptOutput) -> Fault {
     let fault = |code: &str, words: String| Fault::new(FaultClass::Refused, "k3s", "kubeconfig", code, words);
     match reply.code {
-        ABSENT => fault("NoKubeconfig", format!("{host}: k3s runs, and there is no /etc/rancher/k3s/k3s.yaml"))
+        ABSENT => fault("NoKubeconfig", format!("{host}: k3s runs, but /etc/rancher/k3s/k3s.yaml does not exist"))
             .next("k3s writes it at start, unless it is configured otherwise: check journalctl -u k3s on the device"),
         UNREADABLE => fault(
             "UnreadableKubeconfig",
@@ -208,7 +208,7 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("its address").port();
         assert_eq!(code(&look_for_listener(port)), Some(0));
-        // A client's port is no listener.
+        // A client's port is not a listener.
         let client = std::net::TcpStream::connect(("127.0.0.1", port)).expect("a connection");
         let own = client.local_addr().expect("its address").port();
         assert_eq!(code(&look_for_listener(own)), Some(CLOSED));

@@ -94,7 +94,7 @@ pub fn install(spec: &NodeSpec, token: Option<&str>, pull: Option<&RegistryPull>
     text.and(restart(spec))
 }
 
-/// Starts k3s anew and remembers what for.
+/// Starts k3s anew and records what for.
 pub fn restart(spec: &NodeSpec) -> Script {
     let unit = unit(spec.role);
     script!(

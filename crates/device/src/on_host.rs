@@ -16,13 +16,13 @@ use crate::resource::{
     Artifacts, Attributes, CheckedSettings, Fault, FaultClass, FieldChange, ObservedResource, Owner,
 };
 
-/// Where a machine remembers what we made on it, and what was there before.
+/// Where a machine records what we made on it, and what was there before.
 pub const MEMORY: &str = "/var/lib/akidb-edge";
 
 /// Stands before what is looked at after something was made.
 const LOOKED: &str = "akidb-edge-looks-again";
 
-/// One kind, in shell lines. Scripts run with `set -eu`; their values are quoted, and stand behind `--` where a program
+/// One kind, in shell lines. Scripts run with `set -eu`; their values are quoted, and are behind `--` where a program
 /// reads options.
 pub trait ShellKind: Send + Sync + 'static {
     /// Its settings.
@@ -57,7 +57,7 @@ pub trait ShellKind: Send + Sync + 'static {
     fn clear(_spec: &Self::Spec) -> Script {
         ":".into()
     }
-    /// The artefact that `put` needs on the machine, and where: hash and path.
+    /// The artifact that `put` needs on the machine, and where: hash and path.
     fn artifact(_spec: &Self::Spec) -> Option<(String, String)> {
         None
     }
@@ -113,7 +113,7 @@ impl<K: ShellKind> OnHost<K> {
         Ok(Applied { id: K::id(&spec), attributes: subject.attributes.clone() })
     }
 
-    /// Where a create failed and made nothing, nothing is remembered of it: an uninstall would not come here.
+    /// Where a create failed and made nothing, nothing is recorded of it: an uninstall would not come here.
     async fn clear(&self, subject: &ResourceContext<'_>) {
         let Ok(spec) = subject.typed::<K::Spec>() else { return };
         let Ok(printed) = self.must("look", &spec, &K::look(&spec)).await else { return };

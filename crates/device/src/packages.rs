@@ -64,7 +64,7 @@ impl ShellKind for DebianPackages {
             return None;
         }
         let mut found = json!({"host": spec.host, "packages": held});
-        // Where they came from is not remembered by the machine.
+        // Where they came from is not recorded by the machine.
         if !spec.files.is_empty() {
             found["files"] = json!(spec.files);
         }

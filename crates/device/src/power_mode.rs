@@ -7,7 +7,7 @@ use super::on_host::{MEMORY, ShellKind};
 use super::script::{Script, quoted, script};
 use crate::resource::power_mode::{ADAPTIVE_SERVICE, AUTO, PowerModeSpec};
 
-/// Where the machine remembers the mode that it had before us.
+/// Where the machine records the mode that it had before us.
 const BEFORE: &str = "/var/lib/akidb-edge/power-mode.before";
 
 /// It is there while a service follows the load.
@@ -57,7 +57,7 @@ impl ShellKind for PowerModes {
     fn found(spec: &PowerModeSpec, printed: &str) -> Option<Value> {
         let mode = facts::power_mode(printed)?;
         let mut found = json!({"host": spec.host, "mode": mode});
-        // What the service goes through stands in its own file.
+        // What the service goes through is in its own file.
         if mode == AUTO && !spec.modes.is_empty() {
             found["modes"] = json!(spec.modes);
         }

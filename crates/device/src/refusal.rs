@@ -191,8 +191,8 @@ pub fn another_command(name: &str, printed: &str) -> Fault {
     let words =
         format!("{name}: the device ran a different command than requested, which printed: {}", last_words(printed, 1));
     Fault::new(FaultClass::Refused, "ssh", "connect", "ForcedCommand", words).next(
-        "look for ForceCommand in /etc/ssh/sshd_config, command= in the user's authorized_keys and exec in its shell's start-up files there; \
-         or name another user in the plan",
+        "check ForceCommand in /etc/ssh/sshd_config, command= in the user's authorized_keys and exec in its shell's \
+         start-up files there; or name another user in the plan",
     )
 }
 

@@ -10,7 +10,7 @@ use crate::resource::service::ServiceSpec;
 pub struct Services;
 
 impl Services {
-    /// Where the machine remembers for what the unit was started last.
+    /// Where the machine records for what the unit was started last.
     fn started_for(spec: &ServiceSpec) -> Script {
         quoted(&format!("{MEMORY}/started.{}", spec.unit))
     }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::connection::LOOP;
 use crate::resource::syntax_check::login;
 
-/// What stands at the top of the file: what the rule does and what it does not.
+/// What is at the top of the file: what the rule does and what it does not.
 const HEAD: &str = "\
 # Lets these accounts run what akidb-edge runs as root on a device, and no other command. To install it as root on each device:
 #   visudo -cf FILE && install -m 0440 -o root -g root FILE /etc/sudoers.d/akidb-edge

@@ -16,7 +16,7 @@ use check::DoctorCheck;
 
 pub use permissions::needed;
 
-/// Look for what stands in the way of a deploy: credentials, endpoints, proxy, state, permissions. Nothing is changed; a bucket
+/// Look for what is in the way of a deploy: credentials, endpoints, proxy, state, permissions. Nothing is changed; a bucket
 /// for the state gets an object for a moment. Exit code 1: a deploy cannot work, 2: warnings.
 #[derive(Debug, clap::Args)]
 pub struct Args {

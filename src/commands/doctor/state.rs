@@ -39,7 +39,7 @@ pub async fn look(
     }
 }
 
-/// What lies in the store.
+/// What is in the store.
 struct JournalRead {
     store: Arc<dyn Store>,
     place: String,

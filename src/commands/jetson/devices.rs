@@ -63,7 +63,7 @@ impl DevicesArgs {
         format!("--plan {}{inventory}", self.plan.plan.as_deref().unwrap_or_default())
     }
 
-    /// The plan with its devices. What is only looked at or switched needs none of the artefacts.
+    /// The plan with its devices. What is only looked at or switched needs none of the artifacts.
     ///
     /// # Errors
     /// When the plan cannot be read or has no devices.
@@ -97,7 +97,7 @@ impl DevicesArgs {
     }
 }
 
-/// A plan with its devices, and without the artefacts: what is only looked at needs none of them.
+/// A plan with its devices, and without the artifacts: what is only looked at needs none of them.
 ///
 /// # Errors
 /// When the plan cannot be read or has no devices.
@@ -132,7 +132,7 @@ pub fn need_devices(plan: &Plan) -> Result<(), Failure> {
         .refused("the plan has no devices", "add a step of kind jetson with hosts, or --inventory FILE"))
 }
 
-/// Says which inventory stands in the place of the plan's devices, which of them is the server, and which devices only the plan
+/// Says which inventory replaces the plan's devices, which of them is the server, and which devices only the plan
 /// has.
 pub fn say_who_is_replaced(replaced: &[ReplacedDevices], context: &Context) {
     for ReplacedDevices { inventory, count, server, devices } in replaced {
@@ -150,7 +150,7 @@ pub fn say_who_is_replaced(replaced: &[ReplacedDevices], context: &Context) {
 /// The names that were chosen; all when none was.
 ///
 /// # Errors
-/// When one of them is no device.
+/// When one of them is not a device.
 pub fn choose<'a>(
     known: impl Iterator<Item = &'a String> + Clone,
     chosen: &[String],

@@ -1,4 +1,4 @@
-//! `jetson power`: a power mode by name, or one that follows the load. Journalled: `jetson rollback` brings back what was.
+//! `jetson power`: a power mode by name, or one that follows the load. Journaled: `jetson rollback` brings back what was.
 
 use super::device_target::{DevicePart, DeviceTarget};
 use super::devices::{DevicesArgs, VerbDevices, choose};

@@ -31,7 +31,7 @@ pub struct Args {
 struct Row {
     name: String,
     role: &'static str,
-    /// What the API says of its node: ready, not ready, cordoned; none when it is no node.
+    /// What the API says of its node: ready, not ready, cordoned; none when it is not a node.
     node: Option<&'static str>,
     facts: Option<DeviceFacts>,
     load: Option<DeviceLoad>,
@@ -155,7 +155,7 @@ fn cells(row: &Row) -> Vec<String> {
 /// A device of a plan as the cluster and it itself say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeSeen {
-    /// What the API says of its node: ready, not ready, cordoned; none when it is no node or the API did not answer.
+    /// What the API says of its node: ready, not ready, cordoned; none when it is not a node or the API did not answer.
     pub node: Option<&'static str>,
     /// Whether it runs the major release of JetPack that the plan says; true where the plan says none.
     pub has_jetpack_of_plan: bool,

@@ -13,7 +13,7 @@ use crate::resource::host::HostSpec;
 use crate::resource::node::{NodeRole, NodeSpec};
 use crate::resource::{Address, Desired, Kind, ResourceRecord, SafeText, StackState, shown};
 
-/// What a run leaves as it is, because it is on devices that are not named any more, or belongs to one.
+/// What a run leaves as it is, because it is on devices that are not named any longer, or belongs to one.
 #[derive(Debug, Default)]
 pub struct UnnamedDevices {
     /// The devices.
@@ -38,7 +38,7 @@ impl UnnamedDevices {
                 left.addresses.insert((*address).clone());
             }
         }
-        // What the cluster runs for such a device (a proof) lies on the server. Nothing needs it in turn.
+        // What the cluster runs for such a device (a proof) is on the server. Nothing needs it in turn.
         let of_theirs = unwanted.iter().filter(|(address, record)| {
             address.is_of_devices() && record.needs.keys().any(|need| left.addresses.contains(need))
         });

@@ -114,8 +114,10 @@ impl From<PublishFault> for Failure {
             ),
             PublishFault::Store(why) => match why.downcast::<Fault>() {
                 Ok(fault) => (*fault).into(),
-                Err(why) => codes::PUBLISH
-                    .error(shown!("{}", why), "run the same command again: what is there is not uploaded again"),
+                Err(why) => codes::PUBLISH.error(
+                    shown!("{}", why),
+                    "run the same command again: files that are already there are not uploaded again",
+                ),
             },
         }
     }

@@ -66,7 +66,7 @@ impl ReportInput {
         self.journals.iter().flat_map(|journal| &journal.state.resources)
     }
 
-    /// What is remembered at an address and is there.
+    /// What is recorded at an address and is there.
     pub fn present(&self, address: &Address) -> Option<&ResourceRecord> {
         let record = self.journals.iter().find_map(|journal| journal.state.resources.get(address));
         record.filter(|record| record.standing == ResourceStatus::Present)

@@ -32,7 +32,7 @@ pub struct RollbackOperation<'a> {
     pub(super) devices_to: Option<u64>,
     /// The files of the plan, when one is at hand: their bytes may be needed.
     files: Artifacts,
-    /// Foreign things to take up.
+    /// Foreign things to adopt.
     pub(super) adopt: BTreeSet<Address>,
     /// The data in buckets that go may be deleted.
     pub(super) empty_buckets: bool,
@@ -231,7 +231,7 @@ impl Operation for RollbackOperation<'_> {
         Ok(())
     }
 
-    /// What stands at an address now was looked at; what comes back there has another name and is looked for by that.
+    /// What is at an address now was looked at; what comes back there has another name and is looked for by that.
     async fn looks_again(
         &mut self,
         changes: &mut Changes,

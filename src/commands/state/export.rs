@@ -1,4 +1,4 @@
-//! `state export`: the state for other tools. Offline: what the journal remembers, no call.
+//! `state export`: the state for other tools. Offline: what the journal records, no call.
 
 use std::path::{Path, PathBuf};
 
@@ -90,7 +90,7 @@ fn write_all(directory: &Path, export: &Export, force: bool) -> Result<Vec<Strin
         let name = name.file_name().map_err(|bad| {
             codes::DAMAGED.refused(
                 shown!("a file of this export would be called {}; nothing was written", bad),
-                "look at the regions of akidb-edge state show: somebody edited the journal",
+                "check the regions in akidb-edge state show: the journal was edited",
             )
         })?;
         places.push((directory.join(name), &file.text));
@@ -110,7 +110,7 @@ fn write_all(directory: &Path, export: &Export, force: bool) -> Result<Vec<Strin
     Ok(written)
 }
 
-/// All files in one text, where they may stand in one (Terraform's).
+/// All files in one text, where they may be in one (Terraform's).
 fn print(export: &Export, context: &Context) -> Result<Vec<String>, Failure> {
     if context.global.json || export.files.iter().any(|file| file.name.ends_with(".json")) {
         return Err(codes::OPTIONS.refused(

@@ -252,7 +252,7 @@ fn elsewhere(given: &str, spec: &Value, identity: &CallerIdentity) -> Result<(),
     if !account.is_empty() && account != identity.account {
         let problem = shown!("{} is of account {}, these credentials are of {}", given, account, identity.account);
         return Err(
-            codes::OTHER_ACCOUNT.refused(problem, "use the credentials of that account, and a --state of its own")
+            codes::OTHER_ACCOUNT.refused(problem, "use the credentials of that account, and a separate --state")
         );
     }
     let wanted = spec.get("region").and_then(Value::as_str);
@@ -265,7 +265,7 @@ fn elsewhere(given: &str, spec: &Value, identity: &CallerIdentity) -> Result<(),
     }
 }
 
-/// What is remembered of it is what was there, as far as the plan speaks of it: a rollback to this revision brings it
+/// What is recorded of it is what was there, as far as the plan speaks of it: a rollback to this revision brings it
 /// back, and what the plan leaves out stays alone.
 fn fill(record: &mut ResourceRecord, found: &ObservedResource, origin: ResourceOrigin, given: &ImportItem) {
     record.spec = spoken_of(record.kind, "", &record.spec, &found.spec);

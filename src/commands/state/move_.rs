@@ -102,8 +102,9 @@ fn refuse(from: &Address, to: &Address, state: &StackState) -> Result<(), Failur
     if let Some(held) = state.resources.get(to) {
         let id = held.id.as_deref().unwrap_or("something without an ID");
         let problem = shown!("{} is taken: {}; nothing was done", to, id);
-        return Err(codes::ARGUMENT
-            .refused(problem, shown!("move that first, or forget it: akidb-edge state forget {}", to)));
+        return Err(
+            codes::ARGUMENT.refused(problem, shown!("move that first, or forget it: akidb-edge state forget {}", to))
+        );
     }
     Ok(())
 }

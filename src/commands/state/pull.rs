@@ -72,15 +72,15 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     ));
     if let Some(artifacts) = artifacts {
         context.printer.remark(shown!(
-            "{} is not part of the journal: it holds content that a rollback may need; copy it, too",
+            "{} is not part of the journal: it contains content that a rollback may need; copy it as well",
             artifacts.display()
         ));
     }
     let content = workflow::directory(&context.global, &stack).map(|directory| directory.join("content"));
     if let Some(content) = content.filter(|directory| directory.is_dir()) {
         context.printer.remark(shown!(
-            "{} is not part of the journal: it holds contents of files and sensitive values that a rollback may need; \
-             copy it, too, and let nobody else read it",
+            "{} is not part of the journal: it contains file contents and sensitive values that a rollback may need; \
+             copy it as well, and keep it private",
             content.display()
         ));
     }
@@ -96,7 +96,7 @@ pub fn entries(count: usize) -> String {
 fn need_ours(out: &Path, stack: &str, whole: &JournalCopy) -> Result<(), Failure> {
     let foreign = |why: &str| {
         codes::OUTPUT_FILE.refused(
-            shown!("{} is there and {}; nothing was written", out.display(), why),
+            shown!("{} exists and {}; nothing was written", out.display(), why),
             "name another file, or add --force to write over it",
         )
     };

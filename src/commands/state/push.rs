@@ -126,8 +126,8 @@ async fn put(ledger: &Ledger, whole: &JournalCopy, args: &Args, stack: &str) -> 
         codes::INPUT_FILE.refused(
             shown!("{}; nothing was changed", why),
             shown!(
-                "akidb-edge state pull --stack {} --out FILE shows what is there; --force replaces it, and keeps the \
-                 present journal beside it",
+                "akidb-edge state pull --stack {} --out FILE shows the current journal; --force replaces it, and \
+                 keeps a copy next to it",
                 stack
             ),
         )
@@ -188,9 +188,9 @@ fn tell(pushed: &Pushed, whole: &JournalCopy, place: &str, stack: &str, context:
         return;
     }
     let what = match (&pushed.kept, pushed.added) {
-        (Some(kept), _) => shown!("took the place of the one there, which is kept at {}", kept),
-        (None, 0) => SafeText::from("was there already"),
-        (None, added) => shown!("is there, with {} more than before", entries(added)),
+        (Some(kept), _) => shown!("replaced the former one, which is kept at {}", kept),
+        (None, 0) => SafeText::from("was already there"),
+        (None, added) => shown!("was extended by {}", entries(added)),
     };
     context.printer.data(shown!("{}: the journal up to revision {} {} ({})", stack, revision, what, place));
 }

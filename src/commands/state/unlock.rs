@@ -40,7 +40,7 @@ pub async fn run(unlock: &Args, context: &Context) -> Result<u8, Failure> {
         }
     };
     let Some(lease) = store.lease().await?.filter(|lease| !lease.is_cut_off()) else {
-        tell(None, shown!("{}: nobody holds the lease", stack));
+        tell(None, shown!("{}: the lease is free", stack));
         return Ok(exit::DONE);
     };
     let holder = shown!(

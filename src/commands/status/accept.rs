@@ -1,4 +1,4 @@
-//! `status --drift --accept`: where the plan is silent, the world's value becomes the remembered one.
+//! `status --drift --accept`: where the plan is silent, the live value becomes the recorded one.
 
 use std::collections::{BTreeMap, BTreeSet};
 

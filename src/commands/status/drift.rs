@@ -1,4 +1,4 @@
-//! `status --drift`: the world beside the journal and the plan.
+//! `status --drift`: the real resources beside the journal and the plan.
 
 use std::collections::BTreeSet;
 
@@ -19,11 +19,11 @@ use crate::resource::{
     StackState, shown,
 };
 
-/// One look at the world with what it is compared with.
+/// One look at the real resources with what it is compared with.
 pub struct DriftView {
     /// Whom we talk to.
     pub header: report::RunHeader,
-    /// What is remembered.
+    /// What is recorded.
     pub recorded: StackState,
     /// What the plan calls otherwise than the journal; `recorded` does so, too.
     pub moves: Moves,
@@ -92,7 +92,7 @@ pub async fn look(
     let (header, observed) = looked?;
     // What is recorded of one cluster says nothing about another: nothing of it is missing there, nothing would be made.
     workflow::need_same_clusters(&recorded, &observed)?;
-    // What the plan wants under this very address is taken up by the next deploy: it is told as such.
+    // What the plan wants under this very address is adopted by the next deploy: it is shown as such.
     let taken_up = |one: &OwnedResource| {
         let at = one.address.as_ref().filter(|address| wanted.resources.contains_key(*address));
         at.and_then(|address| observed.found(address)).is_some_and(|found| found.id == one.id)
@@ -113,14 +113,14 @@ fn regions(wanted: &Desired, recorded: &StackState, own: Option<&str>) -> BTreeS
 /// What deploy would do, and what it would refuse.
 struct ComparedPlan {
     changes: Changes,
-    /// What stands in the way of the plan: something foreign, for example.
+    /// What is in the way of the plan: something foreign, for example.
     in_the_way: Vec<PlanningRefusal>,
     /// What could not be read.
     unread: Vec<PlanningRefusal>,
 }
 
 impl DriftView {
-    /// What is contested is shown as that, and does not stand in the way of the rest.
+    /// What is contested is shown as that, and does not prevent the rest.
     async fn compared(&mut self) -> ComparedPlan {
         let contested = self.drift.iter().filter(|one| one.happened == DriftKind::Contested);
         let adopt = contested.map(|one| one.address.clone()).collect();

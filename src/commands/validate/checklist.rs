@@ -57,7 +57,7 @@ fn point(name: &str, finding: Finding) -> Found {
 }
 
 fn there(name: &str, kind: Kind, state: &StackState) -> Found {
-    let there = |address: &&crate::resource::Address| address.kind() == kind;
+    let there = |address: &&crate::resource::Address| address.kind_name() == kind.name();
     let present = state.resources.iter().filter(|(_, record)| record.standing == ResourceStatus::Present);
     let count = present.filter(|(address, _)| there(address)).count();
     let wish = Wanted::new(format!("{name} is deployed"), Unit::Count, Compare::AtLeast, 1.0);
@@ -79,8 +79,8 @@ fn geolocation(check: &ChecklistCheck, desired: &Desired, state: &StackState) ->
 
 /// The latest figure of another check, against the limit of this list.
 fn before(measure: &str, wish: &Wanted, kept: &[Measurement]) -> Found {
-    let all = kept.iter().flat_map(|one| one.found.iter().map(move |found| (one, found)));
-    let latest = all.filter(|(_, found)| found.measure == measure).next_back();
+    let mut all = kept.iter().flat_map(|one| one.found.iter().map(move |found| (one, found)));
+    let latest = all.rfind(|(_, found)| found.measure == measure);
     let finding = match latest {
         Some((one, found)) => judge::against(&found.finding, wish).with_note(measurements::how(one, found)),
         None => verdict::unmeasured(wish, "no check has measured it yet"),

@@ -77,7 +77,8 @@ fn document(all: &[Measurement]) -> Result<String, template::TemplateError> {
 /// # Errors
 /// When the file cannot be written.
 pub fn write(file: &Path, all: &[Measurement]) -> Result<(), Failure> {
-    let text = document(all).map_err(|bad| Failure { internal: true, ..codes::MEASUREMENT.error(shown!("{}", bad), "") })?;
+    let text =
+        document(all).map_err(|bad| Failure { internal: true, ..codes::MEASUREMENT.error(shown!("{}", bad), "") })?;
     std::fs::write(file, text).map_err(|bad| {
         codes::MEASUREMENT.error(shown!("{}: {}", file.display(), bad), "name a file that can be written with --junit")
     })

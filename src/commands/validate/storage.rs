@@ -74,7 +74,8 @@ pub async fn keep(measurement: &Measurement, stack: &str, context: &Context) -> 
         Storage::Folder(folder) => {
             use std::os::unix::fs::DirBuilderExt;
             let unwritten = |bad: std::io::Error| {
-                codes::MEASUREMENT.error(shown!("{}: {}", folder.display(), bad), "make that directory writable for this user")
+                codes::MEASUREMENT
+                    .error(shown!("{}: {}", folder.display(), bad), "make that directory writable for this user")
             };
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(unwritten)?;
             write_private(&folder.join(name), &bytes).map_err(unwritten)?;

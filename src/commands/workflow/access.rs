@@ -72,7 +72,7 @@ pub struct AccessArgs {
 }
 
 impl AccessArgs {
-    /// The machines of a graph and of what is remembered; nothing is connected yet.
+    /// The machines of a graph and of what is recorded; nothing is connected yet.
     ///
     /// # Errors
     /// When the password cannot be read.

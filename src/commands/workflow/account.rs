@@ -1,4 +1,4 @@
-//! The account that a run talks to: who we are in it, and one look at the world.
+//! The account that a run talks to: who we are in it, and one look at the real resources.
 
 use std::sync::Arc;
 
@@ -79,7 +79,7 @@ impl AccountConnection {
         self.retry_policy.first_reading(async || self.clients.identity().await).await
     }
 
-    /// Looks at the world and at who we are, at once.
+    /// Looks at the real resources and at who we are, at once.
     ///
     /// # Errors
     /// When we are nobody.

@@ -112,7 +112,7 @@ pub fn clusters_of_part(
     of_part.cloned().collect()
 }
 
-/// Refuses clusters that are others than those of the journal: what is remembered of one says nothing about another. The uid of
+/// Refuses clusters that are others than those of the journal: what is recorded of one says nothing about another. The uid of
 /// the namespace kube-system identifies a cluster.
 ///
 /// # Errors

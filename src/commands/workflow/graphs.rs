@@ -175,6 +175,5 @@ pub fn need_files(built: &DesiredStack) -> Result<(), Failure> {
     let Some((path, _, why)) = built.missing.first() else { return Ok(()) };
     let more = built.missing.len() - 1;
     let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
-    Err(codes::MISSING_FILE
-        .refused(shown!("the plan needs {}, which cannot be read: {}{}", path, why, more), THE_FILE))
+    Err(codes::MISSING_FILE.refused(shown!("the plan needs {}, which cannot be read: {}{}", path, why, more), THE_FILE))
 }

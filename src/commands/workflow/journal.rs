@@ -142,7 +142,8 @@ pub async fn store(
 pub async fn objects(global: &Global, session: &Session, stack: &str) -> Result<(Arc<dyn ObjectApi>, String), Failure> {
     stack_name(stack)?;
     let Place::Bucket { name, prefix, region } = Place::of(&global.state)? else {
-        return Err(codes::STATE_PLACE.refused(shown!("--state {:?} names no bucket", global.state), "write s3://BUCKET/PREFIX"));
+        return Err(codes::STATE_PLACE
+            .refused(shown!("--state {:?} names no bucket", global.state), "write s3://BUCKET/PREFIX"));
     };
     let connection = connect(session).await?;
     let client = connection.clients.state_s3(region.as_deref().unwrap_or(&connection.region))?;

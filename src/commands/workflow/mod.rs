@@ -1,4 +1,4 @@
-//! A run of a verb: in which worlds, over which journals, and its way from a plan to an exit code. Verbs say what they want; how a
+//! A run of a verb: in which platforms, over which journals, and its way from a plan to an exit code. Verbs say what they want; how a
 //! run goes is written here, once.
 
 mod access;
@@ -79,7 +79,7 @@ pub fn moved(desired: &Desired, recorded: StackState) -> (Moves, StackState) {
     (moves, recorded)
 }
 
-/// Refuses what can never be done, before the world is asked.
+/// Refuses what can never be done, before the real resources are read.
 ///
 /// # Errors
 /// When the plan changes what is fixed for the life of something that holds data.
@@ -91,7 +91,7 @@ pub fn need_changeable(desired: &Desired, recorded: &StackState, scope: &DiffSco
 /// The difference, or every reason why there is none.
 ///
 /// # Errors
-/// When something stands in the way.
+/// When something is in the way.
 pub fn difference(
     desired: &Desired,
     recorded: &StackState,
@@ -101,7 +101,7 @@ pub fn difference(
     change::diff(desired, recorded, observed, scope).map_err(|refusals| refused(&refusals))
 }
 
-/// Everything that stands in the way, as one failure.
+/// Everything that is in the way, as one failure.
 pub fn refused(refusals: &[PlanningRefusal]) -> Failure {
     let lines: Vec<SafeText> = refusals
         .iter()

@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{every_step, root, store};
+use super::graphs::every_step;
+use super::{root, store};
 use crate::commands::Context;
 use crate::desired;
 use crate::exit::Failure;

@@ -13,7 +13,7 @@ use crate::resource::{ACCOUNT, Address, Changes, Level, Resource, ResourceStatus
 /// Needs that are named in a refusal.
 const SHOWN: usize = 5;
 
-/// What stands in the plan's other stack.
+/// What is in the plan's other stack.
 #[derive(Debug, Default)]
 pub struct OtherStack {
     /// Name of that stack.

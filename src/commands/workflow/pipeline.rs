@@ -1,6 +1,6 @@
 //! One run, from its journals to its exit code: the same for every verb that changes something.
 //!
-//! open the journals -> what the verb wants -> look at every world -> the difference -> what stands in its way -> show, ask ->
+//! open the journals -> what the verb wants -> look at every world -> the difference -> what is in its way -> show, ask ->
 //! do -> tell. A run that only looks stops before it does anything, and shows the very difference that it would use.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -116,7 +116,7 @@ impl Pipeline<'_> {
         Ok(seen.left.code(code))
     }
 
-    /// Looks at every world and makes the difference; nothing stands in its way.
+    /// Looks at every world and makes the difference; nothing is in its way.
     async fn plan(&self, platforms: &mut Platforms<'_>, verb: &mut impl Operation) -> Result<PlannedRun, Failure> {
         let (request, context) = (self.request, self.context);
         platforms.need_apart(self.journals)?;
@@ -166,8 +166,8 @@ impl Pipeline<'_> {
         }
     }
 
-    /// Whether a run that changes nothing in the world is worth a revision: else the next rollback would meet the same state
-    /// again, or go by an order that the plan does not have any more. What is gone has no order.
+    /// Whether a run that changes nothing in the real resources are worth a revision: else the next rollback would meet the same state
+    /// again, or go by an order that the plan does not have any longer. What is gone has no order.
     fn is_news(&self, changes: &Changes, purpose: &RunLabel, wanted: &RunTarget) -> bool {
         let writes = !self.request.only_looks && self.request.purpose != RunPurpose::Destroy;
         writes && changes.is_empty() && purpose.is_news(changes, &wanted.recorded)

@@ -1,4 +1,4 @@
-//! The worlds of a run: an AWS account, devices over SSH and the clusters on them. Each has a connection, an identity, a retry
+//! The platforms of a run: an AWS account, devices over SSH and the clusters on them. Each has a connection, an identity, a retry
 //! policy, and a rule for when it cannot be reached.
 //!
 //! | world | when it cannot be reached |
@@ -30,7 +30,7 @@ use crate::resource::{Address, Artifacts, Fault, FaultClass, Observed, PlatformI
 /// How clusters are called where a run has no other endpoint.
 pub const CLUSTERS: &str = "Kubernetes clusters";
 
-/// The worlds that a run may need. Devices and clusters are connected when the first of them is asked.
+/// The platforms that a run may need. Devices and clusters are connected when the first of them is asked.
 pub struct Platforms<'a> {
     context: &'a Context,
     /// Whether the stack of an account is a part of the run, also where all of it is in clusters.
@@ -124,7 +124,7 @@ impl<'a> Platforms<'a> {
         self.devices.is_some()
     }
 
-    /// Refuses a journal with resources of a world that the run does not reach, or that belong into another journal.
+    /// Refuses a journal with resources of a platform that the run does not reach, or that belong into another journal.
     ///
     /// # Errors
     /// When there are some: which, and how the stack gets rid of them.

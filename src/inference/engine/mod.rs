@@ -53,7 +53,7 @@ pub struct EmbedOptions {
     pub prompt_name: Option<String>,
     /// Keep only so many numbers of each vector (for models that were trained for it).
     pub dimensions: Option<usize>,
-    /// When the answer is of no use any more.
+    /// When the answer is of no use any longer.
     pub deadline: Instant,
 }
 
@@ -64,7 +64,7 @@ pub struct Embedded {
     pub vectors: Vec<Vec<f32>>,
     /// Tokens of all texts, special tokens included.
     pub tokens: usize,
-    /// Time to tokenise.
+    /// Time to tokenize.
     pub tokenizing: Duration,
     /// Longest wait in the queue.
     pub waited: Duration,
@@ -216,7 +216,7 @@ impl Engine {
         self.shared.soundness.unsound()
     }
 
-    /// Waits until the model is not sound any more.
+    /// Waits until the model is not sound any longer.
     pub async fn lost(&self) {
         self.shared.soundness.lost().await;
     }

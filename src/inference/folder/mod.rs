@@ -53,7 +53,7 @@ impl From<Variant> for ModelOptions {
     }
 }
 
-/// Which folder lies at a path: another one that takes its place by a rename has another identity.
+/// Which folder is at a path: another one that takes its place by a rename has another identity.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct FolderIdentity {
     device: u64,

@@ -31,7 +31,7 @@ pub enum SessionFault {
     /// Its inputs are not those of a text.
     #[error(transparent)]
     Inputs(#[from] InputFault),
-    /// An input that is no tensor.
+    /// An input that is not a tensor.
     #[error("its input {name} is not a tensor")]
     NotTensor {
         /// Its name.

@@ -87,7 +87,7 @@ impl Queue {
     }
 }
 
-/// The first in line and its neighbours by length, as long as another row costs less than a batch of its own, and makes no text
+/// The first in line and its neighbors by length, as long as another row costs less than a batch of its own, and makes no text
 /// of the batch too late.
 fn group(first: Candidate, mut window: Vec<Candidate>, budget: BatchBudget, share: usize) -> Vec<Candidate> {
     window.sort_by_key(|candidate| (candidate.tokens, candidate.key));

@@ -75,7 +75,7 @@ pub struct BatchTimes {
 #[derive(Debug)]
 struct Pending {
     item: QueueItem,
-    /// Seconds until it is taken, as foreseen when it came; nothing for those that stand behind others of their own request.
+    /// Seconds until it is taken, as foreseen when it came; nothing for those that are behind others of their own request.
     foreseen: Option<f64>,
 }
 
@@ -267,7 +267,7 @@ impl Queue {
         state.speeds.learn(&CompletedBatch { rows, tokens, took, beside, budget: self.budget.tokens }, Instant::now());
     }
 
-    /// Takes nothing in any more; what waits is still run.
+    /// Takes nothing in any longer; what waits is still run.
     pub fn stop(&self) {
         self.state().stopped = true;
         self.wake.notify_all();

@@ -1,6 +1,6 @@
 //! One file: it goes on where it broke off, and counts when it was read back and its hash is right.
 //!
-//! A part lies under the hash of the whole, so what is asked for can only be the same bytes; no `If-Range` is needed. When
+//! A part is under the hash of the whole, so what is asked for can only be the same bytes; no `If-Range` is needed. When
 //! the whole of an old part and a new one is wrong, it is asked for once more from its first byte.
 
 use std::io;
@@ -45,7 +45,7 @@ pub struct FetchedFile {
 }
 
 impl Hub {
-    /// Makes sure that a file lies in the folder of parts.
+    /// Makes sure that a file is in the folder of parts.
     ///
     /// # Errors
     /// When it does not come, is wrong, or cannot be written.
@@ -105,7 +105,7 @@ impl Hub {
                 Ok(()) => return Ok(came),
                 Err(trouble) => trouble,
             };
-            // Bytes that were here before are no progress: a server without ranges sends them again and again.
+            // Bytes that were here before are not progress: a server without ranges sends them again and again.
             let here = length(part).await;
             if here > furthest {
                 furthest = here;

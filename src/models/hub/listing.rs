@@ -152,7 +152,7 @@ fn read(bytes: &[u8], repo: &Repo, revision: &str) -> Result<RepoListing, Models
     }
     let mut files = BTreeMap::new();
     for sibling in answer.siblings {
-        // A file of a model has a plain path: one that would lie outside of its folder is none, and is never asked for.
+        // A file of a model has a plain path: one that would be outside of its folder is none, and is never asked for.
         if let Some(below) = RelativePath::parse(&sibling.path) {
             files.insert(below, sibling.remote());
         }

@@ -50,7 +50,7 @@ impl Hub {
     /// A client; nothing is sent.
     ///
     /// # Errors
-    /// When the endpoint is no address, or this machine has no certificates.
+    /// When the endpoint is not address, or this machine has no certificates.
     pub fn new(
         endpoint: &str,
         token: Option<HubToken>,

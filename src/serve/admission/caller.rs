@@ -58,7 +58,7 @@ impl Caller {
     /// Lets one more message in, as if it were a request of its own; it has a place until the slot is dropped.
     ///
     /// # Errors
-    /// The key is not known any more, or an authority of clients was taken away since the connection was opened (401); too many
+    /// The key is not known any longer, or an authority of clients was taken away since the connection was opened (401); too many
     /// messages in a second, or too many requests at a time (429).
     pub fn again(&self) -> Result<TakenSlots, ApiProblem> {
         let admitted = self.admitted();

@@ -1,4 +1,4 @@
-//! Who may ask, how often, and how many at a time. One gate stands before all transports; what it refuses costs next to nothing.
+//! Who may ask, how often, and how many at a time. One gate is before all transports; what it refuses costs next to nothing.
 
 pub mod caller;
 pub mod connection_slots;
@@ -266,7 +266,7 @@ impl Gate {
         Err(ApiProblem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message))
     }
 
-    /// The key as the file has it now.
+    /// The key as the file was updated.
     fn still(&self, key: &ApiKey) -> Result<Arc<ApiKey>, ApiProblem> {
         self.keys.as_ref().and_then(|keys| keys.again(key)).ok_or_else(|| {
             let message = "the key of this stream was revoked: open another stream with a new key";

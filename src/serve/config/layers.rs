@@ -154,7 +154,7 @@ fn written(value: &toml::Value) -> Option<Vec<String>> {
     })
 }
 
-/// The values of a text: of several, commas stand between them.
+/// The values of a text: of several, commas are between them.
 fn split(setting: &Setting, text: &str) -> Vec<String> {
     match setting.kind {
         SettingKind::Many(_) => {

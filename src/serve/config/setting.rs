@@ -50,7 +50,7 @@ pub const SETTINGS: &[Setting] = &[
     row("model", "AKIDB_MODEL_NAME", One("NAME"), "all-MiniLM-L6-v2", "Default model: used by requests that name none"),
     row("model-alias", "AKIDB_MODEL_ALIASES", Many("NAME=MODEL"), "", "Another name of a model (repeatable)"),
     row("model-path", "AKIDB_MODEL_PATH", One("PATH"), "", "Serve only this model: its folder, or its graph"),
-    row("tokenizer-path", "AKIDB_TOKENIZER_PATH", One("FILE"), "", "Its tokenizer, which lies beside it"),
+    row("tokenizer-path", "AKIDB_TOKENIZER_PATH", One("FILE"), "", "Its tokenizer, which is next to it"),
     row("model-dimension", "AKIDB_MODEL_DIMENSION", One("N"), "", "Refuse to start when the model's vectors have another length"),
     row("embedding-provider", "AKIDB_EMBEDDING_PROVIDER", One("NAME"), "onnx", "Embedding backend: onnx"),
     row("variant", "AKIDB_MODEL_VARIANT", One("VARIANT"), "auto", "Graph variant: auto, fp32 or int8"),

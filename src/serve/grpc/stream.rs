@@ -27,7 +27,7 @@ pub struct OpenStream {
     pub app: Arc<App>,
     /// Its end.
     pub stop: ShutdownHandle,
-    /// Who opened it; nobody where no gate stands before the service.
+    /// Who opened it; nobody where no gate is before the service.
     pub caller: Option<Caller>,
     /// When its client gives up.
     pub deadline: Option<Instant>,

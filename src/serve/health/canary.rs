@@ -63,7 +63,7 @@ async fn once(app: &App) -> HealthCheck {
     let began = Instant::now();
     match tokio::time::timeout(TIME + GRACE, engine.probe(began + TIME)).await {
         Ok(Ok(alike)) => {
-            let detail = format!("{name}: the canary's vector has a cosine of {alike:.6} to the one made at load");
+            let detail = format!("{name}: the canary's vector has a cosine of {alike:.6} to the one at load");
             HealthCheck::new(CheckOutcome::Ok, detail).since(began)
         }
         Ok(Err(fault)) if matches!(fault.code, ErrorCode::Overloaded | ErrorCode::DeadlineExceeded) => full(app, name),

@@ -56,7 +56,7 @@ pub struct HealthCheck {
     pub latency: Option<Duration>,
     /// When it ended.
     pub at: Instant,
-    /// Whether a restart of the server can mend what failed: a loaded model that does not answer any more, such as one whose CUDA
+    /// Whether a restart of the server can mend what failed: a loaded model that does not answer any longer, such as one whose CUDA
     /// context is lost. A model that cannot be loaded is tried again by this process, and a new one would fail as well.
     pub restart_helps: bool,
 }
@@ -154,7 +154,7 @@ pub enum ReadyState {
     Loading(String),
     /// No, and why.
     Failed(String),
-    /// Not any more.
+    /// Not any longer.
     Stopping,
 }
 

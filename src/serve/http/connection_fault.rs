@@ -1,4 +1,4 @@
-//! Why JSON could not be read, where the reader's own words help nobody: halves of surrogate pairs, and bytes that are no UTF-8.
+//! Why JSON could not be read, where the reader's own words help nobody: halves of surrogate pairs, and bytes that are not UTF-8.
 
 use std::fmt;
 
@@ -45,7 +45,7 @@ pub fn stopped(body: &[u8], line: usize, column: usize) -> usize {
     (lines.map(<[u8]>::len).sum::<usize>() + column).min(body.len())
 }
 
-/// What is no UTF-8 in the string in which a reader stopped, or behind it.
+/// What is not UTF-8 in the string in which a reader stopped, or behind it.
 fn bytes(body: &[u8], stopped: usize) -> Option<ConnectionFault> {
     let quote = |bytes: &[u8]| bytes.iter().rposition(|byte| *byte == b'"');
     let inside = body[..stopped].strip_suffix(b"\"").unwrap_or(&body[..stopped]);

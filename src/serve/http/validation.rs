@@ -27,7 +27,7 @@ const SYNTAX: &[(&str, &str)] = &[
 const ESCAPE: &str = "the string contains an invalid escape; write a backslash twice";
 
 /// Which field of a body is wrong, what is wanted there, and what came. `path` is where the reader stopped: `.` is the
-/// outermost object, and `?` stands in place of a name that cannot be read.
+/// outermost object, and `?` is in place of a name that cannot be read.
 pub fn words(path: &str, why: &Error, body: &[u8]) -> String {
     let path = path.strip_suffix(".?").unwrap_or(path);
     let place = Some(path).filter(|path| ![".", "?"].contains(path)).map(beginning);
@@ -99,7 +99,7 @@ fn came_in_json(came: &str) -> Cow<'_, str> {
     match came {
         "sequence" => "a list".into(),
         "map" => "an object".into(),
-        // Numbers, true and false stand in backticks; null stands alone.
+        // Numbers, true and false are in backticks; null stands alone.
         _ => came.split('`').nth(1).unwrap_or(came).into(),
     }
 }

@@ -78,7 +78,7 @@ names! {
     REFUSED = Counter "akidb_refused_requests_total" "Failed requests by error code";
     GATE = Counter "akidb_admission_refusals_total" "Requests rejected at admission, by error code" Gate;
     REQUEST_TEXTS = Histogram "akidb_request_texts" "Texts per successful request";
-    TOKENIZE = Histogram "akidb_tokenise_seconds" "Tokenizer time per request";
+    TOKENIZE = Histogram "akidb_tokenize_seconds" "Tokenizer time per request";
     QUEUE_WAIT = Histogram "akidb_queue_wait_seconds" "Longest queue wait of a text per request";
     IN_FLIGHT = Gauge "akidb_requests_in_flight" "Embedding requests in progress";
     BATCH_SIZE = Histogram "akidb_batch_size" "Texts per batch";
@@ -133,6 +133,13 @@ names! {
     THREADS = Gauge "process_threads" "Threads of the process";
 }
 
+/// The former name of [`TOKENIZE`], exported beside it for one version (`docs/reference/renames.md`).
+pub const FORMER_TOKENIZE: MetricName =
+    MetricName::new("akidb_tokenise_seconds", MetricKind::Histogram, "Former name of akidb_tokenize_seconds");
+
+/// Former names that are still exported.
+pub const FORMER: &[MetricName] = &[FORMER_TOKENIZE];
+
 /// The names whose series may be there or not.
 pub fn is_optional(name: &MetricName) -> bool {
     name.when != ExportCondition::Always
@@ -140,11 +147,11 @@ pub fn is_optional(name: &MetricName) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{ALL, MetricKind};
+    use super::{ALL, FORMER, MetricKind};
 
     #[test]
     fn names_follow_the_rules_of_prometheus() {
-        let mut names: Vec<&str> = ALL.iter().map(|name| name.name).collect();
+        let mut names: Vec<&str> = ALL.iter().chain(FORMER).map(|name| name.name).collect();
         for name in ALL {
             assert_eq!(name.kind == MetricKind::Counter, name.name.ends_with("_total"), "{}", name.name);
             assert!(!name.help.ends_with('.'), "{}: the library puts a dot behind it", name.name);

@@ -13,7 +13,7 @@ const DEEPEST: usize = 8;
 /// Files and folders of a source.
 const MOST: usize = 100_000;
 
-/// Lists what lies below a folder. A link that leads out of it is passed over: what is brought is given to everybody who downloads
+/// Lists what is below a folder. A link that leads out of it is passed over: what is brought is given to everybody who downloads
 /// a model. So is what is no plain file. Folders that cannot be read, links that lead round in circles and what lies too deep are
 /// passed over and named.
 ///
@@ -32,7 +32,7 @@ struct Walk {
     root: PathBuf,
     /// Files and folders so far.
     visited: usize,
-    /// The folder that is looked at and those that it lies in, by device and number.
+    /// The folder that is looked at and those that it is in, by device and number.
     above: BTreeSet<(u64, u64)>,
     found: Listing,
 }

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const SAMPLED: u8 = 1;
 
-/// Where a span stands in its trace.
+/// Where a span is in its trace.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SpanParent {
     /// The trace.

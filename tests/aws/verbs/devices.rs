@@ -84,7 +84,7 @@ fn a_saved_plan_over_both_is_whole() {
     let stack = Stack::new();
     bucket_and_device(&stack);
     run(&stack, "deploy --plan p.yaml --out cloud.plan.json").exits(2);
-    says(&run(&stack, "deploy cloud.plan.json --devices --yes").exits(3), "it was made without --devices");
+    says(&run(&stack, "deploy cloud.plan.json --devices --yes").exits(3), "it was saved without --devices");
     // The device is away: a saved plan is carried out as a whole, so there is none.
     let refused = run(&stack, "deploy --plan p.yaml --devices --out both.plan.json").exits(1);
     says(&refused, "no plan was saved");

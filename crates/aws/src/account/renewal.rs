@@ -1,4 +1,4 @@
-//! What a person does when credentials are not accepted any more: it depends on where they came from.
+//! What a person does when credentials are not accepted any longer: it depends on where they came from.
 
 use super::CredentialSource;
 use akidb_edge_network::Environment;

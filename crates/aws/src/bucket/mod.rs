@@ -177,7 +177,7 @@ impl Provider for Buckets {
     }
 }
 
-/// A bucket of the account that is not to be taken up.
+/// A bucket of the account that is not to be adopted.
 fn occupied(name: &str) -> Fault {
     let problem = format!("the bucket {name} already exists and does not carry the mark of this stack");
     let fault = Fault::new(FaultClass::Exists, "s3", "CreateBucket", "BucketAlreadyOwnedByYou", problem);
@@ -185,7 +185,7 @@ fn occupied(name: &str) -> Fault {
 }
 
 impl Buckets {
-    /// The tags of the bucket that has the name, none of them when the name is free; nothing when the bucket may not be taken up.
+    /// The tags of the bucket that has the name, none of them when the name is free; nothing when the bucket may not be adopted.
     async fn tags_if_free(
         &self,
         subject: &ResourceContext<'_>,
@@ -198,7 +198,7 @@ impl Buckets {
         }
     }
 
-    /// The tags of a bucket that we own already and that may be taken up: it carries our mark, or none and nothing in it (the
+    /// The tags of a bucket that we own already and that may be adopted: it carries our mark, or none and nothing in it (the
     /// answer to its creation was lost before it could be tagged). What a journal goes back to that imported it may carry none.
     async fn tags_if_ours(
         &self,

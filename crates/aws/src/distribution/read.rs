@@ -143,7 +143,7 @@ pub fn parted(
 ) -> Result<(Value, Vec<UnmanagedField>), Fault> {
     let others = unmanaged::all(&config);
     let (spec, mut extras) = stated::parted(subject, &spec(config, tags)?, &usual())?;
-    // Of a whole origin or behaviour that others made, it is enough to say that it is there.
+    // Of a whole origin or behavior that others made, it is enough to say that it is there.
     let wholes: Vec<String> = extras.iter().map(|extra| format!("{}.", extra.path)).collect();
     let inside = |path: &str| wholes.iter().any(|whole| path.starts_with(whole.as_str()));
     extras.extend(others.into_iter().filter(|(path, _)| !inside(path)).map(|(path, value)| UnmanagedField {

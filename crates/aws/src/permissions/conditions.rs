@@ -166,7 +166,7 @@ fn record_names(desired: &Desired) -> Option<BTreeSet<String>> {
         of(Kind::Zone).filter_map(|zone| Some(normal(zone.spec.get("name")?.as_str()?))).collect();
     let sets = of(Kind::Records).filter_map(|group| group.spec.get("sets")?.as_array()).flatten();
     let names: BTreeSet<String> = sets.filter_map(|set| Some(normal(set.get("name")?.as_str()?))).collect();
-    // Those that certificates want lie in the zones of the plan.
+    // Those that certificates want are in the zones of the plan.
     let (unknown, known): (BTreeSet<String>, BTreeSet<String>) =
         names.into_iter().partition(|name| name.contains("${"));
     if !unknown.is_empty() && zones.is_empty() {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::resource::{Desired, Kind, has_references};
 use crate::route53::bare;
 
-/// One resource with its settings as far as they are literal, and the graph that it stands in.
+/// One resource with its settings as far as they are literal, and the graph that it is in.
 pub struct PolicyContext<'a> {
     /// The settings.
     pub spec: Value,

@@ -151,7 +151,7 @@ impl Provider for Queues {
     async fn delete(&self, subject: &ResourceContext<'_>) -> Result<DeleteOutcome, Fault> {
         let (client, name) = self.at(subject)?;
         let Some(held) = read::held(&client, &name).await? else { return Ok(DeleteOutcome::Deleted) };
-        // Without its ARN it was never finished: what stands there is ours only by its mark.
+        // Without its ARN it was never finished: what is there is ours only by its mark.
         if subject.id.is_none() && tags::read(subject, held.tags.clone()).0 != Owner::Ours {
             return Ok(DeleteOutcome::Deleted);
         }

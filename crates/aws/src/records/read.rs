@@ -84,11 +84,11 @@ pub async fn staying(clients: &Clients, zone: &str, going: &BTreeSet<String>) ->
     Ok(others.filter(|key| !going.contains(key)).collect())
 }
 
-/// What stands in a zone, as one group sees it.
+/// What is in a zone, as one group sees it.
 #[derive(Debug, Default)]
 pub struct ZoneContents {
     /// The sets under the group's keys, in the plan's words, sorted. One that means the same as a wanted one is given in
-    /// the wanted one's spelling, so that case, order and final dots are no difference.
+    /// the wanted one's spelling, so that case, order and final dots are not difference.
     pub ours: Vec<RecordSet>,
     /// Other sets at the group's names, without those that the service made with the zone.
     pub others: Vec<RecordSet>,

@@ -82,7 +82,7 @@ fn no_default_route(facts: &DeviceFacts, wanted: &DeviceRequirements) -> Problem
     wanted.k3s.as_ref()?;
     (facts.default_route == Some(false)).then_some(())?;
     say(
-        "there is no default route, without which k3s does not start",
+        "there is no default route, which k3s needs to start",
         "give the device its gateway (nmcli connection modify NAME ipv4.gateway ADDRESS); in a network without one, a route that leads \
          nowhere is enough (k3s guide, Air-Gap Install): sudo ip link add dummy0 type dummy; sudo ip link set dummy0 up; sudo ip addr \
          add 203.0.113.254/31 dev dummy0; sudo ip route add default via 203.0.113.255 dev dummy0 metric 1000, again at each start of the device",
@@ -176,7 +176,8 @@ fn disk(facts: &DeviceFacts, from_gib: u64, below_gib: u64) -> ProblemAndRemedy 
     within.then_some(())?;
     say(
         format!("{} free of {} on /: images and logs need {below_gib} GiB", gib(free), gib(facts.disk_kib)),
-        "sudo journalctl --vacuum-size=100M; sudo apt-get clean; sudo k3s crictl rmi --prune; then look at sudo du -xh / | sort -h | tail",
+        "sudo journalctl --vacuum-size=100M; sudo apt-get clean; sudo k3s crictl rmi --prune; then check sudo du -xh \
+         / | sort -h | tail",
     )
 }
 
@@ -187,10 +188,10 @@ fn root_on_sd(facts: &DeviceFacts, _wanted: &DeviceRequirements) -> ProblemAndRe
     if facts.nvme {
         return say(
             problem,
-            "an NVMe is there: flash the device to it (l4t_initrd_flash.sh --external-device nvme0n1p1)",
+            "an NVMe is installed: flash the device to it (l4t_initrd_flash.sh --external-device nvme0n1p1)",
         );
     }
-    say(problem, "put in an NVMe and flash the device to it (l4t_initrd_flash.sh --external-device nvme0n1p1)")
+    say(problem, "install an NVMe and flash the device to it (l4t_initrd_flash.sh --external-device nvme0n1p1)")
 }
 
 fn memory(facts: &DeviceFacts, _wanted: &DeviceRequirements) -> ProblemAndRemedy {
@@ -318,7 +319,7 @@ fn docker(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAndRemedy 
     let there = facts.packages.contains_key("docker.io") || facts.units.get("docker").is_some_and(|is| *is == "active");
     there.then_some(())?;
     say(
-        "Docker is installed; k3s has a containerd of its own and does not use it",
+        "Docker is installed; k3s uses its own containerd",
         "no action needed; to win memory: sudo systemctl disable --now docker",
     )
 }

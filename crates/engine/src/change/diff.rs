@@ -1,4 +1,4 @@
-//! The difference: what is wanted, what is remembered, what is there.
+//! The difference: what is wanted, what is recorded, what is there.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +23,7 @@ use crate::resource::{
 pub struct DiffScope {
     /// The addresses to work on; none for all.
     pub only: Option<BTreeSet<Address>>,
-    /// Foreign things at these addresses are taken up on purpose.
+    /// Foreign things at these addresses are adopted on purpose.
     pub adopt: BTreeSet<Address>,
     /// Imported things at these addresses are deleted on purpose, when they are not wanted.
     pub delete_imported: BTreeSet<Address>,
@@ -43,10 +43,10 @@ impl DiffScope {
     }
 }
 
-/// The changes that lead from the world to what is wanted.
+/// The changes that lead from the real resources to what is wanted.
 ///
 /// # Errors
-/// Every address where something stands in the way: a thing of the same name that is not ours, or one that could not
+/// Every address where something is in the way: a thing of the same name that is not ours, or one that could not
 /// be read.
 pub fn diff(
     desired: &Desired,
@@ -58,7 +58,7 @@ pub fn diff(
     if refused.is_empty() { Ok(changes) } else { Err(refused) }
 }
 
-/// The same as far as nothing stands in the way, and everything that does.
+/// The same as far as nothing is in the way, and everything that does.
 pub fn diff_around(
     desired: &Desired,
     recorded: &StackState,
@@ -104,7 +104,7 @@ fn unanswered(record: Option<&ResourceRecord>) -> bool {
     record.is_some_and(|record| record.standing == ResourceStatus::Creating && record.id.is_none())
 }
 
-/// Addresses by what stands behind them.
+/// Addresses by what is behind them.
 pub(super) type Identities<'a> = BTreeMap<(Kind, String), Vec<&'a Address>>;
 
 pub(super) struct DiffView<'a> {
@@ -117,7 +117,7 @@ pub(super) struct DiffView<'a> {
 }
 
 impl DiffView<'_> {
-    /// What is known now: seen first, remembered else.
+    /// What is known now: seen first, recorded else.
     pub(super) fn resolved(&self, spec: &Value) -> Value {
         resolve(spec, &|address, attribute| known(self.observed, self.recorded, address, attribute))
     }
@@ -329,7 +329,7 @@ fn stays_beside(found: &ObservedResource) -> String {
     format!("{} was imported, not created by this stack: it is kept and forgotten; a new one is created", found.id)
 }
 
-/// Nothing differs: still, an unanswered update is written down as done, and settings said another way are remembered.
+/// Nothing differs: still, an unanswered update is written down as done, and settings said another way are recorded.
 fn settled_action(record: Option<&ResourceRecord>) -> Action {
     match record {
         Some(record) if record.standing == ResourceStatus::Present && record.pending.is_none() => Action::Keep,

@@ -65,12 +65,12 @@ impl DriftWalk<'_> {
         let settings = differing.into_iter().filter(|field| field.drifted);
         let mut fields: Vec<DriftField> =
             settings.map(|field| self.setting(field, record.kind, wanted.as_ref(), &before)).collect();
-        // What was imported carries no mark until a run writes it: none is remembered.
+        // What was imported carries no mark until a run writes it: none is recorded.
         if record.is_imported() && found.is_unmarked() {
             let marks = fields.iter_mut().filter(|field| field.sort == FieldOrigin::Mark);
             marks.for_each(|field| field.recorded = None);
         }
-        // Outputs follow the settings: while those differ, they are no news of their own.
+        // Outputs follow the settings: while those differ, they are not news of their own.
         if fields.is_empty() {
             fields.extend(outputs(record, found));
         }
@@ -109,7 +109,7 @@ impl DriftWalk<'_> {
     }
 }
 
-/// What a resource made known and now says otherwise. What it was known for while it was made, and is not told any more,
+/// What a resource made known and now says otherwise. What it was known for while it was made, and is not told any longer,
 /// is no difference.
 fn outputs(record: &ResourceRecord, found: &ObservedResource) -> Vec<DriftField> {
     let output = |path: &str, recorded: &Value, real: &Value| DriftField {
@@ -132,7 +132,7 @@ fn changed_outputs<'a>(
     before.iter().filter_map(|(name, held)| Some((name, held, now.get(name)?))).filter(|(_, held, now)| held != now)
 }
 
-/// Whether a resource makes known otherwise than is remembered.
+/// Whether a resource makes known otherwise than is recorded.
 pub fn says_otherwise(record: &ResourceRecord, found: &ObservedResource) -> bool {
     changed_outputs(&record.attributes, &found.attributes).next().is_some()
 }

@@ -224,7 +224,7 @@ mod tests {
         assert!(!one(was.clone(), was.clone()), "as the last run left it");
         assert!(one(was.clone(), other.clone()), "somebody wrote something else");
         assert!(one(was, json!("directory")), "something of another form stands there");
-        // What the last run filled in is not known any more.
+        // What the last run filled in is not known any longer.
         assert!(!one(json!({"text": "${models.bucket.b#name}"}), other));
     }
 

@@ -10,7 +10,7 @@ use crate::resource::{
     ResourceRecord, Risk, StackState, identity,
 };
 
-/// The origin of what is remembered; what is not comes by this stack.
+/// The origin of what is recorded; what is not comes by this stack.
 pub(super) fn origin_of(record: Option<&ResourceRecord>) -> ResourceOrigin {
     record.map(|record| record.origin).unwrap_or_default()
 }
@@ -47,7 +47,7 @@ impl DiffView<'_> {
     }
 
     /// Whether what the journal says of an origin is said of this thing. A rollback that failed before it brought back what was
-    /// imported leaves its word of that; under the settings of the plan, something else of this stack may stand at the address.
+    /// imported leaves its word of that; under the settings of the plan, something else of this stack may be at the address.
     fn speaks_of(&self, record: &ResourceRecord, found: &ObservedResource) -> bool {
         if record.id.is_some() || record.origin == ResourceOrigin::Made {
             return true;

@@ -1,4 +1,4 @@
-//! What an undoing gives back that this stack did not make: where it still stands, it is taken up again and not made.
+//! What an undoing gives back that this stack did not make: where it still stands, it is adopted again and not made.
 
 use std::collections::BTreeSet;
 
@@ -12,8 +12,8 @@ pub fn coming_back(changes: &Changes) -> BTreeSet<Address> {
     back.map(|change| change.address.clone()).collect()
 }
 
-/// Whether what stands under the settings that come back carries this stack's mark: under this address, or of something
-/// imported under a former one, at which nothing has it now.
+/// Whether what is under the settings that come back carries this stack's mark: under this address, or of something
+/// imported under a former one, at which nothing was updated.
 pub fn is_the_former(changes: &Changes, change: &Change, found: &ObservedResource) -> bool {
     let has_it = |other: &Change| {
         let seen = other.found.as_ref().map(|seen| &seen.id);
@@ -25,7 +25,7 @@ pub fn is_the_former(changes: &Changes, change: &Change, found: &ObservedResourc
     found.owner == Owner::Ours || (marked && !changes.items.values().any(has_it))
 }
 
-/// Says of each what will happen. `seen` is what stands under the settings that it had then. Gives what stands in the way: it
+/// Says of each what will happen. `seen` is what is under the settings that it had then. Gives what is in the way: it
 /// carries the mark of somebody else now.
 #[must_use]
 pub fn take_up_again(changes: &mut Changes, seen: &Observed) -> Vec<PlanningRefusal> {
@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(changes.items[&at("gone")].origin, ResourceOrigin::Made);
         assert!(reason("moved").ends_with(" renamed, which existed before this stack, is adopted again; own goes"));
         assert!(reason("made").is_empty());
-        // Another address has it now: it is not the former one's.
+        // Another address was updated: it is not the former one's.
         let mut other = change("other", Action::Keep, ResourceOrigin::Made);
         other.found = Some(found("renamed", Owner::Ours));
         changes.items.insert(at("other"), other);

@@ -1,4 +1,4 @@
-//! Why nothing can be planned, in words: what stands in the way, and the next step.
+//! Why nothing can be planned, in words: what is in the way, and the next step.
 
 use serde_json::Value;
 
@@ -34,7 +34,7 @@ pub(super) fn same_name(resource: &Resource, fields: &[FieldChange]) -> Planning
         unread: false,
         address: resource.address.clone(),
         problem: format!("{} cannot change under the same name, and it holds data", changed.join(", ")),
-        next_step: "give the new one another name: it is made first, the old one goes after".to_owned(),
+        next_step: "give the new one another name: it is created first, the old one is deleted after".to_owned(),
     }
 }
 
@@ -162,11 +162,11 @@ pub(super) fn divided(resource: &Resource, key: &str, other: &str) -> PlanningRe
         unread: false,
         address: resource.address.clone(),
         problem: format!(
-            "the record sets of {name} are divided between this group and {other} ({key}), and change their type or routing \
-             together: Route 53 takes that in one change batch only, and each group has a batch of its own"
+            "the record sets of {name} are split between this group and {other} ({key}), and change their type or \
+             routing together: Route 53 requires one change batch for that, but each group has its own"
         ),
         next_step: format!(
-            "put all record sets of {name} into one group and deploy; after that they can be divided again"
+            "put all record sets of {name} into one group and deploy; after that they can be split again"
         ),
     }
 }

@@ -236,7 +236,7 @@ fn what_is_somebody_elses_is_not_replaced_and_not_taken_without_a_word() {
     let foreign = || Owner::Foreign("no mark".to_owned());
     let contested = || Owner::Contested("of stack other".to_owned());
     let known = || record(ROLE, Some("r"), role("r"));
-    let replaced = "was not made by this stack, and name, tags.akidb:stack cannot change in place";
+    let replaced = "was not created by this stack, and name, tags.akidb:stack cannot change in place";
     assert!(named(seen(foreign(), "x")).refused()[0].problem.contains(replaced));
     assert!(named(seen(contested(), "x").know(ROLE, known())).refused()[0].problem.contains(replaced));
     let refused = seen(contested(), "r").know(ROLE, known()).refused();

@@ -89,7 +89,7 @@ pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
         "CF111-group-count",
         "a distribution has at most 10 origin groups",
         "TooManyOriginGroupsPerDistribution",
-        "take out groups that no behaviour uses",
+        "take out groups that no behavior uses",
         group_count,
     ),
     error(
@@ -175,7 +175,7 @@ fn certificate_settings(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let settings =
         [("ssl_support_method", &certificate.ssl_support_method), ("minimum_protocol", &certificate.minimum_protocol)];
     for (field, _) in settings.into_iter().filter(|(_, set)| set.is_none()) {
-        notes.add(format!("certificate.{field}"), format!("{field} is not there"));
+        notes.add(format!("certificate.{field}"), format!("{field} is missing"));
     }
 }
 
@@ -215,7 +215,7 @@ fn alias_taken(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
 
 fn behavior_count(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let count = seen.spec.behaviors.len() + 1;
-    notes.add_if(count > 75, "behaviours", || format!("there are {count} behaviours with the default one"));
+    notes.add_if(count > 75, "behaviours", || format!("there are {count} behaviors with the default one"));
 }
 
 fn group_count(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {

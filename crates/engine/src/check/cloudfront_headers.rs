@@ -56,7 +56,7 @@ const REFERRER: [&str; 8] = [
 pub(super) const RULES: &[CheckRule<ResponseHeadersPolicySpec>] = &[
     error(
         "CP401-security-header-as-custom",
-        "a header with a setting of its own is not among the custom ones",
+        "a header with its own setting is not among the custom ones",
         "InvalidArgument: The parameter CustomHeaders contains a security header: use the security headers configuration",
         "use its own setting",
         own_setting,

@@ -46,7 +46,7 @@ pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
         "CF205-origin-id-twice",
         "ids of origins and groups are unique",
         "InvalidArgument: origin ids must be unique in a distribution",
-        "give each origin and group an id of its own",
+        "give each origin and group its own id",
         id_twice,
     ),
     error(

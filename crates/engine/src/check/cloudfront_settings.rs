@@ -59,7 +59,8 @@ pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     error(
         "CF401-error-code",
         "error pages replace statuses that CloudFront can replace, each once",
-        "InvalidErrorCode: the error code is not one that CloudFront can replace, or InvalidArgument: it stands twice",
+        "InvalidErrorCode: the error code is not one that CloudFront can replace, or InvalidArgument: it appears \
+         twice",
         "write each of 400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504 at most once",
         error_code,
     ),
@@ -107,7 +108,7 @@ pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     ),
     error(
         "CF408-key-groups",
-        "a behaviour has at most four key groups, each once, by id",
+        "a behavior has at most four key groups, each once, by id",
         "TooManyKeyGroupsAssociatedToDistribution, or TrustedKeyGroupDoesNotExist",
         "write up to four ids of key groups",
         key_groups,

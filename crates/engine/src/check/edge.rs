@@ -20,7 +20,7 @@ pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     ),
     error(
         "LE002-one-function-per-event",
-        "a behaviour has one function per event",
+        "a behavior has one function per event",
         "InvalidLambdaFunctionAssociation: there can be only one function for each event type of a cache behavior",
         "join the two functions into one",
         one_per_event,
@@ -63,20 +63,22 @@ pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     warning(
         "LE008-viewer-event",
         "functions that generate responses run at origin events",
-        "accepted; an answer made at a viewer event is never cached, bodies are cut at 40 KB and answers are capped at 40 KB (at origin-request: cached for GET and HEAD, 1 MB)",
+        "accepted; a response generated at a viewer event is never cached, bodies are cut at 40 KB and answers are \
+         capped at 40 KB (at origin-request: cached for GET and HEAD, 1 MB)",
         "use origin-request",
         viewer,
     ),
     warning(
         "LE009-body-not-included",
-        "a request function on a behaviour that takes POST sees the body",
-        "accepted; request.body is not there, so a function that reads it throws, and the request goes on to the origin",
+        "a request function on a behavior that takes POST sees the body",
+        "accepted; request.body is missing, so a function that reads it throws, and the request continues to the \
+         origin",
         "write include_body: true at that request event if the function reads the body",
         body_missing,
     ),
 ];
 
-/// Every association: its path, its behaviour, itself.
+/// Every association: its path, its behavior, itself.
 pub(super) fn associations(spec: &DistributionSpec) -> Vec<(String, &Behavior, &EdgeAssociation)> {
     let mut found = Vec::new();
     for (path, behavior) in behaviors(spec) {

@@ -41,7 +41,7 @@ pub(super) const RULES: &[CheckRule<RoleSpec>] = &[
     warning(
         "IA005-wildcard-action",
         "no statement allows every action",
-        "accepted; whoever assumes the role may do everything",
+        "accepted; the role may do everything",
         "name the actions",
         wildcard,
     ),

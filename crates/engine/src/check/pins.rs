@@ -46,7 +46,7 @@ fn by_tag(spec: &ManifestSpec) -> BTreeMap<String, String> {
     found
 }
 
-/// Whether a container's image stands at this path: `containers.0.image`, `initContainers.0.image`.
+/// Whether a container's image is at this path: `containers.0.image`, `initContainers.0.image`.
 fn is_image(path: &str) -> bool {
     path.ends_with(".image") && path.contains("ontainers.")
 }

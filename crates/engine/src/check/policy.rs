@@ -49,7 +49,7 @@ fn matches_action(pattern: &str, action: &str) -> bool {
     }
 }
 
-/// A word that somebody was to fill in, when one stands in the text.
+/// A word that somebody was to fill in, when one is in the text.
 pub(super) fn placeholder(text: &str) -> Option<&'static str> {
     const WORDS: [&str; 9] =
         ["ACCOUNT_ID", "ACCOUNT-ID", "OIDC_ID", "YOUR_", "YOUR-", "<ACCOUNT", "REPLACE_ME", "CHANGEME", "CHANGE_ME"];

@@ -49,9 +49,9 @@ pub(super) const RULES: &[CheckRule<ReplicationSpec>] = &[
     ),
     error(
         "RP006-priority",
-        "every rule has a priority of its own, and an id of its own",
+        "every rule has its own priority and id",
         "InvalidRequest: Priority must be specified for this version of Cross Region Replication configuration schema, or InvalidArgument for a duplicate",
-        "write a priority in each rule, each time another number, and ids that differ",
+        "write a different priority and a different id in each rule",
         priority,
     ),
     error(

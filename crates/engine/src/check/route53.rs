@@ -29,7 +29,7 @@ pub(super) const RULES: &[CheckRule<RecordsSpec>] = &[
         "R5005-one-policy",
         "a set has one routing policy",
         "InvalidInput: a record set can have only one of geolocation, region, failover and weight",
-        "make one set per policy under names of their own, and point one to the other by an alias",
+        "create one set per policy under different names, and point one to the other by an alias",
         one_policy,
     ),
     error(

@@ -37,14 +37,14 @@ pub(super) const RULES: &[CheckRule<RecordsSpec>] = &[
         "R5204-mixed-policies",
         "sets of one name and type share one routing policy",
         "InvalidChangeBatch: [Tried to create resource record set but it conflicts with other RRSets of the same name and type that have a different routing policy]",
-        "put the second policy under a name of its own and point an alias to it",
+        "put the second policy under its own name and point an alias to it",
         mixed,
     ),
     error(
         "R5205-same-set-twice",
         "no two sets have the same name, type and set identifier",
         "InvalidChangeBatch: [The request contains an invalid set of changes for a resource record set: duplicate]",
-        "give each set an identifier of its own",
+        "give each set its own identifier",
         same_set,
     ),
     error(

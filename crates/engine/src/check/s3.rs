@@ -55,7 +55,7 @@ pub(super) const RULES: &[CheckRule<BucketSpec>] = &[
     ),
     error(
         "S3007-kms-key",
-        "a KMS key goes with encryption by KMS, and lies in the bucket's region",
+        "a KMS key needs encryption by KMS, and is in the bucket's region",
         "InvalidArgument: a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse",
         "write encryption: aws:kms, and as kms_key the ARN, id or alias/NAME of a key in the bucket's region; bucket_key goes with aws:kms only",
         kms_key,

@@ -131,7 +131,7 @@ fn policy_region(seen: &Policy<'_>, notes: &mut RuleFindings<'_>) {
     notes.add_if(wrong, "region", || format!("`{address}` is in {}, not in {region}", held.region));
 }
 
-/// Whether a resource of a statement lies in the bucket that this policy is for.
+/// Whether a resource of a statement is in the bucket that this policy is for.
 fn is_own(seen: &Policy<'_>, resource: &str) -> bool {
     let own = seen.scope.bucket(&seen.spec.bucket);
     if let Some(to) = resource.starts_with("${").then(|| references(resource)).and_then(|all| all.first().copied()) {

@@ -64,7 +64,7 @@ fn without_effect(plan: &Plan, name: &str) -> Vec<PlanError> {
             file: plan.file_of(&path).to_owned(),
             place: plan.place(&path),
             problem: format!("fallback {name} sets {key:?}, which changes {}: only does not select it", all.join(", ")),
-            next_step: "add the address to only, or take the setting out of set".to_owned(),
+            next_step: "add the address to only, or remove the setting from set".to_owned(),
         });
     }
     problems

@@ -44,7 +44,7 @@ pub struct DesiredStack {
     pub by_step: BTreeMap<String, BTreeSet<Address>>,
     /// Files of this machine that the plan names and that cannot be read: path, where the plan names it, why.
     pub missing: Vec<(String, String, String)>,
-    /// Where the plan names each record set: by group and key, one place for each time that it stands there.
+    /// Where the plan names each record set: by group and key, one place for each time that it is there.
     pub record_places: BTreeMap<Address, BTreeMap<String, Vec<String>>>,
     /// Steps that later verbs do: step, verb.
     pub later: Vec<(String, String)>,
@@ -185,7 +185,7 @@ impl Builder<'_> {
         self.problems.extend(problems.collect::<Vec<_>>());
     }
 
-    /// Adds a resource of a step; `below` is where its settings stand below the step's `with`.
+    /// Adds a resource of a step; `below` is where its settings are below the step's `with`.
     fn add(&mut self, step: &Step, below: &str, resource: Resource) -> Address {
         let origin =
             if below.is_empty() { format!("{}.with", step.path) } else { format!("{}.with.{below}", step.path) };

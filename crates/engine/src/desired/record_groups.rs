@@ -10,7 +10,7 @@ use crate::resource::load_balancer::LoadBalancerSpec;
 use crate::resource::records::{Alias, CLOUDFRONT_ZONE_ID, GeoLocation, RecordSet, RecordsSpec, canonical};
 use crate::resource::{Address, Kind, Level, Resource, link};
 
-/// Sets that stand at one place of a step.
+/// Sets that are at one place of a step.
 pub(super) fn at(below: &str, sets: Vec<RecordSet>) -> Vec<(String, RecordSet)> {
     sets.into_iter().map(|set| (below.to_owned(), set)).collect()
 }

@@ -20,9 +20,10 @@ pub fn replication(builder: &mut Builder<'_>, step: &Step, plan: &ModelsStep) ->
         for (side, bucket) in [("from", &rule.from), ("to", &rule.to)] {
             if !plan.buckets.contains_key(bucket) {
                 let problem = format!("replication {name} names bucket {bucket:?}, which is not in this step");
-                let next =
-                    format!("declare it under buckets: otherwise S3 answers \"Destination bucket must exist\" \
-                             ({side})");
+                let next = format!(
+                    "declare it under buckets: otherwise S3 answers \"Destination bucket must exist\" \
+                             ({side})"
+                );
                 builder.unknown(step, &format!("replication.{name}.{side}"), problem, next);
                 is_known = false;
             }

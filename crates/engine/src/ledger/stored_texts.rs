@@ -1,5 +1,5 @@
 //! What an entry says without what nobody should read in it. The contents of files and sensitive values are kept apart, by
-//! their hash, and `${kept#HASH}` stands in their places; who opens a journal gets them back. Pure.
+//! their hash, and `${kept#HASH}` is in their places; who opens a journal gets them back. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -82,7 +82,7 @@ pub fn named(value: &Value, hashes: &mut BTreeSet<String>) {
     }
 }
 
-/// Puts back what was taken out. The content of a file that is not there any more is known by its hash alone; any other
+/// Puts back what was taken out. The content of a file that is gone is known by its hash alone; any other
 /// mark stays, and nothing can be made of it. What comes back into other texts was sensitive, and is so again.
 pub fn open(value: &mut Value, contents: &StoredTexts) {
     if let Some(hash) = content_of(value) {

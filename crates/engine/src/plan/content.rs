@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::bounds::MOST_FILES;
 
-/// What stands under a key, or under the keys that begin with it: a template of the tool, a file, or a folder.
+/// What is under a key, or under the keys that begin with it: a template of the tool, a file, or a folder.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ContentPlan {
@@ -18,7 +18,7 @@ pub struct ContentPlan {
     /// A file of this machine; a relative path starts at the working directory.
     #[serde(default)]
     pub file: Option<String>,
-    /// A folder of this machine, with all below it but hidden files (`.well-known` is taken). The key stands in front of
+    /// A folder of this machine, with all below it but hidden files (`.well-known` is taken). The key is in front of
     /// its paths; `/` for none.
     #[serde(default)]
     pub folder: Option<String>,

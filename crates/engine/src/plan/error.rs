@@ -46,7 +46,7 @@ impl fmt::Display for PlanError {
     }
 }
 
-/// Most letters of a problem that are shown: a value of megabytes may stand in it.
+/// Most letters of a problem that are shown: a value of megabytes may be in it.
 const SHOWN: usize = 4_000;
 
 fn beginning(text: &str) -> Cow<'_, str> {

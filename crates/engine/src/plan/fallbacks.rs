@@ -40,7 +40,7 @@ impl PlanReader<'_> {
                 file,
                 place,
                 problem: format!("fallback {name} sets {key:?}, which is removed here"),
-                next_step: format!("remove {base}.{key}, too, or take this out of remove"),
+                next_step: format!("also remove {base}.{key}, or delete this entry of remove"),
             }),
             None => self.complain(
                 rules::FALLBACK,
@@ -51,7 +51,7 @@ impl PlanReader<'_> {
         }
     }
 
-    /// Where a later plan than the one that writes `set` removes the setting at `path`, or what it stands in: file and place.
+    /// Where a later plan than the one that writes `set` removes the setting at `path`, or what it is in: file and place.
     fn removed_later(&self, set: &str, path: &str) -> Option<(String, SourcePlace)> {
         let (file, place) = self.lineage.removal_of(path)?;
         (self.lineage.file(set) != Some(file)).then(|| (file.to_owned(), place))

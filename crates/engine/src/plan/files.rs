@@ -11,7 +11,7 @@ use crate::files::hash;
 use crate::plan::edge::CodePlan;
 use crate::plan::jetson::{JetsonStep, artifact};
 
-/// Hashes every file that the plan names, if it may: gives those that it may not read. One that cannot be read is remembered as
+/// Hashes every file that the plan names, if it may: gives those that it may not read. One that cannot be read is recorded as
 /// missing: `validate plan` warns of it, `deploy` refuses.
 pub fn read(plan: &mut Plan) -> Vec<PlanError> {
     let named = Named::of(plan);
@@ -88,6 +88,8 @@ impl Named {
                             zips.insert(path.clone());
                             paths.push((path.clone(), format!("{base}.functions.{name}.code")));
                         }
+                        let parity = function.parity.iter().map(|parity| parity.file.clone());
+                        paths.extend(parity.map(|file| (file, format!("{base}.functions.{name}.parity.file"))));
                     }
                 }
                 StepConfig::Jetson(jetson) => {
@@ -121,7 +123,7 @@ pub fn add(plan: &mut Plan) {
     }
 }
 
-/// What goes into a bucket: a file, or all that lie below a folder.
+/// What goes into a bucket: a file, or all that are below a folder.
 fn of_content(
     content: &ContentPlan,
     origin: &str,

@@ -1,4 +1,4 @@
-//! What a plan's devices bring along from outside of the plan: the devices of an inventory, artefacts with their hashes.
+//! What a plan's devices bring along from outside of the plan: the devices of an inventory, artifacts with their hashes.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,7 +29,7 @@ pub struct ReplacedDevices {
 pub(super) struct Inventory {
     file: String,
     text: SourceText,
-    /// Where the devices stand in it: at the top, or below `hosts`.
+    /// Where the devices are in it: at the top, or below `hosts`.
     base: &'static str,
 }
 
@@ -46,7 +46,7 @@ impl Inventory {
 }
 
 impl Plan {
-    /// Reads the inventories that the plan and the user name, and hashes what lies in the directory of artefacts. An inventory
+    /// Reads the inventories that the plan and the user name, and hashes what is in the directory of artifacts. An inventory
     /// takes the place of the plan's devices, and the one that the user names also that of the plan's own inventory. Gives
     /// each inventory, with the devices that are left out by it.
     ///
@@ -97,7 +97,7 @@ impl Plan {
         })
     }
 
-    /// Artefacts that are not what SHA256SUMS says.
+    /// Artifacts that are not what SHA256SUMS says.
     fn wrong_hashes(&self) -> Vec<PlanError> {
         let mut problems = Vec::new();
         for step in &self.steps {
@@ -146,7 +146,7 @@ fn hosts(file: &str, cluster: bool) -> Result<(BTreeMap<String, HostPlan>, Inven
     let (value, base) = below.map_or((&text.value, ""), |below| (below, "hosts"));
     let mut keys = text.value.as_object().into_iter().flat_map(|fields| fields.keys());
     if let Some(beside) = keys.find(|key| below.is_some() && *key != "hosts") {
-        let why = format!("{beside} stands beside hosts, and nothing else may");
+        let why = format!("{beside} is next to hosts, where nothing else is allowed");
         return Err(problem(text.place(beside), why, "write it into each device, or into the step of the plan"));
     }
     let hosts: BTreeMap<String, HostPlan> = typed(value).map_err(|(path, why)| {
@@ -190,10 +190,10 @@ fn wrong_servers(hosts: &BTreeMap<String, HostPlan>) -> Option<(String, String, 
     Some((join(second, "role"), why, "leave role: server with one of them"))
 }
 
-/// What helps against a file that is no inventory.
+/// What helps against a file that is not an inventory.
 const ENTRIES: &str = "write NAME: {address: ADDRESS} for each device";
 
-/// The hashes of a directory of artefacts, by name; none when there is no such directory.
+/// The hashes of a directory of artifacts, by name; none when there is no such directory.
 fn sums(plan: &JetsonStep) -> Option<Result<BTreeMap<String, String>, String>> {
     plan.artifacts.as_ref()?;
     let file = plan.at_hand(artifact::SUMS);
@@ -269,7 +269,7 @@ mod tests {
     fn what_is_wrong_is_told_at_its_line_and_nothing_is_passed_over() {
         for (text, line, words) in [
             ("a:\n  adress: 192.0.2.1\n", 2, "a.adress: unknown field"),
-            ("hosts:\n  a: {address: 192.0.2.1}\nserver: a\n", 3, "server stands beside hosts"),
+            ("hosts:\n  a: {address: 192.0.2.1}\nserver: a\n", 3, "server is next to hosts"),
             ("hosts:\n  a: {address: 192.0.2.1, role: boss}\n", 2, "unknown variant `boss`"),
         ] {
             let refused = read(text, false).expect_err(text);

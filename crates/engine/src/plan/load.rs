@@ -62,7 +62,7 @@ pub fn read(name: &str, settings: &PlanSettings) -> Reading {
 /// The data of a plan file.
 ///
 /// # Errors
-/// When the text is no YAML.
+/// When the text is not YAML.
 pub fn parsed(file: &str, source: &str) -> Result<SourceText, PlanErrors> {
     SourceText::written_out(source).map_err(|bad| {
         PlanErrors(vec![PlanError {
@@ -104,7 +104,7 @@ fn read_text(file: &str, source: &str, settings: &PlanSettings) -> Reading {
 }
 
 /// What helps when a later plan removes what must be there.
-const KEEP_IT: &str = "take it out of remove, or write another value below";
+const KEEP_IT: &str = "delete it from remove, or write another value below";
 
 /// What reads a plan and notes what is wrong with it.
 pub(super) struct PlanReader<'a> {
@@ -233,8 +233,8 @@ impl PlanReader<'_> {
             self.complain(
                 rules::OVERRIDE,
                 "remove",
-                "remove takes parts of an earlier plan out, and this plan extends none",
-                "write extends: PLAN, or take it out",
+                "remove removes parts of an earlier plan, but this plan has no extends",
+                "write extends: PLAN, or delete it",
             );
         }
         let steps = self.steps(&head);
@@ -258,7 +258,7 @@ impl PlanReader<'_> {
             self.complain(
                 rules::NAME,
                 "stack",
-                format!("{stack:?} is not a valid stack name"),
+                format!("invalid stack name {stack:?}"),
                 "use lower-case letters, digits and dashes",
             );
         } else if stack.ends_with(SUFFIX) {

@@ -99,7 +99,7 @@ pub struct Step {
 pub struct FileDigest {
     /// SHA-256 in hex and size, or why it cannot be read.
     pub content: Result<(String, u64), String>,
-    /// What is in it, or why it is no zip, where the plan asks for a zip.
+    /// What is in it, or why it is not a zip, where the plan asks for a zip.
     pub archive: Option<Result<ArchiveFacts, String>>,
     /// Where the plan names it.
     pub origin: String,
@@ -171,7 +171,7 @@ impl Plan {
         }
     }
 
-    /// Where the value at a dotted path stands in the file.
+    /// Where the value at a dotted path is in the file.
     pub fn place(&self, path: &str) -> SourcePlace {
         self.in_inventory(path).map_or_else(|| self.text.place(path), |(inventory, path)| inventory.place(&path))
     }

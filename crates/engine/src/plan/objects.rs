@@ -14,7 +14,7 @@ use super::{Plan, PlanError, SourcePlace, hidden, rules};
 
 /// The files of a folder that are read.
 const ENDINGS: [&str; 3] = [".yaml", ".yml", ".json"];
-/// What helps against a file that is no YAML.
+/// What helps against a file that is not YAML.
 const YAML: &str = "correct the YAML: kubectl apply --dry-run=client -f FILE reads it, too";
 
 /// One document of a file: an object, or a list of them.
@@ -31,7 +31,7 @@ impl Document {
         &self.text.value
     }
 
-    /// Where the value at a dotted path stands in the file.
+    /// Where the value at a dotted path is in the file.
     pub fn place(&self, path: &str) -> SourcePlace {
         self.text.place(path)
     }
@@ -71,7 +71,7 @@ fn ambiguous(file: &str, octal: &Octal) -> PlanError {
 }
 
 /// Reads the files with objects that the plan names, if it may, and holds the kubeconfigs that it names against what the user
-/// said. Gives what is wrong. A file that is not there is remembered as missing: `validate plan` warns of it, `deploy` refuses.
+/// said. Gives what is wrong. A file that is not there is recorded as missing: `validate plan` warns of it, `deploy` refuses.
 pub fn read(plan: &mut Plan) -> Vec<PlanError> {
     let mut reading = Reading { left: LONGEST_FILLED, objects: 0, problems: kubeconfigs(plan) };
     for (entry, origin) in entries(plan) {

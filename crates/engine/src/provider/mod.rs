@@ -1,4 +1,4 @@
-//! [7] The only place that alters the world: one provider for each kind, behind one trait.
+//! [7] The only place that changes real resources: one provider for each kind, behind one trait.
 
 pub mod cluster;
 pub mod retry;
@@ -79,7 +79,8 @@ impl ResourceContext<'_> {
         let problem =
             format!("the region of {} in {place} is {name:?}, which is not the name of an AWS region", self.address);
         Fault::new(FaultClass::Refused, "akidb-edge", "spec", "InvalidRegion", problem).next(format!(
-            "{} in the plan; if it stands in the journal, restore an undamaged copy: akidb-edge state push FILE --stack {} --force",
+            "{} in the plan; if it is in the journal, restore an undamaged copy: akidb-edge state push FILE --stack \
+             {} --force",
             syntax_check::REGION,
             self.stack
         ))
@@ -192,7 +193,7 @@ pub struct Providers {
     table: BTreeMap<Kind, Arc<dyn Provider>>,
     /// How long a service in trouble is tried.
     retry_policy: RetryPolicy,
-    /// The same for kinds of other worlds.
+    /// The same for kinds of other platforms.
     of_others: BTreeMap<Kind, RetryPolicy>,
 }
 

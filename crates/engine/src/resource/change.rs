@@ -1,4 +1,4 @@
-//! The change: what stands between the world and the plan, as a small closed list.
+//! The change: what is between the real resources and the plan, as a small closed list.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ pub enum Action {
     Keep,
     /// It is made.
     Create,
-    /// It is ours, but the journal does not know it: taken up, then changed where it differs.
+    /// It is ours, but the journal does not know it: adopted, then changed where it differs.
     Adopt,
     /// It is changed in place.
     Update,
@@ -112,7 +112,7 @@ pub struct FieldChange {
     pub old: Option<Value>,
     /// What the plan wants; none when it goes back to the default. May hold references not known yet.
     pub new: Option<Value>,
-    /// The world differs from what was remembered: somebody else changed it.
+    /// The real resource differs from the recorded state: somebody else changed it.
     pub drifted: bool,
 }
 
@@ -149,7 +149,7 @@ pub struct Change {
     pub origin: ResourceOrigin,
     /// What is wanted, with references.
     pub after: Option<Resource>,
-    /// What is remembered.
+    /// What is recorded.
     pub before: Option<ResourceRecord>,
     /// What was found.
     pub found: Option<ObservedResource>,

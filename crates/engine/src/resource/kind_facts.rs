@@ -27,7 +27,7 @@ pub enum Platform {
 /// whenever the object around it does.
 pub type ApiRow = (&'static str, &'static str);
 
-/// Rows of one object, and where it stands in the spec.
+/// Rows of one object, and where it is in the spec.
 pub type ApiGroup = (&'static str, &'static [ApiRow]);
 
 /// In the place of a member: no model has anything to say. A reference that the providers resolve, a fact of our own, a setting

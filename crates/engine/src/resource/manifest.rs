@@ -18,7 +18,7 @@ pub struct ManifestSpec {
     pub api_version: String,
     /// Such as `Deployment`.
     pub kind: String,
-    /// Namespace; none for what lies in none.
+    /// Namespace; none for what is in none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// Name.

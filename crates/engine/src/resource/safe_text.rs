@@ -238,7 +238,7 @@ impl fmt::Debug for SafeTextPart {
     }
 }
 
-/// As `format!`, and what comes of it may be printed: each value is written out by [`ToSafeText`]. Values stand behind the
+/// As `format!`, and what comes of it may be printed: each value is written out by [`ToSafeText`]. Values are behind the
 /// literal, never in its braces, where no rule could reach them.
 #[doc(hidden)]
 #[macro_export]

@@ -13,7 +13,7 @@ use super::literal_secret::{has_secret_form, is_literal, names_a_secret};
 use super::records::text::quoted;
 use super::sha256_hex;
 
-/// What stands in the place of a sensitive value.
+/// What is in the place of a sensitive value.
 pub const HIDDEN: &str = "(sensitive)";
 
 /// Bytes that a sensitive value has at least: a shorter one could not be told from other words.
@@ -52,7 +52,7 @@ pub fn keep_from_logs(word: &str) {
     }
 }
 
-/// A value as it stands in texts, in JSON and in base64, and its lines.
+/// A value as it is in texts, in JSON and in base64, and its lines.
 fn forms(value: &str) -> Vec<String> {
     let json = Value::from(value).to_string();
     let lines = value.lines().map(str::trim).filter(|line| line.len() >= SHORTEST_LINE && line.len() < value.len());

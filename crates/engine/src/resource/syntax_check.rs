@@ -30,8 +30,8 @@ impl SettingsCheck {
             let problem = match text.chars().count() {
                 0 => "it is empty".to_owned(),
                 // A long text says no more than its beginning.
-                65.. => format!("{:?}… cannot stand here", text.chars().take(64).collect::<String>()),
-                _ => format!("{text:?} cannot stand here"),
+                65.. => format!("{:?}… is not allowed here", text.chars().take(64).collect::<String>()),
+                _ => format!("{text:?} is not allowed here"),
             };
             self.0.push(InvalidSetting { field: field.to_owned(), problem, next_step });
         }

@@ -326,7 +326,7 @@ fn a_plan_of_several_files_names_the_file_in_which_a_value_stands() {
             let told = problems.0.iter().find(|problem| problem.problem.contains(words)).expect("it is told");
             let name = Path::new(&told.file).file_name().expect("a name").to_owned();
             assert_eq!((name.to_str(), told.place.line), (Some("wrong.yaml"), line), "{problems}");
-            assert!(told.next_step.contains("take it out of remove"), "{problems}");
+            assert!(told.next_step.contains("delete it from remove"), "{problems}");
         }
     }
     let variable = "variables: {v: {default: x}}\n";

@@ -181,13 +181,13 @@ fn what_no_journal_or_cluster_should_hold_is_refused_at_its_line() {
     let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: login}\nstringData: {password: hunter2-hunter2}\n";
     for (text, line, words, next) in [
         (secret, 4, "Secret login holds stringData", "kubectl create secret"),
-        ("kind: Pod\nmetadata: {name: a}\n", 1, "has apiVersion, and this one has none", "as kubectl takes it"),
+        ("kind: Pod\nmetadata: {name: a}\n", 1, "apiVersion is missing from this object", "as kubectl takes it"),
         ("apiVersion: v1\nkind: Pod\nmetadata:\n  generateName: a-\n", 4, "generateName", "write metadata.name"),
-        ("apiVersion: v1\nkind: Pod\nmetadata: {name: A_b}\n", 3, "\"A_b\" cannot stand here", "small letters"),
+        ("apiVersion: v1\nkind: Pod\nmetadata: {name: A_b}\n", 3, "\"A_b\" is not allowed here", "small letters"),
         (
             "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n",
             2,
-            "a file of kustomize",
+            "a kustomize file",
             "kubectl kustomize",
         ),
         ("- a\n- b\n", 1, "not a mapping", "apiVersion, kind and metadata.name"),

@@ -130,7 +130,7 @@ fn tell(file: &Path, name: &str, backup: Option<&Path>, same: bool, context: &Co
         let body = json!({"exit": exit::DONE, "file": file, "context": name, "changed": !same, "backup": backup});
         return context.printer.json("kubeconfig", &body);
     }
-    let how = if same { "had it already" } else { "has it now" };
+    let how = if same { "is already up to date" } else { "was updated" };
     context.printer.data(shown!("{} {}: kubectl --context {} get nodes", file.display(), how, name));
     if let Some(backup) = backup {
         context.printer.data(shown!("the previous file was kept as {}", backup.display()));
@@ -146,7 +146,7 @@ fn file(args: &Args) -> Result<PathBuf, Failure> {
     let file = args.out.clone().or(listed).or_else(home);
     let file = file.ok_or_else(|| {
         codes::KUBECONFIG.refused(
-            "nothing was written: there is no home directory for .kube/config, as HOME is not set",
+            "nothing was written: HOME is not set, so ~/.kube/config cannot be found",
             "name a file with --out, or in KUBECONFIG",
         )
     })?;

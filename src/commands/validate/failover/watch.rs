@@ -72,8 +72,8 @@ impl Watch<'_> {
                 all.await
             }
         };
-        let recording =
-            recording.map_err(|bad| codes::MEASUREMENT.error(shown!("{}", bad), "correct the address, --rate or --watch"))?;
+        let recording = recording
+            .map_err(|bad| codes::MEASUREMENT.error(shown!("{}", bad), "correct the address, --rate or --watch"))?;
         Ok(Seen { recording, regions })
     }
 

@@ -21,7 +21,7 @@ use crate::serve::trace::TraceSettings;
 
 mod pairs;
 
-/// Reads values one by one and remembers what is wrong.
+/// Reads values one by one and records what is wrong.
 struct Reader<'a> {
     layers: &'a Layers,
     wrong: Vec<ConfigError>,

@@ -129,7 +129,7 @@ impl<'de> Visitor<'de> for Pair {
     }
 }
 
-/// What may stand at an address that does both.
+/// What may be at an address that does both.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum InputKind {
     /// Texts to embed.

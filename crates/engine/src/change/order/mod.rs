@@ -14,7 +14,7 @@ pub use removal::leans_on;
 /// What is done at an address: something comes, or something goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ChangePart {
-    /// It is made, changed or taken up.
+    /// It is made, changed or adopted.
     Put,
     /// It goes.
     Remove,

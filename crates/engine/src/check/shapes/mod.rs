@@ -1,6 +1,6 @@
 //! Rules of shape: each setting beside what AWS's own API model says of the member that it becomes.
 //!
-//! The table is generated (`generate.py`, `models.json`), the way from our settings to members stands in the facts of each kind. A
+//! The table is generated (`generate.py`, `models.json`), the way from our settings to members is in the facts of each kind. A
 //! rule of another area that names the same place has better words; then these are silent (`beside`).
 
 mod table;
@@ -15,7 +15,7 @@ use super::rule::{CheckRule, CheckedResource, RuleFindings, error};
 use super::{Finding, Severity};
 use validate::{ShapeFinding, ShapeViolation};
 
-const SAYS: &str = "InvalidArgument or ValidationException before anything is made";
+const SAYS: &str = "InvalidArgument or ValidationException before anything is created";
 
 pub(super) const RULES: &[CheckRule<Value>] = &[
     error("SH001-missing", "required settings are set and not empty", SAYS, "write it", |seen, notes| {

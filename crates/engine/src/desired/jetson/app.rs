@@ -83,7 +83,7 @@ const KEYS: &str = "write api_keys_secret: NAME, a Secret of the namespace with 
 const SYNC: &str = "write s3://BUCKET/PREFIX: a pod has no folder of its node, which Pod Security `restricted` forbids";
 const SYNC_REGION: &str = "write a region such as us-east-1, in lower case";
 
-/// Where the file of keys lies in a pod.
+/// Where the file of keys is in a pod.
 const KEYS_FOLDER: &str = "/run/secrets/akidb-edge";
 
 /// The environment of a pod: what the template's other parts need, then what the plan says, which goes before it.

@@ -15,7 +15,7 @@ use crate::resource::manifest::{ManifestSpec, Readiness};
 use crate::resource::node::{NodeRole, NodeSpec};
 use crate::resource::{Address, Kind, Level, Resource};
 
-/// Where the k3s program lies on a device.
+/// Where the k3s program is on a device.
 const PROGRAM: &str = "/usr/local/bin/k3s";
 /// Where its installer lies when it was brought.
 const INSTALLER: &str = "/var/lib/akidb-edge/k3s-install.sh";
@@ -126,7 +126,7 @@ fn inside(host: &HostPlan) -> &str {
 fn names(server: &HostPlan) -> Vec<String> {
     let all: std::collections::BTreeSet<&String> =
         [Some(&server.address), server.node_ip.as_ref()].into_iter().flatten().collect();
-    // An address with a zone stands in no certificate.
+    // An address with a zone is in no certificate.
     all.into_iter().filter(|name| !name.contains('%')).cloned().collect()
 }
 

@@ -17,7 +17,7 @@ use crate::template;
 const SERVICE: &str = "adaptive-power";
 const PROGRAM: &str = "adaptive-power-program";
 const UNIT: &str = "adaptive-power-unit";
-/// Where they lie on a device.
+/// Where they are on a device.
 const PROGRAM_PATH: &str = "/usr/local/sbin/akidb-adaptive-power";
 
 /// Whether an address is about the power of a device.

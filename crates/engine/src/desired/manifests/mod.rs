@@ -22,7 +22,7 @@ pub use written::Written;
 pub struct ObjectTarget<'a> {
     /// The area of their addresses.
     pub area: &'static str,
-    /// What stands in front of their names in addresses; empty for nothing.
+    /// What is in front of their names in addresses; empty for nothing.
     pub stem: &'a str,
     /// The cluster, as its objects name it.
     pub cluster: &'a str,
@@ -42,11 +42,11 @@ pub struct ObjectTarget<'a> {
 #[derive(Clone)]
 pub struct ManifestPlace<'p> {
     step: &'p Step,
-    /// Where it, or the file with it, stands below the step's settings.
+    /// Where it, or the file with it, is below the step's settings.
     below: String,
     /// The document of a file, and its number in that; none: it is written in the plan.
     document: Option<(&'p Document, usize)>,
-    /// Where it stands in the document, or below `below`: a member of a list.
+    /// Where it is in the document, or below `below`: a member of a list.
     within: String,
 }
 
@@ -205,7 +205,7 @@ impl<'a> Order<'a> {
     }
 }
 
-/// Where the field of a spec stands in an object.
+/// Where the field of a spec is in an object.
 fn field(of_spec: &str) -> &str {
     match of_spec {
         "api_version" => "apiVersion",

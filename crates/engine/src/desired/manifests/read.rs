@@ -70,7 +70,7 @@ pub fn read<'p>(
     place: ManifestPlace<'p>,
 ) -> Option<ManifestObject<'p>> {
     let Some(fields) = value.as_object() else {
-        let problem = "this is no object of a cluster: it is not a mapping".to_owned();
+        let problem = "not a Kubernetes object: it is not a mapping".to_owned();
         place.complain(builder, "", problem, "write apiVersion, kind and metadata.name, as kubectl takes it");
         return None;
     };
@@ -78,7 +78,7 @@ pub fn read<'p>(
     let api_version = taken(builder, &place, &mut object, "apiVersion", "apiVersion")?;
     let kind = taken(builder, &place, &mut object, "kind", "kind")?;
     if api_group(&api_version) == KUSTOMIZE {
-        let problem = format!("{kind} is a file of kustomize, and no object of a cluster");
+        let problem = format!("{kind} is a kustomize file, not a Kubernetes object");
         place.complain(
             builder,
             "kind",
@@ -137,7 +137,7 @@ fn taken(
             None
         }
         None => {
-            let problem = format!("an object of a cluster has {path}, and this one has none");
+            let problem = format!("{path} is missing from this object");
             place.complain(builder, "", problem, "write apiVersion, kind and metadata.name, as kubectl takes it");
             None
         }

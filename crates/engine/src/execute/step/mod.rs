@@ -62,7 +62,7 @@ pub async fn take(work: &RunContext<'_>, node: &OrderNode) -> Result<StepResult,
 }
 
 /// Tells and writes down that a step failed. What may have taken effect all the same stays open in the journal: the next
-/// run looks at the world first.
+/// run looks at the real resources first.
 async fn give_up(work: &RunContext<'_>, address: &Address, action: Action, fault: &Fault) -> Result<(), StepFailure> {
     if fault.code == STOPPED {
         return Ok(());

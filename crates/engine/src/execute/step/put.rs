@@ -1,4 +1,4 @@
-//! Something comes: it is made, changed or taken up, and waited for.
+//! Something comes: it is made, changed or adopted, and waited for.
 
 use std::time::{Duration, Instant};
 
@@ -48,16 +48,16 @@ impl PutStep<'_> {
     }
 }
 
-/// Makes, changes or takes up what a change wants.
+/// Makes, changes or adopts what a change wants.
 pub async fn put(work: &RunContext<'_>, change: &Change) -> Result<StepResult, StepFailure> {
     let begun = Instant::now();
     let Some(resource) = &change.after else {
-        return Err(Fault::unexpected("akidb-edge", "put", "nothing is wanted here").into());
+        return Err(Fault::unexpected("akidb-edge", "put", "nothing is planned here").into());
     };
     let spec = work.resolved(&resource.spec);
     if has_references(&spec) {
         let open: Vec<String> = crate::resource::references(&spec).iter().map(ToString::to_string).collect();
-        let problem = format!("{} refers to {}, which nobody made or found", change.address, open.join(", "));
+        let problem = format!("{} refers to {}, which was neither created nor found", change.address, open.join(", "));
         return Err(Fault::unexpected("akidb-edge", "resolve", problem).into());
     }
     let renewed = change.action == Action::Replace;
@@ -209,7 +209,7 @@ fn earlier_sets(work: &RunContext<'_>, change: &Change, action: Action) -> Previ
         return PreviousSets::new();
     };
     match change.origin {
-        // It carries this stack's records: they were written by runs that the journal does not know any more.
+        // It carries this stack's records: they were written by runs that the journal does not know any longer.
         ResourceOrigin::Recovered => change.before.as_ref().map(|record| kept(&record.attributes)).unwrap_or_default(),
         _ => before_change(change.before.as_ref(), found, &|spec| work.resolved_before(spec)),
     }
@@ -300,7 +300,7 @@ async fn update(put: &PutStep<'_>, found: &ObservedResource, change: &Change) ->
         let look = async || put.provider.read(&put.subject(Some(&now.id))).await;
         let read = retry_policy.reading(look).await?;
         let Some(read) = read else {
-            return Err(Fault::unexpected("akidb-edge", "update", "it went away while it was changed")
+            return Err(Fault::unexpected("akidb-edge", "update", "it disappeared while it was changed")
                 .next("run the same command again"));
         };
         now = read;

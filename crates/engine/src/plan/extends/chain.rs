@@ -47,7 +47,7 @@ pub fn read(first: ChainFile, outside: bool) -> Result<Vec<ChainFile>, PlanError
 }
 
 impl ChainFile {
-    /// What is remembered of it.
+    /// What is recorded of it.
     pub fn facts(&self, reach: ReadScope) -> SourceFile {
         SourceFile {
             file: self.file.clone(),

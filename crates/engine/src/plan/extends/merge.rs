@@ -94,7 +94,7 @@ impl Merge<'_> {
                     self.complain(
                         entry.spot,
                         format!("remove names {path:?}, which the plans before this one do not have"),
-                        format!("take it out, or name a path below one of the steps: {}", known.join(", ")),
+                        format!("remove it, or name a path below one of the steps: {}", known.join(", ")),
                     );
                 }
             }
@@ -111,7 +111,7 @@ impl Merge<'_> {
                 self.complain(
                     spot,
                     format!("step {id:?} cannot be removed: it is named by {}", users.join(", ")),
-                    "remove these, too, or give them other needs and settings",
+                    "also remove these, or change their needs and settings",
                 );
             }
         }

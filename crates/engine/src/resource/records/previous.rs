@@ -93,7 +93,7 @@ pub fn conflict(wanted: &RecordSet, other: &RecordSet) -> Option<&'static str> {
     }
 }
 
-/// What becomes of a group's sets when no plan wants it any more.
+/// What becomes of a group's sets when no plan wants it any longer.
 #[derive(Debug, Default)]
 pub struct SetRemoval {
     /// The keys of the sets that existed before.
