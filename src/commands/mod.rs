@@ -26,6 +26,8 @@ pub mod rollback;
 pub mod route;
 mod selection;
 #[cfg(feature = "serve")]
+pub mod replicate;
+#[cfg(feature = "serve")]
 pub mod serve;
 pub mod state;
 pub mod status;
@@ -94,6 +96,8 @@ async fn verb(verb: Verb, context: &Context) -> Result<u8, Failure> {
         Verb::Destroy(args) => destroy::run(args, context).await,
         Verb::Doctor(args) => doctor::run(args, context).await,
         Verb::State(args) => state::run(args, context).await,
+        #[cfg(feature = "serve")]
+        Verb::Replicate(args) => replicate::run(args, context).await,
         Verb::Validate(args) => validate::run(args, context).await,
         Verb::Report(args) => report::run(args, context).await,
         Verb::Completions(args) => completions::run(&args, context),

@@ -37,6 +37,8 @@ mod permissions;
 mod queue;
 mod rate_limiter;
 mod records;
+#[cfg(feature = "replica")]
+mod replica_bucket;
 mod replication;
 mod requests;
 mod response_headers_policy;
@@ -68,6 +70,8 @@ pub use function::invoke as invoke_function;
 pub use health_check_status::{CheckerReports, health_check_status};
 pub use journal::{objects as bucket_objects, store as journal_store};
 pub use model_bucket::ModelBucket;
+#[cfg(feature = "replica")]
+pub use replica_bucket::ReplicaBucket;
 pub use permissions::{
     Ids, MOST as MOST_OF_A_POLICY, MissingAction, Simulation, boundaries, parts as parts_of_policy,
     policy as least_privilege, simulate, size as size_of_policy,
