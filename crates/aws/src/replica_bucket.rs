@@ -75,7 +75,7 @@ impl ReplicaBucket {
                 StoreFault::Throttled { store, detail: detail() }
             }
             (401 | 403, _) => StoreFault::Denied { store, key, detail: detail() },
-            (500..=599, _) | (408, _) => StoreFault::Unreachable { store, detail: detail() },
+            (408 | 500..=599, _) => StoreFault::Unreachable { store, detail: detail() },
             _ => StoreFault::Other { store, detail: detail() },
         }
     }
