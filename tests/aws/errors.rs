@@ -89,3 +89,21 @@ fn a_damaged_journal() {
     let gap = account.run("deploy --yes").exits(1);
     insta::assert_snapshot!("gap", account.redact(&gap.stderr));
 }
+
+/// A page of a proxy, or another program at the endpoint, is called what it is.
+#[test]
+fn an_answer_that_is_not_of_the_service_is_shown_with_its_beginning() {
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    let page = "<!doctype html>\n<html><title>Log in to the network</title></html>";
+    proxy.on(|_| true, CallSelector::Each, ProxyAction::Answer(200, page.to_owned()));
+    let account = TestAccount::of(local_aws::account()).through(proxy.url());
+    let said = account.run("deploy --yes").exits(1).stderr;
+    for words in [
+        "UnreadableAnswer",
+        "HTTP 200",
+        "<!doctype html> <html><title>Log in",
+        "next: check what answers at this endpoint",
+    ] {
+        assert!(said.contains(words), "{words} in {said}");
+    }
+}

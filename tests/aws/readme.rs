@@ -112,6 +112,12 @@ fn words(line: &str) -> Vec<String> {
 }
 
 fn plain(word: &str) -> String {
+    let counts = |inner: &str| {
+        inner.split_once('/').is_some_and(|(done, all)| done.parse::<u32>().is_ok() && all.parse::<u32>().is_ok())
+    };
+    if word.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(counts) {
+        return "COUNT".to_owned();
+    }
     let bare = word.trim_matches(['(', ')', ',', ';']);
     let first = bare.split('/').next().unwrap_or_default();
     let is_zone = first.len() >= 10

@@ -121,6 +121,17 @@ class Run:
         """The policy of a plan, as it is printed."""
         return json.loads(self.command("deploy --print-iam-policy", plan).stdout)
 
+    def narrowed(self):
+        """From now on calls are held to the IDs of what is deployed, where AWS chooses them."""
+        policy = json.loads(self.command("deploy --print-iam-policy --deployed").stdout)
+        sorts = ("hostedzone/", "healthcheck/", "cache-policy/", "origin-request-policy/", "response-headers-policy/",
+                 "origin-access-control/")
+        for one in policy["Statement"]:
+            wide = [on for on in one["Resource"] if on.endswith(tuple(f"{sort}*" for sort in sorts))]
+            if one["Effect"] == "Allow" and wide:
+                raise Failed(f"{self.name}: {one['Sid']} is not held to IDs: {wide}")
+        self.held_to(policy)
+
     def looks(self, plan=None):
         """Looks for drift, and for what carries the stack's mark: of every kind, so that listings of kinds which the plan does not
         have are refused. The tool says so, and does not count on them."""
@@ -180,10 +191,13 @@ def week13(run):
     run.judge_roles()
     run.command("deploy --yes")
     run.looks()
+    whole = run.lab.policies[run.account]
+    run.narrowed()
     run.variables += ["--var", "price_class=PriceClass_All"]
     run.command("deploy --yes")
     run.command("deploy --yes --request cutover")
     run.command("rollback --yes")
+    run.held_to(whole)
     for fallback in ("dns-to-origin", "lambda-edge-off", "replication-paused"):
         run.command(f"rollback --yes --fallback {fallback}")
     run.command("rollback --yes --to 1")

@@ -124,10 +124,10 @@ fn wanted(query: &str) -> Result<Wanted, Rejection> {
         let place = match name.as_str() {
             "file" => &mut wanted.file,
             "sha256" => &mut wanted.sha256,
-            _ => return Err(invalid(format!("parameter {:?}: there are file and sha256", beginning(&name)))),
+            _ => return Err(invalid(format!("unknown parameter {:?}; allowed: file and sha256", beginning(&name)))),
         };
         if place.replace(value).is_some() {
-            return Err(invalid(format!("parameter {name:?} is there twice")));
+            return Err(invalid(format!("parameter {name:?} appears twice")));
         }
     }
     Ok(wanted)

@@ -20,7 +20,7 @@ fn unchanged(account: &TestAccount, first: &str, second: &str) {
     let fresh = format!("--state file:{}", account.path("fresh").display());
     let imported = account.run_bare(&format!("state import --from {} {second} {fresh} --yes", file.display()));
     assert_eq!(imported.code, 0, "{second}: {}", imported.all());
-    assert!(imported.stdout.contains("the next deploy would change nothing of it"), "{second}: {}", imported.stdout);
+    assert!(imported.stdout.contains("the next deploy would not change it"), "{second}: {}", imported.stdout);
     let again = account.run_bare(&format!("deploy {second} {fresh} --dry-run"));
     assert_eq!(again.code, 0, "{second}: {}", again.all());
 }

@@ -21,7 +21,7 @@ use crate::serve::trace::TraceSettings;
 
 mod pairs;
 
-/// Reads values one by one and remembers what is wrong.
+/// Reads values one by one and records what is wrong.
 struct Reader<'a> {
     layers: &'a Layers,
     wrong: Vec<ConfigError>,
@@ -141,7 +141,11 @@ impl Reader<'_> {
     /// A time that has to pass.
     fn time_above_zero(&mut self, name: &str) -> Duration {
         self.value(name, Duration::ZERO, |text| match time(text) {
-            Ok(none) if none.is_zero() => Err(InvalidValue::new(text, "a time above zero, such as 500ms, 30s or 2m")),
+            Ok(none) if none.is_zero() => Err(InvalidValue::new(
+                text,
+                "a duration above zero, such as 500ms, 30s or \
+                 2m",
+            )),
             other => other,
         })
     }
@@ -211,7 +215,7 @@ impl Reader<'_> {
     fn model(&mut self) -> (PathBuf, String, Option<PathBuf>) {
         let provider = self.layers.text("embedding-provider");
         if provider != "onnx" {
-            let why = format!("{provider:?} is not there; vectors are made by onnx");
+            let why = format!("unknown embedding provider {provider:?}; the only one is onnx");
             self.wrong("embedding-provider", why);
         }
         let models = PathBuf::from(self.layers.text("models"));
@@ -237,7 +241,7 @@ impl Reader<'_> {
             std::fs::canonicalize(&file).ok().zip(std::fs::canonicalize(&beside).ok()).is_some_and(|(a, b)| a == b);
         if !same {
             let why = format!(
-                "a model's tokenizer lies in its folder: copy or link {} to {}",
+                "a model's tokenizer has to be in its folder: copy or link {} to {}",
                 file.display(),
                 beside.display()
             );
@@ -323,7 +327,11 @@ impl Reader<'_> {
     /// The replica is another program's: it is never written.
     fn only_reads(&mut self) {
         if self.switch("metadata-readonly") == Some(false) {
-            self.wrong("metadata-readonly", "the metadata replica is only read here: leave it out, or say true");
+            self.wrong(
+                "metadata-readonly",
+                "the metadata replica is only read: remove this setting, or set it to \
+                 true",
+            );
         }
     }
 
@@ -348,9 +356,9 @@ impl Reader<'_> {
         }
         let name = if self.layers.text(which).is_empty() { "host" } else { which };
         let why = format!(
-            "{address} can be reached from other machines, and nobody would need a key: name a file of keys with --api-keys \
-             (akidb-edge serve --new-api-key NAME makes one), or an authority of clients with --tls-client-ca, or listen on \
-             127.0.0.1; when something else guards the address, say --allow-public-without-keys"
+            "{address} can be reached from other machines without a key: set --api-keys (akidb-edge serve \
+             --new-api-key NAME generates a key) or --tls-client-ca, or listen on 127.0.0.1; if something else \
+             protects the address, add --allow-public-without-keys"
         );
         self.wrong(name, why);
     }
@@ -380,7 +388,10 @@ impl Reader<'_> {
         if bytes < body.saturating_mul(2) {
             self.wrong(
                 "max-bytes-under-way",
-                format!("{bytes} bytes hold no body of --max-body, {body} bytes, and its texts: twice that is wanted"),
+                format!(
+                    "{bytes} bytes are too few for a body of --max-body, {body} bytes, and its texts: at least \
+                         twice that is needed"
+                ),
             );
         }
         AdmissionRules {
