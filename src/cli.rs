@@ -5,7 +5,7 @@ use clap::builder::styling::{AnsiColor, Style};
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    completions, deploy, destroy, doctor, jetson, known_host, report, rollback, route, state, status, validate,
+    completions, deploy, destroy, doctor, edge, jetson, known_host, report, rollback, route, state, status, validate,
 };
 #[cfg(feature = "serve")]
 use crate::commands::{models, serve};
@@ -161,6 +161,8 @@ pub enum Verb {
     Validate(validate::Args),
     /// Provision and operate a GPU cluster of Jetsons over SSH
     Jetson(jetson::Args),
+    /// Package the function at the edge, and run it on this machine
+    Edge(edge::Args),
     /// Run the embedding server (REST, gRPC, metrics)
     #[cfg(feature = "serve")]
     Serve(serve::Args),

@@ -18,7 +18,8 @@
 //!
 //! Beside the walk, `export` says the state in the words of Terraform and CloudFormation. `inference` and `serve` are the
 //! embedding server; `models` keeps the models of this machine and fetches them from a hub; `delivery` brings
-//! their bytes by hash.
+//! their bytes by hash. `edge` makes the package of the function at the edge and the certificate of its vectors.
+//! their bytes by hash. `measure` sends requests on a clock and says what their times allow to say.
 //!
 //! `resource` is the vocabulary that all rooms share; it calls no one. Plan, desired, check and change are pure and
 //! synchronous and are tested as text. A verb in `commands` calls the rooms in this order and returns an exit code.
@@ -33,6 +34,8 @@ pub use akidb_edge_engine::{
 
 pub use akidb_edge_delivery as delivery;
 pub use akidb_edge_measure as measure;
+
+pub mod edge;
 
 pub mod provider;
 

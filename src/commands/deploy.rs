@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::Context;
+use super::certified::{need_parity, seconds_since_1970};
 use super::hints;
 use super::holding_data;
 use super::iam_policy;
@@ -105,6 +106,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     }
     let command = args.command();
     need_requests(&plan, &args.request)?;
+    need_parity(&plan, seconds_since_1970())?;
     let mut targets = args.target;
     targets.extend(args.what);
     let order = RunSelection {

@@ -1,11 +1,13 @@
 //! The verbs. Each one parses, calls the rooms in order, and returns an exit code.
 
+mod certified;
 pub mod complete;
 pub mod completions;
 mod confirm;
 pub mod deploy;
 pub mod destroy;
 pub mod doctor;
+pub mod edge;
 mod forgotten;
 mod hints;
 mod holding_data;
@@ -96,6 +98,7 @@ async fn verb(verb: Verb, context: &Context) -> Result<u8, Failure> {
         Verb::Report(args) => report::run(args, context).await,
         Verb::Completions(args) => completions::run(&args, context),
         Verb::Jetson(args) => jetson::run(args, context).await,
+        Verb::Edge(args) => edge::run(&args, context),
         #[cfg(feature = "serve")]
         Verb::Serve(args) => serve::run(args, context).await,
         #[cfg(feature = "serve")]

@@ -76,6 +76,11 @@ const TABLE: &[ConflictRule] = &[
     apart("jetson kubeconfig", &[STDOUT], &["json", "merge"], "stdout is used for the kubeconfig",
         "name a file with --out, or leave the other option out"),
     apart("validate plan", &["file"], &["plan"], "both name the plan", "name it once"),
+    apart("validate latency", &["url"], &["plan", "var", "var_file", "allow_files_outside", "step"],
+        "--url measures an address, not the steps of a plan", "use only one of them"),
+    apart("validate latency", &["regions"], &["connect_to", "ca_bundle"],
+        "probe functions in regions are not reached by what this machine has", "use only one of them"),
+    apart("validate clean", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
     apart("report", &["format"], &["out", "force"], "--format writes to standard output", "use only one of them"),
     apart("report", &[TEXT], &["json"], "--json is one JSON document on standard output",
         "akidb-edge report --format json"),
@@ -115,6 +120,27 @@ const fn of_devices(verb: &'static str) -> RequirementRule {
 const ONLY: &[RequirementRule] = &[
     of_devices("rollback"),
     of_devices("destroy"),
+    RequirementRule {
+        verb: "validate latency",
+        these: &["requests", "rate", "p95_ms", "p99_ms"],
+        with: &["url"],
+        why: "a step of a plan has its own",
+        next: "add --url, or change the step",
+    },
+    RequirementRule {
+        verb: "validate latency",
+        these: &["yes"],
+        with: &["regions"],
+        why: "nothing is asked when this machine measures",
+        next: "add --regions, or leave it out",
+    },
+    RequirementRule {
+        verb: "route cutover",
+        these: &["steps", "requests", "rate", "path", "connect_to", "plain_http", "ca_bundle", "key_file"],
+        with: &["gate"],
+        why: "it is about a cutover that is measured at each step",
+        next: "add --gate 'p95<25ms@all', or leave it out",
+    },
     RequirementRule {
         verb: "deploy",
         these: &[

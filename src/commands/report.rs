@@ -2,6 +2,7 @@
 
 mod criteria;
 mod input;
+mod plots;
 mod steps;
 
 use std::collections::BTreeSet;
@@ -120,5 +121,6 @@ fn tell(plan: &Plan, known: &ReportInput) -> Result<PlanReport, Failure> {
         criteria: criteria::judged(plan, &built, known),
         runs: known.runs(),
         pending_deletions: known.pending_deletions(),
+        plots: plots::of(&known.measurements),
     })
 }

@@ -1,5 +1,7 @@
 //! `route`: where names lead.
 
+mod gated;
+
 use std::collections::BTreeSet;
 
 use serde_json::json;
@@ -29,7 +31,7 @@ enum What {
     /// Deploy the plan's latency record sets
     Latency(Changing),
     /// Point a DNS name at the distribution, in one change batch; undo with rollback
-    Cutover(Changing),
+    Cutover(CuttingOver),
     /// Show which answer a location gets, and why; makes no call
     Explain(Explaining),
 }
@@ -43,6 +45,14 @@ struct Changing {
     /// Adopt an existing resource that this stack does not own
     #[arg(long, value_name = "ADDRESS")]
     adopt: Vec<Address>,
+}
+
+#[derive(Debug, clap::Args)]
+struct CuttingOver {
+    #[command(flatten)]
+    changing: Changing,
+    #[command(flatten)]
+    gate: gated::GateArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -71,7 +81,10 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     match args.what {
         What::Geo(changing) => change("geo", changing, context).await,
         What::Latency(changing) => change("latency", changing, context).await,
-        What::Cutover(changing) => change("cutover", changing, context).await,
+        What::Cutover(CuttingOver { changing, gate }) => match gate.gate() {
+            Some(limit) => gated::run(&changing, &gate, limit, context).await,
+            None => change("cutover", changing, context).await,
+        },
         What::Explain(explaining) => explain(&explaining, context),
     }
 }

@@ -140,6 +140,7 @@ codes! {
     OTHER_CLUSTER = "KU002-other-cluster", "the connection leads to another cluster than the journal knows", "correct the context, or forget the objects of the lost cluster";
 
     MEASUREMENT = "MS001-measurement", "nothing could be measured", "check the address, the network and the load that was asked for";
+    PARITY = "ED001-parity", "a tier has no certificate of parity, or the package or the run at the edge failed", "`akidb-edge models certify` writes the certificate";
     REPLICA = "RP001-replica", "a database could not be published, followed or restored", "`akidb-edge replicate status` shows what is published";
     FENCED = "RP002-fenced", "another primary holds the lease of the bucket", "stop one of the two; `--take-over` only when the other is gone for good";
 

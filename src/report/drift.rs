@@ -283,6 +283,7 @@ mod tests {
                 wanted: true,
                 origin: ResourceOrigin::Made,
                 fields,
+                refused: None,
             };
             drift_text(&[one], false, false, 100).to_string()
         };

@@ -93,6 +93,17 @@ pub struct PlanReport {
     /// What is left for a later run: address and reason.
     #[serde(rename = "leftovers")]
     pub pending_deletions: Vec<(String, Untrusted)>,
+    /// Plots of what was measured, each a whole `<svg>` whose texts are escaped: for the page alone.
+    #[serde(skip)]
+    pub plots: Vec<String>,
+}
+
+/// What the page is made of.
+#[derive(Serialize)]
+struct Page<'r> {
+    #[serde(flatten)]
+    report: &'r PlanReport,
+    plots: &'r [String],
 }
 
 impl PlanReport {
@@ -175,7 +186,7 @@ impl PlanReport {
     /// # Errors
     /// When the template cannot be filled in.
     pub fn html(&self) -> Result<String, TemplateError> {
-        template::render("reports/report.html", self)
+        template::render("reports/report.html", &Page { report: self, plots: &self.plots })
     }
 }
 
@@ -247,6 +258,7 @@ mod tests {
                 },
             }],
             pending_deletions: vec![("a".to_owned(), hostile.into())],
+            plots: Vec::new(),
         };
         let text = plan_report.markdown();
         assert!(!text.chars().any(|letter| is_hidden(letter) && letter != '\n'), "{text:?}");

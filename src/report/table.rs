@@ -32,7 +32,7 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>], first_to_go: &[&'stat
     shrink(&mut widths, &vec![SHORTEST / 2; kept.len()], screen.width);
     let mut lines = laid_out(&kept.iter().map(|at| header[*at].to_owned()).collect::<Vec<_>>(), &widths);
     for line in &mut lines {
-        *line = painted(screen.color, Style::new().bold(), &SafeText::laid_out(std::mem::take(line))).to_string();
+        *line = painted(screen.color, Style::new().bold(), SafeText::laid_out(std::mem::take(line))).to_string();
     }
     for row in rows {
         let cells: Vec<String> = kept.iter().map(|at| row.get(*at).cloned().unwrap_or_default()).collect();

@@ -133,6 +133,8 @@ pub mod hlog;
 pub mod intervals;
 pub mod latencies;
 pub mod load;
+pub mod plot;
+pub mod probe;
 pub mod recording;
 pub mod sequential;
 pub mod statistics;

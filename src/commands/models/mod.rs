@@ -1,5 +1,6 @@
 //! `models`: the models on this machine, fetched from a hub, looked at, checked, taken in and out, and published.
 
+mod certify;
 mod hub;
 mod import;
 mod list;
@@ -42,6 +43,8 @@ enum What {
     Publish(publish::Args),
     /// Delete a model from this machine
     Remove(remove::Args),
+    /// Ask every tier the same texts, and sign how alike their ids and vectors are
+    Certify(certify::Args),
 }
 
 /// Fetches, looks, checks, takes in and out.
@@ -57,6 +60,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         What::Import(args) => import::run(&args, &store, context),
         What::Publish(args) => publish::run(&args, &store, context).await,
         What::Remove(args) => remove::run(&args, &store, context),
+        What::Certify(args) => certify::run(&args, &store, context),
     }
 }
 

@@ -116,9 +116,9 @@ fn nodes(known: &ReportInput, counts: impl Fn(&NodeSeen) -> bool) -> Measurement
 
 /// The latest figure of a check that `validate` ran. One that is about something else (`of`) does not count.
 fn measured(one: &Criterion, verb: &str, known: &ReportInput) -> Measurement {
-    let all = known.measurements.iter().flat_map(|from| from.found.iter().map(move |found| (from, found)));
+    let mut all = known.measurements.iter().flat_map(|from| from.found.iter().map(move |found| (from, found)));
     let fits = |found: &Found| found.measure == one.measure.name() && found.of == one.of;
-    let latest = all.filter(|(_, found)| fits(found)).next_back();
+    let latest = all.rfind(|(_, found)| fits(found));
     let (from, found) = latest.ok_or_else(|| validate::hint(verb))?;
     let (finding, how) = (&found.finding, validate::how(from, found));
     if finding.samples == 0 {

@@ -3,17 +3,16 @@
 use std::path::PathBuf;
 
 use super::dns::{self, state};
-use super::measurements::{self, CheckResult, Found, Measurement, Output};
+use super::measurements::{self, Measurement, Output};
 use super::request::Reach;
 use super::{cdn, checklist, latency, load, storage};
 use crate::commands::Context;
 use crate::commands::workflow::PlanArgs;
 use crate::desired::{self, DesiredStack};
-use crate::exit::Failure;
-use crate::measure::verdict::{self, Compare, Unit, Wanted};
+use crate::exit::{Failure, codes};
 use crate::plan::validation::Validation;
 use crate::plan::{Plan, StepConfig};
-use crate::resource::StackState;
+use crate::resource::{StackState, shown};
 
 /// Run every step of kind validate of a plan, one after the other.
 #[derive(Debug, clap::Args)]
@@ -41,43 +40,57 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let mut all = Vec::new();
     for step in &plan.steps {
         let StepConfig::Validate(validation) = &step.work else { continue };
-        let (found, from) = one(validation, args, &built, &state, &plan, context).await?;
-        all.push(Measurement::now(validation.check(), Some(&step.id), vec![from.to_owned()], found));
+        let run = OneRun { args, built: &built, state: &state, plan: &plan, before: &all };
+        let measured = run.measure(validation, &step.id, context).await?;
+        all.push(measured);
+    }
+    if all.is_empty() {
+        return Err(codes::ARGUMENT.refused(
+            shown!("the plan {} has no step of kind validate", plan.file),
+            "add one, or measure an address: akidb-edge validate latency --url URL",
+        ));
     }
     measurements::finish(&all, Output { stack: Some(&plan.stack), junit: args.junit.as_deref() }, context).await
 }
 
-async fn one(
-    validation: &Validation,
-    args: &Args,
-    built: &DesiredStack,
-    state: &StackState,
-    plan: &Plan,
-    context: &Context,
-) -> Result<(CheckResult, &'static str), Failure> {
-    let not = |why: &str| {
+/// What one check of a run over all of them goes by.
+struct OneRun<'a> {
+    args: &'a Args,
+    built: &'a DesiredStack,
+    state: &'a StackState,
+    plan: &'a Plan,
+    /// What was measured before it in this run.
+    before: &'a [Measurement],
+}
+
+impl OneRun<'_> {
+    async fn measure(&self, validation: &Validation, step: &str, context: &Context) -> Result<Measurement, Failure> {
         let check = validation.check();
-        let wish = Wanted::new(format!("validate {check}"), Unit::Count, Compare::AtLeast, 1.0);
-        let finding = verdict::unmeasured(&wish, why);
-        CheckResult::from(vec![Found { measure: format!("validate.{check}"), of: None, finding }])
-    };
-    let found = match validation {
-        Validation::Latency(check) => latency::measure(check, &args.reach, context).await?,
-        Validation::Load(check) => match &args.host {
-            Some(host) => load::measure(check, host, &args.reach, context).await?,
-            None => not("name the devices' Service with --host"),
-        },
-        Validation::Cdn(check) => cdn::measure(check, cdn::RATE, &args.reach, state, context).await?,
-        Validation::Dns(check) => return Ok((dns::measure(check, &built.desired, state)?.into(), dns::JOURNAL)),
-        Validation::Checklist(check) => {
-            let kept = storage::kept(&plan.stack, context).await?;
-            return Ok((checklist::measure(check, &built.desired, state, &kept).into(), dns::JOURNAL));
-        }
-        Validation::Replication(_) => not("it writes objects: akidb-edge validate replication --write-test-objects"),
-        Validation::Failover(_) => {
-            not("a region has to be broken meanwhile: akidb-edge validate failover --watch SECONDS")
-        }
-        Validation::Edge(_) | Validation::Browser(_) => not("this version does not measure it"),
-    };
-    Ok((found, latency::HERE))
+        let not = |why: &str| Ok(Measurement::not_run(check, step, why));
+        let (reach, desired) = (&self.args.reach, &self.built.desired);
+        let (from, result) = match validation {
+            Validation::Latency(check) => (latency::HERE, latency::measure(check, reach, context).await?),
+            Validation::Load(check) => match &self.args.host {
+                Some(host) => (latency::HERE, load::measure(check, host, reach, context).await?),
+                None => return not("name the devices' Service with --host"),
+            },
+            Validation::Cdn(check) => {
+                (latency::HERE, cdn::measure(check, cdn::RATE, reach, self.state, context).await?)
+            }
+            Validation::Dns(check) => (dns::JOURNAL, dns::measure(check, desired, self.state)?.into()),
+            Validation::Checklist(check) => {
+                let mut kept = storage::kept(&self.plan.stack, context).await?;
+                kept.extend_from_slice(self.before);
+                (dns::JOURNAL, checklist::measure(check, desired, self.state, &kept).into())
+            }
+            Validation::Replication(_) => {
+                return not("it writes objects: akidb-edge validate replication --write-test-objects");
+            }
+            Validation::Failover(_) => {
+                return not("a region has to be broken meanwhile: akidb-edge validate failover --watch SECONDS");
+            }
+            Validation::Edge(_) | Validation::Browser(_) => return not("this version does not measure it"),
+        };
+        Ok(Measurement::now(check, Some(step), vec![from.to_owned()], result))
+    }
 }

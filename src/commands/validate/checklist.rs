@@ -79,8 +79,8 @@ fn geolocation(check: &ChecklistCheck, desired: &Desired, state: &StackState) ->
 
 /// The latest figure of another check, against the limit of this list.
 fn before(measure: &str, wish: &Wanted, kept: &[Measurement]) -> Found {
-    let all = kept.iter().flat_map(|one| one.found.iter().map(move |found| (one, found)));
-    let latest = all.filter(|(_, found)| found.measure == measure).next_back();
+    let mut all = kept.iter().flat_map(|one| one.found.iter().map(move |found| (one, found)));
+    let latest = all.rfind(|(_, found)| found.measure == measure);
     let finding = match latest {
         Some((one, found)) => judge::against(&found.finding, wish).with_note(measurements::how(one, found)),
         None => verdict::unmeasured(wish, "no check has measured it yet"),

@@ -33,6 +33,9 @@ pub struct Measurement {
     /// What the figures are of, by vantage point: for plots and further statistics.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub recordings: BTreeMap<String, Recording>,
+    /// Only why the check did not run: what an earlier run found stays.
+    #[serde(skip)]
+    not_run: bool,
 }
 
 /// One figure against its limit.
@@ -66,7 +69,16 @@ impl Measurement {
     pub fn now(check: &str, step: Option<&str>, from: Vec<String>, result: impl Into<CheckResult>) -> Self {
         let at = jiff::Timestamp::now().round(jiff::Unit::Second).map_or_else(|_| String::new(), |at| at.to_string());
         let CheckResult { found, recordings } = result.into();
-        Self { format: FORMAT, check: check.to_owned(), step: step.map(str::to_owned), at, from, found, recordings }
+        let (check, step) = (check.to_owned(), step.map(str::to_owned));
+        Self { format: FORMAT, check, step, at, from, found, recordings, not_run: false }
+    }
+
+    /// A check that did not run, with the reason.
+    pub fn not_run(check: &str, step: &str, why: &str) -> Self {
+        let wish = Wanted::new(format!("validate {check}"), Unit::Count, Compare::AtLeast, 1.0);
+        let finding = verdict::unmeasured(&wish, why);
+        let found = vec![Found { measure: format!("validate.{check}"), of: None, finding }];
+        Self { not_run: true, ..Self::now(check, Some(step), Vec::new(), found) }
     }
 
     fn verdicts(&self) -> impl Iterator<Item = Verdict> {
@@ -84,7 +96,10 @@ impl Measurement {
 
     fn show(&self, context: &Context) {
         let step = self.step.as_deref().map_or_else(String::new, |step| format!(" ({step})"));
-        context.printer.data(shown!("{}{} from {}", self.check, step, self.from.join(", ")));
+        match self.from.as_slice() {
+            [] => context.printer.data(shown!("{}{}: not run", self.check, step)),
+            from => context.printer.data(shown!("{}{} from {}", self.check, step, from.join(", "))),
+        }
         for found in &self.found {
             context.printer.data(shown!("  {}", line(&found.finding)));
             for note in &found.finding.notes {
@@ -168,7 +183,7 @@ pub async fn finish(all: &[Measurement], output: Output<'_>, context: &Context) 
         if !context.global.json {
             measurement.show(context);
         }
-        if let Some(stack) = output.stack {
+        if let Some(stack) = output.stack.filter(|_| !measurement.not_run) {
             storage::keep(measurement, stack, context).await?;
         }
     }

@@ -42,6 +42,11 @@ impl Reach {
         self
     }
 
+    /// Whether an address to connect to was named.
+    pub const fn has_address(&self) -> bool {
+        self.connect_to.is_some()
+    }
+
     /// The authorities that servers are held to; none when nothing is encrypted.
     ///
     /// # Errors
@@ -140,9 +145,9 @@ impl Reach {
 /// # Errors
 /// When nothing can be sent at all, or the run is interrupted.
 pub async fn send(targets: &[Target], whole: &Load, trust: &Trust, context: &Context) -> Result<Recording, Failure> {
-    let share = shared(whole, targets.len());
+    let shares = shares(whole, targets.len());
     let control = Control::default();
-    let runs = targets.iter().map(|target| load::run(target, &share, trust, &control));
+    let runs = targets.iter().zip(&shares).map(|(target, share)| load::run(target, share, trust, &control));
     let all = try_join_all(runs);
     tokio::pin!(all);
     let recordings = tokio::select! {
@@ -163,17 +168,44 @@ pub async fn send(targets: &[Target], whole: &Load, trust: &Trust, context: &Con
     Ok(first)
 }
 
-/// The share of a load that one of several targets gets.
-fn shared(whole: &Load, among: usize) -> Load {
-    let among = among.max(1);
-    let count = u32::try_from(among).unwrap_or(u32::MAX);
-    let mut share = whole.clone();
-    share.connections = (whole.connections / count).max(1);
-    if let Model::Open { rate } = whole.model {
-        share.model = Model::Open { rate: rate / f64::from(count) };
+/// The shares of a load that several targets get: none is larger than the others by more than one. Targets for which nothing is left
+/// get none.
+fn shares(whole: &Load, among: usize) -> Vec<Load> {
+    let requests = match whole.extent {
+        Extent::Requests(requests) => requests,
+        Extent::For(_) => u64::MAX,
+    };
+    let count = (among as u64).min(requests).min(whole.connections.into()).max(1);
+    let part = |total: u64, number: u64| total / count + u64::from(number < total % count);
+    let share = |number: u64| {
+        let mut share = whole.clone();
+        share.connections = u32::try_from(part(whole.connections.into(), number)).unwrap_or(u32::MAX);
+        if let Model::Open { rate } = whole.model {
+            share.model = Model::Open { rate: rate / count as f64 };
+        }
+        if let Extent::Requests(requests) = whole.extent {
+            share.extent = Extent::Requests(part(requests, number));
+        }
+        share
+    };
+    (0..count).map(share).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_the_whole_load() {
+        let connections =
+            |load: &Load, among| shares(load, among).iter().map(|share| share.connections).collect::<Vec<_>>();
+        let closed = Load::closed(20, Extent::For(std::time::Duration::from_secs(1)));
+        assert_eq!(connections(&closed, 3), [7, 7, 6]);
+        assert_eq!(connections(&Load { connections: 2, ..closed }, 3), [1, 1]);
+        let open = shares(&Load::open(90.0, Extent::Requests(1000)), 3);
+        let extents: Vec<Extent> = open.iter().map(|share| share.extent).collect();
+        assert_eq!(extents, [Extent::Requests(334), Extent::Requests(333), Extent::Requests(333)]);
+        assert!(open.iter().all(|share| share.model == Model::Open { rate: 30.0 }), "{open:?}");
+        assert_eq!(shares(&Load::open(1.0, Extent::Requests(1)), 3).len(), 1);
     }
-    if let Extent::Requests(requests) = whole.extent {
-        share.extent = Extent::Requests(requests.div_ceil(u64::from(count)));
-    }
-    share
 }

@@ -88,6 +88,8 @@ impl Named {
                             zips.insert(path.clone());
                             paths.push((path.clone(), format!("{base}.functions.{name}.code")));
                         }
+                        let parity = function.parity.iter().map(|parity| parity.file.clone());
+                        paths.extend(parity.map(|file| (file, format!("{base}.functions.{name}.parity.file"))));
                     }
                 }
                 StepConfig::Jetson(jetson) => {

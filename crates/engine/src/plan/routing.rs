@@ -213,6 +213,9 @@ pub enum CutoverTarget {
     Latency(String),
     /// Back to the geolocation records.
     Geo,
+    /// This share of the answers, in percent, to the distribution, and the others where they led before: what `route cutover --gate`
+    /// goes through.
+    Split(u8),
 }
 
 fn https() -> String {

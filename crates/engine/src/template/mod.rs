@@ -1,5 +1,6 @@
 //! Text and archives that leave the tool. Pure: the same input gives the same bytes.
 
+use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
 
 use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value, escape_formatter};
@@ -27,9 +28,26 @@ const TEXTS: &[(&str, &str)] = &[
     ("reports/report.html", include_str!("../../../../templates/reports/report.html")),
 ];
 
-/// The code templates: name to files.
-const CODE: &[(&str, &[(&str, &str)])] = &[
+/// Files by their names in an archive.
+type Files = &'static [(&'static str, &'static str)];
+
+/// The code templates: name to files. `gateway` is the function at the edge without a model, which passes requests on; `inference` is the
+/// same function with what embeds, for a package with a model.
+const CODE: &[(&str, Files)] = &[
     ("gateway", &[("index.mjs", include_str!("../../../../templates/lambda/gateway/index.mjs"))]),
+    (
+        "inference",
+        &[
+            ("encoder.mjs", include_str!("../../../../templates/lambda/gateway/encoder.mjs")),
+            ("fallbacks.mjs", include_str!("../../../../templates/lambda/gateway/fallbacks.mjs")),
+            ("index.mjs", include_str!("../../../../templates/lambda/gateway/index.mjs")),
+            ("inference.mjs", include_str!("../../../../templates/lambda/gateway/inference.mjs")),
+            ("inference/static.mjs", include_str!("../../../../templates/lambda/gateway/inference/static.mjs")),
+            ("inference/tokens.mjs", include_str!("../../../../templates/lambda/gateway/inference/tokens.mjs")),
+            ("inference/vectors.mjs", include_str!("../../../../templates/lambda/gateway/inference/vectors.mjs")),
+            ("reply.mjs", include_str!("../../../../templates/lambda/gateway/reply.mjs")),
+        ],
+    ),
     ("probe", &[("index.mjs", include_str!("../../../../templates/lambda/probe/index.mjs"))]),
 ];
 
@@ -87,36 +105,52 @@ fn as_the_file_takes_it(out: &mut Output<'_>, state: &mut State<'_, '_>, value: 
             let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-@".contains(letter);
             match !text.is_empty() && text.chars().all(plain) {
                 true => Ok(out.write_str(&text)?),
-                false => Err(bad("is no plain word")),
+                false => Err(bad("is not a plain word")),
             }
         }
-        _ => Err(bad("has no form in such a file")),
+        _ => Err(bad("cannot be inserted in such a file")),
     }
 }
 
-/// Zips a code template. Names in order, fixed times and modes: the same bytes on every machine.
+/// The files of a code template.
+///
+/// # Errors
+/// When there is no such template.
+pub fn code(name: &str) -> Result<Files, TemplateError> {
+    CODE.iter().find(|(known, _)| *known == name).map(|(_, files)| *files).ok_or_else(|| {
+        let known: Vec<&str> = CODE.iter().map(|(known, _)| *known).collect();
+        TemplateError { name: name.to_owned(), problem: format!("unknown code template; known: {}", known.join(", ")) }
+    })
+}
+
+/// Zips a code template.
 ///
 /// # Errors
 /// When there is no such template.
 pub fn archive(name: &str) -> Result<Archive, TemplateError> {
-    let bad = |problem: String| TemplateError { name: name.to_owned(), problem };
-    let Some((_, files)) = CODE.iter().find(|(known, _)| *known == name) else {
-        let known: Vec<&str> = CODE.iter().map(|(known, _)| *known).collect();
-        return Err(bad(format!("unknown code template; known: {}", known.join(", "))));
-    };
+    let files = code(name)?.iter().map(|(file, text)| ((*file).to_owned(), text.as_bytes().to_vec()));
+    zipped(name, &files.collect())
+}
+
+/// Zips files. Names in order, fixed times and modes: the same bytes on every machine.
+///
+/// # Errors
+/// When the files do not make a zip.
+pub fn zipped(name: &str, files: &BTreeMap<String, Vec<u8>>) -> Result<Archive, TemplateError> {
+    let bad = |problem: zip::result::ZipError| TemplateError { name: name.to_owned(), problem: problem.to_string() };
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default()
         .compression_method(zip::CompressionMethod::Deflated)
+        .compression_level(Some(9))
         .last_modified_time(zip::DateTime::default())
         .unix_permissions(0o644);
     let mut unpacked = 0;
-    for (file, text) in *files {
-        zip.start_file(*file, options).map_err(|problem| bad(problem.to_string()))?;
-        zip.write_all(text.as_bytes()).map_err(|problem| bad(problem.to_string()))?;
-        unpacked += text.len() as u64;
+    for (file, content) in files {
+        zip.start_file(file.as_str(), options).map_err(bad)?;
+        zip.write_all(content).map_err(|problem| bad(problem.into()))?;
+        unpacked += content.len() as u64;
     }
-    let bytes = zip.finish().map_err(|problem| bad(problem.to_string()))?.into_inner();
-    Ok(Archive { bytes, unpacked })
+    Ok(Archive { bytes: zip.finish().map_err(bad)?.into_inner(), unpacked })
 }
 
 /// A zip and the size of what is in it.
@@ -137,6 +171,22 @@ mod tests {
         let first = archive("gateway").expect("the template");
         assert_eq!(first, archive("gateway").expect("the template"));
         assert!(first.unpacked > 500 && first.bytes.starts_with(b"PK"));
+    }
+
+    #[test]
+    fn the_gateway_is_the_same_function_as_the_one_that_embeds() {
+        let alone = code("gateway").expect("the template");
+        let whole = code("inference").expect("the template");
+        assert!(alone.iter().all(|file| whole.contains(file)));
+        // Each file that is imported from beside another one is there.
+        for (_, text) in whole {
+            for imported in text.split("from './").skip(1) {
+                let (name, _) = imported.split_once('\'').expect("the end of a name");
+                let found = whole.iter().any(|(file, _)| *file == name || *file == format!("inference/{name}"));
+                assert!(found, "{name} is in no package");
+            }
+        }
+        assert!(code("nowhere").is_err() && archive("nowhere").is_err());
     }
 
     #[test]

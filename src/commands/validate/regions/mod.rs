@@ -151,8 +151,11 @@ fn order(check: &LatencyCheck, reach: &Reach) -> Result<ProbeOrder, Failure> {
             "leave --connect-to out, or measure from this machine without --regions",
         ));
     }
-    let urls = targets.iter().map(|target| target.url.clone()).collect();
-    let mut order = ProbeOrder::new(check.request.host.clone(), urls, check.requests, check.rate);
+    let urls: Vec<String> = targets.iter().map(|target| target.url.clone()).collect();
+    // As Node writes it: in lower case, without the port that the scheme has anyway.
+    let host = urls.first().and_then(|text| url::Url::parse(text).ok());
+    let host = host.map(|url| url[url::Position::BeforeHost..url::Position::AfterPort].to_owned()).unwrap_or_default();
+    let mut order = ProbeOrder::new(host, urls, check.requests, check.rate);
     order.headers = targets.first().map(|target| target.headers.clone()).unwrap_or_default();
     Ok(order)
 }
