@@ -97,6 +97,6 @@ fn unwritten(args: &Args, why: &std::io::Error) -> Failure {
 
 impl From<PackageFault> for Failure {
     fn from(fault: PackageFault) -> Self {
-        codes::ARGUMENT.refused(shown!("there is no package: {}", fault), fault.next_step())
+        codes::ARGUMENT.refused(shown!("no package: {}", fault), fault.next_step())
     }
 }

@@ -28,7 +28,7 @@ pub enum ProcessFault {
     #[error("it did not end within {} s", .0.as_secs())]
     TooLong(Duration),
     /// Its answer is no JSON.
-    #[error("its answer is no JSON: {0}")]
+    #[error("its response is not JSON: {0}")]
     Answer(String),
 }
 

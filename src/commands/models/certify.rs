@@ -65,7 +65,7 @@ pub struct Args {
 pub fn run(args: &Args, store: &ModelStore, context: &Context) -> Result<u8, Failure> {
     if let Some(unknown) = args.tiers.iter().find(|tier| !KNOWN.contains(&tier.as_str())) {
         return Err(
-            codes::ARGUMENT.refused(shown!("there is no tier {:?}", unknown), shown!("tiers are {}", KNOWN.join(", ")))
+            codes::ARGUMENT.refused(shown!("unknown tier {:?}", unknown), shown!("tiers are {}", KNOWN.join(", ")))
         );
     }
     let signer = signer(&args.key, context)?;
