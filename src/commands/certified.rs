@@ -40,15 +40,16 @@ fn of_function(name: &str, function: &FunctionPlan, now: i64) -> Result<(), Fail
         Ok(package) => package,
         // A zip that cannot be read is told with the rest of the plan, and one without a model embeds nothing.
         Err(UnpackFault::NoModel | UnpackFault::Zip(_)) => return Ok(()),
-        Err(bad) => return Err(codes::ARGUMENT.refused(shown!("{}: {}", path, bad), "make it by akidb-edge edge package")),
+        Err(bad) => {
+            return Err(codes::ARGUMENT.refused(shown!("{}: {}", path, bad), "make it by akidb-edge edge package"));
+        }
     };
     let Some(parity) = &function.parity else {
-        return Err(codes::ARGUMENT.refused(
-            shown!("the function {} embeds ({}), and no certificate says how exactly", name, path),
-            NEXT,
-        ));
+        return Err(codes::ARGUMENT
+            .refused(shown!("the function {} embeds ({}), and no certificate says how exactly", name, path), NEXT));
     };
-    let refused = |why: String| codes::ARGUMENT.refused(shown!("the function {}: {}: {}", name, parity.file, why), NEXT);
+    let refused =
+        |why: String| codes::ARGUMENT.refused(shown!("the function {}: {}: {}", name, parity.file, why), NEXT);
     let certificate = certificate(parity).map_err(refused)?;
     let lacks =
         lacking(&Requirement { tiers: &parity.tiers, max_age_days: parity.max_age_days }, &certificate, &package, now);

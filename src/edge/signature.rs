@@ -16,10 +16,10 @@ const HEADER: &str = r#"{"alg":"EdDSA"}"#;
 #[derive(Debug, thiserror::Error)]
 pub enum SignatureFault {
     /// The document has another form.
-    #[error("it is no signed certificate: {0}")]
+    #[error("not a signed certificate: {0}")]
     Form(String),
     /// The signature is of another key, or the payload was changed.
-    #[error("its signature is of none of the keys that the plan trusts")]
+    #[error("it is not signed with a key that the plan trusts")]
     Untrusted,
     /// The private key cannot be used.
     #[error("the key cannot be used: {0}")]

@@ -22,7 +22,7 @@ pub enum UnpackFault {
     #[error("{0} is not a file of a package")]
     Unsafe(String),
     /// There is no model in it.
-    #[error("there is no {NAME} in it: it is a gateway, or no package of akidb-edge")]
+    #[error("it does not contain {NAME}: it is a gateway, or not a package of akidb-edge")]
     NoModel,
     /// `model.json` is of another form.
     #[error("{NAME} cannot be read: {0}")]
@@ -57,7 +57,11 @@ pub fn about(path: &Path) -> Result<About, UnpackFault> {
     let mut text = String::new();
     entry.take(LARGEST_ABOUT).read_to_string(&mut text)?;
     let about: About = serde_json::from_str(&text).map_err(|bad| UnpackFault::About(bad.to_string()))?;
-    if about.schema == SCHEMA { Ok(about) } else { Err(UnpackFault::About(format!("{} is no {SCHEMA}", about.schema))) }
+    if about.schema == SCHEMA {
+        Ok(about)
+    } else {
+        Err(UnpackFault::About(format!("the schema is {}, not {SCHEMA}", about.schema)))
+    }
 }
 
 /// Writes the files of a package below a folder.

@@ -82,8 +82,8 @@ codes! {
     INTERRUPTED = "RN001-interrupted", "the run was interrupted before it changed anything", "run the same command again";
     DIFFERENCE = "RN002-refused-change", "the plan cannot be reached from what exists", "do what the message names for each resource";
     NOTHING_TO_UNDO = "RN003-nothing-to-undo", "no run is left that a rollback could undo", "`akidb-edge status` lists the revisions";
-    REVISION = "RN004-revision", "there is no such revision, or it is not an earlier one", "`akidb-edge status` lists the revisions";
-    NEEDED = "RN005-needed", "something that stays needs what would go", "select both, or neither";
+    REVISION = "RN004-revision", "the revision does not exist, or is not an earlier one", "`akidb-edge status` lists the revisions";
+    NEEDED = "RN005-needed", "something that is kept needs what would be deleted", "select both, or neither";
     MISSING_NEED = "RN006-missing-need", "something that the run needs does not exist yet", "make it first; the message names the command";
     MISSING_FILE = "RN007-missing-file", "a file that the plan carries cannot be read", "put the file there, or name its place with `--var`";
     HOLDS_DATA = "RN008-holds-data", "data would be deleted", "add `--empty-buckets` if the data may go";
@@ -145,7 +145,7 @@ codes! {
     FENCED = "RD002-fenced", "another primary holds the lease of the bucket", "stop one of the two; `--take-over` only when the other is gone for good";
 
     MODEL_NAME = "MD001-model-name", "the name of a model, repository or revision cannot be used", "use the form that the message names";
-    MODEL = "MD002-model", "the model does not exist, is damaged, or belongs to somebody else", "`akidb-edge models list` shows what is there";
+    MODEL = "MD002-model", "the model does not exist, is damaged, or belongs to somebody else", "`akidb-edge models list` lists the models";
     MODEL_FETCH = "MD003-model-fetch", "a model could not be fetched, read or written", "do what the message names";
     PUBLISH = "MD004-publish", "a model could not be published", "do what the message names";
 

@@ -102,16 +102,15 @@ fn next(one: &DriftedResource) -> SafeText {
             shown!("find out who owns it; deploy is refused unless you add --adopt {}", address)
         }
         DriftKind::Changed if !one.counts() => "nothing to do: deploy leaves them alone".into(),
-        DriftKind::Changed if one.refused.is_some() => {
-            "deploy cannot restore it: see the conflict below".into()
-        }
+        DriftKind::Changed if one.refused.is_some() => "deploy cannot restore it: see the conflict below".into(),
         DriftKind::Changed if !one.wanted && one.origin == ResourceOrigin::Imported => {
-            "deploy forgets it: it is no longer in the plan, and this stack did not make it".into()
+            "deploy forgets it: it is no longer in the plan, and was not created by this stack".into()
         }
         DriftKind::Changed if !one.wanted => "deploy deletes it: it is no longer in the plan".into(),
         DriftKind::Changed if lacks_its_mark(one) => "deploy tags it".into(),
         DriftKind::Changed if only_does_not_work(one) => {
-            "nobody changed its settings: look for what keeps it from working; deploy applies it again and waits until it works"
+            "its settings did not change: find out why it does not work; deploy applies it again and waits until it \
+             works"
                 .into()
         }
         DriftKind::Changed if can_accept && speaks => {

@@ -87,7 +87,7 @@ fn what_can_never_change_is_replaced_in_sight_and_undone() {
     // A claim has data behind it.
     let other_class = PLAN.replace("storageClassName: one", "storageClassName: two");
     let refused = ground.run(&other_class, "deploy --yes").exits(3);
-    assert!(refused.all().contains("data is behind it"), "{}", refused.all());
+    assert!(refused.all().contains("it has data"), "{}", refused.all());
     assert!(refused.all().contains("recreate: [PersistentVolumeClaim/data]"), "{}", refused.all());
     let allowed = other_class.replace("recreate: []", "recreate: [PersistentVolumeClaim/data]");
     let shown = ground.run(&allowed, "deploy --dry-run").exits(2);

@@ -6,8 +6,9 @@ use super::objects::text;
 use super::readiness::shown;
 
 /// What helps.
-pub(crate) const NEXT: &str = "whoever put a finalizer there takes it away when its work is done: see that its controller runs, and that no pod uses a \
-     volume that goes; then run the same command again";
+pub(crate) const NEXT: &str = "the controller that set a finalizer removes it when its work is done: check that the \
+                               controller runs, and that no pod uses a volume that is to be deleted; then run the \
+                               same command again";
 /// The conditions of a namespace that say why it is still there.
 const REMAINING: [&str; 5] = [
     "NamespaceContentRemaining",

@@ -96,7 +96,7 @@ async fn refusal(
         FaultClass::Retry | FaultClass::Credentials | FaultClass::Unreachable | FaultClass::Away => Err(fault),
         _ if is_of_object => Ok(Preview::refused(fault)),
         _ => {
-            let note = format!("the cluster did not try it: {}", shown(&fault.message.text()));
+            let note = format!("the dry run failed: {}", shown(&fault.message.text()));
             Ok(Preview { note: Some(note.into()), ..Preview::default() })
         }
     }
@@ -147,12 +147,12 @@ fn made_again(spec: &ManifestSpec, at: &ClusterObject, fields: &str) -> Preview 
 fn data_of(spec: &ManifestSpec) -> Option<&'static str> {
     let has_claims = || spec.object.pointer("/spec/volumeClaimTemplates").and_then(Value::as_array);
     match (api_group(&spec.api_version), spec.kind.as_str()) {
-        ("", "PersistentVolumeClaim" | "PersistentVolume") => Some("data is behind it"),
+        ("", "PersistentVolumeClaim" | "PersistentVolume") => Some("it has data"),
         ("apps", "StatefulSet") if has_claims().is_some_and(|claims| !claims.is_empty()) => {
             Some("its pods have volumes with data")
         }
-        ("", "Namespace") => Some("everything in it would go with it"),
-        ("apiextensions.k8s.io", "CustomResourceDefinition") => Some("every object of its kind would go with it"),
+        ("", "Namespace") => Some("everything in it would be deleted"),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => Some("every object of its kind would be deleted"),
         _ => None,
     }
 }

@@ -68,7 +68,7 @@ impl Class {
 
 /// A text that names no class.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no class of requests; one is written like reused/hit/warm")]
+#[error("invalid request class `{0}`; an example is reused/hit/warm")]
 pub struct UnknownClass(String);
 
 impl fmt::Display for Class {

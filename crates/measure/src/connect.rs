@@ -48,7 +48,7 @@ pub enum BadTls {
     #[error("TLS cannot be set up: {0}")]
     Config(#[from] rustls::Error),
     /// A host that no certificate can be for.
-    #[error("`{0}` is no name of a TLS server")]
+    #[error("invalid TLS server name `{0}`")]
     Name(String),
 }
 

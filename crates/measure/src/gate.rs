@@ -35,7 +35,7 @@ pub struct Gate(BTreeMap<Priority, f64>);
 
 /// A text that is no gate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no gate; one is written like: all P0, 80 % of P1, 60 % of P2")]
+#[error("invalid gate `{0}`; an example is: all P0, 80 % of P1, 60 % of P2")]
 pub struct BadGate(String);
 
 /// How many findings of a priority there are of each verdict.
@@ -186,7 +186,7 @@ pub struct Expression {
 
 /// A text that is no expression of a gate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no gate of a cutover; one is written like p95<25ms@all or p99<0.5s@eu-west-1")]
+#[error("invalid cutover gate `{0}`; examples are p95<25ms@all and p99<0.5s@eu-west-1")]
 pub struct BadExpression(String);
 
 impl FromStr for Expression {

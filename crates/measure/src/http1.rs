@@ -249,7 +249,7 @@ fn parse(
         };
         if is("content-length") {
             let length = std::str::from_utf8(header.value).ok().and_then(|text| text.trim().parse::<u64>().ok());
-            let bad = || Broken::new(FailureKind::Protocol, "content-length is no number, or two");
+            let bad = || Broken::new(FailureKind::Protocol, "content-length is not a number, or there are two");
             let length = length.ok_or_else(bad)?;
             if content_length.is_some_and(|before| before != length) {
                 return Err(bad());

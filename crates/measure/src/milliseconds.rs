@@ -24,6 +24,6 @@ pub(crate) fn serialize<S: Serializer>(of: &Duration, serializer: S) -> Result<S
 
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let milliseconds = f64::deserialize(deserializer)?;
-    let wrong = || serde::de::Error::custom(format!("{milliseconds} is no duration in milliseconds"));
+    let wrong = || serde::de::Error::custom(format!("{milliseconds} is not a duration in milliseconds"));
     duration(milliseconds).ok_or_else(wrong)
 }

@@ -56,7 +56,7 @@ impl TooFew {
     fn said(&self) -> String {
         let name = percentile_name(self.quantile);
         match self.samples {
-            0 => format!("no request was measured, so there is no {name}; at least {} are needed", self.needed),
+            0 => format!("no request was measured, so {name} is unknown; at least {} are needed", self.needed),
             samples => format!("{name} of {samples} requests has no bound; at least {} are needed", self.needed),
         }
     }

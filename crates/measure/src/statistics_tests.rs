@@ -37,7 +37,7 @@ fn the_99th_percentile_of_71_requests_is_refused_with_what_it_needs() {
     let half = bounds(&of(1..=71), 0.99, 0.95);
     assert_eq!((half.low.map(|low| low.as_millis()), half.high), (Some(68), None), "how fast it can be is known");
     let none = percentile(&Latencies::default(), 0.5, 0.95).unwrap_err();
-    assert_eq!(none.to_string(), "no request was measured, so there is no p50; at least 6 are needed");
+    assert_eq!(none.to_string(), "no request was measured, so p50 is unknown; at least 6 are needed");
 }
 
 #[test]

@@ -99,7 +99,7 @@ fn get() -> String {
 #[derive(Debug, thiserror::Error)]
 pub enum BadTarget {
     /// Not an URL.
-    #[error("`{url}` is no URL that can be measured: {why}; write http://HOST/PATH or https://HOST/PATH")]
+    #[error("the URL `{url}` cannot be measured: {why}; write http://HOST/PATH or https://HOST/PATH")]
     Url {
         /// As it was given, without a user and a password.
         url: String,
@@ -107,7 +107,7 @@ pub enum BadTarget {
         why: &'static str,
     },
     /// Not a method.
-    #[error("`{0}` is no HTTP method")]
+    #[error("invalid HTTP method `{0}`")]
     Method(String),
     /// Not a header, or one that this program sets.
     #[error("the header `{name}` cannot be sent: {why}")]

@@ -74,7 +74,7 @@ pub enum BadThresholds {
     #[error("the limit of {0} has a percentile or a figure out of its range")]
     Range(String),
     /// There are none for this week.
-    #[error("there are no limits of week {0}; weeks 5, 8, 13 and 14 have some")]
+    #[error("no limits are defined for week {0}; they are for weeks 5, 8, 13 and 14")]
     Week(u32),
 }
 

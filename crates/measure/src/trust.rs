@@ -17,7 +17,7 @@ pub enum BadTrust {
     #[error("a certificate of an authority cannot be used: {0}")]
     Certificate(#[from] rustls::Error),
     /// Nothing in it.
-    #[error("there is no certificate in the PEM text")]
+    #[error("the PEM text contains no certificate")]
     Empty,
 }
 

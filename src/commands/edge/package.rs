@@ -91,14 +91,12 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
 }
 
 fn unwritten(args: &Args, why: &std::io::Error) -> Failure {
-    codes::PARITY.error(
-        shown!("{} cannot be written: {}", args.out.display(), why.to_string()),
-        "name another place with --out",
-    )
+    codes::PARITY
+        .error(shown!("{} cannot be written: {}", args.out.display(), why.to_string()), "name another place with --out")
 }
 
 impl From<PackageFault> for Failure {
     fn from(fault: PackageFault) -> Self {
-        codes::ARGUMENT.refused(shown!("there is no package: {}", fault), fault.next_step())
+        codes::ARGUMENT.refused(shown!("no package: {}", fault), fault.next_step())
     }
 }

@@ -26,7 +26,7 @@ pub enum ProcessFault {
     #[error("it did not end within {} s", .0.as_secs())]
     TooLong(Duration),
     /// Its answer is no JSON.
-    #[error("its answer is no JSON: {0}")]
+    #[error("its response is not JSON: {0}")]
     Answer(String),
 }
 
@@ -77,7 +77,8 @@ impl Process<'_> {
         let (ended, end) = std::sync::mpsc::channel();
         let out = std::thread::spawn(move || {
             let bytes = whole(stdout);
-            drop(ended.send(()));
+            // Nobody waits any more when the time was up.
+            let _ = ended.send(());
             bytes
         });
         if end.recv_timeout(self.time).is_err() {

@@ -64,10 +64,9 @@ pub struct Args {
 /// Asks every tier, compares, signs.
 pub fn run(args: &Args, store: &ModelStore, context: &Context) -> Result<u8, Failure> {
     if let Some(unknown) = args.tiers.iter().find(|tier| !KNOWN.contains(&tier.as_str())) {
-        return Err(codes::ARGUMENT.refused(
-            shown!("there is no tier {:?}", unknown),
-            shown!("tiers are {}", KNOWN.join(", ")),
-        ));
+        return Err(
+            codes::ARGUMENT.refused(shown!("unknown tier {:?}", unknown), shown!("tiers are {}", KNOWN.join(", ")))
+        );
     }
     let signer = signer(&args.key, context)?;
     let package = tempfile::tempdir().map_err(|why| unwritten(&args.package, &why))?;
@@ -91,7 +90,8 @@ pub fn run(args: &Args, store: &ModelStore, context: &Context) -> Result<u8, Fai
 }
 
 fn signer(key: &Path, context: &Context) -> Result<Signer, Failure> {
-    let bad = |why: SignatureFault| codes::PARITY.error(shown!("{}: {}", key.display(), why), "name a PKCS#8 key by --key");
+    let bad =
+        |why: SignatureFault| codes::PARITY.error(shown!("{}: {}", key.display(), why), "name a PKCS#8 key by --key");
     if !key.exists() {
         if let Some(folder) = key.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|why| unwritten(key, &why))?;

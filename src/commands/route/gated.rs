@@ -130,10 +130,8 @@ impl GatedCutover<'_> {
     /// Undoes all steps: what a deploy would do next is as it was before, too.
     async fn undo(&self) -> Result<u8, Failure> {
         let Some(before) = self.before().await? else {
-            return Err(codes::ARGUMENT.refused(
-                "the journal has no revision before the first step",
-                "akidb-edge status lists them",
-            ));
+            return Err(codes::ARGUMENT
+                .refused("the journal has no revision before the first step", "akidb-edge status lists them"));
         };
         let run = RunArgs { yes: true, ..self.changing.run.clone() };
         let platforms = Platforms::of_account(self.context).await?;
@@ -180,10 +178,9 @@ async fn state(stack: &str, context: &Context) -> Result<StackState, Failure> {
 async fn distribution(state: &StackState, context: &Context) -> Result<SocketAddr, Failure> {
     let known = state.attribute("cdn.distribution.main", "domain_name");
     let Some(domain) = known.as_ref().and_then(|value| value.as_str()) else {
-        return Err(codes::ARGUMENT.refused(
-            "the distribution is not deployed",
-            "deploy the plan first: akidb-edge deploy cdn",
-        ));
+        return Err(
+            codes::ARGUMENT.refused("the distribution is not deployed", "deploy the plan first: akidb-edge deploy cdn")
+        );
     };
     let unknown = |why: String| {
         codes::MEASUREMENT.error(

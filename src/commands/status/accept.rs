@@ -138,7 +138,7 @@ fn refusal(seen: &DriftView, one: &DriftedResource, leaving: &BTreeSet<&Address>
 fn spoken(field: &crate::resource::DriftField) -> SafeText {
     match field.sort {
         FieldOrigin::Mark => shown!("{}: this is the ownership mark; deploy restores it", field.path),
-        FieldOrigin::Condition => shown!("{}: that it does not work is no setting", field.path),
+        FieldOrigin::Condition => shown!("{}: a condition is not a setting", field.path),
         _ => {
             let value = field.recorded.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
             shown!("the plan sets {} (last deployed: {})", field.path, value)

@@ -143,7 +143,7 @@ pub(super) fn cannot_recreate(address: &Address, why: &Untrusted) -> PlanningRef
             "it was not made by this stack and would have to be deleted and made again, since {}",
             why.line()
         ),
-        next_step: "let the plan state what is there; or delete it yourself and run the same command again".to_owned(),
+        next_step: "set the real value in the plan; or delete it yourself and run the same command again".to_owned(),
     }
 }
 

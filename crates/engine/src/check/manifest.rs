@@ -31,8 +31,8 @@ pub(super) const RULES: &[CheckRule<ManifestSpec>] = &[
     ),
     warning(
         "KU004-secret-in-the-clear",
-        "secrets do not stand in objects that are no Secrets",
-        "accepted: whoever may read the object or the plan reads it, and it stands in every copy of both",
+        "secrets are in Secrets only, not in other objects",
+        "accepted: everyone who may read the object or the plan can read it, in every copy of both",
         "put it into a Secret of the cluster (kubectl create secret, External Secrets, Sealed Secrets) and name that: \
          valueFrom: {secretKeyRef: {name: NAME, key: KEY}}",
         secrets,
@@ -78,7 +78,7 @@ fn secrets(seen: &CheckedResource<'_, ManifestSpec>, notes: &mut RuleFindings<'_
             Sort::PrivateKey => "a private key",
             Sort::Token => "a token",
         };
-        notes.add(format!("object.{}", literal.path), format!("{what} stands in this {} in the clear", seen.spec.kind));
+        notes.add(format!("object.{}", literal.path), format!("this {} contains {what} as plain text", seen.spec.kind));
     }
 }
 
@@ -126,8 +126,8 @@ pub(super) mod tests {
              is not a text",
             "object.spec.replica: a Deployment of Kubernetes v1.36.3 has no spec.replica",
             "object.spec.ports.1: port 2 of 2 has no name",
-            "object.spec.template.spec.containers.0.env.0.value: the value of a variable whose name says that it is secret stands \
-             in this Deployment in the clear",
+            "object.spec.template.spec.containers.0.env.0.value: this Deployment contains the value of a variable \
+             whose name says that it is secret as plain text",
         ];
         assert_eq!(told, wanted);
     }

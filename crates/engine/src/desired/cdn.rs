@@ -122,7 +122,7 @@ fn bucket(builder: &mut Builder<'_>, step: &Step, below: &str, name: &str) -> Op
         _ => None,
     });
     if found.is_none() {
-        builder.unknown(step, below, format!("there is no bucket {name:?} in the plan"), "write models.NAME or page");
+        builder.unknown(step, below, format!("the plan has no bucket {name:?}"), "write models.NAME or page");
     }
     found
 }
@@ -217,7 +217,7 @@ fn association(builder: &mut Builder<'_>, step: &Step, below: &str, plan: &Assoc
             builder.unknown(
                 step,
                 &format!("{below}.functions"),
-                format!("there is no function {:?} in the plan", plan.function),
+                format!("the plan has no function {:?}", plan.function),
                 "name a function of an edge-function step, or give an ARN with its version",
             );
         }

@@ -83,12 +83,7 @@ fn needs(builder: &Builder<'_>, one: &Address, other: &Address) -> bool {
 fn balancer(builder: &mut Builder<'_>, step: &Step, below: &str, name: &str) -> Option<(Alias, LoadBalancerSpec)> {
     let found = steps(builder).find_map(|routing| routing.load_balancers.get(name)).cloned();
     let Some(spec) = found else {
-        builder.unknown(
-            step,
-            below,
-            format!("there is no load balancer {name:?} in the plan"),
-            "name one of load_balancers",
-        );
+        builder.unknown(step, below, format!("the plan has no load balancer {name:?}"), "name one of load_balancers");
         return None;
     };
     let address = Address::new("routing", Kind::LoadBalancer, &as_name(name));
@@ -106,7 +101,7 @@ fn check_id(builder: &mut Builder<'_>, step: &Step, below: &str, name: &str) -> 
     }
     if !name.contains('-') || name.len() < 30 {
         let next = "name one of health_checks: otherwise AWS answers NoSuchHealthCheck";
-        builder.unknown(step, below, format!("there is no health check {name:?} in the plan"), next);
+        builder.unknown(step, below, format!("the plan has no health check {name:?}"), next);
     }
     name.to_owned()
 }

@@ -167,7 +167,7 @@ pub fn cutovers(builder: &mut Builder<'_>) {
         let geo = steps(builder).find_map(|routing| routing.geo.get(&cutover.replaces)).cloned();
         let address = group_address(&cutover.replaces);
         let (Some(geo), Some(mut resource)) = (geo, builder.built.desired.resources.remove(&address)) else {
-            let problem = format!("there is no geo routing {:?} in the plan", cutover.replaces);
+            let problem = format!("the plan has no geo routing {:?}", cutover.replaces);
             builder.unknown(step, "replaces", problem, "name one of geo in a routing step");
             continue;
         };
@@ -243,12 +243,7 @@ fn target_sets(builder: &mut Builder<'_>, step: &Step, full: &str, to: &CutoverT
         }
         CutoverTarget::Latency(name) => {
             let Some(latency) = steps(builder).find_map(|routing| routing.latency.get(name)).cloned() else {
-                builder.unknown(
-                    step,
-                    "to",
-                    format!("there is no latency routing {name:?} in the plan"),
-                    "name one of latency",
-                );
+                builder.unknown(step, "to", format!("the plan has no latency routing {name:?}"), "name one of latency");
                 return None;
             };
             let dns_name = full_name(builder, &latency.name);

@@ -22,7 +22,7 @@ impl PlanReader<'_> {
                 let Some(step) = self.step(&path, day.day, raw) else { continue };
                 let is_named = !self.places.covers(&join(&path, "id"));
                 if is_named && steps.iter().any(|known| known.id == step.id) {
-                    let problem = format!("there are two steps {:?}", step.id);
+                    let problem = format!("duplicate step {:?}", step.id);
                     self.complain(rules::DUPLICATE_STEP, &path, problem, "give each step its own id");
                 }
                 steps.push(step);

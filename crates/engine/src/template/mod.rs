@@ -105,10 +105,10 @@ fn as_the_file_takes_it(out: &mut Output<'_>, state: &mut State<'_, '_>, value: 
             let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-@".contains(letter);
             match !text.is_empty() && text.chars().all(plain) {
                 true => Ok(out.write_str(&text)?),
-                false => Err(bad("is no plain word")),
+                false => Err(bad("is not a plain word")),
             }
         }
-        _ => Err(bad("has no form in such a file")),
+        _ => Err(bad("cannot be inserted in such a file")),
     }
 }
 
@@ -119,10 +119,7 @@ fn as_the_file_takes_it(out: &mut Output<'_>, state: &mut State<'_, '_>, value: 
 pub fn code(name: &str) -> Result<Files, TemplateError> {
     CODE.iter().find(|(known, _)| *known == name).map(|(_, files)| *files).ok_or_else(|| {
         let known: Vec<&str> = CODE.iter().map(|(known, _)| *known).collect();
-        TemplateError {
-            name: name.to_owned(),
-            problem: format!("unknown code template; known: {}", known.join(", ")),
-        }
+        TemplateError { name: name.to_owned(), problem: format!("unknown code template; known: {}", known.join(", ")) }
     })
 }
 

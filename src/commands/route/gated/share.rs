@@ -43,14 +43,16 @@ impl Cutover {
         let desired = desired::build(plan, &std::collections::BTreeSet::new())?.desired;
         let names = geo.map(|geo| dns_answer::names(&desired, Some(&geo.name))).unwrap_or_default();
         let Some(host) = names.into_iter().next() else {
-            let problem = shown!("there is no geo routing {:?} in the plan", cutover.replaces);
+            let problem = shown!("the plan has no geo routing {:?}", cutover.replaces);
             return Err(codes::ARGUMENT.refused(problem, "name one of geo in a routing step"));
         };
         let has = |spec: RecordsSpec| spec.sets.iter().any(|set| set.name == host);
         let mut groups = desired.resources.values().filter(|resource| resource.kind == Kind::Records);
         let group = groups.find(|group| group.typed::<RecordsSpec>().is_some_and(has));
         let Some(group) = group.map(|group| group.address.clone()) else {
-            return Err(codes::ARGUMENT.refused(shown!("the plan has no record sets of {}", host), "correct the plan's geo"));
+            return Err(
+                codes::ARGUMENT.refused(shown!("the plan has no record sets of {}", host), "correct the plan's geo")
+            );
         };
         Ok(Self { step: step.id.clone(), host, group })
     }
@@ -98,7 +100,7 @@ impl StepShares {
         }
         let named: Vec<String> = percents.iter().map(u8::to_string).collect();
         Err(codes::ARGUMENT.refused(
-            shown!("--steps {} is no way to all of the answers", named.join(",")),
+            shown!("--steps {} does not lead to all of the answers", named.join(",")),
             "write growing percents that end with 100: --steps 1,10,50,100",
         ))
     }
