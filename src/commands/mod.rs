@@ -1,4 +1,4 @@
-//! The verbs. Each one parses, calls the rooms in order, and returns an exit code.
+//! The verbs. Each one parses, calls the modules in order, and returns an exit code.
 
 mod certified;
 pub mod complete;
