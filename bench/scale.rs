@@ -100,7 +100,7 @@ fn row(each: usize) -> Result<(), Box<dyn Error>> {
             let changes =
                 change::diff(&wanted, &recorded, &observed, &DiffScope::default()).map_err(|refused| refused.len())?;
             let omitted = report::OmittedResources::default();
-            let text = report::changes_text(&changes, report::Screen::unbounded(false), false, Level::Usable, &omitted);
+            let text = report::changes_text(&changes, false, report::Screen::unbounded(false), Level::Usable, &omitted);
             Ok::<_, usize>((change::order(&changes).nodes.len(), text.lines().count()))
         })
     };

@@ -8,7 +8,7 @@ use crate::commands::{
     completions, deploy, destroy, doctor, edge, jetson, known_host, report, rollback, route, state, status, validate,
 };
 #[cfg(feature = "serve")]
-use crate::commands::{models, serve};
+use crate::commands::{models, replicate, serve};
 
 const STYLES: Styles = Styles::styled()
     .header(Style::new().bold())
@@ -169,6 +169,9 @@ pub enum Verb {
     /// Download, list, verify, import, publish and remove models
     #[cfg(feature = "serve")]
     Models(models::Args),
+    /// Replicate a SQLite database to buckets; follow, restore and verify replicas
+    #[cfg(feature = "serve")]
+    Replicate(replicate::Args),
     /// Prints a host key for OpenSSH's KnownHostsCommand
     #[command(hide = true)]
     KnownHost(known_host::Args),

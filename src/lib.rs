@@ -35,6 +35,9 @@ pub use akidb_edge_engine::{
 pub use akidb_edge_delivery as delivery;
 pub use akidb_edge_measure as measure;
 
+#[cfg(feature = "serve")]
+pub use akidb_edge_replica as replica;
+
 pub mod edge;
 
 pub mod provider;

@@ -20,6 +20,8 @@ mod later_plans;
 pub mod models;
 pub mod option_rules;
 mod plan_file;
+#[cfg(feature = "serve")]
+pub mod replicate;
 pub mod report;
 mod retained;
 pub mod rollback;
@@ -94,6 +96,8 @@ async fn verb(verb: Verb, context: &Context) -> Result<u8, Failure> {
         Verb::Destroy(args) => destroy::run(args, context).await,
         Verb::Doctor(args) => doctor::run(args, context).await,
         Verb::State(args) => state::run(args, context).await,
+        #[cfg(feature = "serve")]
+        Verb::Replicate(args) => replicate::run(args, context).await,
         Verb::Validate(args) => validate::run(args, context).await,
         Verb::Report(args) => report::run(args, context).await,
         Verb::Completions(args) => completions::run(&args, context),

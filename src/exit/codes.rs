@@ -141,8 +141,8 @@ codes! {
 
     MEASUREMENT = "MS001-measurement", "nothing could be measured", "check the address, the network and the load that was asked for";
     PARITY = "ED001-parity", "a tier has no certificate of parity, or the package or the run at the edge failed", "`akidb-edge models certify` writes the certificate";
-    REPLICA = "RP001-replica", "a database could not be published, followed or restored", "`akidb-edge replicate status` shows what is published";
-    FENCED = "RP002-fenced", "another primary holds the lease of the bucket", "stop one of the two; `--take-over` only when the other is gone for good";
+    REPLICA = "RD001-replica", "a database could not be published, followed or restored", "`akidb-edge replicate status` shows what is published";
+    FENCED = "RD002-fenced", "another primary holds the lease of the bucket", "stop one of the two; `--take-over` only when the other is gone for good";
 
     MODEL_NAME = "MD001-model-name", "the name of a model, repository or revision cannot be used", "use the form that the message names";
     MODEL = "MD002-model", "the model does not exist, is damaged, or belongs to somebody else", "`akidb-edge models list` lists the models";

@@ -79,7 +79,7 @@ fn push_wrapped(out: &mut String, line: &str, width: usize, cut: bool) {
 }
 
 /// A line in rows of at most `first` and then `room` columns.
-pub(super) fn wrapped(line: &str, first: usize, room: usize, cut: bool) -> Vec<String> {
+fn wrapped(line: &str, first: usize, room: usize, cut: bool) -> Vec<String> {
     let (mut rows, mut row, mut used, mut most) = (Vec::new(), String::new(), 0, first);
     for (gap, word) in words(line) {
         let word = if cut { without_middle(word, most.min(room)) } else { Cow::Borrowed(word) };

@@ -30,7 +30,7 @@ const TABLE: &[Room] = &[
     room("observe", &["resource", "ledger", "provider"], &["tokio"]),
     room("execute", &["resource", "ledger", "provider"], &["tokio"]),
     room("provider", &["resource"], &["aws", "tokio"]),
-    room("report", &["resource"], &["console"]),
+    room("report", &["resource"], &["comfy_table", "console"]),
     room("interrupts", &[], &["tokio"]),
     room("files", &[], &[]),
     room("delivery", &["resource", "files"], &["tokio"]),
@@ -428,7 +428,7 @@ fn rooms_used(text: &str) -> BTreeSet<String> {
     found
 }
 
-const OUTSIDE: [&str; 5] = ["tokio", "reqwest", "indicatif", "console", "clap"];
+const OUTSIDE: [&str; 6] = ["tokio", "reqwest", "indicatif", "comfy_table", "console", "clap"];
 
 fn crates_used(text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
@@ -478,7 +478,10 @@ fn rooms_look_where_the_table_says() {
 /// What a crate may not depend on, by the beginning of a name. The root package is "".
 const HEAVY: &[(&str, &[&str])] = &[
     ("", &["aws-", "k8s-", "kube"]),
-    ("engine", &["aws-", "akidb-edge-", "clap", "k8s-", "kube", "reqwest", "rustls", "console", "indicatif"]),
+    (
+        "engine",
+        &["aws-", "akidb-edge-", "clap", "k8s-", "kube", "reqwest", "rustls", "comfy-table", "console", "indicatif"],
+    ),
     ("network", &["aws-", "clap", "k8s-", "kube", "reqwest", "tokio"]),
     ("device", &["aws-", "akidb-edge-aws", "akidb-edge-cluster", "clap", "k8s-", "kube", "reqwest", "rustls"]),
     ("aws", &["akidb-edge-cluster", "akidb-edge-device", "clap", "k8s-", "kube", "reqwest"]),

@@ -37,6 +37,8 @@ mod permissions;
 mod queue;
 mod rate_limiter;
 mod records;
+#[cfg(feature = "replica")]
+mod replica_bucket;
 mod replication;
 mod requests;
 mod response_headers_policy;
@@ -72,6 +74,8 @@ pub use permissions::{
     Ids, MOST as MOST_OF_A_POLICY, MissingAction, Simulation, boundaries, parts as parts_of_policy,
     policy as least_privilege, simulate, size as size_of_policy,
 };
+#[cfg(feature = "replica")]
+pub use replica_bucket::ReplicaBucket;
 pub use validation::CERTIFICATE_WAIT;
 
 use named::NamedProvider;

@@ -3,14 +3,12 @@
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
 /// What a program may answer.
 const LARGEST: u64 = 256 << 20;
-/// How often it is looked whether the program has ended.
-const LOOK: Duration = Duration::from_millis(20);
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -74,20 +72,20 @@ impl Process<'_> {
         let (mut stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         // Each stream has a thread of its own: none waits for another one.
         let writer = std::thread::spawn(move || stdin.as_mut().map_or(Ok(()), |pipe| pipe.write_all(&text)));
-        let out = std::thread::spawn(move || whole(stdout));
         let errors = std::thread::spawn(move || whole(stderr));
-        let end = Instant::now() + self.time;
-        let status = loop {
-            if let Some(status) = child.try_wait()? {
-                break status;
-            }
-            if Instant::now() > end {
-                child.kill()?;
-                child.wait()?;
-                return Err(ProcessFault::TooLong(self.time));
-            }
-            std::thread::sleep(LOOK);
-        };
+        // The end of its output is the end of the program.
+        let (ended, end) = std::sync::mpsc::channel();
+        let out = std::thread::spawn(move || {
+            let bytes = whole(stdout);
+            drop(ended.send(()));
+            bytes
+        });
+        if end.recv_timeout(self.time).is_err() {
+            child.kill()?;
+            child.wait()?;
+            return Err(ProcessFault::TooLong(self.time));
+        }
+        let status = child.wait()?;
         let (out, errors) = (joined(out), joined(errors));
         if !status.success() {
             return Err(ProcessFault::Failed(last_line(&errors)));

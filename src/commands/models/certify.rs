@@ -182,7 +182,7 @@ fn tell(args: &Args, certificate: &Certificate, signer: &Signer, context: &Conte
     }
     let header = ["tier", "compared with", "ids", "cosine mean", "worst", "ten nearest", "recall@10", "holds"];
     let rows: Vec<Vec<String>> = certificate.tiers.iter().map(row).collect();
-    context.printer.data(report::rows_table(&header, &rows, 120));
+    context.printer.data(report::rows_table(&header, &rows, &[], context.screen()));
     for tier in &certificate.tiers {
         for missed in &tier.misses {
             context.printer.remark(shown!("{}: {}", tier.tier, missed));

@@ -120,7 +120,7 @@ struct ComparedPlan {
 }
 
 impl DriftView {
-    /// What is contested is shown as that, and does not prevent of the rest.
+    /// What is contested is shown as that, and does not prevent the rest.
     async fn compared(&mut self) -> ComparedPlan {
         let contested = self.drift.iter().filter(|one| one.happened == DriftKind::Contested);
         let adopt = contested.map(|one| one.address.clone()).collect();

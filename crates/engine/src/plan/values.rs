@@ -98,7 +98,7 @@ impl PlanReader<'_> {
                 rules::SENSITIVE,
                 path,
                 format!("the value of the sensitive variable {name} has less than {SHORTEST} bytes"),
-                "choose a longer one: such a short value cannot be told from other words in what is printed",
+                "choose a longer one: such a short value cannot be redacted reliably in the output",
             ),
             Some(value) => keep_secret(value),
             None => {}
