@@ -1,4 +1,4 @@
-//! The verbs. Each one parses, calls the rooms in order, and returns an exit code.
+//! The verbs. Each one parses, calls the modules in order, and returns an exit code.
 
 mod certified;
 pub mod complete;
@@ -20,13 +20,13 @@ mod later_plans;
 pub mod models;
 pub mod option_rules;
 mod plan_file;
+#[cfg(feature = "serve")]
+pub mod replicate;
 pub mod report;
 mod retained;
 pub mod rollback;
 pub mod route;
 mod selection;
-#[cfg(feature = "serve")]
-pub mod replicate;
 #[cfg(feature = "serve")]
 pub mod serve;
 pub mod state;

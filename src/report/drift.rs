@@ -144,7 +144,7 @@ fn field_lines(field: &DriftField, width: usize) -> SafeText {
         _ => "(silent)",
     };
     for (label, value, none) in
-        [("plan", plan, silent), ("remembered", recorded, "(not set)"), ("real", real, "(not set)")]
+        [("plan", plan, silent), ("recorded", recorded, "(not set)"), ("real", real, "(not set)")]
     {
         let mut label = label;
         for line in value.map_or_else(|| vec![none.to_owned()], |value| lines(value, &all)) {
@@ -254,7 +254,7 @@ mod tests {
         cdn.distribution.main  was changed outside
           dns_name  (an output)
             plan          (silent)
-            remembered    old
+            recorded      old
             real          new
           next  status --drift --accept cdn.distribution.main records the real value
 

@@ -111,7 +111,7 @@ pub fn document<T: Serialize>(name: &str, body: &T) -> Value {
 }
 
 impl Printer {
-    /// A voice for these surroundings.
+    /// A printer for this environment.
     pub fn new(session: &Session, global: &Global) -> Self {
         styled(session.color);
         Self {

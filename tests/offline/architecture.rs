@@ -1,4 +1,4 @@
-//! Who looks at whom: the source as it is, compared with the table of the house.
+//! The dependencies between modules in the source, compared with a table.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use akidb_edge::resource::Kind;
 
-/// A room, the rooms that it may look at, and the crates of the outside that it may use.
+/// A module, the modules that it may use, and the external crates that it may use.
 struct Room {
     name: &'static str,
     rooms: &'static [&'static str],
@@ -17,7 +17,7 @@ const fn room(name: &'static str, rooms: &'static [&'static str], crates: &'stat
     Room { name, rooms, crates }
 }
 
-/// Every room. `aws` stands for all crates of the SDK.
+/// Every module. `aws` means all crates of the SDK.
 const TABLE: &[Room] = &[
     room("resource", &[], &[]),
     room("plan", &["resource", "files"], &[]),
@@ -73,7 +73,7 @@ const TABLE: &[Room] = &[
     room("main", &["cli", "commands", "exit", "report", "session"], &["clap", "tokio"]),
 ];
 
-/// What one file may do besides, and why.
+/// What single files may use in addition, and why.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("execute/schedule.rs", "change", "the order of a run is pure and is made where the difference is made"),
     (
@@ -97,9 +97,9 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("provider/device/k3s_access.rs", "plan", "k3s's kubeconfig is YAML, and the reader of plans is the one there is"),
     ("report/plan_report.rs", "template", "a page is a template"),
     ("report/terminal.rs", "indicatif", "the one place that draws progress"),
-    ("report/printer.rs", "cli", "the voice is chosen by the global flags"),
+    ("report/printer.rs", "cli", "the output mode is chosen by the global flags"),
     ("report/printer.rs", "interrupts", "a question is given up at a signal"),
-    ("report/printer.rs", "session", "and by what the streams are"),
+    ("report/printer.rs", "session", "and by the types of the streams"),
     ("serve/admission/keys.rs", "resource", "a count in words is made in one place"),
     ("serve/model_sync/origin.rs", "provider", "a bucket of models is read by the one crate that knows the SDK"),
     ("serve/shown.rs", "resource", "what is shown is written out by the one rule of untrusted text"),
@@ -244,7 +244,7 @@ const JOINED: &[(&str, &str, &str)] = &[
     ("serve/metrics/gpu.rs", "join(file)", "one of three literals"),
     ("serve/model_sync/folder.rs", "join(&path)", "a name that the folder itself has"),
     ("serve/model_sync/folder.rs", "join(below)", "a name that the folder itself has"),
-    ("serve/model_sync/origin.rs", "join(&entry.path)", "a name that the walk of the folder found"),
+    ("serve/model_sync/origin.rs", "join(&entry.path)", "a name that the listing of the folder returned"),
 ];
 
 /// The most kinds that a file may name by itself: what the engine knows of each kind stands in the facts of the kind.
@@ -263,7 +263,7 @@ const MANY_KINDS: &[(&str, &str)] = &[
     ("provider/device/mod.rs", "the one table of the providers of machines"),
 ];
 
-/// Rooms whose errors are types: whoever calls them decides by what an error is, and never by its words.
+/// Modules with typed errors: callers decide by the variant of an error, never by its text.
 const TYPED: [&str; 3] = ["inference", "models", "serve"];
 
 /// Types there that are a text alone as an error, and why: the path, the type as it is written, the reason.
@@ -273,7 +273,7 @@ const IN_WORDS: &[(&str, &str, &str)] = &[];
 const LONG: &[(&str, usize)] = &[];
 
 struct Source {
-    /// Path by room: `crates/aws/src/zone.rs` is `provider/aws/zone.rs`.
+    /// Path by module: `crates/aws/src/zone.rs` is `provider/aws/zone.rs`.
     path: String,
     /// What runs outside of tests, without comments.
     text: String,
@@ -291,7 +291,7 @@ fn files(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Where the sources lie, and the room that a crate is: the rooms of the engine stand in its root.
+/// The source folders, and the module that each crate is: the modules of the engine are in its root.
 const ROOTS: &[(&str, &str)] = &[
     ("src", ""),
     ("crates/engine/src", ""),
@@ -303,7 +303,7 @@ const ROOTS: &[(&str, &str)] = &[
     ("crates/network/src", "provider/network"),
 ];
 
-/// The path of a file by room, whichever crate it is in.
+/// The path of a file by module, whichever crate it is in.
 fn path_by_room(below: &str, room: &str) -> String {
     match below {
         below if room.is_empty() => below.to_owned(),
@@ -312,7 +312,7 @@ fn path_by_room(below: &str, room: &str) -> String {
     }
 }
 
-/// The text of a file in the words of one crate: what it uses of other crates of the workspace, and of its own, is named by room.
+/// The text of a file as if all crates were one: what it uses of other crates of the workspace, and of its own, is named by module.
 fn text_by_room(text: &str, room: &str) -> String {
     let own = format!("crate::{}::", room.replace('/', "::"));
     let mut found = text.to_owned();
@@ -456,7 +456,7 @@ fn rooms_look_where_the_table_says() {
     for source in sources().iter().filter(|source| source.path != "lib.rs") {
         let name = room_of(&source.path);
         let Some(room) = table.get(name) else {
-            wrong.push(format!("{}: no room {name} in the table", source.path));
+            wrong.push(format!("{}: no module {name} in the table", source.path));
             continue;
         };
         let rooms = rooms_used(&source.text).into_iter().filter(|used| used != name);

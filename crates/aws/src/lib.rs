@@ -70,12 +70,12 @@ pub use function::invoke as invoke_function;
 pub use health_check_status::{CheckerReports, health_check_status};
 pub use journal::{objects as bucket_objects, store as journal_store};
 pub use model_bucket::ModelBucket;
-#[cfg(feature = "replica")]
-pub use replica_bucket::ReplicaBucket;
 pub use permissions::{
     Ids, MOST as MOST_OF_A_POLICY, MissingAction, Simulation, boundaries, parts as parts_of_policy,
     policy as least_privilege, simulate, size as size_of_policy,
 };
+#[cfg(feature = "replica")]
+pub use replica_bucket::ReplicaBucket;
 pub use validation::CERTIFICATE_WAIT;
 
 use named::NamedProvider;

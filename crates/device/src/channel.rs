@@ -36,7 +36,7 @@ akidb_edge_memory() {
 pub struct ScriptOutput {
     /// Its exit status.
     pub code: i32,
-    /// Everything that it printed, errors in between. Only this room reads it; all others see [`said`](Self::said).
+    /// Everything that it printed, errors in between. Only this module reads it; all others use [`said`](Self::said).
     pub(super) output: String,
 }
 

@@ -25,13 +25,13 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let public = PathBuf::from(public);
     for file in [&args.out, &public] {
         if file.symlink_metadata().is_ok() {
-            return Err(codes::ARGUMENT.refused(
-                shown!("{} is there already", file.display()),
-                "name another file with --out",
-            ));
+            return Err(
+                codes::ARGUMENT.refused(shown!("{} is there already", file.display()), "name another file with --out")
+            );
         }
     }
-    let failed = |bad: crate::replica::trust::KeyFault| codes::REPLICA.error(shown!("{}", bad), "run the same command again");
+    let failed =
+        |bad: crate::replica::trust::KeyFault| codes::REPLICA.error(shown!("{}", bad), "run the same command again");
     let text = SigningKey::generate().map_err(failed)?;
     let key = SigningKey::from_pem(&text).map_err(failed)?;
     write_private(&args.out, text.as_bytes())?;

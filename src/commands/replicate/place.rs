@@ -97,7 +97,10 @@ pub async fn open(places: &[Place], context: &Context) -> Result<Vec<Target>, Fa
 /// As [`open`].
 pub async fn one(place: &Place, context: &Context) -> Result<Arc<dyn ObjectStore>, Failure> {
     let mut targets = open(std::slice::from_ref(place), context).await?;
-    targets.pop().map(|target| target.store).ok_or_else(|| codes::ARGUMENT.refused("no place is named", "add --from PLACE"))
+    targets
+        .pop()
+        .map(|target| target.store)
+        .ok_or_else(|| codes::ARGUMENT.refused("no place is named", "add --from PLACE"))
 }
 
 /// Whom a reader believes.

@@ -108,8 +108,9 @@ impl Args {
         let mut options = PublishOptions::new(&self.primary, &scratch, targets, &holder);
         options.key = match &self.key {
             Some(file) => {
-                let key = SigningKey::from_file(file)
-                    .map_err(|bad| codes::ARGUMENT.refused(shown!("{}", bad), "akidb-edge replicate key writes a key pair"))?;
+                let key = SigningKey::from_file(file).map_err(|bad| {
+                    codes::ARGUMENT.refused(shown!("{}", bad), "akidb-edge replicate key writes a key pair")
+                })?;
                 Some(Arc::new(key))
             }
             None => None,

@@ -1,6 +1,6 @@
 //! The least that the tool itself must be allowed to do for a plan: an IAM policy made from its graph. Pure.
 //!
-//! Source of the actions: the operations that the providers of this room call, by the Service Authorization Reference
+//! Source of the actions: the operations that the providers of this crate call, by the Service Authorization Reference
 //! (S3 names several actions otherwise than its operations). `sts:GetCallerIdentity` needs no permission.
 
 mod boundary;

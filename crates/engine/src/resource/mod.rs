@@ -1,6 +1,6 @@
 //! The vocabulary: addresses, the graph, actions, events, faults and one typed spec per kind.
 //!
-//! Every room looks here; this room looks at no one and calls no one.
+//! Every module uses this one; it uses no other module and calls nothing.
 
 mod address;
 mod artifact;
