@@ -147,7 +147,8 @@ impl Watch {
         let found = self.scopes.get_mut(scope).ok_or_else(|| BadWatch::Scope(scope.to_owned()))?;
         found.counts.within += within;
         found.counts.beyond += beyond;
-        if self.breached.is_none() && self.evidence() >= 1.0 / self.alpha {
+        // A request within the limit is no evidence against the target: only the others can reach the bound.
+        if beyond > 0 && self.breached.is_none() && self.evidence() >= 1.0 / self.alpha {
             self.breached = self.strongest();
         }
         Ok(())

@@ -162,6 +162,15 @@ impl Target {
         self.parsed().map(drop)
     }
 
+    /// The first address that it leads to.
+    pub(crate) async fn address(&self) -> Option<SocketAddr> {
+        if self.connect_to.is_some() {
+            return self.connect_to;
+        }
+        let place = self.place().ok()?;
+        tokio::net::lookup_host((place.host.as_str(), place.port)).await.ok()?.next()
+    }
+
     pub(crate) fn parsed(&self) -> Result<Parsed, BadTarget> {
         if self.body.len() > MOST_BODY {
             return Err(BadTarget::Body(self.body.len()));
