@@ -40,7 +40,7 @@ pub enum BadHistory {
     #[error("the history has {0} bytes, more than {MOST_BYTES}; begin a new file")]
     TooLong(usize),
     /// A line that is no run.
-    #[error("line {line} of the history is not a run: {why}")]
+    #[error("line {line} of the history is no run: {why}")]
     Line {
         /// Its number, from 1.
         line: usize,

@@ -9,6 +9,8 @@
 //! percentiles are those of as many users as there are connections, who wait for one another.
 
 mod control;
+#[cfg(test)]
+mod known_server;
 mod once;
 mod recorder;
 mod run;
@@ -22,7 +24,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use control::{Control, Progress};
-pub use once::{Exchange, Timing, connect_times, once};
+pub use once::{Exchange, OnceError, Timing, connect_times, once};
 pub use run::{LoadError, run};
 pub use stress::{Breaking, Step, breaking_point};
 
@@ -186,6 +188,18 @@ impl Load {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod load_tests;
+
+#[cfg(test)]
+#[path = "accuracy_tests.rs"]
+mod accuracy_tests;
+
+#[cfg(test)]
+#[path = "http2_tests.rs"]
+mod http2_tests;
 
 #[cfg(test)]
 mod tests {

@@ -25,6 +25,11 @@ impl Schedule {
         Self { start, measured: start + load.warm_up, extent: load.extent, spacing, worker, workers }
     }
 
+    /// When the first request is due.
+    pub fn start(&self) -> Instant {
+        self.start
+    }
+
     /// When the figures begin.
     pub fn measured(&self) -> Instant {
         self.measured

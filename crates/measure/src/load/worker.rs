@@ -109,6 +109,8 @@ impl Worker {
         match self.load.model {
             Model::Open { .. } => self.open_model(&mut seats, connections).await?,
             Model::Closed => {
+                // All workers begin together.
+                Alarm::new()?.until(self.schedule.start()).await?;
                 let (shared, streams) = (self.connections(connections), self.load.streams);
                 for number in 0..connections * streams {
                     let seat = Seat::new(shared.get((number / streams) as usize).cloned(), self.load.reuse);
