@@ -131,7 +131,8 @@ fn message(text: &str) -> String {
 /// The whole object.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct Latest {
-    format: u32,
+    /// The format of the object.
+    pub format: u32,
     /// What was published last; nothing while the first snapshot is on its way.
     pub head: Option<Signed>,
     /// Who may publish.

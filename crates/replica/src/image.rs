@@ -71,6 +71,11 @@ impl Image {
         self.file.write_all_at(page, u64::from(number - 1) * u64::from(self.page_size))
     }
 
+    /// Replaces a few bytes.
+    pub fn patch(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, at)
+    }
+
     /// Reads pages in order.
     pub fn pages_in_order(&self) -> io::Result<impl Iterator<Item = io::Result<(u32, Vec<u8>)>> + use<>> {
         let mut file = BufReader::with_capacity(256 << 10, File::open(&self.path)?);

@@ -37,6 +37,7 @@ mod image;
 mod ltx;
 mod merkle;
 pub mod metrics;
+mod primary;
 mod proof;
 pub mod publish;
 pub mod restore;

@@ -68,6 +68,8 @@ pub struct FollowMetrics {
     pub verify_failures: u64,
     /// Calls that failed.
     pub faults: u64,
+    /// What the last look that failed said.
+    pub last_fault: Option<String>,
     /// How often the replica was older than it may be.
     pub stalls: u64,
     /// Whether it is now.

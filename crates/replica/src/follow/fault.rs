@@ -36,6 +36,14 @@ pub enum FollowFault {
         /// What SQLite says.
         source: rusqlite::Error,
     },
+    /// Somebody keeps it from having a WAL.
+    #[error("the replica {} has journal_mode {mode} and is in use, so it cannot be changed beneath its readers: stop them once, or remove it", path.display())]
+    NoWal {
+        /// Its file.
+        path: PathBuf,
+        /// What it has.
+        mode: String,
+    },
     /// No room for it.
     #[error("the replica {}: the disk is full, so it stays as it is", path.display())]
     Full {

@@ -1,22 +1,36 @@
 //! Follows a bucket.
 
+mod bucket;
 mod fault;
 mod position;
+mod replica;
+mod state;
+mod sync;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 pub use fault::FollowFault;
 pub use position::{Position, TooOld};
 
+use crate::calls::Calls;
 use crate::metrics::{Board, FollowMetrics};
 use crate::store::ObjectStore;
 use crate::trust::Trust;
 use crate::txid::Txid;
+
+use bucket::Bucket;
+use sync::Desk;
+
+/// After faults, the next look is no later than this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// How a replica is kept. [`FollowOptions::new`] has the defaults.
 #[derive(Clone, Debug)]
@@ -125,15 +139,17 @@ pub struct Follower {
     observer: Arc<dyn FollowObserver>,
     metrics: Board<FollowMetrics>,
     position: watch::Sender<Option<Position>>,
+    desk: Desk,
+    read_bytes: u64,
 }
 
 impl Follower {
     /// Makes one. Nothing is read or written yet.
-    ///
-    /// # Errors
-    /// This build of SQLite cannot do it.
-    pub fn new(options: FollowOptions, observer: Arc<dyn FollowObserver>) -> Result<Self, FollowFault> {
-        Ok(Self { options, observer, metrics: Board::default(), position: watch::Sender::new(None) })
+    pub fn new(options: FollowOptions, observer: Arc<dyn FollowObserver>) -> Self {
+        let calls = Calls::new(Arc::clone(&options.store), options.request_timeout);
+        let bucket = Bucket::new(calls, options.trust.clone(), &state::folder(&options.database));
+        let (metrics, position) = (Board::default(), watch::Sender::new(None));
+        Self { options, observer, metrics, position, desk: Desk::new(bucket), read_bytes: 0 }
     }
 
     /// Its numbers, for another task to print.
@@ -151,8 +167,9 @@ impl Follower {
     /// # Errors
     /// The store cannot be read, an object is refused, or the replica cannot be written. The replica stays as it was.
     pub async fn sync(&mut self) -> Result<Synced, FollowFault> {
-        let _ = (&self.options, &self.observer);
-        Err(FollowFault::Empty { store: self.options.store.name() })
+        let looked = self.look(false).await;
+        self.judge(&looked);
+        looked
     }
 
     /// Does so again and again, until `stop` ends. What may pass is told to the observer and tried again.
@@ -160,7 +177,85 @@ impl Follower {
     /// # Errors
     /// A fault that stays: the replica cannot be written at all, its pages have another size than the primary's.
     pub async fn run(&mut self, stop: impl Future<Output = ()> + Send) -> Result<(), FollowFault> {
-        let _ = stop;
-        self.sync().await.map(drop)
+        let mut stop = pin!(stop);
+        let mut pause = self.options.poll;
+        loop {
+            let quick = self.options.poll < Duration::from_secs(1);
+            let looked = tokio::select! {
+                looked = self.look(quick) => looked,
+                () = &mut stop => return Ok(()),
+            };
+            self.judge(&looked);
+            pause = match looked {
+                Ok(_) => self.options.poll,
+                Err(bad @ (FollowFault::PageSize { .. } | FollowFault::NoPages)) => return Err(bad),
+                Err(bad) => self.complain(&bad, pause),
+            };
+            self.measure();
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = &mut stop => return Ok(()),
+            }
+        }
+    }
+
+    fn judge(&mut self, looked: &Result<Synced, FollowFault>) {
+        let refused = matches!(looked, Err(FollowFault::Refused { .. }));
+        let failed = looked.as_ref().is_err_and(|bad| !matches!(bad, FollowFault::Paused(_)));
+        let paused = matches!(looked, Err(FollowFault::Paused(_)));
+        let was = self.metrics.change(|all| {
+            all.verify_failures += u64::from(refused);
+            all.faults += u64::from(failed);
+            std::mem::replace(&mut all.paused, paused)
+        });
+        match looked {
+            Err(FollowFault::Paused(pause)) if !was => {
+                let by = format!("{}: {}", pause.by, pause.reason);
+                self.observer.event(&FollowEvent::Paused { by });
+            }
+            Ok(_) if was => self.observer.event(&FollowEvent::Resumed),
+            Err(FollowFault::Refused { store, key, why }) => {
+                self.observer.event(&FollowEvent::Refused { why: format!("{store}: {key}: {why}") });
+            }
+            _ => {}
+        }
+        if looked.is_err() {
+            self.desk.bucket.forget();
+        }
+    }
+
+    fn complain(&self, bad: &FollowFault, pause: Duration) -> Duration {
+        let pause = (pause * 2).clamp(Duration::from_millis(100), LONGEST_PAUSE.max(self.options.poll));
+        if !matches!(bad, FollowFault::Paused(_) | FollowFault::Refused { .. }) {
+            self.observer.event(&FollowEvent::Retrying { why: bad.to_string(), pause });
+        }
+        self.last_fault(bad.to_string());
+        pause
+    }
+
+    fn last_fault(&self, why: String) {
+        self.metrics.change(|all| all.last_fault = Some(why));
+    }
+
+    /// Tells of a replica that is too old.
+    fn measure(&self) {
+        let Some(allowed) = self.options.max_staleness else { return };
+        let position = self.position.borrow().clone();
+        let staleness = position.as_ref().map_or(Duration::MAX, |position| position.staleness(Timestamp::now()));
+        let (was, why) = self.metrics.change(|all| {
+            let stalled = staleness > allowed;
+            let was = std::mem::replace(&mut all.stalled, stalled);
+            all.stalls += u64::from(stalled && !was);
+            (was, all.last_fault.clone())
+        });
+        let txid = position.map_or(Txid(0), |position| position.txid);
+        match (was, staleness > allowed) {
+            (false, true) => {
+                let why = why.unwrap_or_else(|| "the publisher gives no signs of life".to_owned());
+                self.observer.event(&FollowEvent::Stalled { staleness, why });
+            }
+            (true, false) => self.observer.event(&FollowEvent::CaughtUp { txid }),
+            _ => {}
+        }
     }
 }

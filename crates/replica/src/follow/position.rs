@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::state::Memory;
 use crate::txid::Txid;
 
 /// Where a replica is. It is kept in a file beside the replica, for other processes.
@@ -42,8 +43,13 @@ impl Position {
     /// # Errors
     /// The file beside it cannot be read.
     pub fn of(database: &Path) -> io::Result<Option<Self>> {
-        let _ = database;
-        Ok(None)
+        Ok(Memory::read(database)?.map(|memory| memory.position))
+    }
+
+    /// Of a replica that nothing is known of.
+    pub(super) fn unknown() -> Self {
+        let never = Timestamp::UNIX_EPOCH;
+        Self { txid: Txid(0), published_at: never, seen_at: never, alive_at: None }
     }
 
     /// How old the replica may be: the time since it was last known to be as new as the primary. With a publisher that gives no signs

@@ -54,7 +54,7 @@ fn page_checksum(number: u32, data: &[u8]) -> u64 {
 
 /// The most bytes that LZ4 makes of a page.
 fn most(page_size: usize) -> usize {
-    page_size + page_size / 255 + 16
+    lz4_flex::block::get_maximum_output_size(page_size)
 }
 
 #[cfg(test)]

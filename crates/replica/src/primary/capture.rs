@@ -63,6 +63,11 @@ impl Capture {
         self.txid
     }
 
+    /// The last state, and its time.
+    pub fn last(&self) -> (Txid, Timestamp) {
+        (self.txid, self.at)
+    }
+
     /// The root over it.
     pub fn root(&self) -> Result<Option<Root>, PrimaryFault> {
         self.tree.as_ref().map(Tree::root).transpose().map_err(|source| file(&self.spool, source))
@@ -142,7 +147,8 @@ impl Capture {
     /// Whether nothing was committed behind what was read.
     fn is_last_state(&self) -> Result<bool, PrimaryFault> {
         let (wal, frames) = self.primary.seen()?;
-        let same = |wal: &Wal| self.read.is_some_and(|(known, place)| known == wal.generation() && frames <= place.frames);
+        let same =
+            |wal: &Wal| self.read.is_some_and(|(known, place)| known == wal.generation() && frames <= place.frames);
         Ok(wal.as_ref().map_or(self.read.is_none() || frames == 0, same))
     }
 

@@ -149,24 +149,15 @@ impl SnapshotTask {
 fn passes(copy: &Path, primary: &Path) -> Result<(), PrimaryFault> {
     match check(copy, true).map_err(unread(primary))? {
         None => Ok(()),
-        Some(failed) => {
-            Err(PrimaryFault::Damaged { path: primary.to_owned(), check: failed.check, said: failed.said })
-        }
+        Some(failed) => Err(PrimaryFault::Damaged { path: primary.to_owned(), check: failed.check, said: failed.said }),
     }
 }
 
 /// Makes the file, and the hashes, of all pages.
-fn encode(
-    image: &Image,
-    txid: Txid,
-    at: Timestamp,
-    trees: &Path,
-    spool: &Path,
-) -> Result<(Segment, Tree), LtxFault> {
+fn encode(image: &Image, txid: Txid, at: Timestamp, trees: &Path, spool: &Path) -> Result<(Segment, Tree), LtxFault> {
     let (page_size, pages) = (image.page_size(), image.pages());
     let timestamp = at.as_millisecond();
-    let header =
-        Header { no_checksum: true, page_size, commit: pages, min: Txid(1), max: txid, timestamp, before: 0 };
+    let header = Header { no_checksum: true, page_size, commit: pages, min: Txid(1), max: txid, timestamp, before: 0 };
     let (file, path) = spool_file(spool)?;
     let mut encoder = Encoder::new(Hashing::new(BufWriter::with_capacity(256 << 10, file)), header)?;
     let mut tree = Tree::create(trees, page_size)?;

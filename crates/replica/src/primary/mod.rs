@@ -11,14 +11,15 @@ mod copy;
 mod increment;
 
 pub(crate) use capture::{Capture, Outlook};
-pub(crate) use copy::{Snapshot, SnapshotTask};
+pub(crate) use copy::{Snapshot, SnapshotTask, has_pages};
 pub(crate) use increment::{Hashing, Segment, spool_file};
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rusqlite::{CheckpointMode, Connection, ErrorCode, OpenFlags};
+use rusqlite::wal::CheckpointMode;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::publish::PrimaryFault;
 use crate::wal::Wal;
@@ -79,8 +80,7 @@ impl Primary {
     pub fn open(path: &Path) -> Result<Self, PrimaryFault> {
         let file = file_at(path)?;
         let pins = [connect(path)?, connect(path)?];
-        let mode: String =
-            pins[0].query_row("PRAGMA journal_mode", [], |row| row.get(0)).map_err(unread(path))?;
+        let mode: String = pins[0].query_row("PRAGMA journal_mode", [], |row| row.get(0)).map_err(unread(path))?;
         if mode != "wal" {
             return Err(PrimaryFault::NoWal { path: path.to_owned(), mode });
         }
@@ -114,7 +114,8 @@ impl Primary {
 
     /// Gives the former pin back. Everything that the new one sees was read.
     fn let_former_go(&mut self) -> Result<(), PrimaryFault> {
-        let former = std::mem::replace(&mut self.active, 1 - self.active);
+        let next = 1 - self.active;
+        let former = std::mem::replace(&mut self.active, next);
         end(&self.pins[former]).map_err(unread(&self.path))
     }
 

@@ -98,7 +98,9 @@ fn bench(sql: &str) -> (Bench, Connection) {
 
 #[test]
 fn only_what_changed_is_in_an_increment() {
-    let (mut bench, open) = bench("CREATE TABLE t(a, b); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 20000) INSERT INTO t SELECT i, randomblob(50) FROM n");
+    let (mut bench, open) = bench(
+        "CREATE TABLE t(a, b); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 20000) INSERT INTO t SELECT i, randomblob(50) FROM n",
+    );
     open.execute("UPDATE t SET b = 'x' WHERE rowid = 7", []).unwrap();
     let mut found = Vec::new();
     assert_eq!(bench.capture.look(&mut found).unwrap(), Outlook::Settled);
@@ -202,7 +204,14 @@ fn a_damaged_database_is_not_published() {
     let task = super::SnapshotTask::begin(&database(folder.path())).unwrap().numbered(Txid(1), jiff::Timestamp::now());
     let refused = task.run(folder.path(), &folder.path().join("tree"), folder.path());
     assert!(matches!(refused, Err(PrimaryFault::Damaged { check: "foreign_key_check", .. })), "{refused:?}");
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().flatten().filter(|one| one.file_name().to_string_lossy().contains("segment")).count(), 0);
+    assert_eq!(
+        std::fs::read_dir(folder.path())
+            .unwrap()
+            .flatten()
+            .filter(|one| one.file_name().to_string_lossy().contains("segment"))
+            .count(),
+        0
+    );
 }
 
 /// A writer at full speed makes checkpoints itself, others read, and the log is emptied beneath it: nothing is ever missed.

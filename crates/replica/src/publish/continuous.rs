@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::future::{join_all, try_join_all};
+use futures::future::join_all;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{sleep, sleep_until, timeout};
@@ -16,7 +16,7 @@ use super::queue::{Queue, Wish};
 use super::scratch::Scratch;
 use super::seat::{Holds, Seat};
 use super::wake::Wake;
-use super::{Event, FlushFault, PrimaryFault, PublishFault, Publisher, Reason};
+use super::{Core, Event, FlushFault, PrimaryFault, PublishFault, Reason};
 use crate::head::Mode;
 use crate::primary::{Capture, Outlook, Segment, SnapshotTask};
 use crate::txid::Txid;
@@ -39,7 +39,7 @@ pub(super) type Asked = oneshot::Sender<Result<Txid, FlushFault>>;
 
 /// The loop of a continuous publisher.
 struct Engine<'a> {
-    publisher: &'a Publisher,
+    publisher: &'a Core,
     scratch: &'a Scratch,
     queues: &'a [Queue],
     moved: Arc<Notify>,
@@ -60,7 +60,7 @@ struct Engine<'a> {
 
 /// Publishes until `stop` ends.
 pub(super) async fn continuous(
-    publisher: &Publisher,
+    publisher: &Core,
     asks: &mut mpsc::Receiver<Asked>,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), PublishFault> {
@@ -83,10 +83,16 @@ pub(super) async fn continuous(
     let moved = Arc::new(Notify::new());
     let queues: Vec<Queue> = options.targets.iter().map(|_| Queue::new(Arc::clone(&moved))).collect();
     let mut engine = Engine::new(publisher, &scratch, &queues, moved, capture);
-    let lanes: FuturesUnordered<_> = options.targets.iter().zip(&queues).zip(seats).map(|((target, queue), seat)| {
-        let lane = Lane::new(publisher, target, queue, mode, &scratch.spool, seat);
-        async move { futures::try_join!(lane.run(), beside(publisher, target, queue)).map(drop) }
-    }).collect();
+    let lanes: FuturesUnordered<_> = options
+        .targets
+        .iter()
+        .zip(&queues)
+        .zip(seats)
+        .map(|((target, queue), seat)| {
+            let lane = Lane::new(publisher, target, queue, mode, &scratch.spool, seat);
+            async move { futures::try_join!(lane.run(), beside(publisher, target, queue)).map(drop) }
+        })
+        .collect();
     let mut lanes = lanes;
     let ended = tokio::select! {
         biased;
@@ -104,7 +110,7 @@ pub(super) async fn continuous(
 }
 
 /// Takes a place in every bucket that can be reached. One that cannot is tried again by its own loop.
-async fn sit(publisher: &Publisher, mode: Mode) -> Result<Vec<Option<Seat>>, PublishFault> {
+async fn sit(publisher: &Core, mode: Mode) -> Result<Vec<Option<Seat>>, PublishFault> {
     let options = &publisher.options;
     let holds = match mode {
         Mode::Continuous { heartbeat_ms: None } => Holds::UntilReleased,
@@ -146,7 +152,7 @@ async fn sit(publisher: &Publisher, mode: Mode) -> Result<Vec<Option<Seat>>, Pub
 
 impl<'a> Engine<'a> {
     fn new(
-        publisher: &'a Publisher,
+        publisher: &'a Core,
         scratch: &'a Scratch,
         queues: &'a [Queue],
         moved: Arc<Notify>,

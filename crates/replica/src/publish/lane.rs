@@ -15,7 +15,7 @@ use super::prune;
 use super::put::{Put, claim, put};
 use super::queue::{Item, Queue, Wish};
 use super::seat::{Holds, Seat};
-use super::{Event, PublishFault, Publisher, Target};
+use super::{Core, Event, PublishFault, Target};
 use crate::head::{Mode, SnapshotRef};
 use crate::ltx::{LtxFault, SNAPSHOT_LEVEL, merge};
 use crate::primary::{Hashing, Segment, spool_file};
@@ -33,7 +33,7 @@ const SPANS: usize = 64;
 
 /// Delivers to one target.
 pub(super) struct Lane<'a> {
-    publisher: &'a Publisher,
+    publisher: &'a Core,
     target: &'a Target,
     queue: &'a Queue,
     mode: Mode,
@@ -52,7 +52,7 @@ pub(super) struct Lane<'a> {
 impl<'a> Lane<'a> {
     /// Delivers what this queue has.
     pub fn new(
-        publisher: &'a Publisher,
+        publisher: &'a Core,
         target: &'a Target,
         queue: &'a Queue,
         mode: Mode,
@@ -173,7 +173,9 @@ impl<'a> Lane<'a> {
         if self.seat.is_none() {
             self.sit().await?;
         }
-        if self.paused && let Some(seat) = self.seat.as_mut() {
+        if self.paused
+            && let Some(seat) = self.seat.as_mut()
+        {
             seat.look_again(&self.publisher.options).await?;
         }
         if let Some(done) = self.queue.take_beside_done() {
@@ -341,7 +343,7 @@ fn merged(parts: &[Arc<Segment>], spool: &std::path::Path) -> Result<Segment, Lt
 }
 
 /// Delivers snapshots beside a lane, as they come.
-pub(super) async fn beside(publisher: &Publisher, target: &Target, queue: &Queue) -> Result<(), PublishFault> {
+pub(super) async fn beside(publisher: &Core, target: &Target, queue: &Queue) -> Result<(), PublishFault> {
     let mut pause = PAUSES.0;
     loop {
         let filled = queue.filled.notified();
@@ -369,7 +371,7 @@ pub(super) async fn beside(publisher: &Publisher, target: &Target, queue: &Queue
     }
 }
 
-async fn beside_once(publisher: &Publisher, target: &Target, snapshot: &Segment) -> Result<(), PublishFault> {
+async fn beside_once(publisher: &Core, target: &Target, snapshot: &Segment) -> Result<(), PublishFault> {
     let seat = Seat::borrowed(target, publisher.calls(target), &publisher.options).await?;
     if put(&seat, snapshot, SNAPSHOT_LEVEL, &publisher.options).await? == Put::Taken {
         let detail = format!("another snapshot of {} lies there", snapshot.max);

@@ -1,19 +1,38 @@
 //! Publishes a database.
 
+mod continuous;
 mod event;
+mod every;
 mod fault;
+mod lane;
+mod once;
 mod options;
+mod prune;
+mod put;
+mod queue;
+mod scratch;
+mod seat;
+mod wake;
 
+use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 pub use event::{Event, Observer, Reason, Silent};
 pub use fault::{PrimaryFault, PublishFault};
 pub use options::{PublishOptions, Retention, Target};
 
+use crate::calls::Calls;
+use crate::head::Mode;
 use crate::metrics::{Board, PublishMetrics};
 use crate::txid::Txid;
+use once::Turn;
+use scratch::Scratch;
+use seat::Holds;
 
 /// What became of one target.
 #[derive(Debug)]
@@ -35,28 +54,43 @@ pub struct Delivered {
     pub bytes: u64,
 }
 
-/// Publishes one database to all targets. It holds their leases while it lives, and gives them back at the end of each call.
-pub struct Publisher {
+/// What all loops of a publisher share.
+struct Core {
     options: PublishOptions,
     observer: Arc<dyn Observer>,
     metrics: Board<PublishMetrics>,
+    calls: Vec<(String, Calls)>,
+    /// When old objects were looked for in a target.
+    pruned: Mutex<BTreeMap<String, Instant>>,
+}
+
+/// Publishes one database to all targets. It holds their leases while it publishes, and gives them back at the end.
+pub struct Publisher {
+    core: Core,
+    ask: mpsc::Sender<continuous::Asked>,
+    asks: mpsc::Receiver<continuous::Asked>,
 }
 
 impl Publisher {
     /// Makes one. Nothing is read or written yet.
     ///
     /// # Errors
-    /// There is no target, or this build of SQLite cannot do it.
+    /// There is no target.
     pub fn new(options: PublishOptions, observer: Arc<dyn Observer>) -> Result<Self, PublishFault> {
         if options.targets.is_empty() {
             return Err(PublishFault::NoTarget);
         }
-        Ok(Self { options, observer, metrics: Board::default() })
+        let calls =
+            |target: &Target| (target.name.clone(), Calls::new(Arc::clone(&target.store), options.request_timeout));
+        let calls = options.targets.iter().map(calls).collect();
+        let (ask, asks) = mpsc::channel(64);
+        let core = Core { options, observer, metrics: Board::default(), calls, pruned: Mutex::default() };
+        Ok(Self { core, ask, asks })
     }
 
     /// Its numbers, for another task to print.
     pub fn metrics(&self) -> Board<PublishMetrics> {
-        self.metrics.clone()
+        self.core.metrics.clone()
     }
 
     /// Takes a snapshot, checks it, and publishes it to all targets at the same time. An unchanged database is not written again.
@@ -65,8 +99,8 @@ impl Publisher {
     /// # Errors
     /// The primary cannot be read or is damaged, or there is no room for the copy.
     pub async fn once(&mut self) -> Result<Vec<Delivery>, PublishFault> {
-        let _ = (&self.options, &self.observer);
-        Err(PublishFault::NoTarget)
+        let scratch = Scratch::take(&self.core.options.scratch)?;
+        once::once(&self.core, &scratch, Turn { mode: Mode::Once, holds: Holds::Not }).await
     }
 
     /// `once`, again and again, until `stop` ends. A fault that may pass is told to the observer and tried again at the next turn.
@@ -74,8 +108,7 @@ impl Publisher {
     /// # Errors
     /// A fault that stays: another primary took over, the primary is no database.
     pub async fn every(&mut self, period: Duration, stop: impl Future<Output = ()> + Send) -> Result<(), PublishFault> {
-        let _ = (period, stop);
-        self.once().await.map(drop)
+        every::every(&self.core, period, stop).await
     }
 
     /// Publishes each change as soon as it is committed, until `stop` ends; then what is left, within a bounded time.
@@ -83,19 +116,20 @@ impl Publisher {
     /// # Errors
     /// A fault that stays: another primary took over, the primary has no WAL or is damaged.
     pub async fn continuous(&mut self, stop: impl Future<Output = ()> + Send) -> Result<(), PublishFault> {
-        let _ = stop;
-        self.once().await.map(drop)
+        continuous::continuous(&self.core, &mut self.asks, stop).await
     }
 
     /// A handle for another task, to learn which state has what was just committed.
     pub fn flusher(&self) -> Flusher {
-        Flusher {}
+        Flusher { ask: self.ask.clone() }
     }
 }
 
 /// Asks a running publisher for what was just committed.
 #[derive(Clone, Debug)]
-pub struct Flusher {}
+pub struct Flusher {
+    ask: mpsc::Sender<continuous::Asked>,
+}
 
 impl Flusher {
     /// The state that has everything which was committed before this call, once all targets that can be reached have it.
@@ -104,8 +138,12 @@ impl Flusher {
     /// # Errors
     /// The publisher has ended, or did not do it in that time.
     pub async fn flush(&self, within: Duration) -> Result<Txid, FlushFault> {
-        let _ = within;
-        Err(FlushFault::Ended)
+        let flushed = async {
+            let (tell, told) = oneshot::channel();
+            self.ask.send(tell).await.map_err(|_| FlushFault::Ended)?;
+            told.await.map_err(|_| FlushFault::Ended)?
+        };
+        timeout(within, flushed).await.unwrap_or(Err(FlushFault::TimedOut))
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 use super::put::{Put, claim, put};
 use super::scratch::Scratch;
 use super::seat::{Holds, Seat};
-use super::{Delivered, Delivery, Event, PrimaryFault, PublishFault, Publisher, Reason, Target, prune};
+use super::{Core, Delivered, Delivery, Event, PrimaryFault, PublishFault, Reason, Target, prune};
 use crate::calls::Calls;
 use crate::head::{Head, Mode, Signed, SnapshotRef, history_key};
 use crate::ltx::SNAPSHOT_LEVEL;
@@ -33,7 +33,7 @@ pub(super) struct Turn {
 type Sat = (Target, Result<Seat, PublishFault>);
 
 /// Takes a snapshot, and publishes it to all that can be reached.
-pub(super) async fn once(publisher: &Publisher, scratch: &Scratch, turn: Turn) -> Result<Vec<Delivery>, PublishFault> {
+pub(super) async fn once(publisher: &Core, scratch: &Scratch, turn: Turn) -> Result<Vec<Delivery>, PublishFault> {
     let mut seats = join_all(publisher.options.targets.iter().map(|target| sit(publisher, target, None))).await;
     if seats.iter().all(|(_, seat)| seat.is_err()) {
         return Ok(seats.into_iter().map(|(target, seat)| failed(target, seat.err())).collect());
@@ -80,7 +80,7 @@ fn failed(target: Target, bad: Option<PublishFault>) -> Delivery {
 }
 
 /// Takes a place; the next number is behind `taken`.
-async fn sit(publisher: &Publisher, target: &Target, taken: Option<crate::txid::Txid>) -> Sat {
+async fn sit(publisher: &Core, target: &Target, taken: Option<crate::txid::Txid>) -> Sat {
     let options = &publisher.options;
     let calls = publisher.calls(target);
     let seat = async {
@@ -95,7 +95,7 @@ async fn sit(publisher: &Publisher, target: &Target, taken: Option<crate::txid::
     (target.clone(), seat.await)
 }
 
-async fn snapshot(publisher: &Publisher, scratch: &Scratch, seats: &[Sat]) -> Result<Snapshot, PublishFault> {
+async fn snapshot(publisher: &Core, scratch: &Scratch, seats: &[Sat]) -> Result<Snapshot, PublishFault> {
     let there = || seats.iter().filter_map(|(_, seat)| seat.as_ref().ok());
     let txid = there().map(|seat| seat.newest).max().unwrap_or_default().next();
     let at = there().map(|seat| seat.newest_at).max().unwrap_or(Timestamp::UNIX_EPOCH).max(Timestamp::now());
@@ -107,7 +107,7 @@ async fn snapshot(publisher: &Publisher, scratch: &Scratch, seats: &[Sat]) -> Re
 
 /// Copies and checks a snapshot, and tells of it.
 pub(super) async fn finish(
-    publisher: &Publisher,
+    publisher: &Core,
     scratch: &Scratch,
     task: SnapshotTask,
     reason: Reason,
@@ -132,18 +132,16 @@ pub(super) async fn finish(
 
 /// Does what waits for the disk or for SQLite on a thread that may wait.
 pub(super) async fn blocking<T: Send + 'static>(
-    publisher: &Publisher,
+    publisher: &Core,
     work: impl FnOnce() -> Result<T, PrimaryFault> + Send + 'static,
 ) -> Result<T, PublishFault> {
-    let ended = |bad| PublishFault::Local {
-        path: publisher.options.database.clone(),
-        source: std::io::Error::other(bad),
-    };
+    let ended =
+        |bad| PublishFault::Local { path: publisher.options.database.clone(), source: std::io::Error::other(bad) };
     Ok(spawn_blocking(work).await.map_err(ended)??)
 }
 
 async fn deliver(
-    publisher: &Publisher,
+    publisher: &Core,
     seat: Result<Seat, PublishFault>,
     snapshot: &Segment,
     turn: Turn,
@@ -175,12 +173,7 @@ fn turn_is_ours(seat: &Seat, options: &super::PublishOptions) -> bool {
     seat.lease().is_some_and(|lease| lease.holder == options.holder && !lease.released)
 }
 
-async fn unchanged(
-    publisher: &Publisher,
-    mut seat: Seat,
-    mut head: Head,
-    turn: Turn,
-) -> Result<Delivered, PublishFault> {
+async fn unchanged(publisher: &Core, mut seat: Seat, mut head: Head, turn: Turn) -> Result<Delivered, PublishFault> {
     let (target, txid) = (seat.target.clone(), head.txid);
     // Readers are told that somebody looked, when they are told of a period.
     if matches!(turn.mode, Mode::Every { .. }) {
@@ -236,7 +229,7 @@ pub(super) async fn remember(
     put.map(drop).map_err(|bad| seat.fault(bad))
 }
 
-impl Publisher {
+impl Core {
     /// The calls of a target.
     pub(super) fn calls(&self, target: &Target) -> Calls {
         let same = self.calls.iter().find(|(name, _)| *name == target.name);

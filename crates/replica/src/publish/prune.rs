@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::seat::Seat;
-use super::{Event, Publisher, Retention};
+use super::{Core, Event, Retention};
 use crate::chain::{Chain, Found};
 use crate::head::HISTORY;
 use crate::ltx::SNAPSHOT_LEVEL;
@@ -17,7 +17,7 @@ use crate::txid::Txid;
 const EVERY: Duration = Duration::from_secs(3600);
 
 /// Removes what is due, once in a while. What fails is told and done the next time.
-pub(super) async fn prune(publisher: &Publisher, seat: &Seat) {
+pub(super) async fn prune(publisher: &Core, seat: &Seat) {
     if !publisher.prunes_now(&seat.target) {
         return;
     }
@@ -36,7 +36,7 @@ pub(super) async fn prune(publisher: &Publisher, seat: &Seat) {
     }
 }
 
-impl Publisher {
+impl Core {
     fn prunes_now(&self, target: &str) -> bool {
         let mut pruned = self.pruned.lock().unwrap_or_else(PoisonError::into_inner);
         let due = pruned.get(target).is_none_or(|last| last.elapsed() >= EVERY);

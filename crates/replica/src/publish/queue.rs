@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use super::Reason;
 use crate::head::SnapshotRef;
 use crate::primary::Segment;
 use crate::txid::Txid;
@@ -174,7 +173,8 @@ impl Queue {
     /// Those were merged into this one.
     pub fn merged(&self, parts: &[Arc<Segment>], whole: Segment) {
         let mut inner = self.inner();
-        let first = parts.first().and_then(|first| inner.items.iter().position(|one| Arc::ptr_eq(one.segment(), first)));
+        let first =
+            parts.first().and_then(|first| inner.items.iter().position(|one| Arc::ptr_eq(one.segment(), first)));
         // A chain may have begun meanwhile.
         let Some(first) = first else { return };
         inner.items.drain(first..first + parts.len());
@@ -195,14 +195,6 @@ impl Queue {
     /// What was asked for.
     pub fn wished(&self) -> Option<Wish> {
         self.inner().wish
-    }
-
-    /// Why a snapshot is needed.
-    pub fn reason(wish: Wish) -> Reason {
-        match wish {
-            Wish::Snapshot => Reason::Backlog,
-            Wish::Chain(..) => Reason::Start,
-        }
     }
 
     /// Bytes that wait.

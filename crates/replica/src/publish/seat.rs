@@ -180,12 +180,7 @@ impl Seat {
     }
 
     /// Moves the head, and with it the end of the lease.
-    pub async fn move_head(
-        &mut self,
-        head: Head,
-        options: &PublishOptions,
-        holds: Holds,
-    ) -> Result<(), PublishFault> {
+    pub async fn move_head(&mut self, head: Head, options: &PublishOptions, holds: Holds) -> Result<(), PublishFault> {
         let lease = Lease {
             holder: options.holder.clone(),
             epoch: self.epoch,
@@ -210,9 +205,10 @@ impl Seat {
         }
         // Not written, and the turn is still ours: the caller tries again.
         Err(self.fault(match unknown {
-            taken if taken.is_taken() => {
-                StoreFault::Unreachable { store: self.calls.name(), detail: "`latest` was changed meanwhile".to_owned() }
-            }
+            taken if taken.is_taken() => StoreFault::Unreachable {
+                store: self.calls.name(),
+                detail: "`latest` was changed meanwhile".to_owned(),
+            },
             other => other,
         }))
     }

@@ -21,6 +21,14 @@ mod linux {
     use super::{Path, io};
     use crate::wal::Wal;
 
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe to call: any descriptor might be closed; an owned one is not"
+    )]
+    fn registered(inotify: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+        AsyncFd::with_interest(inotify, Interest::READABLE)
+    }
+
     /// Watches a log, and the folder that it comes and goes in.
     pub(in crate::publish) struct Wake {
         inotify: AsyncFd<OwnedFd>,
@@ -33,7 +41,7 @@ mod linux {
             let inotify = init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
             let folder = database.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
             add_watch(&inotify, folder, WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::DELETE)?;
-            let own = Self { inotify: AsyncFd::with_interest(inotify, Interest::READABLE)?, log: Wal::beside(database) };
+            let own = Self { inotify: registered(inotify)?, log: Wal::beside(database) };
             own.watch_log()?;
             Ok(own)
         }

@@ -21,7 +21,8 @@ const LOOK: Duration = Duration::from_millis(500);
 const GRACE: jiff::SignedDuration = jiff::SignedDuration::from_secs(10);
 /// What is written into the primary.
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS _akidb_replica_sentinel (id INTEGER PRIMARY KEY, nonce TEXT NOT NULL, at TEXT NOT NULL)";
-const ROW: &str = "INSERT INTO _akidb_replica_sentinel VALUES (1, ?1, ?2) ON CONFLICT (id) DO UPDATE SET nonce = ?1, at = ?2";
+const ROW: &str =
+    "INSERT INTO _akidb_replica_sentinel VALUES (1, ?1, ?2) ON CONFLICT (id) DO UPDATE SET nonce = ?1, at = ?2";
 
 /// Writes the row, and replays what is published until it is there.
 pub(super) async fn round_trip(
@@ -57,7 +58,9 @@ pub(super) async fn round_trip(
     }
     if late {
         report.sentinel = Sentinel::Lost;
-        return Err(Verdict::Bad("the sentinel was committed, and what was published later does not have it".to_owned()));
+        return Err(Verdict::Bad(
+            "the sentinel was committed, and what was published later does not have it".to_owned(),
+        ));
     }
     report.sentinel = Sentinel::NotYet;
     replay(calls, options, report).await?;

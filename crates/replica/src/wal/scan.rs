@@ -41,8 +41,7 @@ impl Wal {
     /// whose last write fails never becomes visible.
     pub fn scan(&self, from: Place, to: u64, most_pages: usize) -> io::Result<Option<Tail>> {
         let frame = FRAME_HEADER + self.generation.page_size as usize;
-        let mut tail =
-            Tail { end: from, transactions: 0, commit: 0, pages: BTreeMap::new(), too_many: false };
+        let mut tail = Tail { end: from, transactions: 0, commit: 0, pages: BTreeMap::new(), too_many: false };
         let mut chunk = vec![0; (CHUNK / frame).max(1) * frame];
         let mut complete = false;
         while tail.end.frames < to {

@@ -2,7 +2,8 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{CheckpointMode, Connection};
+use rusqlite::Connection;
+use rusqlite::wal::CheckpointMode;
 
 use super::{Tail, Wal};
 
@@ -56,6 +57,7 @@ fn what_is_not_committed_is_not_there() {
     let (_folder, path, mut open) = primary();
     let before = all(&path, &open).end;
     let other = Connection::open(&path).unwrap();
+    other.query_row("SELECT count(*) FROM t", [], |_| Ok(())).unwrap();
     open.execute_batch("PRAGMA cache_size=5").unwrap();
     let change = open.transaction().unwrap();
     for _ in 0..50 {
@@ -79,7 +81,10 @@ fn a_log_that_began_anew_is_told_apart() {
     let now = wal(&path);
     assert!(now.generation().follows(&former.generation()));
     assert_eq!(all(&path, &open).transactions, 1);
-    assert!(now.scan(place, place.frames + 1, MANY).unwrap().is_none(), "frames of the former filling are none of this");
+    assert!(
+        now.scan(place, place.frames + 1, MANY).unwrap().is_none(),
+        "frames of the former filling are none of this"
+    );
     open.execute_batch("PRAGMA wal_checkpoint(RESTART); INSERT INTO t VALUES (1)").unwrap();
     open.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); INSERT INTO t VALUES (1)").unwrap();
     assert!(!wal(&path).generation().follows(&former.generation()));
