@@ -57,6 +57,7 @@ fn what_is_not_committed_is_not_there() {
     let (_folder, path, mut open) = primary();
     let before = all(&path, &open).end;
     let other = Connection::open(&path).unwrap();
+    other.query_row("SELECT count(*) FROM t", [], |_| Ok(())).unwrap();
     open.execute_batch("PRAGMA cache_size=5").unwrap();
     let change = open.transaction().unwrap();
     for _ in 0..50 {
