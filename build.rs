@@ -16,7 +16,7 @@ fn interface() -> Result<(), Box<dyn std::error::Error>> {
     let out = std::path::PathBuf::from(std::env::var("OUT_DIR")?);
     std::fs::write(out.join("embedding.binpb"), compiler.encode_file_descriptor_set())?;
     // What it generates is named after the package; `bytes` fields are handed on without a copy, and texts are counted first.
-    let builder = tonic_prost_build::configure().bytes(".").codec_path("crate::serve::grpc::codec::Bounded");
+    let builder = tonic_prost_build::configure().bytes(".").codec_path("crate::serve::grpc::codec::BoundedCodec");
     builder.compile_fds(compiler.file_descriptor_set())?;
     Ok(())
 }

@@ -99,8 +99,8 @@ fn row(each: usize) -> Result<(), Box<dyn Error>> {
         timed(|| {
             let changes =
                 change::diff(&wanted, &recorded, &observed, &DiffScope::default()).map_err(|refused| refused.len())?;
-            let text =
-                report::changes_text(&changes, false, false, Level::Usable, &report::OmittedResources::default());
+            let omitted = report::OmittedResources::default();
+            let text = report::changes_text(&changes, false, report::Screen::unbounded(false), Level::Usable, &omitted);
             Ok::<_, usize>((change::order(&changes).nodes.len(), text.lines().count()))
         })
     };

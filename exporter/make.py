@@ -8,6 +8,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
+import browser
 import evaluate
 import export
 import quantise
@@ -17,10 +18,10 @@ HERE = Path(__file__).resolve().parent
 MISSED = 4
 RECORD = "export.json"
 # Of the exporter, what the bytes of the graphs or the figures depend on.
-SOURCES = ["bert.py", "calibrate.py", "encode.py", "evaluate.py", "export.py", "quantise.py", "texts.py", "requirements.txt"]
+SOURCES = ["bert.py", "browser.py", "calibrate.py", "encode.py", "evaluate.py", "export.py", "quantise.py", "texts.py", "requirements.txt"]
 PACKAGED = ["model.safetensors", "tokenizer.json", "config.json", "sentence_bert_config.json", "modules.json", "vocab.txt",
             "tokenizer_config.json", "1_Pooling/config.json"]
-MADE = ["model.onnx", "model_int8.onnx"]
+MADE = ["model.onnx", "model_int8.onnx", "chunks.json", "selfcheck.json"]
 
 
 def say(text):
@@ -78,6 +79,8 @@ def main(folder, force):
     (folder / RECORD).unlink(missing_ok=True)
     step("writing the fp32 graph", lambda: export.main(folder))
     step("calibrating and rounding the INT8 graph (a minute or two)", lambda: quantise.main(folder))
+    # After every file that a browser downloads in parts.
+    step("hashing parts and embedding ten texts, for browsers", lambda: browser.main(folder))
     figures = {}
     step("judging both", lambda: figures.update(evaluate.quality(folder, folder / "model_int8.onnx")))
     packages = {name: version(name) for name in ("numpy", "onnx", "onnxruntime", "tokenizers")}

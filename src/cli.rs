@@ -5,10 +5,10 @@ use clap::builder::styling::{AnsiColor, Style};
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    completions, deploy, destroy, doctor, jetson, known_host, report, rollback, route, state, status, validate,
+    completions, deploy, destroy, doctor, edge, jetson, known_host, report, rollback, route, state, status, validate,
 };
 #[cfg(feature = "serve")]
-use crate::commands::{models, serve};
+use crate::commands::{models, replicate, serve};
 
 const STYLES: Styles = Styles::styled()
     .header(Style::new().bold())
@@ -16,10 +16,10 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default())
     .placeholder(AnsiColor::Green.on_default());
 
-/// Build, change, check and undo a multi-region AkiDB edge stack.
+/// Deploy, change, verify and roll back a multi-region AkiDB edge stack.
 ///
-/// A plan file says what the stack is to be. `deploy` shows the difference to what is there, asks, and makes it so; the
-/// journal remembers each call before and after it is made, so that a killed run goes on and `rollback` can undo it.
+/// A plan file declares the stack. `deploy` shows the changes, asks, and applies them. Every API call is journaled
+/// before and after, so that an interrupted run can be resumed and `rollback` can undo it.
 #[derive(Debug, Parser)]
 #[command(name = "akidb-edge", version, styles = STYLES, max_term_width = 110, after_help = AFTER)]
 pub struct Cli {
@@ -59,8 +59,8 @@ pub fn has_verb(words: &str) -> bool {
 const AFTER: &str = "\
 Exit codes: 0 done · 1 error · 2 changes pending or partly done · 3 refused by checks, nothing was done
 
-The account, region and endpoint are those of the AWS SDK's standard configuration: AWS_PROFILE, AWS_REGION,
-AWS_ENDPOINT_URL and so on. A local AWS for trying things out: eval \"$(localstack/up)\"";
+The account, region and endpoint come from the standard configuration of the AWS SDK: AWS_PROFILE, AWS_REGION, \
+AWS_ENDPOINT_URL and so on. For a local AWS to try things out: eval \"$(localstack/up)\"";
 
 /// The flags of every verb, by the names of their fields.
 pub const GLOBAL: &[&str] = &[
@@ -82,16 +82,16 @@ pub struct Global {
     /// Write one JSON document to standard output instead of text
     #[arg(long, global = true, help_heading = "Global options")]
     pub json: bool,
-    /// Say nothing on standard error but errors
+    /// Print only errors to stderr
     #[arg(short, long, global = true, help_heading = "Global options")]
     pub quiet: bool,
-    /// No colours
+    /// Disable colors
     #[arg(long, global = true, help_heading = "Global options")]
     pub no_color: bool,
-    /// Say more: -v shows kept resources, -vv the requests
+    /// Show more detail: -v unchanged resources and waits, -vv each request, -vvv SDK debug lines
     #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Global options")]
     pub verbose: u8,
-    /// Where the journal lies: file:DIRECTORY or s3://BUCKET/PREFIX
+    /// Where to keep the journal: file:DIRECTORY or s3://BUCKET/PREFIX
     #[arg(
         long,
         value_name = "PLACE",
@@ -101,10 +101,10 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub state: String,
-    /// Route 53 requests a second; AWS allows 5 per account, 0 lifts the limit (for a local AWS)
+    /// Route 53 requests per second; AWS allows 5 per account; 0 disables the limit (for a local AWS)
     #[arg(long, value_name = "N", default_value_t = 5.0, env = "AKIDB_EDGE_ROUTE53_RATE", global = true, hide = true)]
     pub route53_rate: f64,
-    /// Seconds until the wait for a certificate ends that is not validated
+    /// Seconds to wait for a certificate to be validated
     #[arg(
         long,
         value_name = "SECONDS",
@@ -114,11 +114,11 @@ pub struct Global {
         hide = true
     )]
     pub certificate_wait: u64,
-    /// Seconds that a lease lives without a heartbeat
+    /// Seconds until a lease without a heartbeat expires
     #[arg(long, value_name = "SECONDS", default_value_t = 60, env = "AKIDB_EDGE_LEASE_TTL", global = true, hide = true,
           value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub lease_ttl: u64,
-    /// Seconds that objects of a journal in a bucket are kept after others took their place
+    /// Seconds to keep replaced objects of a journal in a bucket
     #[arg(
         long,
         value_name = "SECONDS",
@@ -128,7 +128,7 @@ pub struct Global {
         hide = true
     )]
     pub journal_retention: u64,
-    /// Seconds until a change is given up that a service in trouble does not take; a read is given up after a sixth
+    /// Seconds to retry a change while a service fails or throttles; a read is retried for a sixth of it
     #[arg(
         long,
         value_name = "SECONDS",
@@ -143,40 +143,45 @@ pub struct Global {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Make the stack what the plan says
+    /// Apply a plan
     Deploy(deploy::Args),
-    /// Change or explain where names lead
+    /// Change DNS routing, or explain how a name resolves
     Route(route::Args),
-    /// Undo the last run, go back to a revision, or take a fallback of the plan
+    /// Undo the last run, roll back to a revision, or activate a fallback of the plan
     Rollback(rollback::Args),
-    /// Show what is there, and with --drift what differs
+    /// Show the deployed resources, and with --drift what differs from the plan
     Status(status::Args),
-    /// Remove the stack
+    /// Delete the stack's resources
     Destroy(destroy::Args),
-    /// Say who you are, through what, to where, and what stands in the way of a deploy
+    /// Check credentials, endpoints, state and permissions before a deploy
     Doctor(doctor::Args),
-    /// Look at the journal, free its lease, take the state out
+    /// Inspect, unlock, import, export and move state
     State(state::Args),
-    /// Check things
+    /// Validate a plan offline
     Validate(validate::Args),
-    /// Make devices over SSH a GPU cluster, look at them, take them down
+    /// Provision and operate a GPU cluster of Jetsons over SSH
     Jetson(jetson::Args),
-    /// Turn texts into vectors: REST, gRPC and metrics
+    /// Package the function at the edge, and run it on this machine
+    Edge(edge::Args),
+    /// Run the embedding server (REST, gRPC, metrics)
     #[cfg(feature = "serve")]
     Serve(serve::Args),
-    /// Fetch models from a hub; list, check, import, publish and remove them
+    /// Download, list, verify, import, publish and remove models
     #[cfg(feature = "serve")]
     Models(models::Args),
-    /// Answers OpenSSH's question about a host key
+    /// Replicate a SQLite database to buckets; follow, restore and verify replicas
+    #[cfg(feature = "serve")]
+    Replicate(replicate::Args),
+    /// Prints a host key for OpenSSH's KnownHostsCommand
     #[command(hide = true)]
     KnownHost(known_host::Args),
-    /// Loads a model on trial, for a server that runs
+    /// Test-loads a model for a running server
     #[cfg(feature = "serve")]
     #[command(hide = true)]
     TryModel,
-    /// Write a report of what was done
+    /// Write a report of a plan's steps and results
     Report(report::Args),
-    /// Print the completions for a shell
+    /// Print shell completions
     Completions(completions::Args),
 }
 

@@ -2,9 +2,16 @@
 
 use std::fmt;
 
+use serde_json::{Value, json};
+
 use crate::ledger::{BucketRefusal, LedgerError};
-use crate::plan::PlanErrors;
+use crate::plan::{PlanError, PlanErrors};
+use crate::report::{LocatedFinding, findings_text};
 use crate::resource::{Fault, SafeText, counted, shown};
+
+pub mod codes;
+
+use codes::Code;
 
 /// All that was asked for is done, or there was nothing to do.
 pub const DONE: u8 = 0;
@@ -15,28 +22,44 @@ pub const PENDING: u8 = 2;
 /// Checks, a stale plan or a missing confirmation refused it: nothing was done.
 pub const REFUSED: u8 = 3;
 
-/// Why a verb ended early.
+/// Why a verb ended early. [`Code::error`] and [`Code::refused`] make one.
 #[derive(Debug)]
 pub struct Failure {
     /// The exit code.
     pub code: u8,
+    /// What sort of error it is.
+    pub id: Code,
     /// What failed and why.
     pub problem: SafeText,
     /// What to do next.
     pub next_step: SafeText,
     /// A fault of the program itself, not of what it was given.
     pub internal: bool,
+    /// What was found in the plan, when that is why.
+    pub findings: Vec<LocatedFinding>,
 }
 
 impl Failure {
-    /// Something went wrong while it was done.
-    pub fn error(problem: impl Into<SafeText>, next_step: impl Into<SafeText>) -> Self {
-        Self { code: ERROR, problem: problem.into(), next_step: next_step.into(), internal: false }
+    /// A fault of the program itself.
+    pub fn internal(problem: impl Into<SafeText>) -> Self {
+        Self { internal: true, ..codes::INTERNAL.error(problem, "") }
     }
 
-    /// It was refused before anything was done.
-    pub fn refused(problem: impl Into<SafeText>, next_step: impl Into<SafeText>) -> Self {
-        Self { code: REFUSED, ..Self::error(problem, next_step) }
+    /// The answer to the question was not yes: nothing was changed.
+    pub fn cancelled() -> Self {
+        codes::CANCELLED.refused("cancelled: nothing was changed", "")
+    }
+
+    /// Whether somebody decided against it, which is no error.
+    pub fn is_cancelled(&self) -> bool {
+        self.id == codes::CANCELLED
+    }
+
+    /// A plan that is refused, with everything that is wrong with it.
+    pub fn of_findings(findings: Vec<LocatedFinding>) -> Self {
+        let errors = findings.iter().filter(|finding| finding.is_error()).count();
+        let problem = shown!("the plan has {}\n{}", counted(errors, "error"), findings_text(&findings));
+        Self { findings, ..codes::PLAN.refused(problem, "") }
     }
 
     /// As it is printed.
@@ -45,10 +68,38 @@ impl Failure {
         if !self.next_step.is_empty() {
             text.push(shown!("\n  next: {}", self.next_step));
         }
+        // Each finding has a rule of its own.
+        if self.findings.is_empty() && !self.is_cancelled() {
+            text.push(shown!("\n  code: {}", self.id.id()));
+        }
         if self.internal {
             text.push(shown!("\n  {}", REPORT_IT));
         }
         text
+    }
+
+    /// The same as data. What is a finding is not in the problem once more.
+    pub fn document(&self) -> Value {
+        let problem = match self.findings.len() {
+            0 => self.problem.to_string(),
+            _ => self.problem.lines().next().unwrap_or_default().to_owned(),
+        };
+        json!({
+            "exit": self.code,
+            "code": self.id,
+            "problem": problem,
+            "next_step": self.next_step,
+            "internal": self.internal,
+            "findings": self.findings,
+        })
+    }
+}
+
+/// What the loader found, in the form of all findings.
+impl From<&PlanError> for LocatedFinding {
+    fn from(problem: &PlanError) -> Self {
+        let at = (problem.file.as_str(), problem.place.line, problem.place.column);
+        Self::error(problem.rule, at, problem.beginning().into_owned(), problem.next_step.clone())
     }
 }
 
@@ -65,7 +116,7 @@ impl From<Fault> for Failure {
         let internal = fault.class == crate::resource::FaultClass::Internal;
         let again = || SafeText::from("run the same command again");
         let next_step = fault.next_step.as_ref().map_or_else(again, SafeText::from);
-        Self { code: ERROR, problem: fault.shown(), next_step, internal }
+        Self { internal, ..Code::from(fault.class).error(fault.shown(), next_step) }
     }
 }
 
@@ -91,7 +142,7 @@ impl From<LedgerError> for Failure {
                  take it along: akidb-edge state pull, then state push; nothing was changed"
             }
         };
-        Self::error(shown!("{}", bad), next_step)
+        Code::from(&bad).error(shown!("{}", bad), next_step)
     }
 }
 
@@ -121,7 +172,8 @@ const fn of_bucket(cause: BucketRefusal) -> &'static str {
              run the same command again"
         }
         BucketRefusal::Archived => {
-            "restore the object (aws s3api restore-object), and take the journal out of the lifecycle rule that archives it"
+            "restore the object (aws s3api restore-object), and exclude the journal from the lifecycle rule that \
+             archives it"
         }
         BucketRefusal::Unreachable => {
             "check the network, the proxy and AWS_ENDPOINT_URL, then run the same command again"
@@ -142,15 +194,14 @@ const MISSING: &str = "restore it (aws s3api list-object-versions shows earlier 
 
 impl From<PlanErrors> for Failure {
     fn from(problems: PlanErrors) -> Self {
-        let errors = counted(problems.0.len(), "error");
-        Self::refused(shown!("the plan has {}\n{}", errors, problems.shown()), "")
+        Self::of_findings(problems.0.iter().map(LocatedFinding::from).collect())
     }
 }
 
 impl From<std::io::Error> for Failure {
     fn from(bad: std::io::Error) -> Self {
-        let next_step = if is_full(&bad) { FREE_SPACE } else { "" };
-        Self::error(shown!("{}", bad), next_step)
+        let (id, next_step) = if is_full(&bad) { (codes::NO_SPACE, FREE_SPACE) } else { (codes::STREAM, "") };
+        id.error(shown!("{}", bad), next_step)
     }
 }
 

@@ -14,6 +14,9 @@ use akidb_edge::{cli, commands, exit, report};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    if commands::complete::answer() {
+        return ExitCode::SUCCESS;
+    }
     std::panic::set_hook(Box::new(|panic| report::say(exit::panic_words(panic))));
     let (cli, typed) = match cli::parse(std::env::args_os()) {
         Ok(read) => read,
@@ -22,10 +25,17 @@ fn main() -> ExitCode {
     // Only tests ask for this, and only of a debug build: what is said then must hold no secret.
     assert!(!cfg!(debug_assertions) || std::env::var_os("AKIDB_EDGE_TEST_PANIC").is_none(), "a test asked for it");
     no_core_dumps();
-    let level = if cli.global.verbose > 1 { "debug" } else { "error" };
+    // -vv: the lines that the providers write for each request, as they are; -vvv: what the libraries say, too.
+    let (level, plain) = match cli.global.verbose {
+        0 | 1 => ("error", false),
+        2 => ("error,akidb_edge::requests=debug", true),
+        _ => ("debug", false),
+    };
     let log = tracing_subscriber::fmt()
         .with_env_filter(level)
         .with_ansi(false)
+        .with_level(!plain)
+        .with_target(!plain)
         .with_writer(report::DebugLog::default)
         .without_time();
     // A closed stream ends the talk, never the work.
@@ -62,7 +72,7 @@ fn no_core_dumps() {
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
-/// The exit code, once it is clear that what was printed has arrived: half a document is no success.
+/// The exit code, once it is clear that what was printed has arrived: half a document is not success.
 fn delivered(code: u8) -> u8 {
     let Some(why) = report::lost() else { return code };
     report::say(exit::output_lost(why));

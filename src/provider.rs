@@ -1,4 +1,4 @@
-//! [7] The only place that alters the world: the traits of the engine, and a crate for each kind of world behind them.
+//! [7] The only place that changes real resources: the traits of the engine, and a crate for each platform behind them.
 
 pub use akidb_edge_aws as aws;
 pub use akidb_edge_cluster as cluster;

@@ -33,7 +33,7 @@ pub struct Session {
     pub can_ask: bool,
     /// Whether only failures are to be said.
     pub quiet: bool,
-    /// Whether colours are wanted.
+    /// Whether colors are wanted.
     pub color: bool,
     /// The command line, to say how to go on. It may hold values that nobody else should see: it is never written down.
     pub again: String,

@@ -8,9 +8,9 @@ use super::Context;
 use super::workflow::RunArgs;
 use crate::cli::has_verb;
 use crate::desired::DesiredStack;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::report;
-use crate::resource::{Changes, RunOutcome, SafeText, shown};
+use crate::resource::{Action, Change, Changes, Kind, PlatformIdentity, Risk, RunOutcome, RunPurpose, SafeText, shown};
 
 /// What is about to be asked.
 pub struct Confirmation<'a> {
@@ -20,6 +20,10 @@ pub struct Confirmation<'a> {
     pub built: &'a DesiredStack,
     /// Whom we talk to.
     pub header: &'a report::RunHeader,
+    /// What the run is for.
+    pub purpose: RunPurpose,
+    /// Data that goes: one line for each thing that holds some.
+    pub data: &'a [SafeText],
     /// Nothing will be done.
     pub only_looks: bool,
     /// It is about the whole plan, not a part of it.
@@ -34,11 +38,13 @@ pub struct Confirmation<'a> {
 /// When nobody can be asked and --yes was not said.
 pub fn confirm(asked: &Confirmation<'_>, run: &RunArgs, context: &Context) -> Result<Option<u8>, Failure> {
     let printer = &context.printer;
-    let text =
-        report::changes_text(asked.changes, printer.verbose > 0, context.session.color, run.wait, &asked.omitted);
+    let text = report::changes_text(asked.changes, printer.verbose > 0, context.screen(), run.wait, &asked.omitted);
     printer.data(text);
     if asked.whole || printer.verbose > 0 {
         say_what_is_not_done(asked.built, context);
+    }
+    if !asked.data.is_empty() {
+        printer.remark(shown!("data that is deleted for good:\n  {}", SafeText::join(asked.data, "\n  ")));
     }
     let finished = asked.changes.is_empty() || asked.only_looks;
     if finished {
@@ -52,16 +58,54 @@ pub fn confirm(asked: &Confirmation<'_>, run: &RunArgs, context: &Context) -> Re
         return Ok(None);
     }
     if !context.session.can_ask {
-        return Err(Failure::refused(
-            "nothing was done: there is no terminal to ask for a confirmation on",
-            "read the difference above, then add --yes",
+        return Err(codes::NO_TERMINAL.refused(
+            "nothing was done: cannot ask for confirmation without a terminal",
+            "review the changes above, then add --yes",
         ));
     }
-    let question = match &asked.header.devices {
-        Some(_) => shown!("Do this to the stacks {}?", asked.header.stacks()),
-        None => SafeText::from("Do this?"),
+    if agreed(asked, context) { Ok(None) } else { Err(Failure::cancelled()) }
+}
+
+/// Asks. What can never be brought back wants the name of the stack for an answer.
+fn agreed(asked: &Confirmation<'_>, context: &Context) -> bool {
+    let question = question(asked);
+    if !is_final(asked) {
+        return context.printer.ask(question);
+    }
+    let name = &asked.header.stack;
+    let answer = context.printer.ask_text(shown!("{}\n{} Type {} to go on: ", question, FINAL, name));
+    answer == *name
+}
+
+/// Why a name is to be typed.
+const FINAL: &str = "Deleted data and DNS names cannot be brought back.";
+
+/// `Apply these 34 changes to shop (account 123456789012)?`
+fn question(asked: &Confirmation<'_>) -> SafeText {
+    let count = asked.changes.acting().count() + asked.changes.pending_deletions.len();
+    let changes = match (count, asked.purpose) {
+        (1, RunPurpose::Destroy) => shown!("Destroy this resource of"),
+        (_, RunPurpose::Destroy) => shown!("Destroy these {} resources of", count),
+        // A new address alone is no change in the world.
+        (0, _) => shown!("Apply the new addresses to"),
+        (1, _) => shown!("Apply this change to"),
+        _ => shown!("Apply these {} changes to", count),
     };
-    if printer.ask(question) { Ok(None) } else { Err(Failure::refused("nothing was done", "")) }
+    let in_account = asked.header.platforms.iter().any(|platform| matches!(platform, PlatformIdentity::Aws { .. }));
+    let account = if in_account { shown!(" (account {})", asked.header.account) } else { SafeText::default() };
+    shown!("{} {}{}?", changes, asked.header.stacks(), account)
+}
+
+/// Whether a destroy takes data, or names in the DNS, with it.
+fn is_final(asked: &Confirmation<'_>) -> bool {
+    let takes = |change: &Change| {
+        let in_dns = matches!(change.kind, Kind::Records | Kind::Zone) && change.action == Action::Delete;
+        in_dns || change.risk == Risk::DestroysData
+    };
+    let has_data = || {
+        !asked.data.is_empty() || asked.changes.pending_deletions.iter().any(|left| left.risk() == Risk::DestroysData)
+    };
+    asked.purpose == RunPurpose::Destroy && (has_data() || asked.changes.acting().any(takes))
 }
 
 /// A step and the verb that does it.
@@ -72,22 +116,39 @@ fn not_of_a_deploy(built: &DesiredStack) -> (Vec<&Step>, Vec<&Step>) {
     built.later.iter().partition(|(_, verb)| has_verb(verb))
 }
 
-/// Steps that this run does not take, and why: never silently left out.
+/// Steps that this run does not take, and why: never silently left out. In one line; with -v each with its verb.
 fn say_what_is_not_done(built: &DesiredStack, context: &Context) {
     let (separate, later) = not_of_a_deploy(built);
-    let list = |steps: &[&(String, String)], program: &str| {
-        steps.iter().map(|(step, verb)| format!("{step} ({program}{verb})")).collect::<Vec<_>>().join(", ")
-    };
-    if !later.is_empty() {
-        let steps = report::counted(later.len(), "step");
-        context.printer.talk(shown!("not available yet: {}: {}", steps, list(&later, "")));
+    let each = context.printer.verbose > 0;
+    if let Some(text) = not_done(&separate, &later, &built.waiting, each) {
+        context.printer.rows(&text);
+    }
+}
+
+/// `not part of this run: 1 step on request (cutover), 5 by verbs of their own, 9 that this version does not do; -v names them`.
+fn not_done(separate: &[&Step], later: &[&Step], waiting: &[String], each: bool) -> Option<SafeText> {
+    let all = separate.len() + later.len() + waiting.len();
+    if all == 0 {
+        return None;
+    }
+    if each {
+        let separate = separate.iter().map(|(step, verb)| shown!("run separately: {} (akidb-edge {})", step, verb));
+        let later = later.iter().map(|(step, verb)| shown!("not available yet: {} ({})", step, verb));
+        let waiting = waiting.iter().map(|step| shown!("on request only: {} (deploy --request {})", step, step));
+        return Some(SafeText::join(waiting.chain(separate).chain(later), "\n"));
+    }
+    let names = |steps: &[&Step]| steps.iter().map(|(step, _)| step.as_str()).collect::<Vec<_>>().join(", ");
+    let mut parts = Vec::new();
+    if !waiting.is_empty() {
+        parts.push(shown!("on request {}", waiting.join(", ")));
     }
     if !separate.is_empty() {
-        context.printer.talk(shown!("run separately: {}", list(&separate, "akidb-edge ")));
+        parts.push(shown!("run separately {}", names(separate)));
     }
-    for step in &built.waiting {
-        context.printer.talk(shown!("on request only: step {} (deploy --request {})", step, step));
+    if !later.is_empty() {
+        parts.push(shown!("not available yet {}", report::counted(later.len(), "step")));
     }
+    Some(shown!("not part of this run: {} (-v says how)", SafeText::join(parts, "; ")))
 }
 
 /// Tells how it went and gives the exit code.
@@ -122,4 +183,31 @@ fn document(asked: &Confirmation<'_>, outcome: Option<serde_json::Value>, code: 
         all.extend(more.clone());
     }
     body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_that_a_run_leaves_out_are_one_line() {
+        let step = |name: &str, verb: &str| (name.to_owned(), verb.to_owned());
+        let (report, load) = (step("report", "report"), step("jetson-load", "validate load"));
+        let waiting = ["cutover".to_owned()];
+        let said = |each: bool| not_done(&[&report], &[&load], &waiting, each).map(String::from);
+        assert_eq!(
+            said(false).as_deref(),
+            Some(
+                "not part of this run: on request cutover; run separately report; not available yet 1 step (-v says how)"
+            )
+        );
+        assert_eq!(
+            said(true).as_deref(),
+            Some(
+                "on request only: cutover (deploy --request cutover)\nrun separately: report (akidb-edge report)\n\
+                 not available yet: jetson-load (validate load)"
+            )
+        );
+        assert!(not_done(&[], &[], &[], false).is_none());
+    }
 }

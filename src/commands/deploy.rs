@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::Context;
+use super::certified::{need_parity, seconds_since_1970};
+use super::hints;
 use super::holding_data;
 use super::iam_policy;
 use super::jetson::{UnnamedDevices, need_devices, say_who_is_replaced};
@@ -16,15 +18,17 @@ use super::workflow::{
 };
 use crate::change::{DiffScope, OutsideResources};
 use crate::desired::{DesiredStack, jetson};
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::plan::Plan;
-use crate::resource::{Address, Changes, Owner, RunPurpose, SafeText, StackState, shown};
+use crate::resource::{
+    Action, Address, Change, Changes, Owner, ResourceOrigin, Risk, RunPurpose, SafeText, StackState, counted, shown,
+};
 
-/// Make the stack what the plan says: show the difference, ask, do it. A second run has nothing to do.
+/// Apply a plan: show the difference, ask, do it. A second run has nothing to do.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only this area (cdn, edge, kubernetes, models, page, queues, routing) with what it needs; or a saved plan
-    /// (FILE.plan.json)
+    /// Deploy only this area (cdn, edge, kubernetes, models, page, queues, routing) and its dependencies; or apply a
+    /// saved plan (FILE.plan.json)
     #[arg(value_name = "AREA|FILE.plan.json")]
     what: Option<String>,
     #[command(flatten)]
@@ -33,28 +37,31 @@ pub struct Args {
     run: RunArgs,
     #[command(flatten)]
     empty: EmptyBucketsArgs,
-    /// Save what would be done to a file, for `deploy FILE.plan.json`; do nothing
+    /// Save the changes to a file for `deploy FILE.plan.json`; change nothing
     #[arg(long, value_name = "FILE.plan.json")]
     out: Option<PathBuf>,
-    /// Overwrite the file of --out, even if it is not a saved plan
+    /// Overwrite the --out file even if it is not a saved plan
     #[arg(long, requires = "out")]
     force: bool,
-    /// Only these addresses, with what they need (a beginning or a pattern will do); they add up, and with AREA
+    /// Limit to these addresses and their dependencies (prefix or glob pattern); repeatable, and adds to AREA
     #[arg(long, value_name = "ADDRESS")]
     target: Vec<String>,
-    /// Not these addresses, nor what needs them
+    /// Skip these addresses and everything that depends on them
     #[arg(long, value_name = "ADDRESS")]
     exclude: Vec<String>,
-    /// Print the IAM policy that this plan needs, no more; no call is made
+    /// Print the minimal IAM policy for this plan; makes no call
     #[arg(long)]
     print_iam_policy: bool,
-    /// Print what the permissions boundary that the plan names has to hold; no call is made
+    /// With --print-iam-policy: limit it to the IDs of what is deployed, as recorded in the journal
+    #[arg(long, requires = "print_iam_policy")]
+    deployed: bool,
+    /// Print what the plan's permissions boundary has to allow; makes no call
     #[arg(long)]
     print_iam_boundary: bool,
-    /// Take up a thing that exists and is not this stack's
+    /// Adopt an existing resource that this stack does not own
     #[arg(long, value_name = "ADDRESS")]
     adopt: Vec<Address>,
-    /// Carry out a step that is on request only
+    /// Include a step that runs only on request
     #[arg(long, value_name = "STEP")]
     request: Vec<String>,
     #[command(flatten)]
@@ -65,16 +72,16 @@ pub struct Args {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Devices, with --devices")]
 pub struct WithDevices {
-    /// Make the plan's devices in the same run, too
+    /// Also deploy the plan's devices in the same run
     #[arg(long)]
     pub devices: bool,
     /// How they are reached.
     #[command(flatten)]
     pub access: AccessArgs,
-    /// Take everything from this directory instead of the network: k3s, k3s-install.sh, SHA256SUMS, image archives
+    /// Install from this directory instead of the network: k3s, k3s-install.sh, SHA256SUMS, image archives
     #[arg(long, value_name = "DIRECTORY")]
     pub artifacts: Option<PathBuf>,
-    /// Take the devices from this YAML file, not from the plan
+    /// Use the devices in this YAML file instead of the plan's
     #[arg(long, value_name = "FILE")]
     pub inventory: Option<String>,
 }
@@ -92,13 +99,14 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     }
     let plan = args.with.plan(args.plan.load(&context.session)?, context)?;
     if args.print_iam_policy {
-        return iam_policy::print(&plan, context);
+        return iam_policy::print(&plan, args.deployed, context).await;
     }
     if args.print_iam_boundary {
         return iam_policy::print_boundary(&plan, context);
     }
     let command = args.command();
     need_requests(&plan, &args.request)?;
+    need_parity(&plan, seconds_since_1970())?;
     let mut targets = args.target;
     targets.extend(args.what);
     let order = RunSelection {
@@ -156,14 +164,14 @@ pub fn need_requests(plan: &Plan, requested: &[String]) -> Result<(), Failure> {
     };
     let waiting: Vec<&str> = plan.steps.iter().filter(|step| step.on_request).map(|step| step.id.as_str()).collect();
     let next = match waiting.as_slice() {
-        [] => SafeText::from("leave --request out: the plan has no step on request"),
-        all => shown!("the steps on request: {}", all.join(", ")),
+        [] => SafeText::from("remove --request: the plan has no on-request steps"),
+        all => shown!("on-request steps: {}", all.join(", ")),
     };
     let problem = match plan.step(unknown) {
         None => shown!("the plan has no step {:?}", unknown),
-        Some(_) => shown!("step {:?} is not on request only: every deploy carries it out", unknown),
+        Some(_) => shown!("step {:?} is not an on-request step: every deploy runs it", unknown),
     };
-    Err(Failure::refused(problem, next))
+    Err(codes::UNKNOWN_NAME.refused(problem, next))
 }
 
 /// Carries out an order: `deploy`, `route` and `rollback --fallback`. With `access`, the plan's devices are part of the run.
@@ -176,7 +184,11 @@ pub async fn carry_out(
     access: Option<&AccessArgs>,
     context: &Context,
 ) -> Result<u8, Failure> {
-    let platforms = Platforms::of_account(context).await?;
+    let platforms = match access {
+        // What devices refer to may be in the account.
+        Some(_) => Platforms::of_account(context).await?,
+        None => Platforms::of_stack(context, &order.plan.stack, Some(&order.plan)).await?,
+    };
     let platforms = match access {
         Some(access) => platforms.and_devices(access),
         None => platforms,
@@ -195,7 +207,7 @@ pub async fn carry_out(
     workflow::carry_out(&request, platforms, &mut deploying, context).await
 }
 
-/// A plan on its way into the world.
+/// A plan on its way into the real resources.
 struct DeployOperation<'a> {
     order: &'a RunSelection,
     run: &'a RunArgs,
@@ -251,13 +263,14 @@ impl Operation for DeployOperation<'_> {
         if self.order.out.is_none() || seen.left.is_empty() {
             return Ok(());
         }
-        Err(Failure::error(
-            "a saved plan is carried out as a whole, and a part of it cannot be reached now; no plan was saved",
+        Err(codes::PART_UNREACHABLE.error(
+            "a saved plan is applied as a whole, and part of it is unreachable; no plan was saved",
             "run the same command again when it can be reached; without --devices, the plan of the account alone is saved",
         ))
     }
 
-    fn differs(&mut self, changes: &mut Changes, _wanted: &RunTarget, context: &Context) -> Result<(), Failure> {
+    fn differs(&mut self, changes: &mut Changes, wanted: &RunTarget, context: &Context) -> Result<(), Failure> {
+        say_what_another_state_may_know(changes, wanted, context);
         say_what_is_not_adopted(&self.order.adopt, changes, context);
         for remark in retained::not_to_be_undone(changes, &self.at_hand, &context.global, &self.order.plan.stack) {
             context.printer.remark(remark);
@@ -281,7 +294,7 @@ fn unnamed(journals: &Journals, built: &DesiredStack, recorded: &StackState) -> 
     Ok(unnamed)
 }
 
-/// Refuses what would silently be left out: a thing to take up, or a step, outside of what this run works on.
+/// Refuses what would silently be left out: a thing to adopt, or a step, outside of what this run works on.
 fn need_addresses(order: &RunSelection, built: &DesiredStack, scope: &DiffScope) -> Result<(), Failure> {
     if let Some(unknown) = order.adopt.iter().find(|address| !built.desired.resources.contains_key(*address)) {
         let like = |known: &&Address| known.area() == unknown.area() || known.kind_name() == unknown.kind_name();
@@ -290,19 +303,19 @@ fn need_addresses(order: &RunSelection, built: &DesiredStack, scope: &DiffScope)
             [] => SafeText::from("name an address that deploy --dry-run lists"),
             near => shown!("name an address of the plan, such as {}", near.join(", ")),
         };
-        return Err(Failure::refused(shown!("the plan has no {} to adopt anything for", unknown), next));
+        return Err(codes::UNKNOWN_NAME.refused(shown!("--adopt: the plan has no {}", unknown), next));
     }
     if let Some(outside) = order.adopt.iter().find(|address| !scope.covers(address)) {
-        return Err(Failure::refused(
-            shown!("--adopt {} is not among the addresses that this run works on", outside),
+        return Err(codes::OUT_OF_SCOPE.refused(
+            shown!("--adopt {} is outside the scope of this run", outside),
             shown!("add --target {}, or leave it out of --exclude", outside),
         ));
     }
     for step in &order.request {
         let mut own = built.by_step.get(step).into_iter().flatten();
         if let Some(outside) = own.find(|address| !scope.covers(address)) {
-            return Err(Failure::refused(
-                shown!("step {} changes {}, which is not among the addresses that this run works on", step, outside),
+            return Err(codes::OUT_OF_SCOPE.refused(
+                shown!("step {} changes {}, which is outside the scope of this run", step, outside),
                 shown!("add --target {}, or leave it out of --exclude", outside),
             ));
         }
@@ -310,15 +323,37 @@ fn need_addresses(order: &RunSelection, built: &DesiredStack, scope: &DiffScope)
     Ok(())
 }
 
+/// A state that knows nothing of a stack whose resources exist: it was lost, or it is not the one that this stack is changed from.
+/// Said, and counted as a risk.
+fn say_what_another_state_may_know(changes: &mut Changes, wanted: &RunTarget, context: &Context) {
+    if wanted.recorded.sequence > 0 {
+        return;
+    }
+    let exists = |change: &&mut Change| change.action == Action::Adopt && change.origin == ResourceOrigin::Recovered;
+    let mut count = 0;
+    for change in changes.items.values_mut().filter(exists) {
+        change.risk = change.risk.max(Risk::SharedStack);
+        count += 1;
+    }
+    if count > 0 {
+        context.printer.remark(shown!(
+            "{}, and {} with the stack's mark exist: this run takes them in. If another state knows them, two states will \
+             change the same resources\n  next: name the place of that state with --state; go on only if it is lost",
+            hints::words(&changes.stack, context),
+            counted(count, "resource")
+        ));
+    }
+}
+
 /// `--adopt` of what is not there, or is this stack's already, takes nothing up: said, so that nobody believes it did.
 fn say_what_is_not_adopted(adopt: &BTreeSet<Address>, changes: &Changes, context: &Context) {
     for address in adopt {
         let found = changes.items.get(address).map(|change| change.found.as_ref());
         let why = match found {
-            Some(Some(found)) if found.owner == Owner::Ours => "it is this stack's already",
-            Some(None) => "nothing is there yet",
+            Some(Some(found)) if found.owner == Owner::Ours => "this stack already owns it",
+            Some(None) => "it does not exist yet",
             _ => continue,
         };
-        context.printer.remark(shown!("--adopt {} takes nothing up: {}", address, why));
+        context.printer.remark(shown!("--adopt {} has no effect: {}", address, why));
     }
 }

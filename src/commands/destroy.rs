@@ -13,27 +13,27 @@ use super::workflow::{
 };
 use crate::change::{self, DiffScope};
 use crate::desired::{self, DesiredStack};
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::plan::Plan;
 use crate::report;
 use crate::resource::{Address, Changes, Desired, RunPurpose, StackState, shown};
 
-/// Remove the stack: in order, resumable; what will not go yet is left for a later run (exit code 2).
+/// Delete the stack's resources: in order, resumable; what will not go yet is left for a later run (exit code 2).
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     plan: PlanArgs,
-    /// Name of the stack, when no plan is at hand; a plan (in the environment, too) is not read then
+    /// Stack name, instead of a plan; --plan and AKIDB_EDGE_PLAN are then ignored
     #[arg(long)]
     stack: Option<String>,
     #[command(flatten)]
     run: RunArgs,
     #[command(flatten)]
     empty: EmptyBucketsArgs,
-    /// Only these addresses, and everything that needs them
+    /// Limit to these addresses and everything that depends on them
     #[arg(long, value_name = "ADDRESS")]
     target: Vec<String>,
-    /// Also delete this resource, which was imported and not made by the stack; by its whole address
+    /// Also delete this imported resource, which the stack did not create; needs the full address
     #[arg(long, value_name = "ADDRESS")]
     delete_imported: Vec<Address>,
     #[command(flatten)]
@@ -50,14 +50,17 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
     let stack = args.stack.clone().or(plan.as_ref().map(|plan| plan.stack.clone())).unwrap_or_default();
     let (stack, devices) = args.both.stacks(stack);
     let goes_by = match &devices {
-        Some(devices) => format!("it names the stack, and what goes is in the journals of {stack} and {devices}"),
-        None => format!("it names the stack, and what goes is in the journal of {stack}"),
+        Some(devices) => format!(
+            "it only names the stack; what is deleted is recorded in the journals of {stack} and \
+                                  {devices}"
+        ),
+        None => format!("it only names the stack; what is deleted is recorded in the journal of {stack}"),
     };
     args.plan.say_what_variables_do(&context.printer, &goes_by);
     if devices.is_none() {
         workflow::no_devices(context, &stack, "uninstall").await?;
     }
-    let platforms = args.both.platforms(Platforms::of_account(context).await?);
+    let platforms = args.both.platforms(Platforms::of_stack(context, &stack, None).await?);
     need_known(&stack, devices.as_deref(), plan.as_ref(), &platforms, context).await?;
     let request = RunRequest {
         command: args.command(&stack),
@@ -142,7 +145,10 @@ impl Operation for DestroyOperation<'_> {
     fn differs(&mut self, changes: &mut Changes, _wanted: &RunTarget, context: &Context) -> Result<(), Failure> {
         say_why(changes, &self.along);
         if self.args.run.empty_buckets && !changes.is_empty() {
-            context.printer.remark("the data in what goes is deleted for good: objects, old versions, messages, what is in namespaces, volumes");
+            context.printer.remark(
+                "the data of deleted resources is lost permanently: objects, old versions, \
+                                    messages, namespace contents, volumes",
+            );
         }
         imported::say_what_stays(changes, context);
         Ok(())
@@ -158,7 +164,7 @@ fn say_why(changes: &mut Changes, along: &BTreeMap<Address, Address>) {
     for (address, need) in along {
         if let Some(change) = changes.items.get_mut(address) {
             let more = change.reason.take().map_or_else(String::new, |reason| format!("; {reason}"));
-            change.reason = Some(format!("it needs {need}, which goes{more}"));
+            change.reason = Some(format!("it depends on {need}, which is deleted{more}"));
         }
     }
 }
@@ -167,8 +173,8 @@ fn say_why(changes: &mut Changes, along: &BTreeMap<Address, Address>) {
 fn need_in_scope(scope: &DiffScope) -> Result<(), Failure> {
     match scope.delete_imported.iter().find(|address| !scope.covers(address)) {
         None => Ok(()),
-        Some(outside) => Err(Failure::refused(
-            shown!("--delete-imported {} is not among the addresses that this run works on", outside),
+        Some(outside) => Err(codes::OUT_OF_SCOPE.refused(
+            shown!("--delete-imported {} is outside the scope of this run", outside),
             shown!("add --target {}", outside),
         )),
     }

@@ -1,8 +1,8 @@
-//! What runs let go of that a rollback undoes: it is remembered again by its ID, and never made a second time.
+//! What runs let go of that a rollback undoes: it is recorded again by its ID, and never made a second time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::{Entry, Fact, purpose_of};
 use crate::resource::{Address, Desired, Observed, ResourceRecord, ResourceStatus, RunPurpose, StackState, shown};
 
@@ -89,9 +89,9 @@ impl ForgottenResources {
             Some((&resource.address, need))
         });
         match needs_it {
-            Some((user, need)) => Err(Failure::refused(
-                shown!("{} needs {}, which state forget let go and which is not there any more", user, need),
-                "go back to a later revision, or deploy a plan without them",
+            Some((user, need)) => Err(codes::MISSING_NEED.refused(
+                shown!("{} needs {}, which was removed with state forget and no longer exists", user, need),
+                "roll back to a later revision, or deploy a plan without them",
             )),
             None => Ok(gone),
         }

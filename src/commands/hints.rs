@@ -6,7 +6,7 @@ use std::fs;
 use super::Context;
 use super::workflow::{self, AccountConnection};
 use crate::desired::jetson::SUFFIX;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::Ledger;
 use crate::observe;
 use crate::report;
@@ -23,7 +23,12 @@ pub async fn known(stack: &str, context: &Context, connection: &AccountConnectio
 
 /// The stacks that have a journal at the place of the state, as far as that can be listed.
 pub fn stacks(context: &Context) -> Vec<String> {
-    let Some(directory) = workflow::root(&context.global.state) else { return Vec::new() };
+    stacks_at(&context.global.state)
+}
+
+/// The stacks that have a journal at a place.
+pub fn stacks_at(state: &str) -> Vec<String> {
+    let Some(directory) = workflow::root(state) else { return Vec::new() };
     let all = fs::read_dir(directory).into_iter().flatten().flatten();
     let with_journal = all.filter(|entry| entry.path().join("journal.jsonl").is_file());
     let mut names: Vec<String> = with_journal.filter_map(|entry| entry.file_name().into_string().ok()).collect();
@@ -52,18 +57,18 @@ pub fn refusal(stack: &str, marked: Option<&[OwnedResource]>, context: &Context)
     let mut problem = shown!("{}; nothing was done", words(stack, context));
     let there = stacks(context);
     let mut next = nearest(stack, &there).map_or_else(
-        || SafeText::from("name the place of its state with --state"),
-        |name| shown!("did you mean --stack {}? Or name the place of its state with --state", name),
+        || SafeText::from("name the location of its state with --state"),
+        |name| shown!("did you mean --stack {}? Or name the location of its state with --state", name),
     );
     match marked {
-        Some([]) => problem.push("\nnothing in the account carries its mark, as far as was looked"),
+        Some([]) => problem.push("\nno resource in the account carries its mark, as far as could be checked"),
         Some(all) => {
             problem.push(shown!("\n{}", report::unmanaged_text(all).trimmed()));
-            next.push("; if that is lost, akidb-edge deploy --plan PLAN takes in again what carries its mark");
+            next.push("; if it is lost, akidb-edge deploy --plan PLAN adopts the resources that carry its mark");
         }
         None => {}
     }
-    Failure::refused(problem, next)
+    codes::UNKNOWN_STACK.refused(problem, next)
 }
 
 /// What carries the mark of a stack in the account, in the regions of its plan and in our own.

@@ -9,18 +9,19 @@ use serde_json::Value;
 
 use super::Context;
 use super::workflow::RunArgs;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::provider::{Providers, ResourceContext};
 use crate::resource::manifest::key_of;
 use crate::resource::{Action, Address, Attributes, Changes, Kind, SafeText, shown};
 
 /// How --empty-buckets is said on a command line.
-pub const ADD: &str = "save what you need (a bucket: aws s3 sync; messages: let their receivers finish; a cluster: kubectl get \
-     -o yaml, and what is in volumes), then add --empty-buckets to delete the rest, too";
+pub const ADD: &str = "save what you need (a bucket: aws s3 sync; messages: let their receivers finish; a cluster: \
+                       kubectl get -o yaml, and what is in volumes), then add --empty-buckets to delete the rest";
 /// How it is said of a saved plan.
-pub const SAVE_ANEW: &str = "save what you need (a bucket: aws s3 sync; messages: let their receivers finish; a cluster: \
-     kubectl get -o yaml, and what is in volumes), then make the saved plan again with --empty-buckets to delete the rest, too: akidb-edge deploy --plan PLAN --empty-buckets \
-     --out FILE.plan.json";
+pub const SAVE_ANEW: &str = "save what you need (a bucket: aws s3 sync; messages: let their receivers finish; a \
+                             cluster: kubectl get -o yaml, and what is in volumes), then save the plan again with \
+                             --empty-buckets to delete the rest: akidb-edge deploy --plan PLAN --empty-buckets --out \
+                             FILE.plan.json";
 
 /// One thing that is to go and may hold data.
 struct DataResource<'a> {
@@ -31,7 +32,7 @@ struct DataResource<'a> {
 }
 
 /// Refuses a run that would delete a role with policies of others, or something with data in it unless it may delete that, too. A
-/// run that only looks is told.
+/// run that only looks is told. Gives the data that goes, one line for each thing that holds some; nothing when nobody is asked.
 ///
 /// # Errors
 /// Every such thing by name, with what is in the way.
@@ -41,11 +42,11 @@ pub async fn refuse(
     run: &RunArgs,
     how: &'static str,
     context: &Context,
-) -> Result<(), Failure> {
+) -> Result<Vec<SafeText>, Failure> {
     held_roles(changes, run, context)?;
     zones::refuse(changes, providers, run, context).await?;
-    if run.empty_buckets {
-        return Ok(());
+    if run.empty_buckets && run.yes {
+        return Ok(Vec::new());
     }
     let mut full = Vec::new();
     for to_delete in to_delete(changes) {
@@ -70,15 +71,15 @@ pub async fn refuse(
             full.push(shown!("{} ({}): {}, {}", to_delete.id, to_delete.address, data, held));
         }
     }
-    if full.is_empty() {
-        return Ok(());
+    if full.is_empty() || run.empty_buckets {
+        return Ok(full);
     }
     let problem = shown!("what is to be deleted still holds data:\n  {}", SafeText::join(&full, "\n  "));
     if run.dry_run {
         context.printer.remark(shown!("{}\n  the run would be refused without --empty-buckets", problem));
-        return Ok(());
+        return Ok(Vec::new());
     }
-    Err(Failure::refused(shown!("{}\nnothing was done", problem), how))
+    Err(codes::HOLDS_DATA.refused(shown!("{}\nnothing was done", problem), how))
 }
 
 /// AWS deletes a role only when nothing hangs on it; what others put there is theirs.
@@ -101,9 +102,10 @@ fn held_roles(changes: &Changes, run: &RunArgs, context: &Context) -> Result<(),
         context.printer.remark(shown!("{}\n  the run would be refused", problem));
         return Ok(());
     }
-    Err(Failure::refused(
+    Err(codes::OF_OTHERS.refused(
         shown!("{}\nnothing was done", problem),
-        "ask whose they are; detach or delete them (aws iam detach-role-policy, delete-role-policy), then run the same command again",
+        "find out who owns them; detach or delete them (aws iam detach-role-policy, delete-role-policy), then run the \
+         same command again",
     ))
 }
 
@@ -121,7 +123,7 @@ fn to_delete(changes: &Changes) -> impl Iterator<Item = DataResource<'_>> {
 
 /// Whether what is there is deleted.
 fn goes(action: Action) -> bool {
-    matches!(action, Action::Delete | Action::Replace)
+    matches!(action, Action::Delete | Action::Replace | Action::Recreate)
 }
 
 /// What goes in the same run and may be in it: keys of a bucket, or [`key_of`] objects of clusters.

@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use super::Context;
 use super::doctor;
 use super::workflow;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
+use crate::ledger::Ledger;
 use crate::plan::Plan;
-use crate::provider::aws::{MOST_OF_A_POLICY, boundaries, parts_of_policy, size_of_policy};
+use crate::provider::aws::{Ids, MOST_OF_A_POLICY, boundaries, parts_of_policy, size_of_policy};
 use crate::report;
-use crate::resource::{Desired, shown};
+use crate::resource::{Desired, ResourceStatus, StackState, shown};
 
 /// The graph of a plan, steps on request included.
 fn whole(plan: &Plan, context: &Context) -> Result<Desired, Failure> {
@@ -19,12 +20,37 @@ fn whole(plan: &Plan, context: &Context) -> Result<Desired, Failure> {
     Ok(workflow::build(plan, &every, &context.printer)?.desired)
 }
 
-/// Prints what the tool must be allowed to do for this plan.
+/// What services call the plan's things that are deployed; none of what may be there or not.
+fn ids(desired: &Desired, state: &StackState) -> Ids {
+    let records = state.resources.iter();
+    let known = records.filter(|(address, record)| {
+        let same = desired.resources.get(*address).is_some_and(|resource| resource.kind == record.kind);
+        same && record.standing != ResourceStatus::Creating
+    });
+    known.filter_map(|(address, record)| Some((address.clone(), record.id.clone()?))).collect()
+}
+
+/// Prints what the tool must be allowed to do for this plan; `deployed`: for the stack as the journal has it, so that what AWS holds
+/// to nothing but an ID is held to its ID.
 ///
 /// # Errors
-/// When the plan is wrong.
-pub fn print(plan: &Plan, context: &Context) -> Result<u8, Failure> {
-    let policy = doctor::needed(&whole(plan, context)?, "*", &context.global.state);
+/// When the plan is wrong, or the journal cannot be read or knows nothing.
+pub async fn print(plan: &Plan, deployed: bool, context: &Context) -> Result<u8, Failure> {
+    let desired = whole(plan, context)?;
+    let ids = if deployed {
+        let store = workflow::store(&context.global, &context.session, &desired.stack, None).await?;
+        let (_, state) = workflow::moved(&desired, Ledger::read(store, &desired.stack).await?.recorded());
+        if state.resources.is_empty() {
+            return Err(codes::UNKNOWN_STACK.refused(
+                shown!("nothing of the stack {} is deployed, so no IDs are known", desired.stack),
+                "leave --deployed out, or deploy first",
+            ));
+        }
+        ids(&desired, &state)
+    } else {
+        Ids::new()
+    };
+    let policy = doctor::needed(&desired, "*", &ids, &context.global.state);
     let parts = parts_of_policy(&policy);
     if context.printer.json {
         context.printer.json("iam-policy", &json!({"policy": policy, "managed_policies": parts}));
@@ -50,7 +76,7 @@ pub fn print(plan: &Plan, context: &Context) -> Result<u8, Failure> {
 pub fn print_boundary(plan: &Plan, context: &Context) -> Result<u8, Failure> {
     let all = boundaries(&whole(plan, context)?, "*");
     if all.is_empty() {
-        return Err(Failure::refused(
+        return Err(codes::NOTHING_SELECTED.refused(
             "the plan names no permissions boundary of the account: its roles are within managed policies of AWS",
             "write role_boundary: NAME in the step that replicates buckets",
         ));
@@ -66,7 +92,7 @@ pub fn print_boundary(plan: &Plan, context: &Context) -> Result<u8, Failure> {
             report::put_json(one);
             Ok(exit::DONE)
         }
-        _ => Err(Failure::refused(
+        _ => Err(codes::OPTIONS.refused(
             shown!("the plan names several permissions boundaries: {}", names.join(", ")),
             "add --json, which prints each of them by name",
         )),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Context;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::resource::{Action, Address, Change, Changes, ResourceOrigin, StackState, shown};
 
 /// The imported resources that are to be deleted, each named by its whole address.
@@ -14,11 +14,12 @@ pub fn named(named: &[Address], recorded: &StackState) -> Result<BTreeSet<Addres
     for address in named {
         let next = "akidb-edge state list shows the addresses and which of them were imported";
         let Some(record) = recorded.resources.get(address) else {
-            return Err(Failure::refused(shown!("--delete-imported {}: the state has no {}", address, address), next));
+            return Err(codes::UNKNOWN_NAME
+                .refused(shown!("--delete-imported {}: the state has no {}", address, address), next));
         };
         if !record.is_imported() {
             let problem = shown!("--delete-imported {}: it was not imported, a destroy deletes it anyway", address);
-            return Err(Failure::refused(problem, "leave the option out"));
+            return Err(codes::ARGUMENT.refused(problem, "leave the option out"));
         }
     }
     Ok(named.iter().cloned().collect())
@@ -37,8 +38,9 @@ pub fn say_what_stays(changes: &Changes, context: &Context) {
         .collect();
     if !staying.is_empty() {
         context.printer.remark(shown!(
-            "left: imported, not made by this stack: {}; --delete-imported ADDRESS deletes one of them in the same run. Settings \
-             that deploys gave them stay: to have those of a state import back, roll back to its revision first",
+            "left: imported, not created by this stack: {}; --delete-imported ADDRESS deletes one of them in the same \
+             run. Settings that deploys gave them stay: to have those of a state import back, roll back to its \
+             revision first",
             staying.join(", ")
         ));
     }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::provider::device::{HostKeyQuery, known_host};
 use crate::report;
 use crate::resource::shown;
@@ -39,7 +39,7 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
         let line = format!("{reason} {host} {kind} {fingerprint} {key}\n");
         let written =
             std::fs::OpenOptions::new().append(true).open(file).and_then(|mut file| file.write_all(line.as_bytes()));
-        written.map_err(|bad| Failure::error(shown!("{}: {}", file.display(), bad), ""))?;
+        written.map_err(|bad| codes::OUTPUT_FILE.error(shown!("{}: {}", file.display(), bad), ""))?;
     }
     if let Some(line) = args.pin.as_ref().and_then(|pin| known_host(&shown, pin)) {
         report::put(shown!("{}", line));

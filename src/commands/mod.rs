@@ -1,10 +1,13 @@
-//! The verbs. Each one parses, calls the rooms in order, and returns an exit code.
+//! The verbs. Each one parses, calls the modules in order, and returns an exit code.
 
+mod certified;
+pub mod complete;
 pub mod completions;
 mod confirm;
 pub mod deploy;
 pub mod destroy;
 pub mod doctor;
+pub mod edge;
 mod forgotten;
 mod hints;
 mod holding_data;
@@ -17,6 +20,8 @@ mod later_plans;
 pub mod models;
 pub mod option_rules;
 mod plan_file;
+#[cfg(feature = "serve")]
+pub mod replicate;
 pub mod report;
 mod retained;
 pub mod rollback;
@@ -30,16 +35,16 @@ pub mod status;
 pub mod try_model;
 mod usage;
 pub mod validate;
+mod verb_hints;
 mod workflow;
 
 use std::time::Duration;
 
 use clap::ArgMatches;
-use serde_json::json;
 
 use crate::cli::{Cli, Verb};
-use crate::exit::Failure;
-use crate::report::Printer;
+use crate::exit::{Failure, codes};
+use crate::report::{Printer, Screen};
 use crate::resource::shown;
 use crate::session::Session;
 
@@ -58,6 +63,13 @@ pub struct Context {
     pub verb: String,
     /// The lease that it took, if it did.
     pub held: workflow::HeldLeases,
+}
+
+impl Context {
+    /// What data on standard output is laid out for.
+    pub fn screen(&self) -> Screen {
+        Screen::of(self.session.width, self.session.color)
+    }
 }
 
 /// Runs a verb and gives its exit code. `typed` is the command line as it was read.
@@ -84,10 +96,13 @@ async fn verb(verb: Verb, context: &Context) -> Result<u8, Failure> {
         Verb::Destroy(args) => destroy::run(args, context).await,
         Verb::Doctor(args) => doctor::run(args, context).await,
         Verb::State(args) => state::run(args, context).await,
-        Verb::Validate(args) => validate::run(&args, context),
+        #[cfg(feature = "serve")]
+        Verb::Replicate(args) => replicate::run(args, context).await,
+        Verb::Validate(args) => validate::run(args, context).await,
         Verb::Report(args) => report::run(args, context).await,
         Verb::Completions(args) => completions::run(&args, context),
         Verb::Jetson(args) => jetson::run(args, context).await,
+        Verb::Edge(args) => edge::run(&args, context),
         #[cfg(feature = "serve")]
         Verb::Serve(args) => serve::run(args, context).await,
         #[cfg(feature = "serve")]
@@ -133,8 +148,8 @@ fn may_overwrite(file: &std::path::Path, force: bool, ours: impl Fn(&str) -> boo
     if bytes.is_empty() || std::str::from_utf8(&bytes).is_ok_and(ours) {
         return Ok(());
     }
-    Err(Failure::refused(
-        shown!("{} is there, and akidb-edge did not write it: it was left alone", file.display()),
+    Err(codes::OUTPUT_FILE.refused(
+        shown!("{} exists and was not written by akidb-edge: it was left alone", file.display()),
         "name another place with --out, or add --force to overwrite it",
     ))
 }
@@ -148,13 +163,13 @@ fn conclude(answer: Result<u8, Failure>, context: &Context) -> u8 {
             code
         }
         Err(failure) => {
-            context.printer.finish(verb, failure.code, Some(data(&failure)));
-            context.printer.failure(failure.shown());
+            context.printer.finish(verb, failure.code, Some(failure.document()));
+            if failure.is_cancelled() {
+                context.printer.talk(failure.shown());
+            } else {
+                context.printer.failure(failure.shown());
+            }
             failure.code
         }
     }
-}
-
-fn data(failure: &Failure) -> serde_json::Value {
-    json!({"exit": failure.code, "problem": failure.problem, "next_step": failure.next_step, "internal": failure.internal})
 }

@@ -4,7 +4,7 @@
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::resource::shown;
 
 /// Options of a verb that do not go with others of it. Only what was typed counts: what the environment says is a default.
@@ -43,28 +43,28 @@ const PLAN: &[&str] = &["plan", "var", "var_file", "allow_files_outside"];
 
 #[rustfmt::skip]
 const TABLE: &[ConflictRule] = &[
-    apart("", &["quiet"], &["verbose"], "one says less, the other more", "leave one of them out"),
-    apart("deploy", &[SAVED], &["plan"], "a saved plan has its plan in it", "leave --plan out"),
+    apart("", &["quiet"], &["verbose"], "they contradict each other", "use only one of them"),
+    apart("deploy", &[SAVED], &["plan"], "a saved plan contains its plan", "leave --plan out"),
     apart("deploy", &[SAVED],
         &["var", "var_file", "allow_files_outside", "target", "exclude", "adopt", "request", "empty_buckets", "artifacts",
           "inventory"],
-        "a saved plan is carried out exactly as it was saved",
-        "leave {that} out, or save the plan anew with it: akidb-edge deploy --plan PLAN {that} … --out FILE.plan.json"),
+        "a saved plan is applied exactly as it was saved",
+        "remove {that}, or save the plan again with it: akidb-edge deploy --plan PLAN {that} … --out FILE.plan.json"),
     apart("deploy", &[SAVED], &["out"], "the plan is saved already", "leave --out out, or copy the file"),
     apart("deploy", &[SAVED], &["print_iam_policy", "print_iam_boundary"],
-        "the policy is made from a plan, not from a saved one", "akidb-edge deploy --plan PLAN {that}"),
-    apart("deploy", &["print_iam_policy"], &["print_iam_boundary"], "each prints one policy", "leave one of them out"),
+        "the policy is generated from a plan, not from a saved one", "akidb-edge deploy --plan PLAN {that}"),
+    apart("deploy", &["print_iam_policy"], &["print_iam_boundary"], "each prints one policy", "use only one of them"),
     apart("deploy", &["print_iam_policy", "print_iam_boundary"],
         &["what", "yes", "dry_run", "wait", "empty_buckets", "at_once", "out", "target", "exclude", "adopt", "request",
           "devices"],
-        "the policy is that of the whole plan, and nothing is done", "leave one of them out"),
+        "the policy is that of the whole plan, and nothing is done", "use only one of them"),
     apart("deploy", &["out"], &["yes", "wait", "at_once"],
         "--out saves the plan and does nothing else",
-        "say {that} when the saved plan is carried out: akidb-edge deploy FILE.plan.json {that}"),
+        "pass {that} when you apply the saved plan: akidb-edge deploy FILE.plan.json {that}"),
     apart("rollback", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
-    apart("rollback", &["fallback"], &["devices"], "a fallback changes settings of the cloud alone",
+    apart("rollback", &["fallback"], &["devices"], "a fallback changes only cloud settings",
         "leave --devices out"),
-    apart("rollback", &["stack"], &["fallback"], "a fallback is made from a plan, which --stack does not name",
+    apart("rollback", &["stack"], &["fallback"], "a fallback is part of a plan, which --stack does not name",
         "name the plan: akidb-edge rollback --fallback NAME --plan PLAN"),
     apart("status", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
     apart("doctor", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
@@ -73,18 +73,24 @@ const TABLE: &[ConflictRule] = &[
     apart("state", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
     apart("jetson rollback", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
     apart("jetson uninstall", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
-    apart("jetson kubeconfig", &[STDOUT], &["json", "merge"], "standard output takes the kubeconfig alone",
+    apart("jetson kubeconfig", &[STDOUT], &["json", "merge"], "stdout is used for the kubeconfig",
         "name a file with --out, or leave the other option out"),
     apart("validate plan", &["file"], &["plan"], "both name the plan", "name it once"),
-    apart("report", &["format"], &["out", "force"], "--format writes to standard output", "leave one of them out"),
+    apart("validate latency", &["url"], &["plan", "var", "var_file", "allow_files_outside", "step"],
+        "--url measures an address, not the steps of a plan", "use only one of them"),
+    apart("validate latency", &["regions"], &["connect_to", "ca_bundle"],
+        "probe functions in regions are not reached by what this machine has", "use only one of them"),
+    apart("validate clean", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
+    apart("report", &["format"], &["out", "force"], "--format writes to standard output", "use only one of them"),
     apart("report", &[TEXT], &["json"], "--json is one JSON document on standard output",
         "akidb-edge report --format json"),
-    apart("models pull", &["offline"], &["endpoint"], "offline no hub is asked", "leave one of them out"),
+    apart("models pull", &["offline"], &["endpoint"], "without network access no hub is asked", "use only one of \
+         them"),
     apart("serve", &["check"], &["print-openapi", "print-proto", "new-api-key"], ONE_THING.0, ONE_THING.1),
     apart("serve", &["print-openapi"], &["print-proto", "new-api-key"], ONE_THING.0, ONE_THING.1),
     apart("serve", &["print-proto"], &["new-api-key"], ONE_THING.0, ONE_THING.1),
     apart("serve", &["print-openapi", "print-proto", "new-api-key"], &[SETTING],
-        "nothing is served, so no setting is read", "leave one of them out"),
+        "nothing is served, so no setting is read", "use only one of them"),
 ];
 
 /// Options of a verb that need one of some others.
@@ -106,14 +112,35 @@ const fn of_devices(verb: &'static str) -> RequirementRule {
         verb,
         these: ACCESS,
         with: &["devices"],
-        why: "it is about devices, and this run works on the cloud alone",
-        next: "add --devices to work on the plan's devices in the same run, or leave it out",
+        why: "it applies to devices, and this run works only on the cloud",
+        next: "add --devices to include the plan's devices in the same run, or remove it",
     }
 }
 
 const ONLY: &[RequirementRule] = &[
     of_devices("rollback"),
     of_devices("destroy"),
+    RequirementRule {
+        verb: "validate latency",
+        these: &["requests", "rate", "p95_ms", "p99_ms"],
+        with: &["url"],
+        why: "a step of a plan has its own",
+        next: "add --url, or change the step",
+    },
+    RequirementRule {
+        verb: "validate latency",
+        these: &["yes"],
+        with: &["regions"],
+        why: "nothing is asked when this machine measures",
+        next: "add --regions, or leave it out",
+    },
+    RequirementRule {
+        verb: "route cutover",
+        these: &["steps", "requests", "rate", "path", "connect_to", "plain_http", "ca_bundle", "key_file"],
+        with: &["gate"],
+        why: "it is about a cutover that is measured at each step",
+        next: "add --gate 'p95<25ms@all', or leave it out",
+    },
     RequirementRule {
         verb: "deploy",
         these: &[
@@ -127,14 +154,14 @@ const ONLY: &[RequirementRule] = &[
             "inventory",
         ],
         with: &["devices", SAVED],
-        why: "it is about devices, and this run makes the cloud alone",
-        next: "add --devices to make the plan's devices in the same run, or leave it out",
+        why: "it applies to devices, and this run deploys only the cloud",
+        next: "add --devices to deploy the plan's devices in the same run, or remove it",
     },
 ];
 
 /// Every setting of the server, and the file of settings.
 const SETTING: &str = "a setting";
-const ONE_THING: (&str, &str) = ("each of them is all that the run does", "leave one of them out");
+const ONE_THING: (&str, &str) = ("each of them is the only thing that the run does", "use only one of them");
 
 /// The verb that was typed, word by word.
 pub fn verb(typed: &ArgMatches) -> Vec<&str> {
@@ -164,8 +191,8 @@ pub fn refuse(typed: &ArgMatches) -> Result<(), Failure> {
         let pairs = row.these.iter().flat_map(|this| row.those.iter().map(move |that| (*this, *that)));
         for (this, that) in pairs {
             if let (Some(this), Some(that)) = (given(this), given(that)) {
-                return Err(Failure::refused(
-                    shown!("{} and {} do not go together: {}; nothing was done", this, that, row.why),
+                return Err(codes::OPTIONS.refused(
+                    shown!("{} and {} cannot be combined: {}; nothing was done", this, that, row.why),
                     shown!("{}", row.next.replace("{that}", &that)),
                 ));
             }
@@ -174,7 +201,7 @@ pub fn refuse(typed: &ArgMatches) -> Result<(), Failure> {
     for row in ONLY.iter().filter(|row| words == row.verb) {
         let alone = !row.with.iter().copied().any(|id| given(id).is_some());
         if let Some(this) = row.these.iter().copied().find_map(&given).filter(|_| alone) {
-            return Err(Failure::refused(shown!("{}: {}; nothing was done", this, row.why), row.next));
+            return Err(codes::OPTIONS.refused(shown!("{}: {}; nothing was done", this, row.why), row.next));
         }
     }
     Ok(())

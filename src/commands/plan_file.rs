@@ -16,7 +16,7 @@ use super::retained;
 use super::workflow::{self, AllowedChanges, Journals, Operation, Platforms, RunArgs, RunRequest, RunTarget, RunView};
 use crate::change::{DiffScope, OutsideResources};
 use crate::desired::DesiredStack;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::resource::{Address, Artifacts, Changes, Desired, RunPurpose, SafeText, shown};
@@ -111,8 +111,9 @@ impl SavedPlan {
         ledger.keep_apart(&mut data).await?;
         data["code"] = ledger.code_of(&coded(&data)).await?.into();
         let text = serde_json::to_string_pretty(&data).unwrap_or_default();
-        super::write_private(file, text.as_bytes())
-            .map_err(|bad| Failure::error(shown!("{}: {}", file.display(), bad), "name a file that can be written"))
+        super::write_private(file, text.as_bytes()).map_err(|bad| {
+            codes::OUTPUT_FILE.error(shown!("{}: {}", file.display(), bad), "name a file that can be written")
+        })
     }
 
     /// The same with what was kept beside the journal.
@@ -120,18 +121,18 @@ impl SavedPlan {
         let mut data = serde_json::to_value(self).unwrap_or_default();
         // Its preview shows little of what is made, and contents come back by their hashes: nothing in it may be another's.
         if !ledger.is_code_of(&coded(&data), &self.code).await? {
-            return Err(stale("it was changed after it was made, or made beside another journal"));
+            return Err(stale("it was changed after it was saved, or saved for another journal"));
         }
-        // A stale one may name contents that are not kept any more.
+        // A stale one may name contents that are not kept any longer.
         need_sequence(self.sequence, ledger.ask(|state| state.sequence))?;
         ledger.bring_back(&mut data).await?;
         serde_json::from_value(data)
-            .map_err(|bad| Failure::refused(shown!("{} is no saved plan: {}", file, bad), AGAIN))
+            .map_err(|bad| codes::SAVED_PLAN.refused(shown!("{} is not a saved plan: {}", file, bad), AGAIN))
     }
 
     fn read(file: &str) -> Result<Self, Failure> {
-        let text =
-            super::read_bounded(Path::new(file)).map_err(|bad| Failure::refused(shown!("{}: {}", file, bad), AGAIN))?;
+        let text = super::read_bounded(Path::new(file))
+            .map_err(|bad| codes::SAVED_PLAN.refused(shown!("{}: {}", file, bad), AGAIN))?;
         Self::parse(file, &text)
     }
 
@@ -142,15 +143,14 @@ impl SavedPlan {
     pub fn parse(file: &str, text: &[u8]) -> Result<Self, Failure> {
         let next = AGAIN;
         let raw: serde_json::Value = serde_json::from_slice(text)
-            .map_err(|bad| Failure::refused(shown!("{} is no saved plan: {}", file, bad), next))?;
+            .map_err(|bad| codes::SAVED_PLAN.refused(shown!("{} is not a saved plan: {}", file, bad), next))?;
         let found = raw.get("schema").and_then(serde_json::Value::as_str).unwrap_or("none");
         if found != FORMAT {
-            return Err(Failure::refused(
-                shown!("{} has schema {:?}, this version knows {:?}", file, found, FORMAT),
-                next,
-            ));
+            return Err(codes::SAVED_PLAN
+                .refused(shown!("{} has schema {:?}, this version knows {:?}", file, found, FORMAT), next));
         }
-        serde_json::from_value(raw).map_err(|bad| Failure::refused(shown!("{} is no saved plan: {}", file, bad), next))
+        serde_json::from_value(raw)
+            .map_err(|bad| codes::SAVED_PLAN.refused(shown!("{} is not a saved plan: {}", file, bad), next))
     }
 
     /// Refuses a journal at another place than that of the saved plan.
@@ -160,12 +160,12 @@ impl SavedPlan {
             return Ok(());
         }
         if there.is_empty() {
-            return Err(stale("an older version made it, which did not write down where its journal lies"));
+            return Err(stale("an older version saved it, without the location of its journal"));
         }
-        Err(Failure::refused(
+        Err(codes::SAVED_PLAN.refused(
             shown!("the saved plan is for the journal at {}, this run would use {}; nothing was done", there, here),
             shown!(
-                "name its place with --state {}, or make it again: akidb-edge deploy --plan PLAN --out FILE.plan.json",
+                "name its place with --state {}, or save it again: akidb-edge deploy --plan PLAN --out FILE.plan.json",
                 there
             ),
         ))
@@ -198,11 +198,11 @@ fn coded(data: &serde_json::Value) -> Vec<u8> {
 }
 
 /// What helps against a saved plan that cannot be carried out.
-const AGAIN: &str = "make it again: akidb-edge deploy --plan PLAN --out FILE.plan.json";
+const AGAIN: &str = "save it again: akidb-edge deploy --plan PLAN --out FILE.plan.json";
 
 fn stale(why: impl Into<SafeText>) -> Failure {
     let why: SafeText = why.into();
-    Failure::refused(shown!("the saved plan is stale: {}; nothing was done", why), AGAIN)
+    codes::SAVED_PLAN.refused(shown!("the saved plan is stale: {}; nothing was done", why), AGAIN)
 }
 
 /// Where a journal lies, the same from whatever folder it is named.
@@ -226,7 +226,7 @@ pub fn has_schema(text: &str, start: &str) -> bool {
     raw.get("schema").and_then(serde_json::Value::as_str).is_some_and(|schema| schema.starts_with(start))
 }
 
-/// Does exactly what a saved plan says, if the world is still as it was.
+/// Does exactly what a saved plan says, if the real resources are still as it was.
 ///
 /// # Errors
 /// When it is stale, and whatever a deploy may fail with.
@@ -234,10 +234,15 @@ pub async fn apply(file: &str, run: &RunArgs, with: &WithDevices, context: &Cont
     let saved = SavedPlan::read(file)?;
     saved.need_place(context)?;
     if with.devices && saved.devices.is_none() {
-        return Err(stale("it was made without --devices"));
+        return Err(stale("it was saved without --devices"));
     }
     let run = RunArgs { empty_buckets: saved.empty_buckets, ..run.clone() };
-    let platforms = Platforms::of_account(context).await?;
+    // What was made without an account needs none.
+    let platforms = if saved.account.is_empty() && saved.devices.is_none() {
+        Platforms::of_clusters(context)
+    } else {
+        Platforms::of_account(context).await?
+    };
     let platforms = if saved.devices.is_some() { platforms.and_devices(&with.access) } else { platforms };
     let request = RunRequest {
         stack: saved.stack.clone(),
@@ -252,7 +257,7 @@ pub async fn apply(file: &str, run: &RunArgs, with: &WithDevices, context: &Cont
     workflow::carry_out(&request, platforms, &mut SavedPlanOperation { saved, file }, context).await
 }
 
-/// A saved plan on its way into the world.
+/// A saved plan on its way into the real resources.
 struct SavedPlanOperation<'a> {
     saved: SavedPlan,
     file: &'a str,
@@ -307,8 +312,8 @@ impl Operation for SavedPlanOperation<'_> {
     fn seen(&mut self, _wanted: &mut RunTarget, seen: &RunView, _context: &Context) -> Result<(), Failure> {
         let (saved, header) = (&self.saved, &seen.header);
         if !seen.left.is_empty() {
-            return Err(Failure::error(
-                "a saved plan is carried out as a whole, and a part of it cannot be reached now; nothing was done",
+            return Err(codes::PART_UNREACHABLE.error(
+                "a saved plan is applied as a whole, and part of it is unreachable; nothing was done",
                 "run the same command again when it can be reached",
             ));
         }
@@ -328,7 +333,7 @@ impl Operation for SavedPlanOperation<'_> {
 
     fn differs(&mut self, changes: &mut Changes, _wanted: &RunTarget, _context: &Context) -> Result<(), Failure> {
         match first_other(&self.saved.changes, changes) {
-            Some(address) => Err(stale(shown!("{} is not as it was", address))),
+            Some(address) => Err(stale(shown!("{} has changed since", address))),
             None => Ok(()),
         }
     }
@@ -339,7 +344,7 @@ fn need_sequence(then: u64, now: u64) -> Result<(), Failure> {
     if then == now {
         return Ok(());
     }
-    Err(stale(shown!("the journal went on from entry {} to {}", then, now)))
+    Err(stale(shown!("the journal has grown from entry {} to {}", then, now)))
 }
 
 /// The first address where what was saved and what would be done now are not the same.

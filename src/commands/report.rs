@@ -2,6 +2,7 @@
 
 mod criteria;
 mod input;
+mod plots;
 mod steps;
 
 use std::collections::BTreeSet;
@@ -13,18 +14,18 @@ use input::ReportInput;
 use super::Context;
 use super::jetson::{DevicesArgs, need_devices, seen_nodes};
 use crate::desired::{self, DesiredStack};
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::files;
 use crate::plan::Plan;
 use crate::report::{self, Figures, PlanReport};
-use crate::resource::{SafeText, sensitive, shown};
+use crate::resource::{SafeText, StackState, sensitive, shown};
 
 /// Write a report: Markdown, JSON and one HTML page that needs nothing else.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     devices: DevicesArgs,
-    /// Ask the devices, too: nodes are counted as `jetson status` shows them
+    /// Also query the devices and count their nodes, as `jetson status` does
     #[arg(long = "devices")]
     ask_devices: bool,
     /// Show what something else measured, from this JSON file; no criterion is judged by it
@@ -33,10 +34,10 @@ pub struct Args {
     /// Directory for report.md, report.json and report.html
     #[arg(long, value_name = "DIRECTORY", default_value = "report")]
     out: PathBuf,
-    /// Overwrite files in the directory of --out, even if they are not reports
+    /// Overwrite files in the --out directory even if they are not reports
     #[arg(long)]
     force: bool,
-    /// Only one format, to standard output
+    /// Write one format to stdout
     #[arg(long, value_enum)]
     format: Option<Format>,
 }
@@ -59,12 +60,12 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         known.nodes = Some(seen_nodes(&args.devices.load(&[], context)?).await);
     }
     let plan_report = PlanReport { figures: figures(args.figures.as_deref())?, ..tell(&plan, &known)? };
-    let html = || plan_report.html().map_err(|bad| Failure { internal: true, ..Failure::error(shown!("{}", bad), "") });
+    let html = || plan_report.html().map_err(|bad| Failure::internal(shown!("{}", bad)));
     let mut json = serde_json::to_value(&plan_report).unwrap_or_default();
     sensitive::hide(&mut json);
     let json = serde_json::to_string_pretty(&json).unwrap_or_default();
     match args.format {
-        Some(Format::Markdown) => report::put(SafeText::document(&plan_report.markdown())),
+        Some(Format::Markdown) => report::put(plan_report.markdown()),
         Some(Format::Html) => report::put(SafeText::document(&html()?)),
         Some(Format::Json) => context.printer.json("report", &plan_report),
         None => {
@@ -73,12 +74,12 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
                 super::may_overwrite(&args.out.join(name), args.force, ours)?;
             }
             fs::create_dir_all(&args.out)?;
-            for (name, text) in [("report.md", plan_report.markdown()), ("report.json", json), ("report.html", html()?)]
-            {
+            let markdown = plan_report.markdown().as_str().to_owned();
+            for (name, text) in [("report.md", markdown), ("report.json", json), ("report.html", html()?)] {
                 let path = args.out.join(name);
                 let text = if name == "report.json" { report::in_json(&text) } else { report::printable(&text) };
                 fs::write(&path, text.as_bytes()).map_err(|bad| {
-                    Failure::error(shown!("{}: {}", path.display(), bad), "name another directory with --out")
+                    codes::OUTPUT_FILE.error(shown!("{}: {}", path.display(), bad), "name another directory with --out")
                 })?;
                 context.printer.talk(shown!("wrote {}", path.display()));
             }
@@ -115,6 +116,15 @@ fn built(plan: &Plan) -> Result<DesiredStack, Failure> {
     Ok(cloud.joined(desired::jetson::build(plan)?))
 }
 
+/// The account that the last run of the cloud was in. One over clusters alone is in none.
+fn account_of(cloud: Option<&StackState>) -> String {
+    match cloud.and_then(|state| state.account.as_deref()) {
+        None => "none yet".to_owned(),
+        Some("") => "none".to_owned(),
+        Some(account) => account.to_owned(),
+    }
+}
+
 fn tell(plan: &Plan, known: &ReportInput) -> Result<PlanReport, Failure> {
     let built = built(plan)?;
     let cloud = known.cloud();
@@ -122,7 +132,7 @@ fn tell(plan: &Plan, known: &ReportInput) -> Result<PlanReport, Failure> {
         title: plan.metadata.title.clone(),
         stack: plan.stack.clone(),
         plan: plan.file.clone(),
-        account: cloud.and_then(|state| state.account.clone()).unwrap_or_else(|| "none yet".to_owned()),
+        account: account_of(cloud),
         made_at: jiff::Timestamp::now().round(jiff::Unit::Second).map_or_else(|_| String::new(), |at| at.to_string()),
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         fallback: cloud.and_then(|state| state.fallback.clone()),
@@ -131,5 +141,6 @@ fn tell(plan: &Plan, known: &ReportInput) -> Result<PlanReport, Failure> {
         runs: known.runs(),
         pending_deletions: known.pending_deletions(),
         figures: None,
+        plots: plots::of(&known.measurements),
     })
 }

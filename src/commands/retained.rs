@@ -10,7 +10,7 @@ use crate::exit::Failure;
 use crate::files::RelativePath;
 use crate::resource::{ArtifactSource, Artifacts, Change, Changes, Desired, Kind, Resource, SafeText, link, shown};
 
-/// Larger artefacts are not kept beside the journal.
+/// Larger artifacts are not kept beside the journal.
 const KEPT: u64 = 64 * 1024 * 1024;
 
 fn artifact_directory(global: &Global, stack: &str) -> Option<PathBuf> {
@@ -44,7 +44,7 @@ pub fn keep_artifacts(global: &Global, desired: &Desired, artifacts: &Artifacts,
     Ok(())
 }
 
-/// Hashes of content that neither a versioned bucket nor anything else remembers.
+/// Hashes of content that neither a versioned bucket nor anything else records.
 fn kept_nowhere(desired: &Desired) -> BTreeSet<String> {
     let text = |resource: &Resource, field: &str| {
         resource.spec.get(field).and_then(serde_json::Value::as_str).map(str::to_owned)
@@ -83,22 +83,22 @@ pub fn not_to_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, global: &
     };
     let code = lost(Kind::Function, "code_sha256").map(|change| {
         shown!(
-            "{}: its present code is not kept on this machine; a rollback takes it from a published version while Lambda \
-             has one, and is refused after that: keep the zip",
+            "{}: its current code is not stored on this machine; a rollback takes it from a published version as long \
+             as Lambda has one, and is refused after that: keep the zip file",
             change.address
         )
     });
     let content = lost(Kind::Object, "sha256").filter(|change| !keeps_versions(changes, change)).map(|change| {
         shown!(
-            "{}: its present content is kept neither on this machine (up to 64 MiB) nor by its bucket (no versions); a \
-             rollback needs the file",
+            "{}: its current content is stored neither on this machine (up to 64 MiB) nor in its bucket (not \
+             versioned); a rollback needs the file",
             change.address
         )
     });
     code.chain(content).collect()
 }
 
-/// Whether the bucket of an object remembers what the object was.
+/// Whether the bucket of an object records what the object was.
 fn keeps_versions(changes: &Changes, object: &Change) -> bool {
     let seen = |change: &Change, field: &str| change.found.as_ref()?.spec.get(field).cloned();
     let bucket = seen(object, "bucket");

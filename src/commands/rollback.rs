@@ -8,7 +8,7 @@ use super::Context;
 use super::deploy;
 use super::selection::{RunSelection, Selection};
 use super::workflow::{self, BothStacksArgs, EmptyBucketsArgs, PlanArgs, Platforms, RunArgs};
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::resource::{Address, RunPurpose};
 
 pub(super) use undo::RollbackOperation;
@@ -18,23 +18,23 @@ pub(super) use undo::RollbackOperation;
 pub struct Args {
     #[command(flatten)]
     plan: PlanArgs,
-    /// Name of the stack, when no plan is at hand; a plan (in the environment, too) is not read then
+    /// Stack name, instead of a plan; --plan and AKIDB_EDGE_PLAN are then ignored
     #[arg(long)]
     stack: Option<String>,
-    /// Go back to the state after this revision (0: before the first one); status lists them
+    /// Roll back to the state after this revision (0: before the first); status lists revisions
     #[arg(long, value_name = "REVISION", conflicts_with = "fallback")]
     to: Option<u64>,
-    /// Take a fallback of the plan (dns-to-origin, lambda-edge-off, replication-paused)
+    /// Activate a fallback of the plan (dns-to-origin, lambda-edge-off, replication-paused)
     #[arg(long, value_name = "NAME")]
     fallback: Option<String>,
     #[command(flatten)]
     run: RunArgs,
     #[command(flatten)]
     empty: EmptyBucketsArgs,
-    /// Take up a thing that exists and is not this stack's
+    /// Adopt an existing resource that this stack does not own
     #[arg(long, value_name = "ADDRESS")]
     adopt: Vec<Address>,
-    /// With --devices and --to: the revision of the devices to go back to; else they go back to what they were at that time
+    /// With --devices and --to: revision to roll the devices back to [default: their state at that time]
     #[arg(long, value_name = "REVISION", requires = "to", requires = "devices")]
     devices_to: Option<u64>,
     #[command(flatten)]
@@ -53,20 +53,20 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
     let plan =
         if args.stack.is_none() && args.plan.plan.is_some() { Some(args.plan.load(&context.session)?) } else { None };
     let Some(stack) = args.stack.clone().or_else(|| plan.as_ref().map(|plan| plan.stack.clone())) else {
-        return Err(Failure::refused("no stack is named", "add --plan NAME, or --stack NAME"));
+        return Err(codes::NO_STACK.refused("missing --plan or --stack", "add --plan NAME, or --stack NAME"));
     };
     let (stack, devices) = args.both.stacks(stack);
     let goes_by = match &devices {
         Some(devices) => format!(
-            "it names the stack and files to send, and settings come from the journals of {stack} and {devices}"
+            "it only names the stack and files to upload; settings come from the journals of {stack} and {devices}"
         ),
-        None => format!("it names the stack and files to send, and settings come from the journal of {stack}"),
+        None => format!("it only names the stack and files to upload; settings come from the journal of {stack}"),
     };
     args.plan.say_what_variables_do(&context.printer, &goes_by);
     if devices.is_none() {
         workflow::no_devices(context, &stack, "rollback").await?;
     }
-    let platforms = args.both.platforms(Platforms::of_account(context).await?);
+    let platforms = args.both.platforms(Platforms::of_stack(context, &stack, None).await?);
     let mut undo = RollbackOperation::of(&stack, "rollback", args.to, plan.as_ref());
     undo.adopt = args.adopt.iter().cloned().collect();
     undo.empty_buckets = args.run.empty_buckets;

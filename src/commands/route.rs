@@ -1,5 +1,7 @@
 //! `route`: where names lead.
 
+mod gated;
+
 use std::collections::BTreeSet;
 
 use serde_json::json;
@@ -9,13 +11,13 @@ use super::deploy;
 use super::selection::{RunSelection, Selection};
 use super::workflow::{self, PlanArgs, RunArgs};
 use crate::desired;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::plan::{Plan, StepConfig};
 use crate::report;
 use crate::resource::dns_answer::{self, DnsQuestion};
 use crate::resource::{Address, Desired, Kind, RunPurpose, places, shown};
 
-/// Change or explain where names lead.
+/// Change DNS routing, or explain how a name resolves.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -24,13 +26,13 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Make the geolocation record sets of the plan
+    /// Deploy the plan's geolocation record sets
     Geo(Changing),
-    /// Make the latency record sets of the plan
+    /// Deploy the plan's latency record sets
     Latency(Changing),
-    /// Send a name to the distribution, in one transaction; it stays so until it is rolled back
-    Cutover(Changing),
-    /// Say which answer a place gets, and why; no call is made
+    /// Point a DNS name at the distribution, in one change batch; undo with rollback
+    Cutover(CuttingOver),
+    /// Show which answer a location gets, and why; makes no call
     Explain(Explaining),
 }
 
@@ -40,25 +42,33 @@ struct Changing {
     plan: PlanArgs,
     #[command(flatten)]
     run: RunArgs,
-    /// Take up a thing that exists and is not this stack's
+    /// Adopt an existing resource that this stack does not own
     #[arg(long, value_name = "ADDRESS")]
     adopt: Vec<Address>,
+}
+
+#[derive(Debug, clap::Args)]
+struct CuttingOver {
+    #[command(flatten)]
+    changing: Changing,
+    #[command(flatten)]
+    gate: gated::GateArgs,
 }
 
 #[derive(Debug, clap::Args)]
 struct Explaining {
     #[command(flatten)]
     plan: PlanArgs,
-    /// A name below the zone, a full one, or @ for the zone itself; all routed names when left out
+    /// Name below the zone, full name, or @ for the zone itself [default: all routed names]
     #[arg(long)]
     name: Option<String>,
-    /// Continents (EU), countries (JP) or states (US-CA) that ask
+    /// Continents (EU), countries (JP) or states (US-CA) to resolve from
     #[arg(long, value_delimiter = ',', default_value = "NA,SA,EU,AF,AS,OC")]
     from: Vec<String>,
-    /// Load balancers by their names in the plan, regions, or other targets that are taken to be down
+    /// Load balancers (names from the plan), regions or other targets to assume are down
     #[arg(long, value_delimiter = ',', value_name = "TARGET")]
     down: Vec<String>,
-    /// As it is after this step was asked for (a cutover)
+    /// Show the answers after this requested step (a cutover)
     #[arg(long, value_name = "STEP")]
     request: Vec<String>,
 }
@@ -71,7 +81,10 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     match args.what {
         What::Geo(changing) => change("geo", changing, context).await,
         What::Latency(changing) => change("latency", changing, context).await,
-        What::Cutover(changing) => change("cutover", changing, context).await,
+        What::Cutover(CuttingOver { changing, gate }) => match gate.gate() {
+            Some(limit) => gated::run(&changing, &gate, limit, context).await,
+            None => change("cutover", changing, context).await,
+        },
         What::Explain(explaining) => explain(&explaining, context),
     }
 }
@@ -98,7 +111,7 @@ fn cutovers(plan: &Plan) -> Result<(Vec<String>, BTreeSet<String>), Failure> {
         .map(|step| step.id.clone())
         .collect();
     if steps.is_empty() {
-        return Err(Failure::refused("the plan has no cutover", "add a step of kind cutover"));
+        return Err(codes::UNKNOWN_NAME.refused("the plan has no cutover", "add a step of kind cutover"));
     }
     Ok((Vec::new(), steps))
 }
@@ -113,10 +126,8 @@ fn groups(plan: &Plan, what: &str) -> Result<Vec<String>, Failure> {
         }
     }
     if names.is_empty() {
-        return Err(Failure::refused(
-            shown!("the plan has no {} routing", what),
-            shown!("add {} to a step of kind routing", what),
-        ));
+        return Err(codes::UNKNOWN_NAME
+            .refused(shown!("the plan has no {} routing", what), shown!("add {} to a step of kind routing", what)));
     }
     Ok(names)
 }
@@ -133,7 +144,7 @@ fn explain(args: &Explaining, context: &Context) -> Result<u8, Failure> {
     if names.is_empty() {
         let known = dns_answer::names(&built.desired, None);
         let next = shown!("leave --name out to see all of them: {}", known.join(", "));
-        return Err(Failure::refused("no record set of the plan has that name", next));
+        return Err(codes::UNKNOWN_NAME.refused("no record set of the plan has that name", next));
     }
     let down = places_and_targets(args, &built.desired)?;
     let answers: Vec<_> = names
@@ -144,7 +155,7 @@ fn explain(args: &Explaining, context: &Context) -> Result<u8, Failure> {
     if context.global.json {
         context.printer.json("route-explain", &json!({"plan": plan.file, "down": args.down, "answers": answers}));
     } else {
-        context.printer.data(report::answers_table(&answers, context.session.width));
+        context.printer.data(report::answers_table(&answers, context.screen()));
     }
     Ok(exit::DONE)
 }
@@ -157,7 +168,7 @@ fn places_and_targets(args: &Explaining, desired: &Desired) -> Result<Vec<String
             "continents: {}; countries: two letters of ISO 3166-1, such as JP; states: such as US-CA",
             known.join(", ")
         );
-        return Err(Failure::refused(shown!("Route 53 knows no place {:?}", unknown), next));
+        return Err(codes::UNKNOWN_NAME.refused(shown!("unknown Route 53 location {:?}", unknown), next));
     }
     let mut all = Vec::new();
     for word in &args.down {
@@ -166,7 +177,7 @@ fn places_and_targets(args: &Explaining, desired: &Desired) -> Result<Vec<String
             let known: Vec<String> =
                 dns_answer::targets(desired).into_iter().map(|(key, region)| format!("{key} ({region})")).collect();
             let next = shown!("load balancers with their regions: {}", known.join(", "));
-            return Err(Failure::refused(shown!("no target of the plan is called {:?}", word), next));
+            return Err(codes::UNKNOWN_NAME.refused(shown!("unknown target {:?}", word), next));
         }
         all.extend(parts);
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::change::{self, OutsideResources};
 use crate::desired::DesiredStack;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::plan::Plan;
 use crate::resource::{Address, Moves, RunPurpose, StackState, shown};
 
@@ -17,7 +17,7 @@ pub struct RunSelection {
     pub chosen: Selection,
     /// Steps to put in force.
     pub request: BTreeSet<String>,
-    /// Foreign things to take up.
+    /// Foreign things to adopt.
     pub adopt: BTreeSet<Address>,
     /// The verb with its main arguments.
     pub command: String,
@@ -111,8 +111,8 @@ impl Selection {
             chosen.retain(|address| recorded.resources.contains_key(address));
             if chosen.is_empty() {
                 let problem = shown!("nothing of {} is deployed", self.targets.join(", "));
-                let next = shown!("akidb-edge status --stack {} shows what is there", built.desired.stack);
-                return Err(Failure::refused(problem, next));
+                let next = shown!("akidb-edge status --stack {} lists the resources", built.desired.stack);
+                return Err(codes::NOTHING_SELECTED.refused(problem, next));
             }
         } else {
             chosen.extend(built.desired.with_needs(wanted));
@@ -122,13 +122,13 @@ impl Selection {
         chosen.retain(|address| !excluded(address) && !without.contains(address));
         if !open && !self.excluded.is_empty() && !chosen.iter().any(wanted) {
             let (targets, excluded) = (self.targets.join(", "), self.excluded.join(", "));
-            return Err(Failure::refused(
+            return Err(codes::NOTHING_SELECTED.refused(
                 shown!(
                     "nothing is selected: all of {} is excluded by --exclude {}, or needs what is",
                     targets,
                     excluded
                 ),
-                "leave one of them out; what is excluded is not brought by a target either",
+                "remove one of them; a target does not include what is excluded",
             ));
         }
         Ok(Some(chosen))
@@ -156,7 +156,7 @@ impl Selection {
                 let needed = built.desired.with_needs(|one| one == address);
                 let excluded = |address: &Address| self.excluded.iter().any(|pattern| address.matches(pattern));
                 if excluded(address) || needed.iter().any(excluded) {
-                    return Err(Failure::refused(
+                    return Err(codes::NOTHING_SELECTED.refused(
                         shown!("{} and {} change together, and only one of them is excluded", because, address),
                         shown!("add --exclude {}, or leave {} in", because, address),
                     ));
@@ -176,8 +176,8 @@ fn former<'m>(moves: &'m Moves, address: &'m Address) -> impl Iterator<Item = &'
 fn nothing_called(pattern: &str, every: &BTreeSet<Address>, stack: &str) -> Failure {
     let areas: BTreeSet<&str> = every.iter().map(Address::area).collect();
     let known = areas.into_iter().collect::<Vec<_>>().join(", ");
-    Failure::refused(
-        shown!("nothing in this plan or its state is called {:?}", pattern),
+    codes::UNKNOWN_NAME.refused(
+        shown!("no address {:?} in this plan or its state", pattern),
         shown!("areas: {}; akidb-edge status --stack {} lists the addresses", known, stack),
     )
 }

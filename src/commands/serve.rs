@@ -4,7 +4,7 @@ mod check;
 mod flags;
 
 use crate::commands::Context;
-use crate::exit::{DONE, Failure};
+use crate::exit::{DONE, Failure, codes};
 use crate::resource::{SafeText, counted, shown};
 use crate::serve::admission::keys;
 use crate::serve::config::{Config, attempt, check as look, layers::Layers, resolve};
@@ -40,9 +40,9 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     match ended {
         ShutdownOutcome::Done => Ok(DONE),
         ShutdownOutcome::Forced(code) => Ok(code),
-        ShutdownOutcome::Unfinished(connections) => Err(Failure::error(
-            shown!("the time for the end was up with {} under way", counted(connections, "connection")),
-            "give it more with --shutdown-time",
+        ShutdownOutcome::Unfinished(connections) => Err(codes::UNFINISHED.error(
+            shown!("the shutdown time ended with {} in progress", counted(connections, "connection")),
+            "allow more with --shutdown-time",
         )),
     }
 }
@@ -52,17 +52,18 @@ fn remarks(config: &Config, context: &Context) {
     let public = !config.http.ip().to_canonical().is_loopback();
     let mutual = config.tls.as_ref().is_some_and(|tls| tls.clients.is_some());
     if public && config.api_keys.is_none() && !mutual {
-        context.printer.remark(shown!("whoever reaches {} needs no key", config.http));
+        context.printer.remark(shown!("{} accepts requests without a key", config.http));
     }
     if let Some(file) = config.api_keys.as_deref().filter(|file| keys::is_public(file)) {
         let file = file.display();
-        context.printer.remark(shown!("everybody on this machine may read {}; chmod 600 {}", file, file));
+        context.printer.remark(shown!("all users of this machine can read {}; run chmod 600 {}", file, file));
     }
 }
 
 /// The key goes to standard output, once; nobody keeps it.
 fn new_key(name: &str, context: &Context) -> Result<u8, Failure> {
-    let (key, line) = keys::mint(name).map_err(|why| Failure::refused(shown!("{}", why), "choose another name"))?;
+    let (key, line) =
+        keys::mint(name).map_err(|why| codes::ARGUMENT.refused(shown!("{}", why), "choose another name"))?;
     if context.printer.json {
         context.printer.json("api-key", &serde_json::json!({"key": key, "line": line}));
     } else {
@@ -78,8 +79,10 @@ fn new_key(name: &str, context: &Context) -> Result<u8, Failure> {
 impl From<ServeFault> for Failure {
     fn from(fault: ServeFault) -> Self {
         match fault {
-            ServeFault::Refused { problem, next_step } => Self::refused(shown!("{}", problem), shown!("{}", next_step)),
-            ServeFault::System(why) => Self::error(shown!("{}", why), "mend that, then start it again"),
+            ServeFault::Refused { problem, next_step } => {
+                codes::SERVER.refused(shown!("{}", problem), shown!("{}", next_step))
+            }
+            ServeFault::System(why) => codes::SERVER.error(shown!("{}", why), "fix that, then start the server again"),
         }
     }
 }

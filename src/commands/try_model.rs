@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::inference::onnx::TrialLoad;
 use crate::report;
 use crate::resource::shown;
@@ -17,8 +17,9 @@ const LONGEST: u64 = 64 << 10;
 pub fn run() -> Result<u8, Failure> {
     let mut text = String::new();
     let read = std::io::stdin().take(LONGEST).read_to_string(&mut text);
-    let wrong =
-        |why: String| Failure::error(shown!("standard input names no model: {}", why), "akidb-edge serve asks this");
+    let wrong = |why: String| {
+        codes::INPUT_FILE.error(shown!("standard input names no model: {}", why), "akidb-edge serve asks this")
+    };
     read.map_err(|why| wrong(why.to_string()))?;
     let trial: TrialLoad = serde_json::from_str(&text).map_err(|why| wrong(why.to_string()))?;
     match trial.run() {

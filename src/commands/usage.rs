@@ -7,8 +7,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory};
 use serde_json::json;
 
-use crate::cli::Cli;
-use crate::exit;
+use super::verb_hints;
+use crate::cli::{self, Cli};
+use crate::exit::{self, codes};
 use crate::report;
 use crate::resource::SafeText;
 use crate::resource::untrusted::line;
@@ -16,11 +17,16 @@ use crate::session;
 
 /// Prints what clap has to say: help and version are data, a wrong command line is an error. Clap's own code for that, 2,
 /// would read as "changes pending". With --json on the command line it is one document. Clap repeats arguments as they
-/// are, so it is not clap that prints.
+/// are, so it is not clap that prints. Who types the tool's name or that of a group of verbs alone asks what there is.
 pub fn usage(mut said: clap::Error) -> u8 {
-    write_out(&mut said);
     let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     let has = |flag: &str| words.iter().take_while(|word| *word != "--").any(|word| word == flag);
+    if lacks_verb(&said) && !has("--json") {
+        said = help(&verb(&words)).unwrap_or(said);
+    }
+    let path = before(&said, &words);
+    write_out(&mut said);
+    let hint = verb_hints::hint(&mut said, &path);
     let code = if said.use_stderr() { exit::ERROR } else { exit::DONE };
     if !has("--json") {
         print(&said, has("--no-color"));
@@ -31,8 +37,11 @@ pub fn usage(mut said: clap::Error) -> u8 {
         report::put_json(&report::document("help", &json!({"exit": code, "text": text.trim_end()})));
         return code;
     }
-    let (problem, next_step) = (problem(&said, &text), format!("akidb-edge {}--help", verb(&words)));
-    let body = json!({"exit": code, "problem": problem, "next_step": next_step, "internal": false});
+    let problem = problem(&said, &text);
+    let next_step = hint.unwrap_or_else(|| format!("akidb-edge {}--help", verb(&words)));
+    let mut body = codes::COMMAND_LINE.error(SafeText::default(), SafeText::default()).document();
+    body["problem"] = problem.into();
+    body["next_step"] = next_step.into();
     report::put_json(&report::document("error", &body));
     print(&said, has("--no-color"));
     code
@@ -93,10 +102,28 @@ fn text(said: &clap::Error, styled: bool) -> String {
     without_hidden(text, &why)
 }
 
+/// Whether clap says that a verb is missing.
+fn lacks_verb(said: &clap::Error) -> bool {
+    matches!(said.kind(), ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand)
+}
+
+/// The help of a group of verbs.
+fn help(path: &str) -> Option<clap::Error> {
+    cli::parse(["akidb-edge"].into_iter().chain(path.split_whitespace()).chain(["--help"])).err()
+}
+
+/// The group of verbs in which a word is none; with a blank behind it.
+fn before(said: &clap::Error, words: &[String]) -> String {
+    match said.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(odd)) => verb(&words[..words.iter().position(|word| word == odd).unwrap_or(0)]),
+        _ => String::new(),
+    }
+}
+
 /// What clap says without the lines about usage and help.
 fn problem(said: &clap::Error, text: &str) -> String {
-    if said.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return "a verb is missing".to_owned();
+    if lacks_verb(said) {
+        return "missing verb".to_owned();
     }
     let usage = said.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
     let lines = text.lines().take_while(|line| !line.starts_with("Usage:") && (usage.is_empty() || *line != usage));

@@ -20,7 +20,7 @@ pub enum RunFault {
         source: Box<dyn Error + Send + Sync>,
     },
     /// The run took longer than one may, and was stopped.
-    #[error("a run of the graph took more than {limit:?} and was stopped")]
+    #[error("running the graph took more than {limit:?} and was stopped")]
     TooSlow {
         /// The longest that a run may take.
         limit: Duration,
@@ -32,7 +32,7 @@ pub enum RunFault {
         name: String,
     },
     /// The output does not hold floats.
-    #[error("its output {name} is of the type {found}; floats are wanted")]
+    #[error("its output {name} has the type {found}; floats are expected")]
     OutputType {
         /// Its name.
         name: String,
@@ -43,7 +43,7 @@ pub enum RunFault {
     #[error(transparent)]
     Head(#[from] HeadFault),
     /// Another number of vectors than the batch has texts.
-    #[error("it gives {found} vectors for {wanted} texts")]
+    #[error("it returned {found} vectors for {wanted} texts")]
     Count {
         /// Vectors that came.
         found: usize,
@@ -91,7 +91,7 @@ pub struct Sessions {
     pub each: Vec<Box<dyn Backend>>,
     /// One that uses all cores, for a request that is alone.
     pub alone: Option<Box<dyn Backend>>,
-    /// Texts of a batch at most: one where a text's vector would depend on the texts beside it.
+    /// Texts per batch at most: one where a text's vector would depend on the texts beside it.
     pub rows: usize,
     /// How they compute, as far as it changes vectors.
     pub arithmetic: Arithmetic,

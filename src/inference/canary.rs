@@ -46,7 +46,7 @@ enum Numbers {
 pub struct Canary {
     /// The text.
     pub text: String,
-    /// Its vector, not normalised.
+    /// Its vector, not normalized.
     pub vector: Vec<f32>,
 }
 
@@ -114,7 +114,7 @@ impl Canary {
     }
 }
 
-/// The vector of these tokens, alone in a batch, not normalised.
+/// The vector of these tokens, alone in a batch, not normalized.
 ///
 /// # Errors
 /// What the runtime said.

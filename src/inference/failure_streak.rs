@@ -38,11 +38,11 @@ impl FailureStreak {
         let bad = self.bad.load(Ordering::Relaxed);
         (bad >= REPEATED).then(|| {
             let why = self.why.lock().unwrap_or_else(PoisonError::into_inner);
-            format!("{bad} batches in a row gave no usable vector; the last one: {why}")
+            format!("{bad} batches in a row returned no usable vector; the last one: {why}")
         })
     }
 
-    /// Waits until the model is not sound any more; at once when that happened since the last wait.
+    /// Waits until the model is not sound any longer; at once when that happened since the last wait.
     pub async fn lost(&self) {
         self.lost.notified().await;
     }

@@ -28,7 +28,7 @@ pub struct GraphFile {
     /// Whether a node measures one scale over a whole tensor while it runs (`DynamicQuantizeLinear`): then the numbers of a text
     /// depend on the texts beside it.
     pub measures_scales: bool,
-    /// Whether constants of its nodes lie in such files, too.
+    /// Whether constants of its nodes are in such files, too.
     pub constants: bool,
     /// Names of its weights, while it is read: older exporters list them among the inputs.
     weights: HashSet<String>,

@@ -1,4 +1,4 @@
-//! The engine of the embedding server: tokenise, queue, batch, run, pool. It knows no HTTP and no AWS.
+//! The engine of the embedding server: tokenize, queue, batch, run, pool. It knows no HTTP and no AWS.
 //!
 //! ```text
 //!  text --> tokenizer --> queue (fair, bounded) --> batch (token budget, sorted by length) --> backend --> pooling --> vector

@@ -26,7 +26,7 @@ struct Inner {
     answer: Option<oneshot::Sender<TicketResult>>,
 }
 
-/// The side that waits. Dropping it tells workers that nobody waits any more. It does not hold the ticket: when the last text of
+/// The side that waits. Dropping it tells workers that nobody waits any longer. It does not hold the ticket: when the last text of
 /// a request is dropped unanswered, whatever the reason, the sender goes with it and the wait ends.
 #[derive(Debug)]
 pub struct PendingResult {
@@ -55,7 +55,7 @@ impl Ticket {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).vectors.len() == texts
     }
 
-    /// Whether nobody waits any more.
+    /// Whether nobody waits any longer.
     pub fn gone(&self) -> bool {
         self.gone.load(Ordering::Relaxed)
     }
@@ -90,7 +90,7 @@ impl PendingResult {
     /// Why there is none.
     pub async fn answer(mut self) -> TicketResult {
         (&mut self.answer).await.unwrap_or_else(|_| {
-            Err(EmbedFault::new(ErrorCode::Internal, "the worker of this request ended; ask again"))
+            Err(EmbedFault::new(ErrorCode::Internal, "the worker of this request ended; try again"))
         })
     }
 }

@@ -96,7 +96,7 @@ impl TakenBatch<'_> {
 
 impl Drop for TakenBatch<'_> {
     fn drop(&mut self) {
-        let message = "a fault of the server while the model ran this batch; its log has more";
+        let message = "internal error while the model ran this batch; see the server's log";
         self.fail(&EmbedFault::new(ErrorCode::Internal, message));
     }
 }
@@ -177,8 +177,8 @@ fn is_finite(vector: &[f32]) -> bool {
 fn answer(items: &mut Vec<QueueItem>, vectors: &mut Vec<Vec<f32>>, of_tokens: bool, began: Instant) {
     for (item, vector) in items.drain(..).zip(vectors.drain(..)) {
         if item.wanted == RequestedVectors::Tokens && !of_tokens {
-            let message = "this model's graph gives no token vectors: it pools them itself; POST /embed gives the text's vector, \
-                           and an export of the model with the output last_hidden_state gives both";
+            let message = "this model's graph returns no token vectors, because it pools them itself; POST /embed \
+                           returns the text's vector; export the model with the output last_hidden_state for both";
             item.ticket.fail(EmbedFault::new(ErrorCode::NotSupported, message));
             continue;
         }
@@ -187,8 +187,8 @@ fn answer(items: &mut Vec<QueueItem>, vectors: &mut Vec<Vec<f32>>, of_tokens: bo
             continue;
         }
         let message = format!(
-            "the model gives a vector with NaN or an infinite number in it for text {}: its weights are damaged or its arithmetic \
-             overflows; leave that text out, or serve another model",
+            "the model returned a vector with NaN or infinity for text {}: its weights are damaged or its arithmetic \
+             overflows; remove that text, or serve another model",
             item.place
         );
         item.ticket.fail(EmbedFault::new(ErrorCode::NotFinite, message));

@@ -24,7 +24,7 @@ pub struct ModelSummary {
 /// Whether a folder can be served, and what it is then.
 ///
 /// # Errors
-/// What stands in the way.
+/// What is in the way.
 pub fn folder(path: &Path) -> Result<ModelSummary, FolderFault> {
     let any = ModelFolder::open(path, &Variant::Auto.into())?;
     whole(&any)?;

@@ -39,7 +39,7 @@ pub enum ModelEvent<'a> {
         /// Bytes of the whole.
         size: u64,
     },
-    /// Something to say that is no fault.
+    /// Something to say that is not a fault.
     Remark(&'a str),
 }
 

@@ -11,25 +11,25 @@ use crate::delivery::disk::FileFault;
 #[derive(Debug, thiserror::Error)]
 pub enum ModelsFault {
     /// Not a name of a model.
-    #[error("{name:?} cannot be the name of a model: letters, digits, '.', '_' and '-', a letter or digit first")]
+    #[error("invalid model name {name:?}: letters, digits, '.', '_' and '-', a letter or digit first")]
     Name {
         /// What was said.
         name: String,
     },
     /// Not a repository.
-    #[error("{repo:?} cannot be a repository of the hub: OWNER/NAME, or NAME alone")]
+    #[error("invalid repository {repo:?}: write OWNER/NAME, or NAME alone")]
     Repo {
         /// What was said.
         repo: String,
     },
     /// Not a revision.
-    #[error("{revision:?} cannot be a revision: a branch, a tag or a commit")]
+    #[error("invalid revision {revision:?}: write a branch, a tag or a commit")]
     Revision {
         /// What was said.
         revision: String,
     },
     /// No such model in the store.
-    #[error("there is no model {name} in {store}{}", listed(known))]
+    #[error("no model {name} in {store}{}", listed(known))]
     Unknown {
         /// Its name.
         name: String,
@@ -39,7 +39,7 @@ pub enum ModelsFault {
         known: Vec<String>,
     },
     /// Something of that name is there already.
-    #[error("{name} is in {store} already: {what}")]
+    #[error("{name} is already in {store}: {what}")]
     Taken {
         /// Its name.
         name: String,
@@ -74,7 +74,7 @@ pub enum ModelsFault {
         process: Option<u32>,
     },
     /// Without the network it cannot be done.
-    #[error("{name} cannot be had offline: {why}")]
+    #[error("{name} is not available offline: {why}")]
     Offline {
         /// Its name.
         name: String,
@@ -90,7 +90,7 @@ pub enum ModelsFault {
         next_step: String,
     },
     /// The hub cannot be reached, or breaks off.
-    #[error("{what} did not come from {host}: {why} (tried {tries} times)")]
+    #[error("cannot download {what} from {host}: {why} (tried {tries} times)")]
     Unreachable {
         /// What was asked for.
         what: String,
@@ -102,7 +102,7 @@ pub enum ModelsFault {
         tries: u32,
     },
     /// The hub wants to be asked less often.
-    #[error("{host} limits how often it is asked, and does not give {what} yet (429){}", waits(*wait))]
+    #[error("{host} is rate limiting requests for {what} (429){}", waits(*wait))]
     Limited {
         /// What was asked for.
         what: String,
@@ -114,7 +114,7 @@ pub enum ModelsFault {
         token: bool,
     },
     /// The bytes are not what they are to be.
-    #[error("{file} is not what the hub said it is: {why}")]
+    #[error("{file} does not match what the hub listed: {why}")]
     WrongBytes {
         /// The file.
         file: String,
@@ -177,7 +177,7 @@ impl ModelsFault {
             Self::Repo { .. } => "akidb-edge models pull sentence-transformers/all-MiniLM-L6-v2".to_owned(),
             Self::Revision { .. } => "--revision main".to_owned(),
             Self::Unknown { .. } => {
-                "akidb-edge models list shows what is there; models pull NAME fetches one".to_owned()
+                "akidb-edge models list shows the models; models pull NAME downloads one".to_owned()
             }
             Self::Taken { name, .. } => format!("akidb-edge models remove {name}, or choose another name with --as"),
             Self::NoModel { .. } => {
@@ -185,34 +185,32 @@ impl ModelsFault {
                                      graph (model.onnx or model_int8.onnx)"
                     .to_owned()
             }
-            Self::Foreign { .. } => "delete it yourself if nothing needs it".to_owned(),
+            Self::Foreign { .. } => "delete it manually if nothing needs it".to_owned(),
             Self::Busy { .. } => "wait until it ends, then run the same command again".to_owned(),
             Self::Offline { name, .. } => format!(
-                "run akidb-edge models pull {name} without --offline and HF_HUB_OFFLINE where there is a network, or copy \
-                 the folder here and akidb-edge models import it"
+                "run akidb-edge models pull {name} without --offline and HF_HUB_OFFLINE on a machine with network \
+                 access, or copy the folder here and run akidb-edge models import"
             ),
             Self::Refused { next_step, .. } => next_step.clone(),
             Self::Unreachable { .. } => {
-                "check the network and the proxy (HTTPS_PROXY, HF_ENDPOINT), then run the same command again: what is \
-                 here already is not fetched again"
+                "check the network and the proxy (HTTPS_PROXY, HF_ENDPOINT), then run the same command again: files \
+                 that are already here are not downloaded again"
                     .to_owned()
             }
             Self::Limited { token: false, .. } => {
-                "set HF_TOKEN: the hub lets who it knows ask more often; or run the same command again later: what is here \
-                 already is not fetched again"
+                "set HF_TOKEN for a higher rate limit; or run the same command again later: files that are already \
+                 here are not downloaded again"
                     .to_owned()
             }
             Self::Limited { .. } => {
-                "run the same command again later: what is here already is not fetched again".to_owned()
+                "run the same command again later: files that are already here are not downloaded again".to_owned()
             }
             Self::WrongBytes { .. } => {
-                "nothing of it was kept; run the same command again, and if it stays so, ask who \
-                                        runs the hub, the mirror or the proxy between"
+                "it was discarded; run the same command again, and if this persists, ask the operator of the hub, \
+                 mirror or proxy"
                     .to_owned()
             }
-            Self::Answer { .. } => {
-                "check HF_ENDPOINT: it must name a hub that speaks Hugging Face's protocol".to_owned()
-            }
+            Self::Answer { .. } => "check HF_ENDPOINT: it must be a hub with Hugging Face's API".to_owned(),
             Self::File { source, .. } => of_the_disk(source).to_owned(),
         }
     }
@@ -225,10 +223,10 @@ fn of_the_disk(source: &io::Error) -> &'static str {
             "free space on that file system, or name another folder with --models, then run the same command again"
         }
         PermissionDenied | ReadOnlyFilesystem | NotADirectory => {
-            "make it a place that this user may read and write, or name another folder with --models"
+            "make it readable and writable for this user, or name another folder with --models"
         }
         NotFound => "check the path",
-        _ => "mend that, then run the same command again",
+        _ => "fix that, then run the same command again",
     }
 }
 
@@ -237,7 +235,7 @@ fn listed(known: &[String]) -> String {
 }
 
 fn waits(wait: Option<Duration>) -> String {
-    wait.map_or_else(String::new, |wait| format!("; it asks to wait {} s", wait.as_secs()))
+    wait.map_or_else(String::new, |wait| format!("; retry after {} s", wait.as_secs()))
 }
 
 fn by(process: Option<u32>) -> String {

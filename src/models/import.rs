@@ -54,7 +54,7 @@ impl From<ModelsFault> for ImportFault {
 /// Takes a folder in. Links in it are followed as far as a hub's cache has them: within the folder and to the cache beside it.
 ///
 /// # Errors
-/// When it is no model, a link leads out of it, it is there already, or the disk refuses.
+/// When it is not a model, a link leads out of it, it already exists, or the disk refuses.
 pub fn import(store: &ModelStore, from: &Path, name: &ModelName) -> Result<Manifest, ModelsFault> {
     let shown = from.display().to_string();
     // What cannot be looked at is told by who reads it.

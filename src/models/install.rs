@@ -87,7 +87,7 @@ impl ModelInstall {
         self.clear()
     }
 
-    /// Nothing is under way any more.
+    /// Nothing is under way any longer.
     ///
     /// # Errors
     /// When the disk refuses.

@@ -87,7 +87,7 @@ fn row(store: &ModelStore, name: &ModelName) -> ModelRow {
 /// A file whose size is another one.
 fn changed(folder: &std::path::Path, manifest: &Manifest) -> Option<String> {
     let file = manifest.mismatch(folder)?;
-    Some(format!("{file} is not as it was pulled"))
+    Some(format!("{file} has changed since it was pulled"))
 }
 
 fn partial(store: &ModelStore, name: &ModelName) -> ModelRow {

@@ -44,7 +44,7 @@ pub struct PulledModel {
     pub source: ModelOrigin,
     /// Where it lies.
     pub folder: String,
-    /// It was there already, and right.
+    /// It was already there, and right.
     pub unchanged: bool,
     /// Its files.
     pub files: BTreeMap<RelativePath, Digest>,
@@ -108,10 +108,7 @@ pub fn offline(
         return Err(why_not(format!("{} of {} {}", first.file, options.name, first.why)));
     }
     if let ModelOrigin::Import { folder } = &manifest.source {
-        listener(&ModelEvent::Remark(&format!(
-            "{} was imported from {folder}: its revision is not known",
-            options.name
-        )));
+        listener(&ModelEvent::Remark(&format!("{} was imported from {folder}: its revision is unknown", options.name)));
     }
     done(store, options, manifest, None)
 }
@@ -149,23 +146,23 @@ fn standing(store: &ModelStore, options: &PullRequest) -> Result<Option<Manifest
 
 /// What a model in the store lacks of what is wanted.
 fn missing(manifest: &Manifest, options: &PullRequest) -> Option<String> {
-    let at = |revision: &str, commit: &str| format!("{} is here at {revision} ({commit:.12})", options.name);
+    let at = |revision: &str, commit: &str| format!("{} is installed at {revision} ({commit:.12})", options.name);
     match &manifest.source {
         ModelOrigin::Hub { repo, .. } if *repo != options.repo.to_string() => {
-            return Some(format!("{} is here from {repo}", options.name));
+            return Some(format!("{} was installed from {repo}", options.name));
         }
         ModelOrigin::Hub { revision, commit, .. } if ![revision, commit].contains(&&options.revision) => {
             return Some(format!("{}, not at {}", at(revision, commit), options.revision));
         }
         ModelOrigin::Import { folder } if options.revision != "main" => {
-            return Some(format!("{} is here from the folder {folder}, of no known revision", options.name));
+            return Some(format!("{} was imported from the folder {folder}, of unknown revision", options.name));
         }
-        ModelOrigin::Sync { from, .. } => return Some(format!("{} is here from {from}", options.name)),
+        ModelOrigin::Sync { from, .. } => return Some(format!("{} was synced from {from}", options.name)),
         _ => {}
     }
     let files = manifest.files.keys().map(RelativePath::as_str).collect();
     let lacks = options.variants.iter().find(|variant| selection::graph(&files, **variant).is_none())?;
-    Some(format!("{} is here without its {} graph", options.name, lacks.name()))
+    Some(format!("{} is installed without its {} graph", options.name, lacks.name()))
 }
 
 /// The files of the model: the graphs that are wanted, and those that were there before.
@@ -190,13 +187,13 @@ fn lacking(missing: MissingPart, options: &PullRequest, hub: &Hub) -> ModelsFaul
     let export =
         "export it to ONNX (optimum-cli export onnx --library sentence_transformers), then akidb-edge models import it";
     let (problem, next_step) = match missing {
-        MissingPart::File(why) => (format!("{repo} is no model that can be served: {why}"), String::new()),
+        MissingPart::File(why) => (format!("{repo} is not a model that can be served: {why}"), String::new()),
         MissingPart::Graph { there, .. } if there.is_empty() => {
             (format!("{repo} has no ONNX graph"), export.to_owned())
         }
         MissingPart::Graph { variant, there } => {
             let other = if variant == Variant::Int8 { "fp32" } else { "int8" };
-            let problem = format!("{repo} has no {} graph that is known; it has {}", variant.name(), there.join(", "));
+            let problem = format!("{repo} has no known {} graph; it has {}", variant.name(), there.join(", "));
             (problem, format!("try --variant {other}, or {export}"))
         }
     };

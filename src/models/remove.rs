@@ -45,7 +45,7 @@ fn own(store: &ModelStore, name: &ModelName) -> Result<RemovalPreview, ModelsFau
         Ok(facts) if facts.is_symlink() => Err(refused("it is a link")),
         Ok(facts) if !facts.is_dir() => Err(refused("it is a file")),
         Ok(_) if folder.join(FILE).is_file() || check::folder(&folder).is_ok() => counted(&folder),
-        Ok(_) => Err(refused("it is no model: it has neither a manifest nor what a model consists of")),
+        Ok(_) => Err(refused("it is not a model: it has neither a manifest nor the files of a model")),
         Err(_) => {
             let place = Some(store.work().join(name.as_str())).filter(|place| place.is_dir());
             counted(&place.ok_or_else(|| store.unknown(name))?)

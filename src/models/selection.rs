@@ -23,7 +23,7 @@ const SMALL: &[&str] = &[
 
 /// Without these no text becomes a vector.
 const NEEDED: &[(&str, &str)] = &[
-    ("config.json", "it says how large the model is"),
+    ("config.json", "it defines the size of the model"),
     ("tokenizer.json", "a tokenizer in the form of the tokenizers library"),
 ];
 
@@ -34,14 +34,13 @@ const NEEDED: &[(&str, &str)] = &[
 pub fn choose<'f>(all: &BTreeSet<&'f str>, variants: &[Variant]) -> Result<BTreeSet<&'f str>, MissingPart> {
     for (name, what) in NEEDED {
         if !all.contains(name) {
-            return Err(MissingPart::File(format!("there is no {name} ({what})")));
+            return Err(MissingPart::File(format!("{name} is missing ({what})")));
         }
     }
     let mut chosen: BTreeSet<&str> = all.iter().copied().filter(|path| is_small(path)).collect();
     // Without modules.json it may be said when the model is served.
     if all.contains("modules.json") && !chosen.iter().any(|path| path.ends_with("Pooling/config.json")) {
-        let why = "there is no 1_Pooling/config.json (it says how a text's vector comes from those of its tokens; a \
-                   guess would give wrong vectors)";
+        let why = "1_Pooling/config.json is missing (it defines the pooling; a guess would give wrong vectors)";
         return Err(MissingPart::File(why.to_owned()));
     }
     for variant in variants {
@@ -100,7 +99,7 @@ fn is_of_module(path: &str) -> bool {
     numbered && ["config.json", "model.safetensors"].contains(&file)
 }
 
-/// The graph itself, or weights that lie beside it: `model.onnx_data`, `model.onnx_data_1`, `model.onnx.data`.
+/// The graph itself, or weights that are beside it: `model.onnx_data`, `model.onnx_data_1`, `model.onnx.data`.
 fn belongs(path: &str, graph: &str) -> bool {
     let Some(rest) = path.strip_prefix(graph) else { return false };
     rest.is_empty() || ((rest.starts_with("_data") || rest.starts_with(".data")) && !rest.contains('/'))

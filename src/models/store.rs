@@ -18,7 +18,7 @@ pub struct ModelStore {
     root: PathBuf,
 }
 
-/// What stands under a name.
+/// What is under a name.
 #[derive(Clone, Debug)]
 pub enum StoreEntry {
     /// Nothing.
@@ -92,7 +92,7 @@ impl ModelStore {
         names_in(&self.work())
     }
 
-    /// What stands under a name.
+    /// What is under a name.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -100,7 +100,7 @@ impl ModelStore {
         Self::standing_at(&self.folder(name))
     }
 
-    /// What stands in a place of the store.
+    /// What is in a place of the store.
     ///
     /// # Errors
     /// When it cannot be read.

@@ -38,7 +38,7 @@ pub enum VerifyState {
     Verified,
     /// It can be served; nothing says what its hashes are to be.
     Unhashed,
-    /// Its files are as they were, and cannot be served: what stands in the way is among what is wrong.
+    /// Its files are as they were, and cannot be served: what is in the way is among what is wrong.
     Unserved,
     /// A file is not as it was.
     Damaged,
@@ -117,7 +117,7 @@ pub fn bad_files(folder: &Path, manifest: &Manifest) -> Result<Vec<BadFile>, Mod
     }
     for path in files(folder)?.into_iter().filter(|path| selection::matters(path)) {
         if !manifest.files.contains_key(path.as_str()) {
-            bad.push(BadFile { file: path, why: "is there, and no manifest says what it is to be".to_owned() });
+            bad.push(BadFile { file: path, why: "exists, but is not in a manifest".to_owned() });
         }
     }
     Ok(bad)

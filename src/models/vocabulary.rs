@@ -11,7 +11,7 @@ use crate::inference::folder::bounds;
 
 /// The tokenizer that knows its tokens.
 const TOKENIZER: &str = "tokenizer.json";
-/// Lists that may lie beside it.
+/// Lists that may be next to it.
 const LISTS: [&str; 2] = ["vocab.txt", MERGES];
 const MERGES: &str = "merges.txt";
 /// Bytes of a token.
@@ -37,7 +37,7 @@ pub enum VocabularyFault {
         source: serde_json::Error,
     },
     /// The list is another one.
-    #[error("{name} is not the list of tokens that {} has: take it out of the folder, nothing needs it", TOKENIZER)]
+    #[error("{name} does not match the tokens of {}: remove it from the folder, nothing needs it", TOKENIZER)]
     Foreign {
         /// Its name.
         name: &'static str,

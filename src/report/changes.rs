@@ -1,9 +1,10 @@
 //! The difference, worth reading: by area, one line for each change, its fields below.
 
-use console::Style;
+use console::{Style, measure_text_width};
 use serde_json::{Value, json};
 
 use super::differing;
+use super::fit::{SHORTEST, Screen, fitted, without_middle};
 use super::machines::MachineGroups;
 use super::omitted::OmittedResources;
 use super::output::painted;
@@ -20,10 +21,11 @@ const LONGEST: usize = 90;
 pub fn changes_text(
     changes: &Changes,
     everything: bool,
-    color: bool,
+    screen: Screen,
     wait: Level,
     omitted: &OmittedResources<'_>,
 ) -> SafeText {
+    let color = screen.color;
     let mut text = SafeText::default();
     let mut area = "";
     let groups = MachineGroups::of(changes);
@@ -37,31 +39,38 @@ pub fn changes_text(
             text.push(shown!("{}\n", painted(color, Style::new().bold(), area)));
         }
         match machines {
-            Some(machines) => text.push(line(change, color, &machines.what, &machines.words())),
+            Some(machines) => text.push(line(change, screen, &machines.what, &machines.words())),
             None => {
                 let name = change.address.as_str().split_once('.').map_or(change.address.as_str(), |(_, name)| name);
-                text.push(line(change, color, name, &label(change)));
+                text.push(line(change, screen, name, &label(change)));
             }
         }
         if matches!(change.action, Action::Update | Action::Adopt) {
             text.push(extras_line(change));
         }
         for field in &change.fields {
-            text.push(if change.action == Action::Move { mark_line(change) } else { field_line(field, everything) });
+            let line = || field_line(field, drift_words(change, field), everything);
+            text.push(if change.action == Action::Move { mark_line(change) } else { line() });
         }
     }
     for left in &changes.pending_deletions {
         let (title, risk) = (left.kind.facts().title, risk_words(left.risk(), color));
         text.push(shown!("  - {}  left over: {} {}: {}{}\n", left.address, title, left.id, left.reason, risk));
     }
-    text.push(summary(changes, wait, omitted));
-    text
+    text.push(summary(changes, wait, color, omitted));
+    fitted(&text, screen, true)
 }
 
-fn line(change: &Change, color: bool, name: &str, label: &str) -> SafeText {
+/// Columns of the name, where there is room.
+const NAME: usize = 40;
+/// Columns before it.
+const BEFORE: usize = 12;
+
+fn line(change: &Change, screen: Screen, name: &str, label: &str) -> SafeText {
+    let color = screen.color;
     let paint = match change.action {
         Action::Create | Action::Adopt => Style::new().green(),
-        Action::Update | Action::Replace => Style::new().yellow(),
+        Action::Update | Action::Replace | Action::Recreate => Style::new().yellow(),
         Action::Move => Style::new().cyan(),
         Action::Delete => Style::new().red(),
         Action::Keep | Action::Forget => Style::new().dim(),
@@ -72,21 +81,40 @@ fn line(change: &Change, color: bool, name: &str, label: &str) -> SafeText {
     let imported = imported(change);
     let moved = SafeText::join(change.moved_from.iter().map(|from| moved_line(change, from)), "");
     let sources = sources(change);
-    let head = shown!("  {} {:<8}{:<40} {}{}", mark, change.action.word(), name, label, risk);
-    shown!("{}{}{}\n{}{}", head, imported, reason, sources, moved)
+    let (padding, label) = columns(screen.width, name, label, measure_text_width(&risk) + imported.len());
+    let head = shown!("  {} {:<8}{}{}{}", mark, change.action.word(), name, padding, label);
+    shown!("{}{}{}{}\n{}{}", head.trimmed(), risk, imported, reason, sources, moved)
+}
+
+/// The blanks behind a name, and as much of the label as there is room for: what is to be known of the change itself stays whole.
+fn columns(width: usize, name: &str, label: &str, tail: usize) -> (String, String) {
+    let wide = measure_text_width(name);
+    let aligned = NAME.saturating_sub(wide) + 1;
+    let room = |padding: usize| width.saturating_sub(BEFORE + wide + padding + tail);
+    // Words go on below; what is one word has to be cut.
+    let fits = label.contains(' ') || measure_text_width(label) <= room(aligned);
+    if fits {
+        return (" ".repeat(aligned), label.to_owned());
+    }
+    let padding = if room(aligned) >= SHORTEST { aligned } else { 2 };
+    let label =
+        if room(padding) >= SHORTEST { without_middle(label, room(padding)).into_owned() } else { String::new() };
+    (" ".repeat(padding), label)
 }
 
 fn risk_words(risk: Risk, color: bool) -> SafeText {
     match risk {
         Risk::Safe => SafeText::default(),
         Risk::DestroysData => painted(color, Style::new().red().bold(), &shown!("  [{}]", risk.words())),
-        risk => shown!("  [{}]", risk.words()),
+        Risk::Brief => shown!("  [{}]", risk.words()),
+        risk => painted(color, Style::new().yellow(), &shown!("  [{}]", risk.words())),
     }
 }
 
 /// The files of this machine that are sent there.
 fn sources(change: &Change) -> SafeText {
-    let sends = matches!(change.action, Action::Create | Action::Update | Action::Replace | Action::Adopt);
+    let sends =
+        matches!(change.action, Action::Create | Action::Update | Action::Replace | Action::Recreate | Action::Adopt);
     let files = change.after.iter().filter(|_| sends).flat_map(|resource| &resource.sources);
     SafeText::join(files.map(|file| shown!("        from {}\n", file)), "")
 }
@@ -94,7 +122,7 @@ fn sources(change: &Change) -> SafeText {
 /// Whether it existed before this stack: then it is never deleted by the way.
 const fn imported(change: &Change) -> &'static str {
     match change.origin {
-        ResourceOrigin::Imported => "  [imported, not made by this stack]",
+        ResourceOrigin::Imported => "  [imported, not created by this stack]",
         ResourceOrigin::Made | ResourceOrigin::Recovered => "",
     }
 }
@@ -150,9 +178,17 @@ fn record_names(spec: &Value) -> Option<String> {
     Some(if more == 0 { first.into_owned() } else { format!("{first} and {}", counted(more, "more name")) })
 }
 
-fn field_line(field: &FieldChange, everything: bool) -> SafeText {
+/// Why a field is not as the last run left it.
+fn drift_words(change: &Change, field: &FieldChange) -> &'static str {
+    match (field.drifted, change.kind.facts().condition == Some(field.path.as_str())) {
+        (false, _) => "",
+        (true, true) => "  (not usable now)",
+        (true, false) => "  (changed outside)",
+    }
+}
+
+fn field_line(field: &FieldChange, drift: &'static str, everything: bool) -> SafeText {
     let show = |value: &Option<Value>, none: &'static str| value.as_ref().map_or_else(|| none.to_owned(), value_text);
-    let drift = if field.drifted { "  (changed outside)" } else { "" };
     if let (Some(Value::Array(old)), Some(Value::Array(new))) = (&field.old, &field.new)
         && old.iter().chain(new).any(Value::is_object)
     {
@@ -167,7 +203,7 @@ fn field_line(field: &FieldChange, everything: bool) -> SafeText {
     }
     let old = show(&field.old, "(not set)");
     // The hash of a text with open references is not the one that the file will have.
-    let new = if open { "(known once what it names exists)".to_owned() } else { show(&field.new, "(default)") };
+    let new = if open { "(known after apply)".to_owned() } else { show(&field.new, "(default)") };
     if old.len() + new.len() < 70 {
         shown!("        {}: {} -> {}{}\n", field.path, old, new, drift)
     } else {
@@ -189,12 +225,17 @@ fn list_lines(path: &str, drift: &str, old: &[Value], new: &[Value]) -> SafeText
     for (mark, here, there) in [("-", old, new), ("+", new, old)] {
         // Two sensitive values look alike when they are shown, so what differs is found before.
         for item in here.iter().filter(|item| !there.contains(item)) {
-            let mut item = item.clone();
-            sensitive::hide(&mut item);
-            text.push(shown!("          {} {}\n", mark, pairs(&item)));
+            text.push(shown!("          {} {}\n", mark, pairs(&hidden_member(path, item))));
         }
     }
     text
+}
+
+/// A member of the list at a path, without sensitive values.
+fn hidden_member(path: &str, item: &Value) -> Value {
+    let mut data = json!({"path": path, "new": item});
+    sensitive::hide(&mut data);
+    data["new"].take()
 }
 
 /// A thing as `field=value` pairs, its names first.
@@ -253,29 +294,44 @@ fn cut(text: &str) -> String {
     format!("{short}…")
 }
 
-fn summary(changes: &Changes, wait: Level, omitted: &OmittedResources<'_>) -> SafeText {
+fn summary(changes: &Changes, wait: Level, color: bool, omitted: &OmittedResources<'_>) -> SafeText {
     if changes.is_empty() {
         return omitted.no_changes(changes.items.len());
     }
-    let mut counts: Vec<String> =
-        changes.counts().iter().map(|(action, count)| format!("{count} to {}", action.word())).collect();
+    let words = |(word, count): (&'static str, usize)| {
+        let words = shown!("{} to {}", count, word);
+        if word == Action::Delete.word() { painted(color, Style::new().red(), &words) } else { words }
+    };
+    let mut counts: Vec<SafeText> = counts_by_word(changes).into_iter().map(words).collect();
     if !changes.pending_deletions.is_empty() {
-        counts.push(format!("{} left over to clear", changes.pending_deletions.len()));
+        counts.push(shown!("{} left over to clear", changes.pending_deletions.len()));
     }
     let seconds = duration::usual_seconds(changes, wait);
     let until = match wait {
         Level::Accepted => "until accepted",
         Level::Usable => "until usable",
-        Level::Propagated => "until everywhere",
+        Level::Propagated => "until propagated",
     };
     let usually = match seconds {
         0 => SafeText::default(),
-        _ => shown!("; on AWS usually about {} {}", whole(seconds), until),
+        _ => shown!("; typically about {} {} on AWS", whole(seconds), until),
     };
-    shown!("\n{}; risk: {}{}\n", counts.join(", "), changes.risk().words(), usually)
+    shown!("\n{}; risk: {}{}\n", SafeText::join(counts, ", "), changes.risk().words(), usually)
 }
 
-/// Seconds in whole numbers: an estimate is no measurement.
+/// How often each word stands in the preview; both ways to replace something have one word.
+fn counts_by_word(changes: &Changes) -> Vec<(&'static str, usize)> {
+    let mut counts: Vec<(&'static str, usize)> = Vec::new();
+    for (action, count) in changes.counts() {
+        match counts.iter_mut().find(|(word, _)| *word == action.word()) {
+            Some((_, all)) => *all += count,
+            None => counts.push((action.word(), count)),
+        }
+    }
+    counts
+}
+
+/// Seconds in whole numbers: an estimate is not a measurement.
 fn whole(seconds: u32) -> String {
     if seconds < 100 { format!("{seconds} s") } else { format!("{} min", seconds.div_ceil(60)) }
 }

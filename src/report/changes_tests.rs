@@ -36,7 +36,13 @@ fn a_value_of_several_lines_is_no_line_of_the_preview() {
     let forged = "x\n\nno changes: 3 resources match the plan\n";
     let sets = |text: &str| json!([{"name": "a", "value": text}]);
     let fields = vec![field(json!("x"), json!(forged)), field(sets("x"), sets(forged))];
-    let text = changes_text(&change(Action::Update, fields), false, false, Level::Usable, &OmittedResources::default());
+    let text = changes_text(
+        &change(Action::Update, fields),
+        false,
+        Screen::unbounded(false),
+        Level::Usable,
+        &OmittedResources::default(),
+    );
     assert!(!text.lines().any(|line| line.starts_with("no changes")), "{text:?}");
     assert_eq!(text.matches("\\n\\nno changes").count(), 2, "{text:?}");
 }
@@ -53,7 +59,7 @@ fn what_is_left_over_is_named_with_its_risk() {
         held_by: std::collections::BTreeSet::new(),
     };
     let changes = Changes { stack: "s".to_owned(), pending_deletions: vec![left], ..Changes::default() };
-    let text = changes_text(&changes, false, false, Level::Usable, &OmittedResources::default());
+    let text = changes_text(&changes, false, Screen::unbounded(false), Level::Usable, &OmittedResources::default());
     let line = "  - models.bucket.one  left over: S3 bucket the-newer: a newer one took its place  [destroys data]\n";
     assert!(text.contains(line) && text.contains("1 left over to clear; risk: destroys data"), "{text:?}");
 }
@@ -62,8 +68,8 @@ fn what_is_left_over_is_named_with_its_risk() {
 fn the_content_of_a_file_is_shown_by_what_it_was_and_what_it_becomes() {
     let hash = |text: &str| crate::resource::sha256_hex(text.as_bytes());
     let line = |old: Value, new: Value, drifted: bool| {
-        field_line(&FieldChange { path: "content".to_owned(), old: Some(old), new: Some(new), drifted }, false)
-            .to_string()
+        let field = FieldChange { path: "content".to_owned(), old: Some(old), new: Some(new), drifted };
+        field_line(&field, if drifted { "  (changed outside)" } else { "" }, false).to_string()
     };
     let (a, b) = (hash("A"), hash("B"));
     assert_eq!(
@@ -77,7 +83,7 @@ fn the_content_of_a_file_is_shown_by_what_it_was_and_what_it_becomes() {
         "        content: link to /a -> link to /b\n"
     );
     let open = line(json!({"text": "A"}), json!({"text": "of ${models.bucket.b#name}"}), false);
-    assert!(open.ends_with("new (known once what it names exists)\n") && !open.contains("bucket"), "{open}");
+    assert!(open.ends_with("new (known after apply)\n") && !open.contains("bucket"), "{open}");
 }
 
 #[test]
@@ -94,7 +100,7 @@ fn who_gets_a_right_is_shown_however_long_the_policy_is() {
     };
     let text = |old: Value, new: Value, all: bool| {
         let changes = change(Action::Update, vec![field(old, new)]);
-        changes_text(&changes, all, false, Level::Usable, &OmittedResources::default())
+        changes_text(&changes, all, Screen::unbounded(false), Level::Usable, &OmittedResources::default())
     };
     let (ours, theirs) = (policy("111111111111"), policy("666666666666"));
     let shown = text(ours.clone(), theirs.clone(), false);
@@ -112,8 +118,13 @@ fn who_gets_a_right_is_shown_however_long_the_policy_is() {
 
 #[test]
 fn what_is_sent_is_named_and_what_is_in_it_is_not_shown() {
-    let created =
-        changes_text(&change(Action::Create, Vec::new()), false, false, Level::Usable, &OmittedResources::default());
+    let created = changes_text(
+        &change(Action::Create, Vec::new()),
+        false,
+        Screen::unbounded(false),
+        Level::Usable,
+        &OmittedResources::default(),
+    );
     assert!(created.contains("/srv/www/index\n        from ../secret/\\u{1b}[2Kcredentials\n"), "{created:?}");
     let side = |value: Value| Some(value);
     let fields = vec![
@@ -131,10 +142,52 @@ fn what_is_sent_is_named_and_what_is_in_it_is_not_shown() {
         },
     ];
     let changes = change(Action::Update, fields);
-    let text = changes_text(&changes, false, false, Level::Usable, &OmittedResources::default());
+    let text = changes_text(&changes, false, Screen::unbounded(false), Level::Usable, &OmittedResources::default());
     let hash = crate::resource::sha256_hex(b"PASSWORD=preview-canary");
     assert!(!text.contains("canary") && text.contains(&hash), "{text:?}");
     let document = crate::report::document("test", &changes_json(&changes)).to_string();
     assert!(!document.contains("canary") && document.contains(&hash), "{document}");
     assert!(document.contains("\"sources\""), "{document}");
+}
+
+#[test]
+fn what_does_not_work_was_not_changed_outside() {
+    let field = |path: &str| FieldChange {
+        path: path.to_owned(),
+        old: Some(json!(false)),
+        new: Some(json!(true)),
+        drifted: true,
+    };
+    let words = |kind: Kind, path: &str| {
+        let mut changes = change(Action::Update, Vec::new());
+        let one = changes.items.values_mut().next().expect("one change");
+        one.kind = kind;
+        drift_words(one, &field(path))
+    };
+    assert_eq!(words(Kind::Manifest, "ready"), "  (not usable now)");
+    assert_eq!(words(Kind::Service, "active"), "  (not usable now)");
+    assert_eq!(words(Kind::Service, "enabled"), "  (changed outside)");
+    assert_eq!(words(Kind::File, "content"), "  (changed outside)");
+}
+
+#[test]
+fn a_row_fits_a_narrow_terminal_and_keeps_its_tag() {
+    let row = |width: usize, label: &str| {
+        let mut changes = change(Action::Update, Vec::new());
+        let one = changes.items.values_mut().next().expect("one change");
+        one.risk = Risk::Disruptive;
+        one.after.iter_mut().for_each(|after| after.sources.clear());
+        let screen = Screen { width, color: false };
+        fitted(&line(one, screen, "distribution.canary-latency-eu-central-1", label), screen, true).to_string()
+    };
+    let id = "d111111abcdef8.cloudfront.net";
+    let aligned = format!("{:<41}", "distribution.canary-latency-eu-central-1");
+    assert_eq!(row(120, id), format!("  ~ update  {aligned}{id}  [disruptive]\n"));
+    assert_eq!(row(80, id), format!("  ~ update  {aligned}d11111…nt.net  [disruptive]\n"));
+    assert_eq!(row(68, id), "  ~ update  distribution.canary-latency-eu-central-1  [disruptive]\n");
+    // Words are not cut: they go on below.
+    assert_eq!(
+        row(80, "api.example.com and 4 more names"),
+        format!("  ~ update  {aligned}api.example.com and 4 more\n      names  [disruptive]\n")
+    );
 }

@@ -1,4 +1,4 @@
-//! Drift, worth reading: for each field what the plan says, what is remembered, what is there.
+//! Drift, worth reading: for each field what the plan says, what is recorded, what is there.
 
 use console::Style;
 use serde_json::Value;
@@ -21,7 +21,8 @@ pub fn drift_text(drift: &[DriftedResource], everything: bool, color: bool, widt
     for one in &shown {
         let name = painted(color, Style::new().bold(), &one.address);
         let reason = one.reason.as_ref().map_or_else(SafeText::default, |why| shown!(": {}", why));
-        let imported = if one.origin == ResourceOrigin::Imported { "  [imported, not made by this stack]" } else { "" };
+        let imported =
+            if one.origin == ResourceOrigin::Imported { "  [imported, not created by this stack]" } else { "" };
         text.push(shown!("{}  {}{}{}\n", name, happened(one), reason, imported));
         for field in one.fields.iter().filter(|field| everything || field.remedy != Remedy::Leave) {
             text.push(field_lines(field, width));
@@ -60,8 +61,9 @@ fn happened(one: &DriftedResource) -> &'static str {
         DriftKind::Gone => "is gone",
         DriftKind::Contested => "is contested",
         DriftKind::Changed if lacks_its_mark(one) => "is not tagged by this tool yet",
+        DriftKind::Changed if only_does_not_work(one) => "is not usable now",
         DriftKind::Changed if one.counts() => "was changed outside",
-        DriftKind::Changed => "has more than the plan asked for",
+        DriftKind::Changed => "has settings that the plan does not set",
     }
 }
 
@@ -71,6 +73,16 @@ fn lacks_its_mark(one: &DriftedResource) -> bool {
     one.counts() && one.fields.iter().filter(|field| field.remedy != Remedy::Leave).all(is_new)
 }
 
+/// Whether it is as it was made, and does not work.
+fn only_does_not_work(one: &DriftedResource) -> bool {
+    one.counts()
+        && one
+            .fields
+            .iter()
+            .filter(|field| field.remedy != Remedy::Leave)
+            .all(|field| field.sort == FieldOrigin::Condition)
+}
+
 fn next(one: &DriftedResource) -> SafeText {
     let address = &one.address;
     let can_accept = one.fields.iter().any(|field| field.remedy == Remedy::Accept);
@@ -78,25 +90,31 @@ fn next(one: &DriftedResource) -> SafeText {
     match one.happened {
         DriftKind::Gone if one.wanted && one.origin == ResourceOrigin::Imported => {
             shown!(
-                "deploy creates a new one, which is this stack's own then; status --drift --accept {} forgets it until then",
+                "deploy creates a new one, owned by this stack; status --drift --accept {} forgets it until then",
                 address
             )
         }
         DriftKind::Gone if one.wanted => {
-            shown!("deploy makes it again; status --drift --accept {} forgets it until then", address)
+            shown!("deploy creates it again; status --drift --accept {} forgets it until then", address)
         }
         DriftKind::Gone => shown!("status --drift --accept {} forgets it; so does deploy", address),
         DriftKind::Contested => {
-            shown!("ask whose it is; deploy is refused, and takes it with --adopt {}", address)
+            shown!("find out who owns it; deploy is refused unless you add --adopt {}", address)
         }
-        DriftKind::Changed if !one.counts() => "nothing: deploy leaves them alone".into(),
+        DriftKind::Changed if !one.counts() => "nothing to do: deploy leaves them alone".into(),
+        DriftKind::Changed if one.refused.is_some() => "deploy cannot restore it: see the conflict below".into(),
         DriftKind::Changed if !one.wanted && one.origin == ResourceOrigin::Imported => {
-            "deploy forgets it: it is no longer in the plan, and this stack did not make it".into()
+            "deploy forgets it: it is no longer in the plan, and was not created by this stack".into()
         }
         DriftKind::Changed if !one.wanted => "deploy deletes it: it is no longer in the plan".into(),
         DriftKind::Changed if lacks_its_mark(one) => "deploy tags it".into(),
+        DriftKind::Changed if only_does_not_work(one) => {
+            "its settings did not change: find out why it does not work; deploy applies it again and waits until it \
+             works"
+                .into()
+        }
         DriftKind::Changed if can_accept && speaks => {
-            "deploy restores what the plan says; what is also there stays, and can be accepted after that".into()
+            "deploy restores the plan's values; unmanaged settings stay and can be accepted afterwards".into()
         }
         DriftKind::Changed if can_accept => shown!("status --drift --accept {} records the real value", address),
         DriftKind::Changed => "deploy restores it; to keep the real value, change the plan".into(),
@@ -106,9 +124,10 @@ fn next(one: &DriftedResource) -> SafeText {
 fn field_lines(field: &DriftField, width: usize) -> SafeText {
     let sort = match field.sort {
         FieldOrigin::Setting => "",
+        FieldOrigin::Condition => "  (whether it works)",
         FieldOrigin::Output => "  (an output)",
         FieldOrigin::Mark => "  (the mark of this stack)",
-        FieldOrigin::Tag => "  (a tag of others)",
+        FieldOrigin::Tag => "  (a tag set by others)",
         FieldOrigin::Extra => "  (also there)",
     };
     let plan = match &field.plan {
@@ -121,11 +140,11 @@ fn field_lines(field: &DriftField, width: usize) -> SafeText {
     let all = [plan, recorded, real];
     let mut text = shown!("  {}{}\n", field.path, sort);
     let silent = match field.plan {
-        PlannedValue::NoPlan => "(no plan at hand)",
+        PlannedValue::NoPlan => "(no plan)",
         _ => "(silent)",
     };
     for (label, value, none) in
-        [("plan", plan, silent), ("remembered", recorded, "(not set)"), ("real", real, "(not set)")]
+        [("plan", plan, silent), ("recorded", recorded, "(not set)"), ("real", real, "(not set)")]
     {
         let mut label = label;
         for line in value.map_or_else(|| vec![none.to_owned()], |value| lines(value, &all)) {
@@ -154,9 +173,9 @@ fn lines(value: &Value, all: &[Option<&Value>]) -> Vec<String> {
     let mut lines: Vec<String> = items.iter().filter(|item| !everywhere(item)).map(pairs).collect();
     let alike = items.len() - lines.len();
     if lines.is_empty() {
-        lines.push(format!("(just the {alike} that all have)"));
+        lines.push(format!("(only the {alike} common to all)"));
     } else if alike > 0 {
-        lines.push(format!("(and {alike} that all have)"));
+        lines.push(format!("(plus {alike} common to all)"));
     }
     lines
 }
@@ -176,7 +195,11 @@ pub fn unmanaged_text(owned: &[OwnedResource]) -> SafeText {
         let title = one.kind.facts().title;
         let address = one.address.as_ref().map_or_else(|| "ADDRESS".into(), ToSafeText::to_shown);
         text.push(shown!("not in the journal: {} {} carries this stack's mark\n", title, one.id));
-        text.push(shown!("  next  akidb-edge state import {}={} --plan PLAN, or delete it by hand\n", address, one.id));
+        text.push(shown!(
+            "  next  akidb-edge state import {}={} --plan PLAN, or delete it manually\n",
+            address,
+            one.id
+        ));
     }
     text
 }
@@ -202,7 +225,7 @@ mod tests {
         let text = field_lines(&field, 100);
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text:?}");
         assert_eq!(text.matches("b.example.com").count(), 3, "{text:?}");
-        assert_eq!(text.matches("(and 1 that all have)").count(), 3, "{text:?}");
+        assert_eq!(text.matches("(plus 1 common to all)").count(), 3, "{text:?}");
         assert!(!text.contains("a.example.com"), "{text:?}");
     }
 
@@ -224,18 +247,53 @@ mod tests {
             reason: None,
             wanted: true,
             origin: ResourceOrigin::Made,
+            refused: None,
             fields: vec![field],
         };
         insta::assert_snapshot!(drift_text(&[one], false, false, 100).to_string(), @"
         cdn.distribution.main  was changed outside
           dns_name  (an output)
             plan          (silent)
-            remembered    old
+            recorded      old
             real          new
           next  status --drift --accept cdn.distribution.main records the real value
 
         drift: 1 resource differs from the recorded state
         ");
+    }
+
+    #[test]
+    fn what_does_not_work_was_not_changed_outside() {
+        let field = |path: &str, sort: FieldOrigin| DriftField {
+            path: path.into(),
+            sort,
+            plan: PlannedValue::Value(json!("rolled-out")),
+            recorded: Some(json!("rolled-out")),
+            real: Some(json!("1 of 2 available")),
+            remedy: Remedy::Deploy,
+        };
+        let with = |fields: Vec<DriftField>| {
+            let one = DriftedResource {
+                address: Address::new("kubernetes", Kind::Manifest, "web"),
+                kind: Kind::Manifest,
+                id: None,
+                happened: DriftKind::Changed,
+                reason: None,
+                wanted: true,
+                origin: ResourceOrigin::Made,
+                fields,
+                refused: None,
+            };
+            drift_text(&[one], false, false, 100).to_string()
+        };
+        let text = with(vec![field("ready", FieldOrigin::Condition)]);
+        assert!(
+            text.starts_with("kubernetes.manifest.web  is not usable now\n  ready  (whether it works)\n"),
+            "{text}"
+        );
+        assert!(text.contains("1 of 2 available") && !text.contains("outside"), "{text}");
+        let both = with(vec![field("object.data.a", FieldOrigin::Setting), field("ready", FieldOrigin::Condition)]);
+        assert!(both.starts_with("kubernetes.manifest.web  was changed outside\n"), "{both}");
     }
 
     #[test]
@@ -256,6 +314,7 @@ mod tests {
             reason: None,
             wanted: true,
             origin: ResourceOrigin::Imported,
+            refused: None,
             fields: vec![field],
         };
         let text = drift_text(&[one], false, false, 100);
@@ -281,6 +340,7 @@ mod tests {
             reason: None,
             wanted: true,
             origin: ResourceOrigin::Made,
+            refused: None,
             fields: vec![field("tags.other", FieldOrigin::Tag), field("policy.Statement.them", FieldOrigin::Extra)],
         };
         let text = drift_text(&[one], false, false, 100).to_string();

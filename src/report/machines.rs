@@ -130,7 +130,7 @@ fn what(change: &Change, machine: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{OmittedResources, changes_text};
+    use super::super::{OmittedResources, Screen, changes_text};
     use super::*;
     use crate::resource::{Level, Resource, ResourceOrigin, Risk, SafeText};
 
@@ -155,7 +155,7 @@ mod tests {
     fn text(all: Vec<Change>) -> SafeText {
         let items = all.into_iter().map(|change| (change.address.clone(), change)).collect();
         let changes = Changes { stack: "ten".to_owned(), items, pending_deletions: Vec::new(), ..Changes::default() };
-        changes_text(&changes, false, false, Level::Usable, &OmittedResources::default())
+        changes_text(&changes, false, Screen::unbounded(false), Level::Usable, &OmittedResources::default())
     }
 
     #[test]

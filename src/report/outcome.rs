@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
+use super::fit::{Screen, without_middle};
+use super::table::table;
 use super::{counted, duration};
 use crate::resource::dns_answer::DnsAnswer;
 use crate::resource::untrusted::line;
@@ -69,23 +70,14 @@ pub fn outcome_json(outcome: &RunOutcome, took_ms: u64) -> Value {
     })
 }
 
-/// A table without walls: a header, a line below it, rows.
-fn table(width: u16, header: &[&str]) -> Table {
-    let mut table = Table::new();
-    let arrangement = ContentArrangement::Dynamic;
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(arrangement).set_width(width);
-    table.set_header(header);
-    table
-}
-
 /// What the journal knows, as a table. The columns of origins and states are there when there is something to say in them.
-pub fn resources_table(state: &StackState, width: u16) -> SafeText {
+pub fn resources_table(state: &StackState, screen: Screen) -> SafeText {
     let unsettled =
         !state.refused.is_empty() || state.resources.values().any(|record| record.standing != ResourceStatus::Present);
     let all_made = state.resources.values().all(|record| record.origin == ResourceOrigin::Made);
     let columns = [("address", true), ("id", true), ("known as", true), ("origin", !all_made), ("state", unsettled)];
     let header: Vec<&str> = columns.iter().filter(|(_, shown)| *shown).map(|(name, _)| *name).collect();
-    let mut table = table(width, &header);
+    let mut rows = Vec::new();
     for (address, record) in &state.resources {
         let attribute = |name: &str| record.attributes.get(name).and_then(Value::as_str).map(str::to_owned);
         let known = ["domain_name", "dns_name", "version"].into_iter().find_map(attribute).unwrap_or_default();
@@ -97,47 +89,35 @@ pub fn resources_table(state: &StackState, width: u16) -> SafeText {
             (ResourceStatus::Updating, _) => "update unanswered".to_owned(),
             (ResourceStatus::Deleting, _) => "delete unanswered".to_owned(),
         };
-        let id = shortened(record.id.as_deref().unwrap_or_default());
-        let mut row = vec![address.to_string(), line(&id).into_owned(), line(&known).into_owned()];
+        let id = shortened(&line(record.id.as_deref().unwrap_or_default()));
+        let mut row = vec![address.to_string(), id, line(&known).into_owned()];
         row.extend((!all_made).then(|| record.origin.word().to_owned()));
         row.extend(unsettled.then_some(standing));
-        table.add_row(row);
+        rows.push(row);
     }
-    without_rules(&table)
+    table(&header, &rows, &["known as", "id"], screen)
 }
 
 /// An id for a person: what an ARN names, and the middle left out of what is long.
 pub(super) fn shortened(id: &str) -> String {
+    const LONGEST: usize = 44;
     let name = if id.starts_with("arn:") { id.splitn(6, ':').last().unwrap_or(id) } else { id };
-    let letters: Vec<char> = name.chars().collect();
-    if letters.len() <= 44 {
-        return name.to_owned();
-    }
-    let (head, tail) = (&letters[..20], &letters[letters.len() - 23..]);
-    format!("{}…{}", head.iter().collect::<String>(), tail.iter().collect::<String>())
+    without_middle(name, LONGEST).into_owned()
 }
 
 /// The answers that places get, as a table.
-pub fn answers_table(answers: &[DnsAnswer], width: u16) -> SafeText {
-    let mut table = table(width, &["name", "from", "answer", "because"]);
-    for one in answers {
+pub fn answers_table(answers: &[DnsAnswer], screen: Screen) -> SafeText {
+    let row = |one: &DnsAnswer| {
         let (answers, because) = (SafeText::join(&one.answers, "\n"), SafeText::join(&one.because, "\n"));
-        table.add_row([one.name.to_shown(), one.from.to_shown(), answers, because].map(String::from));
-    }
-    SafeText::laid_out(table.to_string())
+        [one.name.to_shown(), one.from.to_shown(), answers, because].map(String::from).to_vec()
+    };
+    let rows: Vec<Vec<String>> = answers.iter().map(row).collect();
+    table(&["name", "from", "answer", "because"], &rows, &[], screen)
 }
 
-/// Rows below a header, as wide as the terminal.
-pub fn rows_table(header: &[&str], rows: &[Vec<String>], width: u16) -> SafeText {
-    let mut table = table(width, header);
-    for row in rows {
-        table.add_row(row.iter().map(|cell| line(cell)));
-    }
-    without_rules(&table)
-}
-
-/// The rule between rows is left out where each row is one thing.
-fn without_rules(table: &Table) -> SafeText {
-    let lines: Vec<String> = table.lines().filter(|line| !line.starts_with('─')).collect();
-    SafeText::laid_out(lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n"))
+/// Rows below a header, as wide as the terminal. Where there is no room, `first_to_go` says which columns go, in that order.
+pub fn rows_table(header: &[&str], rows: &[Vec<String>], first_to_go: &[&'static str], screen: Screen) -> SafeText {
+    let written_out: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| line(cell).into_owned()).collect()).collect();
+    table(header, &written_out, first_to_go, screen)
 }

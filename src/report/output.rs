@@ -71,7 +71,7 @@ fn visible(text: &str, styled: bool) -> Cow<'_, str> {
 }
 
 /// Writes a text to standard output. A reader that went away (`| head`, a window that was closed) is not waited for; any
-/// other failure is remembered for [`lost`].
+/// other failure is recorded for [`lost`].
 pub fn put(text: impl Into<SafeText>) {
     let text: SafeText = text.into();
     put_bytes(&printable(&text));
@@ -151,7 +151,7 @@ pub fn say_open(text: impl Into<SafeText>) {
     let _ = write!(to, "{}", printable(&text)).and_then(|()| to.flush());
 }
 
-/// Standard error for `-vv`: a line at a time, without sensitive values and access key ids.
+/// Standard error for `-vv` and `-vvv`: a line at a time, without sensitive values and access key ids.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DebugLog;
 

@@ -4,8 +4,7 @@
 use serde::Serialize;
 
 use super::figures::Figures;
-use crate::resource::untrusted::{line, markdown};
-use crate::resource::{RunSummary, Untrusted};
+use crate::resource::{Markdown, RunSummary, Untrusted, md};
 use crate::template::{self, TemplateError};
 
 /// One criterion with what was measured.
@@ -21,7 +20,7 @@ pub struct CriterionResult {
     pub wanted: String,
     /// What was measured; none when nothing was.
     pub measured: Option<String>,
-    /// `met`, `missed` or `not measured`.
+    /// `met`, `missed`, `inconclusive` or `not measured`.
     pub verdict: &'static str,
     /// How it was measured, or what would measure it.
     pub how: String,
@@ -97,61 +96,76 @@ pub struct PlanReport {
     pub pending_deletions: Vec<(String, Untrusted)>,
     /// What something else measured; no criterion is judged by it.
     pub figures: Option<Figures>,
+    /// Plots of what was measured, each a whole `<svg>` whose texts are escaped: for the page alone.
+    #[serde(skip)]
+    pub plots: Vec<String>,
+}
+
+/// What the page is made of.
+#[derive(Serialize)]
+struct Page<'r> {
+    #[serde(flatten)]
+    report: &'r PlanReport,
+    plots: &'r [String],
 }
 
 impl PlanReport {
     /// As Markdown. What comes from the plan, the journal and services is text in it, never markup.
-    pub fn markdown(&self) -> String {
-        let (stack, plan) = (code(&self.stack), code(&self.plan));
-        let mut text = format!(
-            "# {}\n\nStack {stack}, plan {plan}, account {}, made {} by akidb-edge {}.\n",
-            self.title.markdown(),
-            markdown(&self.account),
+    pub fn markdown(&self) -> Markdown {
+        let mut text = md!(
+            "# {}\n\nStack {}, plan {}, account {}, made {} by akidb-edge {}.\n",
+            self.title,
+            Markdown::code(&self.stack),
+            Markdown::code(&self.plan),
+            self.account,
             self.made_at,
             self.tool
         );
         if let Some(fallback) = &self.fallback {
-            text.push_str(&format!("\n**The fallback {} is in force.**\n", code(fallback)));
+            text.push(md!("\n**The fallback {} is active.**\n", Markdown::code(fallback)));
         }
-        self.days.iter().for_each(|day| text.push_str(&day.markdown()));
-        text.push_str(&self.criteria_markdown());
+        self.days.iter().for_each(|day| text.push(day.markdown()));
+        text.push(self.criteria_markdown());
         if let Some(figures) = &self.figures {
-            text.push_str(&figures.markdown());
+            text.push(figures.markdown());
         }
-        text.push_str(&self.runs_markdown());
+        text.push(self.runs_markdown());
         for (address, reason) in &self.pending_deletions {
-            text.push_str(&format!("\nLeft for a later run: {}: {}\n", code(address), reason.markdown()));
+            text.push(md!("\nLeft for a later run: {}: {}\n", Markdown::code(address), reason));
         }
         text
     }
 
-    fn criteria_markdown(&self) -> String {
-        let mut text = String::from(
+    fn criteria_markdown(&self) -> Markdown {
+        let mut text = Markdown::from(
             "\n## Criteria\n\n| priority | criterion | wanted | measured | verdict | how |\n|---|---|---|---|---|---|\n",
         );
         for one in &self.criteria {
-            let title = one.title.markdown();
-            let measured = one.measured.as_deref().map_or("–".to_owned(), markdown);
-            let (wanted, how) = (markdown(&one.wanted), markdown(&one.how));
-            text.push_str(&format!(
-                "| {} | {title} | {wanted} | {measured} | {} | {how} |\n",
-                one.priority, one.verdict
+            let measured = one.measured.as_deref().unwrap_or("–");
+            text.push(md!(
+                "| {} | {} | {} | {} | {} | {} |\n",
+                one.priority,
+                one.title,
+                one.wanted,
+                measured,
+                one.verdict,
+                one.how
             ));
         }
         let mut notes = self.criteria.iter().filter_map(|one| Some((&one.title, one.note.as_ref()?))).peekable();
         if notes.peek().is_some() {
-            text.push_str("\n## Corrections of the source plan\n\n");
+            text.push("\n## Corrections of the source plan\n\n");
         }
-        notes.for_each(|(title, note)| text.push_str(&format!("- {}: {}\n", title.markdown(), note.markdown())));
+        notes.for_each(|(title, note)| text.push(md!("- {}: {}\n", title, note)));
         text
     }
 
-    fn runs_markdown(&self) -> String {
-        let mut text = String::from(
+    fn runs_markdown(&self) -> Markdown {
+        let mut text = Markdown::from(
             "\n## Runs\n\n| stack | revision | command | by | began | ended | changes |\n|---|---|---|---|---|---|---|\n",
         );
         if self.runs.is_empty() {
-            return "\n## Runs\n\nNothing was deployed yet.\n".to_owned();
+            return "\n## Runs\n\nNothing was deployed yet.\n".into();
         }
         for ReportRun { stack, run } in &self.runs {
             let ending = match run.ending {
@@ -159,12 +173,14 @@ impl PlanReport {
                 None if run.unanswered.is_empty() => "interrupted, or still running".to_owned(),
                 None => format!("interrupted, or still running; {} unanswered", run.unanswered.len()),
             };
-            let (command, by) = (code(&run.command), markdown(&run.by));
-            text.push_str(&format!(
-                "| {} | {} | {command} | {by} | {} | {ending} | {} |\n",
-                code(stack),
+            text.push(md!(
+                "| {} | {} | {} | {} | {} | {} | {} |\n",
+                Markdown::code(stack),
                 run.revision,
+                Markdown::code(&run.command),
+                run.by,
                 run.at,
+                ending,
                 run.changes
             ));
         }
@@ -176,23 +192,28 @@ impl PlanReport {
     /// # Errors
     /// When the template cannot be filled in.
     pub fn html(&self) -> Result<String, TemplateError> {
-        template::render("reports/report.html", self)
+        template::render("reports/report.html", &Page { report: self, plots: &self.plots })
     }
 }
 
 impl ReportDay {
-    fn markdown(&self) -> String {
-        let mut text = format!(
+    fn markdown(&self) -> Markdown {
+        let mut text = md!(
             "\n## Day {}: {}\n\n| step | state | resources | calls took |\n|---|---|---|---|\n",
             self.day,
-            self.title.markdown()
+            self.title
         );
         for step in &self.steps {
-            let (title, id) = (step.title.markdown(), code(&step.id));
-            text.push_str(&format!(
-                "| {title} ({id}) | {} | {} | {} |\n",
-                markdown(&step.state),
-                if step.wanted == 0 { "–".to_owned() } else { format!("{} of {}", step.present, step.wanted) },
+            let resources = match step.wanted {
+                0 => "–".to_owned(),
+                wanted => format!("{} of {wanted}", step.present),
+            };
+            text.push(md!(
+                "| {} ({}) | {} | {} | {} |\n",
+                step.title,
+                Markdown::code(&step.id),
+                step.state,
+                resources,
                 step.took
             ));
         }
@@ -200,14 +221,10 @@ impl ReportDay {
     }
 }
 
-/// A text as code, also in a table: nothing ends the code or the cell early.
-fn code(text: &str) -> String {
-    format!("`{}`", line(text).replace('`', "'").replace('|', "\\|"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resource::RunStatus;
     use crate::resource::untrusted::is_hidden;
 
     #[test]
@@ -232,17 +249,33 @@ mod tests {
                 how: hostile.to_owned(),
                 note: Some(hostile.into()),
             }],
-            runs: Vec::new(),
+            // A journal that was made to lie.
+            runs: vec![ReportRun {
+                stack: hostile.to_owned(),
+                run: RunSummary {
+                    revision: 1,
+                    command: hostile.to_owned(),
+                    purpose: None,
+                    by: hostile.to_owned(),
+                    at: hostile.to_owned(),
+                    ending: Some(RunStatus::Done),
+                    changes: 0,
+                    unanswered: [].into(),
+                },
+            }],
             pending_deletions: vec![("a".to_owned(), hostile.into())],
             figures: None,
+            plots: Vec::new(),
         };
         let text = plan_report.markdown();
         assert!(!text.chars().any(|letter| is_hidden(letter) && letter != '\n'), "{text:?}");
-        let row = text.lines().find(|line| line.starts_with("| P0")).expect("a row");
-        assert_eq!(row.replace("\\|", "").matches('|').count(), 7, "{row}");
-        let bare = text.replace(&code(hostile), "").replace("\\[", "").replace("\\<", "");
+        for (begin, bars) in [("| P0", 7), ("| `x", 8)] {
+            let row = text.lines().find(|line| line.starts_with(begin)).expect("a row");
+            assert_eq!(row.replace("\\|", "").matches('|').count(), bars, "{row}");
+        }
+        let bare = text.replace(Markdown::code(hostile).as_str(), "").replace("\\[", "").replace("\\<", "");
         for markup in ["[y", "<img", "\n# z"] {
-            assert!(!bare.contains(markup), "{markup} in {text}");
+            assert!(!bare.contains(markup), "{markup} in {text:?}");
         }
     }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::counted;
+use super::fit::Screen;
 use super::machines::names;
 use super::output::{painted, put, put_json, say, say_open, styled};
 use super::terminal_echo::TerminalEcho;
@@ -25,7 +26,7 @@ pub struct Printer {
     /// JSON is wanted.
     pub json: bool,
     quiet: bool,
-    /// Colours are wanted.
+    /// Colors are wanted.
     pub color: bool,
     /// How much is said besides.
     pub verbose: u8,
@@ -61,7 +62,7 @@ pub struct RunHeader {
     pub endpoint: String,
     /// Where the journal lies.
     pub state: String,
-    /// The identity in each world of the run.
+    /// The identity in each platform of the run.
     #[serde(rename = "worlds")]
     pub platforms: Vec<PlatformIdentity>,
 }
@@ -73,7 +74,7 @@ impl RunHeader {
     }
 }
 
-/// The line of a world in the header.
+/// The line of a platform in the header.
 fn place(platform: &PlatformIdentity, header: &RunHeader) -> Option<SafeText> {
     match platform {
         PlatformIdentity::Aws { account, .. } => {
@@ -110,7 +111,7 @@ pub fn document<T: Serialize>(name: &str, body: &T) -> Value {
 }
 
 impl Printer {
-    /// A voice for these surroundings.
+    /// A printer for this environment.
     pub fn new(session: &Session, global: &Global) -> Self {
         styled(session.color);
         Self {
@@ -133,7 +134,12 @@ impl Printer {
             places.push(header.endpoint.to_shown());
         }
         let facts = shown!("{}  state {}", SafeText::join(&places, "\n"), header.state);
-        self.talk(shown!("{}{}\n{}", stack, plan, painted(self.color, Style::new().dim(), &facts)));
+        self.rows(&shown!("{}{}\n{}", stack, plan, painted(self.color, Style::new().dim(), &facts)));
+    }
+
+    /// The same as [`talk`](Self::talk), in rows that fit the terminal.
+    pub fn rows(&self, text: &SafeText) {
+        self.talk(Screen::of_errors(self.color).rows(text));
     }
 
     /// A message on standard error; nothing when quiet.
@@ -215,8 +221,23 @@ impl Printer {
             let mut answer = String::new();
             std::io::stdin().read_line(&mut answer).is_ok().then_some(answer)
         };
-        let answer = self.interrupts.unless_asked(read).flatten();
-        answer.is_some_and(|answer| matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+        let answer = self.interrupts.unless_asked(read).flatten().unwrap_or_default();
+        let answer = answer.trim().to_lowercase();
+        if !matches!(answer.as_str(), "" | "n" | "no" | "y" | "yes") {
+            self.talk(shown!("{:?} is taken as no", answer));
+        }
+        matches!(answer.as_str(), "y" | "yes")
+    }
+
+    /// Asks for a word; empty when there is no answer, or when a signal came instead.
+    pub fn ask_text(&self, question: impl Into<SafeText>) -> String {
+        say_open(question);
+        let read = || {
+            let mut answer = String::new();
+            std::io::stdin().read_line(&mut answer).is_ok().then_some(answer)
+        };
+        let answer = self.interrupts.unless_asked(read).flatten().unwrap_or_default();
+        answer.trim().to_owned()
     }
 }
 

@@ -1,5 +1,5 @@
 //! The server that a request means: said once, as the standard wants it (RFC 9110, 7.2; RFC 9112, 3.2; RFC 9113, 8.3.1). Whoever
-//! stands between may read another one of two.
+//! is between may read another one of two.
 
 use http::request::Parts;
 use http::uri::Authority;
@@ -20,7 +20,7 @@ pub fn check(request: &Parts) -> Result<(), ApiProblem> {
     let mut hosts = request.headers.get_all(header::HOST).iter();
     let (host, other) = (hosts.next(), hosts.next());
     if other.is_some() {
-        return Err(invalid("the header host is there twice: send it once"));
+        return Err(invalid("the header host appears twice: send it once"));
     }
     let named = match host {
         Some(host) => Some(host.to_str().ok().and_then(plain).ok_or_else(|| {

@@ -131,13 +131,13 @@ fn length(headers: &HeaderMap) -> Option<usize> {
 
 /// A body that did not come within its time.
 pub fn too_slow(time: Duration) -> ApiProblem {
-    let message = format!("the body was not whole within {} s", time.as_secs_f64());
+    let message = format!("the body was not complete within {} s", time.as_secs_f64());
     ApiProblem::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", message)
 }
 
 /// A body with more bytes than are taken.
 pub fn too_large(most: usize) -> ApiProblem {
-    let message = format!("the body has more than {most} bytes: send fewer texts at a time");
+    let message = format!("the body has more than {most} bytes: send fewer texts per request");
     ApiProblem::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message)
 }
 
@@ -155,7 +155,7 @@ async fn collect<B: Body<Data = Bytes> + Unpin>(
 ) -> Result<Bytes, ApiProblem> {
     let mut whole = Vec::with_capacity(room);
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| invalid("the body ended before it was whole, or is no HTTP"))?;
+        let frame = frame.map_err(|_| invalid("the body ended early, or is not valid HTTP"))?;
         let Ok(data) = frame.into_data() else { continue };
         if data.len() > most.saturating_sub(whole.len()) {
             return Err(too_large(most));
@@ -169,8 +169,7 @@ async fn collect<B: Body<Data = Bytes> + Unpin>(
 /// How the headers say that the body is compressed; nothing when it is not.
 fn coding(headers: &HeaderMap) -> Result<Option<Coding>, ApiProblem> {
     let unread = || {
-        let message =
-            "the body's content-encoding is not read here: gzip, deflate and identity are, one of them at a time";
+        let message = "unsupported content-encoding: use one of gzip, deflate and identity";
         ApiProblem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_ENCODING", message).of(ProblemCause::Encoding)
     };
     let mut found = None;
@@ -203,7 +202,10 @@ fn inflate(coding: Coding, bytes: &[u8], most: usize) -> Result<Bytes, ApiProble
     match read {
         Ok(_) if inflated.len() > most => Err(too_large(most)),
         Ok(_) => Ok(inflated.into()),
-        Err(_) => Err(invalid("the body cannot be inflated: it is not what its content-encoding says, or was cut off")),
+        Err(_) => Err(invalid(
+            "the body cannot be decompressed: it does not match its content-encoding, or is \
+                               truncated",
+        )),
     }
 }
 

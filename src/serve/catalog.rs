@@ -75,7 +75,7 @@ impl Catalog {
             Err(why) => why.to_string(),
         };
         let served = match last.rows {
-            Some(_) => "what it said before stays",
+            Some(_) => "the previous list stays in use",
             None => "the folders of the store are served instead",
         };
         if last.fault.as_ref() != Some(&fault) {
@@ -130,7 +130,8 @@ impl Catalog {
         let sources = kept.map(|(name, kept)| {
             if kept.is_previous {
                 let what =
-                    "a file of the current version is missing: the version before is served until sync has repaired it";
+                    "a file of the current version is missing: the previous version is served until model sync has \
+                     repaired it";
                 self.log.say(LogLevel::Warn, what, &[("model", name.as_str().into())]);
             }
             (name, ModelSource { folder: kept.folder, version: kept.version, dimension: None })
@@ -182,11 +183,13 @@ impl Catalog {
                 let fields = [("model", listed.name.as_str().into())];
                 match swapped {
                     Ok(Ok(())) => {
-                        self.log.say(LogLevel::Info, "the model's folder was replaced: it is loaded anew", &fields)
+                        self.log.say(LogLevel::Info, "the model's folder was replaced: it is reloaded", &fields)
                     }
                     Ok(Err(why)) => {
-                        let what =
-                            format!("the model's folder was replaced, and is not loaded: {why}; the old one stays");
+                        let what = format!(
+                            "the model's folder was replaced, but cannot be loaded: {why}; the old version \
+                                     stays in use"
+                        );
                         self.log.say(LogLevel::Error, &what, &fields);
                         refused.insert(listed.name, now);
                     }
@@ -220,7 +223,7 @@ impl Catalog {
             catalog.log.say(LogLevel::Info, "the metadata replica has changed", &[("models", count.into())]);
             for (name, source) in registry.know(models) {
                 if let Err(why) = registry.swap(&name, source) {
-                    let what = format!("the model {name} stays as it is: {why}");
+                    let what = format!("the model {name} stays unchanged: {why}");
                     catalog.log.say(LogLevel::Error, &what, &[]);
                 }
             }

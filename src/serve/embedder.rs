@@ -162,7 +162,7 @@ impl Embedder {
             None => Ok(engine),
             Some(wanted) => {
                 let wanted = beginning(wanted);
-                let message = format!("{name} is there as version {}, not {wanted:?}", &engine.hash[..12]);
+                let message = format!("{name} is served as version {}, not {wanted:?}", &engine.hash[..12]);
                 Err(EmbedFault::new(ErrorCode::ModelNotFound, message))
             }
         }
@@ -276,8 +276,8 @@ impl Embedder {
         let most = bytes.most() / ANSWER_SHARE;
         if wanted > most {
             let message = format!(
-                "the vectors of all tokens have {wanted} bytes; at most {most} are given, a part of --max-bytes-under-way: send fewer \
-                 texts at a time, or shorter ones"
+                "the vectors of all tokens have {wanted} bytes; at most {most} are returned, a part of \
+                 --max-bytes-under-way: send fewer or shorter texts"
             );
             return Err(EmbedFault::new(ErrorCode::InputTooLong, message));
         }
@@ -293,7 +293,7 @@ impl Embedder {
         }
         if texts.len() > self.limits.texts {
             let message = format!(
-                "{} texts in one request; at most {} are taken: send several requests",
+                "{} texts in one request; at most {} are accepted: send several requests",
                 texts.len(),
                 self.limits.texts
             );
@@ -303,7 +303,7 @@ impl Embedder {
             None => Ok(()),
             Some(place) => {
                 let message =
-                    format!("text {place} has {} bytes; at most {} are taken", texts[place].len(), self.limits.text);
+                    format!("text {place} has {} bytes; at most {} are accepted", texts[place].len(), self.limits.text);
                 Err(EmbedFault::new(ErrorCode::InputTooLong, message))
             }
         }

@@ -125,12 +125,12 @@ impl LogWriter {
     /// Whether a line about a request may still be written in this second. The first one of a later second tells how many were
     /// left out.
     pub fn admits(&self) -> bool {
-        self.within(&self.requests, "lines about requests were left out")
+        self.within(&self.requests, "request log lines were dropped")
     }
 
     /// The same of a line about a request that was refused before it came to a route.
     pub fn admits_refusal(&self) -> bool {
-        self.within(&self.refusals, "lines about refused requests were left out")
+        self.within(&self.refusals, "log lines about rejected requests were dropped")
     }
 
     fn within(&self, budget: &LineBudget, what: &str) -> bool {

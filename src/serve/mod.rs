@@ -176,7 +176,7 @@ async fn app(
         Some(from) => {
             let origin = OpenedSource::open(from).await;
             let origin = origin.map_err(|why| {
-                ServeFault::refused(why, "set AWS_REGION to a region such as us-east-1, in small letters")
+                ServeFault::refused(why, "set AWS_REGION to a region such as us-east-1, in lower case")
             })?;
             let interval = config.sync_interval;
             let (catalog, registry) = (catalog.clone(), registry.clone());

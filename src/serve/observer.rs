@@ -32,7 +32,7 @@ impl InferenceObserver for ServeObserver {
         if load.ready {
             self.log.say(LogLevel::Info, "model loaded", &[name, took, ("memory_mb", (load.bytes >> 20).into())]);
         } else {
-            self.log.say(LogLevel::Error, "model cannot be loaded; GET /models says what it is doing", &[name, took]);
+            self.log.say(LogLevel::Error, "model cannot be loaded; see GET /models", &[name, took]);
         }
     }
 
@@ -42,6 +42,6 @@ impl InferenceObserver for ServeObserver {
 
     fn unloaded(&self, model: &str) {
         self.metrics.unloaded(model);
-        self.log.say(LogLevel::Info, "model left memory to make room", &[("model", model.into())]);
+        self.log.say(LogLevel::Info, "model evicted from memory", &[("model", model.into())]);
     }
 }

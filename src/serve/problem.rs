@@ -123,16 +123,12 @@ impl ApiProblem {
     /// What a bare status means: those that the router makes have no words of their own.
     pub fn of_status(status: StatusCode) -> Self {
         let (code, message) = match status {
-            StatusCode::NOT_FOUND => {
-                ("NOT_FOUND", "there is nothing at this address; GET /openapi.json lists what there is")
-            }
-            StatusCode::METHOD_NOT_ALLOWED => {
-                ("METHOD_NOT_ALLOWED", "this address takes another method: the header allow names it")
-            }
-            StatusCode::PAYLOAD_TOO_LARGE => ("BODY_TOO_LARGE", "the body is too large: send fewer texts at a time"),
-            StatusCode::SERVICE_UNAVAILABLE => ("OVERLOADED", "the server cannot answer now; ask again later"),
-            status if status.is_client_error() => ("INVALID_REQUEST", "the request makes no sense as it is"),
-            _ => ("INTERNAL", "a fault of the server; its log has the request id"),
+            StatusCode::NOT_FOUND => ("NOT_FOUND", "not found; GET /openapi.json lists the routes"),
+            StatusCode::METHOD_NOT_ALLOWED => ("METHOD_NOT_ALLOWED", "method not allowed; see the header allow"),
+            StatusCode::PAYLOAD_TOO_LARGE => ("BODY_TOO_LARGE", "the body is too large: send fewer texts per request"),
+            StatusCode::SERVICE_UNAVAILABLE => ("OVERLOADED", "the server cannot answer now; try again later"),
+            status if status.is_client_error() => ("INVALID_REQUEST", "invalid request"),
+            _ => ("INTERNAL", "internal error; see the server's log for the request id"),
         };
         Self::new(status, code, message)
     }

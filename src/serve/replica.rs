@@ -10,12 +10,27 @@ use rusqlite::{Connection, OpenFlags};
 
 pub use fault::ReplicaFault;
 
-/// Which file lies there: another one after each replication.
+/// Which state lies there: another one after each replication, by a rename or by transactions of `replicate follow`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct FileMark {
+    database: FileState,
+    /// The write-ahead log, which has what is not in the database file yet.
+    wal: Option<FileState>,
+}
+
+/// A file as it was found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct FileState {
     inode: (u64, u64),
     size: u64,
     changed: (i64, i64),
+}
+
+impl FileState {
+    fn of(file: &Path) -> Option<Self> {
+        let file = fs::metadata(file).ok()?;
+        Some(Self { inode: (file.dev(), file.ino()), size: file.size(), changed: (file.mtime(), file.mtime_nsec()) })
+    }
 }
 
 /// A line of the table `models`.
@@ -49,12 +64,13 @@ impl Replica {
 
     /// Which file lies there now.
     pub fn mark(&self) -> Option<FileMark> {
-        let file = fs::metadata(&self.file).ok()?;
-        Some(FileMark {
-            inode: (file.dev(), file.ino()),
-            size: file.size(),
-            changed: (file.mtime(), file.mtime_nsec()),
-        })
+        Some(FileMark { database: FileState::of(&self.file)?, wal: FileState::of(&self.wal()) })
+    }
+
+    fn wal(&self) -> PathBuf {
+        let mut name = self.file.clone().into_os_string();
+        name.push("-wal");
+        name.into()
     }
 
     fn open(&self) -> Result<Connection, ReplicaFault> {
@@ -67,7 +83,9 @@ impl Replica {
             open.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))?;
             Ok(open)
         };
-        // A file with a write-ahead log in a read-only folder opens only as one that nobody writes, which it is.
+        // A file in WAL mode in a read-only folder opens only as one that nobody writes. What its log holds would be missing then, so
+        // a file whose log is not empty is not read like that.
+        let log_is_empty = FileState::of(&self.wal()).is_none_or(|wal| wal.size == 0);
         let frozen = || {
             let address = format!(
                 "file:{}?immutable=1",
@@ -77,7 +95,7 @@ impl Replica {
         };
         open()
             .or_else(|why: rusqlite::Error| match why.sqlite_error_code() {
-                Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly) => frozen(),
+                Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly) if log_is_empty => frozen(),
                 _ => Err(why),
             })
             .map_err(|source| ReplicaFault::NotSqlite { file: self.file.clone(), source })

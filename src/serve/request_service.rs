@@ -58,7 +58,7 @@ pub struct RequestSettings {
 
 /// A request that is not even told that it is refused: too many are being told. Its stream is reset, or its connection closed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("too many refusals are being told")]
+#[error("too many refusals in progress")]
 pub struct OverloadedStream;
 
 /// Bytes of an answer that are handed on at a time: what is handed on is held by the connection and counted nowhere else.

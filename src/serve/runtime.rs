@@ -35,8 +35,8 @@ pub fn options(
     stop: &ShutdownHandle,
 ) -> Result<(ListenerOptions, Vec<Watched>), ServeFault> {
     let keys = config.api_keys.as_deref().map(ApiKeys::open).transpose().map(|keys| keys.map(Arc::new));
-    let keys =
-        keys.map_err(|why| ServeFault::refused(why, "akidb-edge serve --new-api-key NAME gives a line for that file"))?;
+    let keys = keys
+        .map_err(|why| ServeFault::refused(why, "akidb-edge serve --new-api-key NAME prints a line for that file"))?;
     let tls = config.tls.clone().map(Tls::open).transpose().map(|tls| tls.map(Arc::new));
     let tls = tls
         .map_err(|why| ServeFault::refused(why, "name files in PEM with --tls-cert, --tls-key and --tls-client-ca"))?;
@@ -83,7 +83,7 @@ pub fn registry(
     if !models.contains_key(&config.model) && config.sync.is_none() {
         return Err(ServeFault::refused(
             format!("no model {} in {}", config.model, config.models.display()),
-            format!("akidb-edge models pull {}, or name one that is there with --model", config.model),
+            format!("akidb-edge models pull {}, or name an existing one with --model", config.model),
         ));
     }
     // What model sync brings is checked at every load and swap.

@@ -28,6 +28,9 @@ pub fn listening(app: &App, rest: SocketAddr, grpc: Option<SocketAddr>) {
     let scheme = if app.config.tls.is_some() { "https" } else { "http" };
     let grpc = grpc.map(|address| format!(", gRPC on {address}")).unwrap_or_default();
     app.log.say(LogLevel::Info, &format!("listening on {scheme}://{rest}{grpc}"), &[]);
+    if app.config.demo.is_some() {
+        app.log.say(LogLevel::Info, &format!("the page that embeds in the browser: {scheme}://{rest}/demo/"), &[]);
+    }
 }
 
 /// Loads the default model, and says what runs it and how fast.

@@ -16,12 +16,10 @@ use crate::inference::fault::{EmbedFault, ErrorCode};
 /// It panicked.
 pub async fn caught<T>(future: impl Future<Output = T>) -> Result<T, EmbedFault> {
     // What it shares with other requests is behind locks that outlive a panic, or counts that are given back on drop.
-    AssertUnwindSafe(future).catch_unwind().await.map_err(|_| {
-        EmbedFault::new(
-            ErrorCode::Internal,
-            "a fault of the server, which has only ended this request; its log has the rest",
-        )
-    })
+    AssertUnwindSafe(future)
+        .catch_unwind()
+        .await
+        .map_err(|_| EmbedFault::new(ErrorCode::Internal, "internal error in this request only; see the server's log"))
 }
 
 /// From now on panics are lines of this log, whichever thread they happen on.
@@ -39,7 +37,7 @@ pub fn tell(log: &Arc<LogWriter>) {
 /// What a panic says of itself.
 fn words(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("it did not say")
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Follows the load of the GPU: under load the largest mode at once, after a while without load one mode down.
 # Made by akidb-edge from its plan; changes in here are undone by the next provision.
-modes='{{ modes }}'
+modes={{ modes }}
 busy={{ busy }}
 idle_seconds={{ idle_seconds }}
 table=/etc/nvpmodel.conf

@@ -41,11 +41,11 @@ fn what_another_stack_made_is_refused_and_taken_on_purpose() {
         let mut own = addresses.iter().filter(|address| address.split('.').nth(1) == Some(kind));
         let address = own.next().unwrap_or_else(|| panic!("no {kind} was refused: {refused}"));
         let line = refused.lines().find(|line| line.starts_with(&format!("{address}: "))).expect("it says why");
-        assert!(line.contains("exists and is not this stack's"), "{line}");
+        assert!(line.contains("exists and is not owned by this stack"), "{line}");
     }
     let adopt: Vec<String> = addresses.iter().map(|address| format!("--adopt {address}")).collect();
     let taken = account.run(&format!("deploy --plan {plan} --yes {}", adopt.join(" "))).exits(0).stdout;
-    assert!(taken.contains("it is not this stack's: taken up on purpose"), "{taken}");
+    assert!(taken.contains("this stack does not own it: adopted as requested"), "{taken}");
     let after = account.inventory();
     for (what, count) in before.iter().filter(|(what, _)| !["certificates", "health checks", "roles"].contains(what)) {
         assert_eq!(after[what], *count, "{what}: taken up, not made again");

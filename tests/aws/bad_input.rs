@@ -75,7 +75,7 @@ fn a_state_without_permission() {
         std::os::unix::process::CommandExt::uid(&mut command, 65534);
         match command.output() {
             Err(bad) => eprintln!("skipped: no other user can be taken ({bad})"),
-            Ok(output) if output.stderr.is_empty() => panic!("it says nothing"),
+            Ok(output) if output.stderr.is_empty() => panic!("it is empty"),
             Ok(output) => permission(&account, &String::from_utf8_lossy(&output.stderr), output.status.code()),
         }
         return;
@@ -207,7 +207,7 @@ fn values_of_a_command_are_read() {
     let script = format!("{binary} validate plan week13 --var-file <(echo 'nobody_knows_this: 1')");
     let mut command = std::process::Command::new("bash");
     let output = finish(command.arg("-c").arg(script)).exits(3);
-    assert!(output.stderr.contains("nobody_knows_this"), "{}", output.all());
+    assert!(output.stdout.contains("nobody_knows_this"), "{}", output.all());
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn a_saved_plan_that_is_stale() {
     account.run("deploy models --yes").exits(0);
     let output = account.run_bare("deploy saved.plan.json --yes").exits(3);
     let words = output.stderr.split_inclusive("from entry").next().unwrap_or_default();
-    assert!(words.contains("the saved plan is stale: the journal went on from entry"), "{}", output.stderr);
+    assert!(words.contains("the saved plan is stale: the journal has grown from entry"), "{}", output.stderr);
 
     // A file of the plan changed.
     account.run("deploy models --out saved.plan.json").exits(0);

@@ -18,7 +18,7 @@ fn looks_makes_and_then_keeps() {
     assert!(!account.state().exists(), "a dry run writes no journal");
 
     let refused = account.run("deploy").exits(3);
-    assert!(refused.stderr.contains("there is no terminal to ask for a confirmation on"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("cannot ask for confirmation without a terminal"), "{}", refused.stderr);
     assert!(proxy.take_mutating().is_empty(), "nobody said yes");
 
     let made = account.run("deploy --yes").exits(0);
@@ -88,7 +88,7 @@ fn a_saved_plan_is_done_exactly_or_not_at_all() {
     account.run("deploy --var price_class=PriceClass_All --out late.plan.json").exits(2);
     account.run("deploy --yes").exits(0);
     let stale = account.run_bare("deploy late.plan.json --yes").exits(3);
-    assert!(stale.stderr.contains("the journal went on"), "{}", stale.stderr);
+    assert!(stale.stderr.contains("the journal has grown"), "{}", stale.stderr);
     assert_eq!(account.distribution().2.price_class(), Some(&PriceClass::PriceClass200));
 
     let none = account.run_bare("deploy none.plan.json --yes").exits(3);
@@ -197,4 +197,35 @@ fn what_cannot_be_changed_is_replaced() {
     let associated = behaviors.iter().filter_map(|one| one.lambda_function_associations()).flat_map(|all| all.items());
     let arns: Vec<&str> = associated.map(|one| one.lambda_function_arn()).collect();
     assert!(arns.len() == 3 && arns.iter().all(|arn| arn.ends_with(":2")), "{arns:?}");
+}
+
+/// A state that knows nothing of a stack whose resources exist is not simply taken for a lost one.
+#[test]
+fn a_fresh_state_of_a_stack_that_exists_is_a_risk() {
+    let account = TestAccount::new();
+    account.run("deploy --yes").exits(0);
+    let other = account.run("deploy --dry-run --state file:other").exits(2);
+    assert!(
+        other.stderr.contains("/other, and ") && other.stderr.contains("with the stack's mark exist"),
+        "{}",
+        other.all()
+    );
+    assert!(other.stderr.contains("next: name the place of that state with --state"), "{}", other.all());
+    assert!(other.stdout.contains("[shared stack]") && other.stdout.contains("risk: shared stack"), "{}", other.stdout);
+    let document = account.run("deploy --dry-run --state file:other --json").exits(2).json();
+    let changes = document["changes"].as_array().expect("changes");
+    assert!(changes.iter().any(|change| change["risk"] == "shared-stack"), "{document}");
+    let own = account.run("deploy --dry-run").exits(0);
+    assert!(!own.all().contains("shared stack") && !own.all().contains("mark exist"), "{}", own.all());
+}
+
+/// What a person has to do at the registrar is the last line on the terminal.
+#[test]
+fn the_name_servers_of_a_new_zone_are_the_last_line() {
+    let account = TestAccount::new();
+    let made = account.run("deploy routing --yes").exits(0);
+    let last = made.stderr.lines().last().unwrap_or_default();
+    assert!(last.contains("is new: name its servers at the registrar: "), "{}", made.stderr);
+    let again = account.run("deploy routing --yes").exits(0);
+    assert!(!again.stderr.contains("is new"), "{}", again.stderr);
 }

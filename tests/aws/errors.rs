@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use testkit::cli::{TestAccount, bare, finish};
+use testkit::cli::{TestAccount, bare, finish, own_files};
 use testkit::local_aws;
 use testkit::proxy::{CallSelector, FaultProxy, ProxyAction};
 
@@ -11,12 +11,12 @@ use testkit::proxy::{CallSelector, FaultProxy, ProxyAction};
 fn no_credentials_no_region_no_endpoint() {
     let state = tempfile::tempdir().expect("a directory");
     let account = TestAccount::of(local_aws::account());
-    let models = format!("model_dir={}", account.directory.path().display());
+    let files = own_files(account.directory.path());
     let place = format!("file:{}", state.path().display());
-    let words = ["deploy", "--plan", "week13", "--var", &models, "--yes", "--state", &place];
+    let words = ["deploy", "--plan", "week13", "--yes", "--state", &place];
     let within = |name: &str, millis: u64, command: &mut std::process::Command| {
         let begun = Instant::now();
-        let output = finish(command.args(words)).exits(1);
+        let output = finish(command.args(words).args(&files)).exits(1);
         let took = begun.elapsed();
         assert!(took < Duration::from_millis(millis), "{name} took {took:?}");
         insta::assert_snapshot!(name, account.redact(&output.stderr.replace(&place, "[STATE]")));
@@ -88,4 +88,22 @@ fn a_damaged_journal() {
     fs::write(&journal, lines.join("\n") + "\n").expect("a file");
     let gap = account.run("deploy --yes").exits(1);
     insta::assert_snapshot!("gap", account.redact(&gap.stderr));
+}
+
+/// A page of a proxy, or another program at the endpoint, is called what it is.
+#[test]
+fn an_answer_that_is_not_of_the_service_is_shown_with_its_beginning() {
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    let page = "<!doctype html>\n<html><title>Log in to the network</title></html>";
+    proxy.on(|_| true, CallSelector::Each, ProxyAction::Answer(200, page.to_owned()));
+    let account = TestAccount::of(local_aws::account()).through(proxy.url());
+    let said = account.run("deploy --yes").exits(1).stderr;
+    for words in [
+        "UnreadableAnswer",
+        "HTTP 200",
+        "<!doctype html> <html><title>Log in",
+        "next: check what answers at this endpoint",
+    ] {
+        assert!(said.contains(words), "{words} in {said}");
+    }
 }

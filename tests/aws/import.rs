@@ -25,7 +25,7 @@ fn a_lost_journal_comes_back_by_ids() {
 
     let words = format!("state import {}", pairs.join(" "));
     let looks = account.run(&format!("{words} --dry-run")).exits(2);
-    assert!(looks.stdout.contains("would change nothing of it"), "{}", looks.stdout);
+    assert!(looks.stdout.contains("would not change it"), "{}", looks.stdout);
     let asks = account.run(&words).exits(3);
     assert!(asks.stderr.contains("add --yes"), "{}", asks.stderr);
     assert_eq!(account.run("state journal").exits(0).stdout, "");
@@ -67,8 +67,8 @@ fn what_does_not_fit_is_refused() {
         (format!("routing.zone.main={zone}"), "is in the state already"),
         ("models.bucket.primry=abc".to_owned(), "did you mean models.bucket."),
         ("routing.nothing=abc".to_owned(), "is not an address"),
-        ("models.bucket.primary".to_owned(), "is no ADDRESS=ID"),
-        ("models.bucket.primary=a_b".to_owned(), "it wants the bucket's name: models.bucket.primary="),
+        ("models.bucket.primary".to_owned(), "expected ADDRESS=ID"),
+        ("models.bucket.primary=a_b".to_owned(), "expected the bucket's name: models.bucket.primary="),
         ("cdn.distribution.main=main".to_owned(), "cdn.distribution.main=EDFDVBD6EXAMPLE"),
         ("cdn.distribution.main=E0000000000000".to_owned(), "there is no CloudFront distribution E0000000000000"),
         ("models.bucket.primary=another-bucket".to_owned(), "is known by its name"),

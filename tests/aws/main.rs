@@ -32,4 +32,6 @@ mod signals;
 mod state;
 mod status;
 mod store_refuses;
+mod validate;
+mod verbosity;
 mod verbs;

@@ -109,7 +109,7 @@ fn gateway(more: &str) -> Vec<u8> {
     zip(&[("index.mjs", &format!("{GATEWAY}{more}"))])
 }
 
-/// The artefacts of these tests: two builds of the gateway.
+/// The artifacts of these tests: two builds of the gateway.
 fn builds() -> (Artifacts, Vec<u8>, Vec<u8>) {
     let (first, second) = (gateway(""), gateway("\n// another build\n"));
     let mut artifacts = Artifacts::default();

@@ -436,7 +436,7 @@ async fn sets_of_others_that_make_ours_impossible_are_named() {
     let alone = case(&world, Kind::Records, "api", json!({"zone_id": zone, "sets": [cname]}));
     let found = alone.read(None).await.expect("read").expect("found");
     let Owner::Foreign(why) = &found.owner else { panic!("{:?}", found.owner) };
-    assert!(why.contains("a.demo.example.com TXT (a CNAME stands alone at its name)"), "{why}");
+    assert!(why.contains("a.demo.example.com TXT (a CNAME is the only set at its name)"), "{why}");
     // Taken up on purpose: still nothing of others goes.
     let fields = akidb_edge::change::compare(Kind::Records, &alone.spec, None, &found.spec);
     assert_eq!(alone.update(&alone.spec, &found, &fields).await.expect_err("refused").class, FaultClass::Exists);
@@ -445,7 +445,7 @@ async fn sets_of_others_that_make_ours_impossible_are_named() {
     let spec = json!({"zone_id": zone, "sets": four("api.demo.example.com")});
     let routed = case(&world, Kind::Records, "api", spec).read(None).await.expect("read").expect("found");
     let Owner::Foreign(why) = &routed.owner else { panic!("{:?}", routed.owner) };
-    assert!(why.contains("api.demo.example.com A (a simple set does not stand beside routed ones)"), "{why}");
+    assert!(why.contains("api.demo.example.com A (a name has no simple set next to routed ones)"), "{why}");
 }
 
 #[tokio::test]

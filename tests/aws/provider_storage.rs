@@ -303,7 +303,7 @@ async fn large_object_arrives_whole_and_in_its_replica() {
         assert_eq!((bytes.len(), sha256_hex(&bytes)), (size, sha256.clone()), "{bucket}");
     }
     let versions = s3(&world).list_object_versions().bucket(&source).send().await.expect("list");
-    assert_eq!(versions.versions().len(), 1, "what was there already is not sent again");
+    assert_eq!(versions.versions().len(), 1, "what was already there is not sent again");
     assert_nothing_open(&world, &source).await;
 }
 

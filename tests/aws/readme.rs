@@ -67,8 +67,9 @@ fn checkout(account: &str) -> tempfile::TempDir {
     fs::create_dir(at("plans")).expect("a directory");
     fs::copy(testkit::root().join("plans/week13.yaml"), at("plans/week13.yaml")).expect("the plan");
     let files = "model.safetensors model_int8.onnx tokenizer.json tokenizer_config.json config.json modules.json \
-                 sentence_bert_config.json 1_Pooling/config.json";
-    let make = "model:\n\t@mkdir -p models/all-MiniLM-L6-v2/1_Pooling; cd models/all-MiniLM-L6-v2; \\\n\t";
+                 sentence_bert_config.json 1_Pooling/config.json chunks.json selfcheck.json static.bin tokens.json \
+                 ../../templates/browser/dist/index.html";
+    let make = "model:\n\t@mkdir -p models/all-MiniLM-L6-v2/1_Pooling templates/browser/dist; cd models/all-MiniLM-L6-v2; \\\n\t";
     fs::write(at("Makefile"), format!("{make}for f in {files}; do echo '{{}}' >$$f; done\n")).expect("a file");
     folder
 }
@@ -111,6 +112,12 @@ fn words(line: &str) -> Vec<String> {
 }
 
 fn plain(word: &str) -> String {
+    let counts = |inner: &str| {
+        inner.split_once('/').is_some_and(|(done, all)| done.parse::<u32>().is_ok() && all.parse::<u32>().is_ok())
+    };
+    if word.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(counts) {
+        return "COUNT".to_owned();
+    }
     let bare = word.trim_matches(['(', ')', ',', ';']);
     let first = bare.split('/').next().unwrap_or_default();
     let is_zone = first.len() >= 10

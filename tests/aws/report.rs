@@ -29,6 +29,14 @@ fn the_page_tells_what_the_text_tells() {
     let account = TestAccount::of(testkit::local_aws::account());
     let html = account.run("report --format html").exits(0).stdout;
     assert!(html.contains("not measured") && html.contains("Day 5"), "{html}");
+    // What was not measured is folded, and each part can be reached: by its heading, and from the top.
+    let unmeasured = html.matches("<summary>").count();
+    assert_eq!((unmeasured, html.matches("not measured</summary>").count()), (3, 3), "{html}");
+    for part in ["day-1", "day-5", "criteria-P0", "criteria-P2", "runs"] {
+        assert!(html.contains(&format!("href=\"#{part}\"")) && html.contains(&format!("<h2 id=\"{part}\">")), "{part}");
+    }
+    assert_eq!(html.matches("<th ").count(), html.matches("<th scope=\"").count(), "each head says what it heads");
+    assert_eq!(html.matches("<table").count(), html.matches("<caption>").count());
 }
 
 #[test]

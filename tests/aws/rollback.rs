@@ -67,7 +67,7 @@ fn each_fallback_changes_only_its_addresses() {
     let sets = account.records("api");
     assert!(!sets.is_empty() && sets.iter().all(|set| !set.contains("cloudfront.net")), "{sets:?}");
     let status = account.run("status").exits(0);
-    assert!(status.stdout.contains("the fallback dns-to-origin is in force"), "{}", status.stdout);
+    assert!(status.stdout.contains("the fallback dns-to-origin is active"), "{}", status.stdout);
 
     let went = account.run("rollback --fallback lambda-edge-off --yes --json").exits(0);
     assert_eq!(addresses(&went), only(&["cdn.distribution.main"]));
@@ -84,7 +84,7 @@ fn each_fallback_changes_only_its_addresses() {
 
     // A deploy ends whatever fallback is in force.
     let ended = account.run("deploy --yes").exits(0);
-    assert!(ended.stderr.contains("this run ends it"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("this run deactivates it"), "{}", ended.stderr);
     assert!(account.records("api").iter().all(|set| set.contains("cloudfront.net")));
     account.run("status --drift").exits(0);
 }

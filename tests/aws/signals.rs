@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use serde_json::Value;
-use testkit::cli::{CommandOutput, TestAccount, finish, whole};
+use testkit::cli::{CommandOutput, STACK, TestAccount, finish, nothing, whole};
 use testkit::local_aws;
 use testkit::proxy::{CallSelector, FaultProxy, ProxyAction, ProxyCall};
 
@@ -256,8 +256,8 @@ impl OnTerminal {
         Self { pair: Some(pair), child, reader: Some(reader) }
     }
 
-    /// Reads until these words stand on the terminal.
-    fn until(&mut self, words: &str) {
+    /// Reads until these words stand on the terminal: gives what was said up to there.
+    fn until(&mut self, words: &str) -> String {
         let reader = self.reader.as_mut().expect("still there");
         let (mut said, mut byte) = (Vec::new(), [0]);
         while !String::from_utf8_lossy(&said).contains(words) {
@@ -265,6 +265,7 @@ impl OnTerminal {
             assert_eq!(read, 1, "it ended: {}", String::from_utf8_lossy(&said));
             said.push(byte[0]);
         }
+        String::from_utf8_lossy(&said).into_owned()
     }
 
     fn types(&mut self, keys: &[u8]) {
@@ -295,7 +296,7 @@ impl OnTerminal {
 fn ctrl_c_at_the_question_gives_the_lease_back() {
     let account = TestAccount::new();
     let mut at_terminal = OnTerminal::start(&account.planned("deploy"));
-    at_terminal.until("Do this? [y/N]");
+    at_terminal.until("? [y/N]");
     assert_ne!(account.run("status --json").json()["lease"], Value::Null, "it holds the lease while it asks");
     at_terminal.types(b"\x03");
     assert_eq!(at_terminal.ends(), 3);
@@ -306,7 +307,7 @@ fn ctrl_c_at_the_question_gives_the_lease_back() {
 fn a_window_that_is_closed_at_the_question_gives_the_lease_back() {
     let account = TestAccount::new();
     let mut at_terminal = OnTerminal::start(&account.planned("deploy"));
-    at_terminal.until("Do this? [y/N]");
+    at_terminal.until("? [y/N]");
     at_terminal.hang_up();
     assert_eq!(at_terminal.ends(), 3);
     assert_eq!(last_ending(&account), Value::Null);
@@ -331,8 +332,47 @@ fn a_window_that_is_closed_in_the_middle_of_a_run_stops_it_in_order() {
 fn yes_on_a_terminal_is_yes() {
     let account = TestAccount::new();
     let mut at_terminal = OnTerminal::start(&account.planned("deploy"));
-    at_terminal.until("Do this? [y/N]");
+    at_terminal.until("? [y/N]");
     at_terminal.types(b"y\n");
     assert_eq!(at_terminal.ends(), 0);
     assert_eq!(account.inventory(), whole());
+}
+
+#[test]
+fn the_question_says_what_is_done_and_where_and_no_is_no_error() {
+    let account = TestAccount::new();
+    let changes = account.run("deploy --dry-run --json").exits(2).json();
+    let count = changes["changes"].as_array().expect("changes").len();
+    let question = format!("Apply these {count} changes to {STACK} (account {})? [y/N]", account.number);
+    for answer in ["n\n", "perhaps\n"] {
+        let mut at_terminal = OnTerminal::start(&account.planned("deploy"));
+        at_terminal.until(&question);
+        at_terminal.types(answer.as_bytes());
+        let said = at_terminal.until("cancelled: nothing was changed");
+        assert!(!said.contains("error:"), "{said}");
+        assert_eq!(said.contains("\"perhaps\" is taken as no"), answer == "perhaps\n", "{said}");
+        assert_eq!(at_terminal.ends(), 3);
+    }
+    assert_eq!(account.run("status --json").json()["lease"], Value::Null);
+}
+
+/// What can never be brought back wants more than a letter, and what holds data is named before the question.
+#[test]
+fn a_destroy_that_takes_data_or_names_wants_the_name_of_the_stack() {
+    let account = TestAccount::new();
+    account.run("deploy --yes").exits(0);
+    for (answer, code) in [("yes\n".to_owned(), 3), (format!("{STACK}\n"), 0)] {
+        let mut at_terminal = OnTerminal::start(&account.planned("destroy --empty-buckets"));
+        let said = at_terminal.until(&format!("Type {STACK} to go on: "));
+        let data = said.find("data that is deleted for good:").expect("the data is named");
+        let question = said.find(&format!("resources of {STACK} (account {})?", account.number)).expect("a question");
+        assert!(data < question, "{said}");
+        assert!(said[data..question].contains(&format!("t{}-models-edge (models.bucket.", account.number)), "{said}");
+        at_terminal.types(answer.as_bytes());
+        assert_eq!(at_terminal.ends(), code, "{answer:?}");
+        if code == 3 {
+            assert_eq!(account.inventory(), whole(), "nothing was removed");
+        }
+    }
+    assert_eq!(account.inventory(), nothing());
 }

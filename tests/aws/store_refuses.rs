@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use akidb_edge::ledger::Store;
 use akidb_edge::provider::aws::journal_store;
 use serde_json::Value;
-use testkit::cli::{TestAccount, bare, finish, whole};
+use testkit::cli::{TestAccount, bare, finish, own_files, whole};
 use testkit::local_aws;
 use testkit::proxy::{CallSelector, FaultProxy, ProxyAction, ProxyCall, wait};
 
@@ -141,14 +141,14 @@ fn a_full_disk_ends_the_run_and_the_next_one_goes_on() {
 fn in_bucket(account: &TestAccount, bucket: &str) -> Command {
     let mut command = bare();
     let place = format!("s3://{bucket}/edge");
-    let (prefix, models) =
-        (format!("prefix=t{}", account.number), format!("model_dir={}", account.directory.path().display()));
+    let prefix = format!("prefix=t{}", account.number);
     command
         .env("AWS_ENDPOINT_URL", &account.endpoint)
         .env("AWS_ACCESS_KEY_ID", &account.number)
         .env("AWS_SECRET_ACCESS_KEY", "test")
         .env("AWS_REGION", "us-east-1")
-        .args(["deploy", "--yes", "--plan", "week13", "--var", &prefix, "--var", &models, "--state", &place]);
+        .args(["deploy", "--yes", "--plan", "week13", "--var", &prefix, "--state", &place])
+        .args(own_files(account.directory.path()));
     command
 }
 

@@ -2,6 +2,7 @@
 //! control plane (`tests/lab/kubernetes/build`); skipped with a message otherwise.
 
 mod holds;
+mod previews;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;

@@ -163,7 +163,7 @@ fn a_cut_link_a_failed_proof_and_a_foreign_cluster_are_told_and_mended() {
     // Somebody else's k3s is not taken over.
     lab.inside("jetson-02", "touch /etc/systemd/system/k3s-agent.service");
     let foreign = lab.run(DEPLOY).exits(3);
-    assert!(foreign.stderr.contains("jetson-02 exists and is not this stack's"), "{}", foreign.all());
+    assert!(foreign.stderr.contains("jetson-02 exists and is not owned by this stack"), "{}", foreign.all());
     assert!(foreign.stderr.contains("--adopt jetson.node.jetson-02"), "{}", foreign.all());
     lab.inside("jetson-02", "rm /etc/systemd/system/k3s-agent.service");
 
@@ -209,7 +209,7 @@ fn a_cut_link_a_failed_proof_and_a_foreign_cluster_are_told_and_mended() {
     lab.inside("jetson-01", "k3s kubectl --namespace akidb scale deployment akidb-rest-jetson --replicas 2");
     let held = lab.run(DEPLOY).exits(1);
     assert!(held.stderr.contains("conflict with \"kubectl\""), "{}", held.all());
-    assert!(held.stdout.contains("equal values are no conflict"), "{}", held.all());
+    assert!(held.stdout.contains("equal values do not conflict"), "{}", held.all());
 }
 
 #[test]

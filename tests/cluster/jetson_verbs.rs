@@ -58,7 +58,7 @@ fn the_doctor_finds_what_was_broken() {
     let text = lab.run(&format!("jetson doctor {PLANNED}")).exits(1).stdout;
     for said in [
         "jetson-01: JetPack 7.2 (L4T 39.2",
-        "cannot load vxlan, which k3s needs",
+        "cannot load vxlan, which k3s requires",
         "CONFIG_VXLAN=m",
         "update-alternatives --set iptables",
         "no answer",
@@ -155,7 +155,7 @@ fn nodes_are_shown_drained_and_switched_off() {
     assert_eq!(first["facts"]["k3s"], "v1.36.3+k3s1");
     assert_eq!((&first["load"]["gpu_percent"], &first["load"]["ram_mib"]), (&0.into(), &7620.into()));
     let text = lab.run(&format!("jetson status {PLANNED}")).exits(0).stdout;
-    assert!(text.contains("jetson-02   agent    ready   v1.36.3+k3s1   6.2       15W    0 %"), "{text}");
+    assert!(text.contains("jetson-02  agent   ready  v1.36.3+k3s1  6.2      15W   0 %"), "{text}");
 
     kubeconfig(&lab);
 
@@ -172,7 +172,7 @@ fn nodes_are_shown_drained_and_switched_off() {
     // Nothing without a yes; then agents before the server.
     lab.run(&format!("jetson shutdown {PLANNED}")).exits(3);
     let off = lab.run(&format!("jetson shutdown {PLANNED} --yes --timeout 30")).exits(0).stdout;
-    let goes: Vec<&str> = off.lines().filter_map(|line| line.strip_suffix(": is switching off")).collect();
+    let goes: Vec<&str> = off.lines().filter_map(|line| line.strip_suffix(": shutting down")).collect();
     assert_eq!(goes, ["jetson-02", "jetson-03", "jetson-01"]);
     // Verbs of the cloud have nothing to ask AWS about.
     let wrong = of_the_cloud(&lab, "destroy --stack lab-devices --yes").exits(3);

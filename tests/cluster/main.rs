@@ -1,12 +1,14 @@
 //! Devices with a real Kubernetes API: needs root and the control plane (`tests/lab/kubernetes/build`, which needs Go once);
 //! skipped with a message otherwise. Three tests run at a time: each starts a control plane and up to five devices.
 
+mod adopted;
 mod api;
 mod eks;
 mod jetson_cluster;
 mod jetson_verbs;
 mod one_graph;
 mod rbac;
+mod recreated;
 mod tunnel;
 
 use std::path::Path;

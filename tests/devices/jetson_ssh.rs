@@ -122,7 +122,7 @@ fn a_create_that_failed_leaves_nothing() {
     lab.run("jetson uninstall --plan ten.yaml --yes").exits(0);
     assert_eq!(lab.inside("jetson-01", "ls -d /var/lib/akidb-edge 2>/dev/null; :"), "");
     let again = lab.run("jetson uninstall --plan ten.yaml --host jetson-01 --yes").exits(0);
-    assert!(again.stdout.contains("nothing is left to take away"), "{}", again.all());
+    assert!(again.stdout.contains("nothing to uninstall"), "{}", again.all());
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn an_unknown_key_is_refused_with_what_it_was() {
         .expect("a file");
     fs::write(&own, "").expect("a file");
     let refused = provision(&lab, "").exits(1);
-    assert!(refused.stderr.contains("is not known") && refused.stderr.contains(fingerprint), "{}", refused.all());
+    assert!(refused.stderr.contains("is unknown") && refused.stderr.contains(fingerprint), "{}", refused.all());
     assert!(is_bare(&lab, "jetson-01"), "nothing was done");
     // The line that it names is the right one.
     let line = refused.stderr.split("known_hosts: ").nth(1).and_then(|rest| rest.lines().next()).expect("a line");
@@ -238,7 +238,7 @@ fn the_printed_sudoers_allow_the_tool_and_no_other_command() {
 #[test]
 fn a_password_is_nowhere() {
     let Some(lab) = lab("canary", 1) else { return };
-    let output = lab.run("jetson provision --plan ten.yaml --inventory hosts.yaml --yes -vv").exits(0);
+    let output = lab.run("jetson provision --plan ten.yaml --inventory hosts.yaml --yes -vvv").exits(0);
     assert!(!output.all().contains("jetson-lab"), "not in what is said");
     let found = Command::new("grep").args(["-rl", "jetson-lab"]).arg(lab.path("state")).output().expect("grep runs");
     assert!(found.stdout.is_empty(), "not in the state: {}", String::from_utf8_lossy(&found.stdout));
@@ -328,7 +328,7 @@ fn through_a_host_on_the_way() {
         .expect("a file");
     fs::write(&own, "").expect("a file");
     let refused = provision(&lab, "").exits(1);
-    let named = format!("the host key of the jump host edge@{first}, on the way to jetson-02, is not known");
+    let named = format!("the host key of the jump host edge@{first}, on the way to jetson-02, is unknown");
     assert!(
         refused.stderr.contains(&named) && refused.stderr.contains(host(&lab, 0, "fingerprint")),
         "{}",

@@ -1,4 +1,4 @@
-//! Who looks at whom: the source as it is, compared with the table of the house.
+//! The dependencies between modules in the source, compared with a table.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use akidb_edge::resource::Kind;
 
-/// A room, the rooms that it may look at, and the crates of the outside that it may use.
+/// A module, the modules that it may use, and the external crates that it may use.
 struct Room {
     name: &'static str,
     rooms: &'static [&'static str],
@@ -17,7 +17,7 @@ const fn room(name: &'static str, rooms: &'static [&'static str], crates: &'stat
     Room { name, rooms, crates }
 }
 
-/// Every room. `aws` stands for all crates of the SDK.
+/// Every module. `aws` means all crates of the SDK.
 const TABLE: &[Room] = &[
     room("resource", &[], &[]),
     room("plan", &["resource", "files"], &[]),
@@ -34,6 +34,8 @@ const TABLE: &[Room] = &[
     room("interrupts", &[], &["tokio"]),
     room("files", &[], &[]),
     room("delivery", &["resource", "files"], &["tokio"]),
+    room("edge", &["resource", "template", "files"], &[]),
+    room("measure", &[], &["tokio"]),
     room("inference", &["files", "delivery"], &["tokio"]),
     room("serve", &["inference", "files", "delivery"], &["reqwest", "tokio"]),
     room("models", &["inference", "files", "delivery"], &["reqwest", "tokio"]),
@@ -60,6 +62,8 @@ const TABLE: &[Room] = &[
             "serve",
             "files",
             "delivery",
+            "edge",
+            "measure",
         ],
         &["clap", "tokio"],
     ),
@@ -69,7 +73,7 @@ const TABLE: &[Room] = &[
     room("main", &["cli", "commands", "exit", "report", "session"], &["clap", "tokio"]),
 ];
 
-/// What one file may do besides, and why.
+/// What single files may use in addition, and why.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("execute/schedule.rs", "change", "the order of a run is pure and is made where the difference is made"),
     (
@@ -86,14 +90,16 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ),
     ("exit.rs", "ledger", "an exit code for each room's error is decided in one place"),
     ("exit.rs", "plan", "an exit code for each room's error is decided in one place"),
+    ("exit.rs", "report", "what a loader or a rule finds is told in one form, in words and as data"),
+    ("exit/codes.rs", "ledger", "the code of each room's error is decided in one place"),
     ("provider/aws/model_bucket.rs", "delivery", "the bucket that models are published to, by the trait of delivery"),
     ("provider/aws/journal.rs", "ledger", "the calls that a journal in a bucket is made of"),
     ("provider/device/k3s_access.rs", "plan", "k3s's kubeconfig is YAML, and the reader of plans is the one there is"),
     ("report/plan_report.rs", "template", "a page is a template"),
     ("report/terminal.rs", "indicatif", "the one place that draws progress"),
-    ("report/printer.rs", "cli", "the voice is chosen by the global flags"),
+    ("report/printer.rs", "cli", "the output mode is chosen by the global flags"),
     ("report/printer.rs", "interrupts", "a question is given up at a signal"),
-    ("report/printer.rs", "session", "and by what the streams are"),
+    ("report/printer.rs", "session", "and by the types of the streams"),
     ("serve/admission/keys.rs", "resource", "a count in words is made in one place"),
     ("serve/model_sync/origin.rs", "provider", "a bucket of models is read by the one crate that knows the SDK"),
     ("serve/shown.rs", "resource", "what is shown is written out by the one rule of untrusted text"),
@@ -102,6 +108,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
 
 /// The lines outside of tests that may end the program, each with its proof beside it.
 const PROVEN: &[(&str, &str, &str)] = &[
+    ("measure/latencies.rs", ".expect(\"constant bounds\")", "the bounds are constants that the histogram takes"),
     ("resource/address.rs", "panic!(\"{bad}\")", "the parts of an address come from checked plan keys"),
     ("resource/graph.rs", ".expect(\"a spec is plain data\")", "a spec of plain data can always be written"),
 ];
@@ -115,21 +122,47 @@ const PRINTED_OTHERWISE: &[(&str, &str, &str)] = &[
         "SafeText::document(",
         "a sudoers file: literals, and names of accounts that the plan checked",
     ),
-    ("commands/report.rs", "SafeText::document(", "a report: each value in it was escaped for Markdown or HTML"),
+    ("commands/report.rs", "SafeText::document(", "a page: the template's formatter escapes each value for HTML"),
     ("commands/serve.rs", "SafeText::document(", "the description of REST, which is a part of the program"),
     ("commands/state/export.rs", "SafeText::document(", "HCL: each value in it was quoted"),
     ("commands/state/pull.rs", "report::put_exactly(", "a journal keeps its bytes, or its checksums do not hold"),
     ("commands/usage.rs", "SafeText::laid_out(", "clap's own words in its styles: arguments in them were written out"),
-    ("report/outcome.rs", "SafeText::laid_out(", "tables: each cell was written out"),
+    ("report/fit.rs", "SafeText::laid_out(", "the lines of a text that was written out, broken at blanks"),
     ("report/output.rs", "SafeText::document(", "a journal that is shown on a terminal"),
     ("report/output.rs", "SafeText::laid_out(", "the styles of this program around a text that was written out"),
+    ("report/table.rs", "SafeText::laid_out(", "tables: each cell was written out"),
 ];
 
-/// The files that write to the streams of the process, and why.
+/// The files that name the streams of the process, and why.
 const WRITERS: &[(&str, &str)] = &[
+    ("commands/usage.rs", "asks whether they are terminals"),
     ("interrupts.rs", "one literal, when a second signal ends the process at once"),
     ("report/output.rs", "the one printer of the verbs"),
+    ("report/printer.rs", "reads a password from the terminal"),
+    ("report/terminal_echo.rs", "turns the terminal's echo off and on"),
     ("serve/log.rs", "the log of the server, which writes hidden characters out itself"),
+    ("session.rs", "asks whether they are terminals, and how wide"),
+];
+
+/// The files that start programs, which, and what they hand them.
+const STARTERS: &[(&str, &str, &str)] = &[
+    ("inference/onnx/gpu.rs", "Command::new(\"nvidia-smi\")", "literals"),
+    (
+        "inference/onnx/trial_load.rs",
+        "Command::new(&self.program)",
+        "this program itself; what it reads is JSON on standard input",
+    ),
+    (
+        "provider/aws/credentials/process.rs",
+        "Command::new(\"sh\")",
+        "credential_process of the user's own profile, as every tool of AWS runs it",
+    ),
+    (
+        "provider/device/client.rs",
+        "Command::new(\"ssh\")",
+        "words of the plan that resource/syntax_check.rs takes, the address behind --; scripts go through standard input as Script",
+    ),
+    ("serve/metrics/gpu.rs", "Command::new(\"nvidia-smi\")", "literals"),
 ];
 
 /// Joins of a path and something else than a literal, and why it cannot lead elsewhere. What a manifest, a hub, a bucket, a model
@@ -139,6 +172,11 @@ const JOINED: &[(&str, &str, &str)] = &[
     ("commands/report.rs", "join(name)", "one of three literals"),
     ("commands/state/export.rs", "join(name)", "Untrusted::file_name gave it"),
     ("commands/models/hub.rs", "join(below)", "HF_HOME and the like, of the operator's environment"),
+    (
+        "commands/validate/storage.rs",
+        "join(name)",
+        "a word of this program and the name of a step, which the plan checked",
+    ),
     (
         "commands/workflow/journal.rs",
         "join(rest.trim_start_matches('/'))",
@@ -159,6 +197,11 @@ const JOINED: &[(&str, &str, &str)] = &[
     ),
     ("delivery/versions.rs", "join(file)", "one of two literals"),
     ("delivery/versions.rs", "join(name)", "the name of a model, which layout::is_model_name checked"),
+    ("commands/edge/process.rs", "join(name)", "a name of a program that this tool carries"),
+    ("commands/edge/process.rs", "join(program)", "the first of them"),
+    ("edge/package.rs", "join(&folder.path)", "a folder of package-files.json, a part of the program"),
+    ("edge/package.rs", "join(&name)", "a file of package-files.json, or one that a folder of it has"),
+    ("edge/package.rs", "join(name)", "one of four literals"),
     ("files/relative_path.rs", "join(&self.0)", "the one way from a checked path to a place"),
     ("inference/engine/cached.rs", "join(&key)", "not a path: a wait for an entry of the cache"),
     ("inference/engine/cached.rs", "join(cache,", "not a path: texts that are computed together"),
@@ -201,7 +244,7 @@ const JOINED: &[(&str, &str, &str)] = &[
     ("serve/metrics/gpu.rs", "join(file)", "one of three literals"),
     ("serve/model_sync/folder.rs", "join(&path)", "a name that the folder itself has"),
     ("serve/model_sync/folder.rs", "join(below)", "a name that the folder itself has"),
-    ("serve/model_sync/origin.rs", "join(&entry.path)", "a name that the walk of the folder found"),
+    ("serve/model_sync/origin.rs", "join(&entry.path)", "a name that the listing of the folder returned"),
 ];
 
 /// The most kinds that a file may name by itself: what the engine knows of each kind stands in the facts of the kind.
@@ -220,7 +263,7 @@ const MANY_KINDS: &[(&str, &str)] = &[
     ("provider/device/mod.rs", "the one table of the providers of machines"),
 ];
 
-/// Rooms whose errors are types: whoever calls them decides by what an error is, and never by its words.
+/// Modules with typed errors: callers decide by the variant of an error, never by its text.
 const TYPED: [&str; 3] = ["inference", "models", "serve"];
 
 /// Types there that are a text alone as an error, and why: the path, the type as it is written, the reason.
@@ -230,7 +273,7 @@ const IN_WORDS: &[(&str, &str, &str)] = &[];
 const LONG: &[(&str, usize)] = &[];
 
 struct Source {
-    /// Path by room: `crates/aws/src/zone.rs` is `provider/aws/zone.rs`.
+    /// Path by module: `crates/aws/src/zone.rs` is `provider/aws/zone.rs`.
     path: String,
     /// What runs outside of tests, without comments.
     text: String,
@@ -248,7 +291,7 @@ fn files(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Where the sources lie, and the room that a crate is: the rooms of the engine stand in its root.
+/// The source folders, and the module that each crate is: the modules of the engine are in its root.
 const ROOTS: &[(&str, &str)] = &[
     ("src", ""),
     ("crates/engine/src", ""),
@@ -256,10 +299,11 @@ const ROOTS: &[(&str, &str)] = &[
     ("crates/cluster/src", "provider/cluster"),
     ("crates/delivery/src", "delivery"),
     ("crates/device/src", "provider/device"),
+    ("crates/measure/src", "measure"),
     ("crates/network/src", "provider/network"),
 ];
 
-/// The path of a file by room, whichever crate it is in.
+/// The path of a file by module, whichever crate it is in.
 fn path_by_room(below: &str, room: &str) -> String {
     match below {
         below if room.is_empty() => below.to_owned(),
@@ -268,7 +312,7 @@ fn path_by_room(below: &str, room: &str) -> String {
     }
 }
 
-/// The text of a file in the words of one crate: what it uses of other crates of the workspace, and of its own, is named by room.
+/// The text of a file as if all crates were one: what it uses of other crates of the workspace, and of its own, is named by module.
 fn text_by_room(text: &str, room: &str) -> String {
     let own = format!("crate::{}::", room.replace('/', "::"));
     let mut found = text.to_owned();
@@ -284,6 +328,7 @@ fn text_by_room(text: &str, room: &str) -> String {
         ("cluster", "provider::cluster::"),
         ("device", "provider::device::"),
         ("delivery", "delivery::"),
+        ("measure", "measure::"),
         ("network", "provider::network::"),
     ];
     for (name, room) in crates {
@@ -411,7 +456,7 @@ fn rooms_look_where_the_table_says() {
     for source in sources().iter().filter(|source| source.path != "lib.rs") {
         let name = room_of(&source.path);
         let Some(room) = table.get(name) else {
-            wrong.push(format!("{}: no room {name} in the table", source.path));
+            wrong.push(format!("{}: no module {name} in the table", source.path));
             continue;
         };
         let rooms = rooms_used(&source.text).into_iter().filter(|used| used != name);
@@ -442,6 +487,7 @@ const HEAVY: &[(&str, &[&str])] = &[
     ("aws", &["akidb-edge-cluster", "akidb-edge-device", "clap", "k8s-", "kube", "reqwest"]),
     ("cluster", &["aws-", "akidb-edge-aws", "akidb-edge-device", "clap", "reqwest"]),
     ("delivery", &["aws-", "akidb-edge-", "clap", "k8s-", "kube", "reqwest", "rustls"]),
+    ("measure", &["akidb-edge-", "aws-", "clap", "comfy-table", "console", "indicatif", "k8s-", "kube", "reqwest"]),
 ];
 
 /// The lines below `[dependencies]` of a crate, up to the next table.
@@ -555,6 +601,43 @@ fn kinds_are_told_from_other_enums_and_counted_once() {
     let text =
         "match kind { Kind::Role | Kind::Bucket => {} Kind::ALL } AccountKind::Zone; Kind::Role; io::ErrorKind::Other";
     assert_eq!(kinds_named(text).into_iter().collect::<Vec<_>>(), ["Bucket", "Role"]);
+}
+
+/// Files of the SDK's lists that are counted otherwise than by `Pages`, and how.
+const COUNTED: [(&str, &str); 7] = [
+    ("provider/aws/bucket_reader.rs", "100,000 objects"),
+    ("provider/aws/cache_policy.rs", "one page; named.rs counts them"),
+    ("provider/aws/journal.rs", "100,000 keys"),
+    ("provider/aws/model_bucket.rs", "100,000 objects"),
+    ("provider/aws/origin_access.rs", "one page; named.rs counts them"),
+    ("provider/aws/origin_request_policy.rs", "one page; named.rs counts them"),
+    ("provider/aws/response_headers_policy.rs", "one page; named.rs counts them"),
+];
+
+#[test]
+fn every_list_of_aws_ends() {
+    const NEXT: [&str; 6] = [
+        "set_marker(",
+        "set_next_token(",
+        "set_continuation_token(",
+        "set_key_marker(",
+        "set_start_record_name(",
+        "into_paginator(",
+    ];
+    let (mut wrong, mut needed, mut counted) = (Vec::new(), BTreeSet::new(), 0);
+    for source in sources().into_iter().filter(|source| source.path.starts_with("provider/aws/")) {
+        if !NEXT.iter().any(|next| source.text.contains(next)) {
+            continue;
+        }
+        match COUNTED.iter().position(|(path, _)| *path == source.path) {
+            Some(at) => drop(needed.insert(at)),
+            None if source.text.contains("Pages::of") && source.text.contains("pages.next()?") => counted += 1,
+            None => wrong.push(source.path),
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new(), "a list is counted by Pages: pages.next()? before each page");
+    assert_eq!(needed.len(), COUNTED.len(), "entries that are not needed any more");
+    assert!(counted >= 12, "{counted}");
 }
 
 #[test]
@@ -704,6 +787,42 @@ fn few_files_print_what_the_type_does_not_write_out() {
     assert_eq!(needed.len(), PRINTED_OTHERWISE.len(), "an entry in the list is not needed any more");
 }
 
+#[test]
+fn few_files_start_programs() {
+    let mut found = BTreeSet::new();
+    for source in sources() {
+        for (at, start) in source.text.match_indices("Command::new(") {
+            let end = source.text[at..].find(')').map_or(start.len(), |end| end + 1);
+            found.insert((source.path.clone(), source.text[at..at + end].to_owned()));
+        }
+    }
+    let known: BTreeSet<(String, String)> =
+        STARTERS.iter().map(|(path, call, _)| ((*path).to_owned(), (*call).to_owned())).collect();
+    assert_eq!(found, known, "say in STARTERS what is handed to it");
+}
+
+/// A text that lives for ever passes for a literal, and the macros have to be the only ones who put literals and values together.
+#[test]
+fn nothing_passes_for_a_literal() {
+    let own = [
+        ("Script::of(", "provider/device/script.rs"),
+        ("Markdown::of(", "resource/marked_up.rs"),
+        ("SafeText::of(", "resource/safe_text.rs"),
+    ];
+    let mut wrong = Vec::new();
+    for source in sources() {
+        for way in [".leak()", "Box::leak(", "String::leak", "Vec::leak", "transmute"] {
+            wrong.extend(source.text.contains(way).then(|| format!("{}: {way}", source.path)));
+        }
+        for (way, home) in own {
+            wrong.extend((source.text.contains(way) && source.path != home).then(|| format!("{}: {way}", source.path)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let all = sources();
+    assert!(own.iter().all(|(_, home)| all.iter().any(|source| source.path == *home)), "a home has another path");
+}
+
 /// Whether what stands behind `.join(` is a literal, a constant, or nothing.
 fn joins_a_literal(rest: &str) -> bool {
     let word = rest.split(')').next().unwrap_or_default();
@@ -734,10 +853,15 @@ fn what_is_joined_to_a_path_was_looked_at() {
 
 #[test]
 fn few_files_write_to_the_streams() {
-    let streams = ["stdout().lock()", "stderr().lock()", "io::stdout(),", "io::stderr(),"];
+    let names_one = |text: &str| {
+        ["stdout()", "stderr()"]
+            .iter()
+            .any(|stream| text.match_indices(stream).any(|(at, _)| !text[..at].ends_with('_')))
+    };
     let all = sources();
-    let writing = all.iter().filter(|source| streams.iter().any(|stream| source.text.contains(stream)));
-    let writing: Vec<&str> = writing.map(|source| source.path.as_str()).collect();
+    let writing: BTreeSet<&str> =
+        all.iter().filter(|source| names_one(&source.text)).map(|source| source.path.as_str()).collect();
+    let writing: Vec<&str> = writing.into_iter().collect();
     assert_eq!(writing, WRITERS.iter().map(|(path, _)| *path).collect::<Vec<_>>());
 }
 

@@ -39,7 +39,7 @@ fn a_kubeconfig_with_a_command_in_it_leads_to_no_cluster() {
 fn a_kubeconfig_that_cannot_be_read_says_why_and_what_helps() {
     for (answer, why, next) in [
         (fails(3, ""), "no k3s server runs on one yet", "jetson provision"),
-        (fails(4, ""), "k3s runs, and there is no /etc/rancher/k3s/k3s.yaml", "journalctl -u k3s"),
+        (fails(4, ""), "k3s runs, but /etc/rancher/k3s/k3s.yaml does not exist", "journalctl -u k3s"),
         (
             fails(5, "cat: k3s.yaml: Is a directory"),
             "cannot be read: cat: k3s.yaml: Is a directory",
@@ -69,7 +69,7 @@ fn a_tunnel_that_leads_nowhere_says_why_and_what_helps() {
             &honest,
             "echo 'Connection closed by 192.0.2.1' >&2; exit 255",
             "Connection closed by 192.0.2.1",
-            "is it switched on",
+            "check that it is powered on",
         ),
     ] {
         let liar = Liar::new(answer);

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use akidb_edge::check;
 use akidb_edge::cli::{self, Cli};
+use akidb_edge::exit::codes;
+use akidb_edge::plan::rules;
 use akidb_edge::serve::config::setting::{SETTINGS, SettingKind};
 use clap::error::ErrorKind;
 use clap::{Command, CommandFactory};
@@ -324,4 +327,68 @@ fn each_message_of_the_troubleshooting_page_is_one_that_the_tool_prints() {
         }
     }
     assert!(looked >= 25, "{looked} messages were found");
+}
+
+/// The page of errors: what it says before its tables, and the tables as the source makes them.
+fn errors_page() -> String {
+    let there = read("docs/reference/errors.md");
+    let (before, _) = there.split_once("\n## Errors\n").expect("the tables begin there");
+    let cell = |text: &str| text.replace('|', "\\|");
+    let sorted = |mut rows: Vec<(&'static str, &'static str)>| {
+        rows.sort_unstable();
+        rows.into_iter().map(|(id, what)| format!("| `{id}` | {} |\n", cell(what))).collect::<String>()
+    };
+    let errors =
+        codes::ALL.iter().map(|code| format!("| `{}` | {} | {} |\n", code.id(), cell(code.what()), cell(code.helps())));
+    format!(
+        "{before}\n## Errors\n\n| code | meaning | what helps |\n|---|---|---|\n{}\n## Rules for plan files\n\n\
+         | rule | meaning |\n|---|---|\n{}\n## Rules for what a plan asks for\n\n| rule | what it checks |\n|---|---|\n{}",
+        errors.collect::<String>(),
+        sorted(rules::ALL.to_vec()),
+        sorted(check::catalog())
+    )
+}
+
+/// `AKIDB_EDGE_UPDATE_DOCS=1` writes the page again.
+#[test]
+fn the_page_of_errors_has_each_code_and_rule() {
+    let page = errors_page();
+    if std::env::var_os("AKIDB_EDGE_UPDATE_DOCS").is_some() {
+        fs::write(root().join("docs/reference/errors.md"), &page).unwrap();
+    }
+    assert!(
+        read("docs/reference/errors.md") == page,
+        "docs/reference/errors.md: AKIDB_EDGE_UPDATE_DOCS=1 writes it again"
+    );
+}
+
+/// The tests that a text names: `FILE: NAME, NAME` and `MODULE::NAME, NAME`, whatever lines they are on.
+fn named_tests(text: &str) -> BTreeSet<String> {
+    let is_name = |word: &str| {
+        word.contains('_') && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    let mut found = BTreeSet::new();
+    for span in text.split('`').skip(1).step_by(2) {
+        let span = span.split_whitespace().collect::<Vec<_>>().join(" ");
+        let Some((file, names)) = span.split_once("::").or_else(|| span.split_once(": ")) else { continue };
+        if file.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
+            let last = |name: &str| name.rsplit([':', ' ']).next().unwrap_or_default().to_owned();
+            found.extend(names.split(", ").map(last).filter(|name| is_name(name)));
+        }
+    }
+    found
+}
+
+#[test]
+fn each_test_that_the_threat_model_names_is_there() {
+    let folders = ["src", "crates", "tests"].into_iter().flat_map(|folder| files(folder, ".rs"));
+    let sources: Vec<String> = folders.map(|name| read(&name)).collect();
+    let named = named_tests(&read("docs/security.md"));
+    assert!(named.len() >= 90, "{} tests were found", named.len());
+    let there = |name: &String| sources.iter().any(|text| text.contains(&format!("fn {name}(")));
+    let lost: Vec<&String> = named.iter().filter(|name| !there(name)).collect();
+    assert!(lost.is_empty(), "docs/security.md names tests that are not there: {lost:?}");
+    let example = "`a: one_test,\nanother_test`, `crates/x.rs`, `deep::more::third_one`, `Shown`, `k3s: {sha256}`";
+    let names: Vec<String> = named_tests(example).into_iter().collect();
+    assert_eq!(names, ["another_test", "one_test", "third_one"]);
 }

@@ -3,7 +3,7 @@
 use akidb_edge::resource::untrusted::is_hidden;
 use testkit::cli::{bare, finish};
 
-const VERBS: [&str; 42] = [
+const VERBS: [&str; 51] = [
     "deploy",
     "route",
     "route geo",
@@ -20,6 +20,15 @@ const VERBS: [&str; 42] = [
     "state journal",
     "validate",
     "validate plan",
+    "validate latency",
+    "validate load",
+    "validate cdn",
+    "validate dns",
+    "validate failover",
+    "validate replication",
+    "validate checklist",
+    "validate clean",
+    "validate all",
     "jetson",
     "jetson provision",
     "jetson deploy",
@@ -64,7 +73,6 @@ fn a_wrong_command_line_is_an_error_not_a_pending_change() {
     for (name, words) in [
         ("unknown-verb", "deplo"),
         ("unknown-flag", "deploy --yess"),
-        ("no-verb", ""),
         ("wait-level", "deploy --wait forever"),
         ("rollback-conflict", "rollback --to 1 --fallback dns-to-origin"),
     ] {
@@ -72,6 +80,47 @@ fn a_wrong_command_line_is_an_error_not_a_pending_change() {
         assert_eq!(output.stdout, "", "{name}");
         insta::assert_snapshot!(format!("wrong-{name}"), output.stderr);
     }
+}
+
+/// Who types only the name of the tool, or that of a group of verbs, asks what there is.
+#[test]
+fn a_missing_verb_is_answered_with_help() {
+    for group in ["", "state", "route", "validate", "jetson", "models"] {
+        let words: Vec<&str> = group.split_whitespace().collect();
+        let alone = finish(bare().args(&words)).exits(0);
+        let asked = finish(bare().args(&words).arg("--help")).exits(0);
+        assert_eq!(alone.stdout, asked.stdout, "{group}");
+        assert_eq!(alone.stderr, "", "{group}");
+        // Verbs for the tool itself are not for people.
+        assert!(!alone.stdout.contains("known-host") && !alone.stdout.contains("try-model"), "{group}");
+        // A program that forgot the verb made a mistake.
+        let document = finish(bare().args(&words).arg("--json")).exits(1).json();
+        assert_eq!(document["problem"], "a verb is missing", "{group}");
+    }
+}
+
+/// A word of another tool, and a plan where a verb belongs: the verb for it is named, for programs as well.
+#[test]
+fn a_word_of_another_tool_leads_to_the_verb() {
+    for (words, verb) in [
+        ("plan", "akidb-edge deploy --dry-run"),
+        ("apply", "akidb-edge deploy"),
+        ("init", "akidb-edge deploy --dry-run"),
+        ("import", "akidb-edge state import"),
+        ("force-unlock", "akidb-edge state unlock"),
+        ("validate week13", "akidb-edge validate plan week13"),
+        ("validate plans/prod.yaml", "akidb-edge validate plan plans/prod.yaml"),
+    ] {
+        let said = finish(bare().args(words.split(' '))).exits(1).stderr;
+        assert!(said.contains(&format!("tip: '{verb}' ")), "{words}: {said}");
+        assert!(!said.contains("similar subcommand"), "{words}: {said}");
+        let document = finish(bare().args(words.split(' ')).arg("--json")).exits(1).json();
+        let next_step = document["next_step"].as_str().expect("it names one");
+        assert!(next_step.starts_with(&format!("'{verb}' ")), "{words}: {next_step}");
+    }
+    // One near miss, not three of which one is hidden.
+    let said = finish(bare().arg("known-hots")).exits(1).stderr;
+    assert!(!said.contains("known-host'"), "{said}");
 }
 
 /// Words of a command line come back in the message about them: they erase no line, forge none and read in their own order.
@@ -103,6 +152,6 @@ fn what_a_wrong_command_line_holds_is_written_out() {
 fn completions_for_every_shell() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let output = finish(bare().args(["completions", shell])).exits(0);
-        assert!(output.stdout.contains("akidb-edge") && output.stdout.len() > 1_000, "{shell}");
+        assert!(output.stdout.contains("AKIDB_EDGE_COMPLETE"), "{shell}: {}", output.stdout);
     }
 }

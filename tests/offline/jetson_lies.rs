@@ -195,7 +195,7 @@ fn a_kubeconfig_that_cannot_be_fetched_or_written_says_why_and_what_helps() {
     for (held, why) in [
         (&b"\xff\xfe"[..], "cannot be read: "),
         (&b"- a\n"[..], "is not a kubeconfig: it has no fields"),
-        (&b"users: 7\n"[..], "is not a kubeconfig: what stands at `users` is not a list"),
+        (&b"users: 7\n"[..], "is not a kubeconfig: `users` is not a list"),
     ] {
         fs::write(liar.path(".kube/config"), held).expect("a file");
         let refused = liar.run("jetson kubeconfig").exits(3);
@@ -214,11 +214,11 @@ fn a_kubeconfig_that_cannot_be_fetched_or_written_says_why_and_what_helps() {
 fn a_shutdown_that_fails_says_why_and_what_helps() {
     let liar = Liar::new(&fails(1, "error: the cluster is away"));
     let asks = liar.run("jetson shutdown").exits(3);
-    assert!(asks.stderr.contains("no device was switched off") && asks.stderr.contains("next: "), "{}", asks.all());
+    assert!(asks.stderr.contains("no device was shut down") && asks.stderr.contains("next: "), "{}", asks.all());
     let held = liar.run("jetson shutdown --yes").exits(1);
     let said = held.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in [
-        "no device was switched off, as not all could be drained: one: one: the script that reads k3s's kubeconfig ended",
+        "no device was shut down, because not all could be drained: one: one: the script that reads k3s's kubeconfig ended",
         "--force",
         "akidb-edge jetson uncordon one --plan plan.yaml",
     ] {
@@ -226,7 +226,7 @@ fn a_shutdown_that_fails_says_why_and_what_helps() {
     }
 
     for (answer, why, next) in [
-        (fails(4, ""), "one: could not be switched off: it has no program called shutdown", "by hand"),
+        (fails(4, ""), "one: could not be shut down: it has no program called shutdown", "by hand"),
         (fails(1, "Call failed"), "ended with code 1: Call failed", "sudo shutdown -h now"),
     ] {
         let liar = Liar::new(&answer);
@@ -321,11 +321,14 @@ fn an_inventory_takes_the_place_of_the_plans_devices() {
     let liar = Liar::new("");
     fs::write(liar.path("hosts.yaml"), "hosts:\n  two: {address: 192.0.2.2}\n").expect("a file");
     let refused = liar.run("jetson doctor --inventory hosts.yaml").exits(3).stderr;
-    assert!(refused.contains("hosts.yaml:1:1: no device is marked as the server"), "{refused}");
+    assert!(refused.contains("hosts.yaml:1:1: error PL404-inventory: no device is marked as the server"), "{refused}");
     assert!(refused.contains("next: write role: server") && liar.arguments().is_empty(), "{refused}");
     fs::write(liar.path("hosts.yaml"), "hosts:\n  two: {address: 192.0.2.2, role: server}\n").expect("a file");
     let said = liar.run("jetson provision --dry-run --inventory hosts.yaml").all();
-    assert!(said.contains("not contacted: one"), "{said}");
+    let line = "inventory hosts.yaml: 1 device, server two; it replaces the plan's devices, not contacted: one";
+    assert!(said.contains(line), "{said}");
+    // The verbs that only look say it, too.
+    assert!(liar.run("jetson doctor --inventory hosts.yaml").stderr.contains(line));
     let arguments = liar.arguments();
     assert!(arguments.contains("192.0.2.2") && !arguments.contains("192.0.2.1"), "{arguments}");
     // An inventory that the plan names does the same.
@@ -591,7 +594,7 @@ fn a_rollback_goes_on_without_what_names_a_bucket_that_is_gone() {
     });
     let seen = liar.run("jetson rollback --dry-run").exits(2);
     let said = seen.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
-    let named = "jetson.file.one-opt-x: as it was then it refers to models.bucket.data, which is not there any more";
+    let named = "jetson.file.one-opt-x: as it was then it refers to models.bucket.data, which no longer exists";
     assert!(said.contains(named), "{}", seen.all());
     assert!(seen.stdout.contains("file.one-opt-y"), "{}", seen.all());
     assert!(!seen.stdout.contains("file.one-opt-x"), "{}", seen.all());
@@ -664,10 +667,10 @@ fn the_stacks_of_a_lease_that_is_held_are_named() {
         ("akidb-edge state unlock --stack lie --yes", "akidb-edge state unlock --stack lie-devices --yes");
     hold("lie-devices");
     let said = locked();
-    assert!(said.trim_end().ends_with(&format!("no longer exists: {devices}")), "{said}");
+    assert!(said.contains(&format!("no longer exists: {devices}\n")), "{said}");
     hold("lie");
     let said = locked();
-    assert!(said.trim_end().ends_with(&format!("no longer exists: {own} and {devices}")), "{said}");
+    assert!(said.contains(&format!("no longer exists: {own} and {devices}\n")), "{said}");
 }
 
 /// A wrong word of an inventory is told at its line in the inventory, not in the plan.
@@ -692,6 +695,6 @@ fn options_about_devices_need_the_devices() {
     let liar = Liar::new("");
     liar.plan(NAMES_A_BUCKET);
     let refused = liar.run("deploy --yes").exits(3);
-    assert!(refused.stderr.contains("--keep-connections: it is about devices"), "{}", refused.all());
+    assert!(refused.stderr.contains("--keep-connections: it applies to devices"), "{}", refused.all());
     assert!(refused.stderr.contains("add --devices"), "{}", refused.all());
 }

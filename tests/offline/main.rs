@@ -2,6 +2,7 @@
 
 mod architecture;
 mod cluster_lies;
+mod completion;
 #[cfg(feature = "serve")]
 mod docs;
 mod help;

@@ -101,7 +101,7 @@ fn versions_that_model_sync_brought_are_listed_verified_and_removed() {
     let run = user.run("verify").exits(1);
     assert!(run.stdout.contains("model.onnx has the SHA-256"), "{}", run.all());
     let run = user.run("remove tiny --yes").exits(0);
-    assert!(run.stderr.contains("one with --sync brings it again"), "{}", run.all());
+    assert!(run.stderr.contains("a server with --sync downloads it again"), "{}", run.all());
     assert!(!versions.exists());
     assert_eq!(user.run("list --json").exits(0).json()["models"], serde_json::json!([]));
 }
@@ -155,7 +155,7 @@ fn a_link_that_leads_out_and_a_list_that_is_none_stay_out() {
         }
         let run = user.run(&format!("import {name}")).exits(3);
         let wanted =
-            if kind == "link" { "is a link that leads out of the folder" } else { "is not the list of tokens" };
+            if kind == "link" { "is a link that leads out of the folder" } else { "does not match the tokens of" };
         assert!(run.stderr.contains(&format!("{path} {wanted}")), "{path}: {}", run.stderr);
         assert!(!run.stderr.contains("uid=0"), "{}", run.stderr);
         assert!(!user.store().join(&name).exists(), "{path}");
@@ -201,7 +201,7 @@ fn folders_that_nobody_manages_are_shown_and_checked() {
         serde_json::json!({"model.onnx": {"sha256": sha256("model.onnx")}, "config.json": sha256("config.json")});
     fs::write(made.join("export.json"), serde_json::json!({"files": files}).to_string()).expect("a file");
     let run = user.run("verify made").exits(0);
-    assert!(run.stdout.starts_with("made: 2 files, every hash is right\n  version "), "{}", run.stdout);
+    assert!(run.stdout.starts_with("made: 2 files, all hashes match\n  version "), "{}", run.stdout);
     user.run("import models/made --as own").exits(0);
     let mut graph = fs::read(made.join("model.onnx")).expect("the graph");
     *graph.last_mut().expect("a byte") ^= 1;

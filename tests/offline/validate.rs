@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use testkit::cli::{CommandOutput, bare, finish, write_model};
+use testkit::cli::{CommandOutput, bare, finish, own_files, write_model};
 
 /// `validate plan` of one step, in a folder.
 fn validate(folder: &Path, kind: &str, with: &str) -> CommandOutput {
@@ -28,8 +28,8 @@ fn zip(path: &Path, files: &[&str]) {
 fn a_plan_that_aws_would_refuse() {
     let folder = tempfile::tempdir().expect("a directory");
     write_model(folder.path());
-    let models = format!("model_dir={}", folder.path().display());
-    let good = finish(bare().args(["validate", "plan", "week13", "--var", &models])).exits(0);
+    let models = own_files(folder.path());
+    let good = finish(bare().args(["validate", "plan", "week13"]).args(&models)).exits(0);
     insta::assert_snapshot!("good", good.stdout);
 
     let text = std::fs::read_to_string("plans/week13.yaml").expect("the plan");
@@ -45,7 +45,7 @@ fn a_plan_that_aws_would_refuse() {
     });
     std::fs::write(folder.path().join("wrong.yaml"), wrong).expect("a file");
     let run = |more: &[&str]| {
-        finish(bare().current_dir(folder.path()).args(["validate", "plan", "wrong.yaml", "--var", &models]).args(more))
+        finish(bare().current_dir(folder.path()).args(["validate", "plan", "wrong.yaml"]).args(&models).args(more))
             .exits(3)
     };
     insta::assert_snapshot!("wrong", run(&[]).stdout);
@@ -55,7 +55,8 @@ fn a_plan_that_aws_would_refuse() {
     // A deploy says the same, before any call.
     let deploy = bare()
         .current_dir(folder.path())
-        .args(["deploy", "--plan", "wrong.yaml", "--yes", "--var", &models])
+        .args(["deploy", "--plan", "wrong.yaml", "--yes"])
+        .args(&models)
         .envs([
             ("AWS_REGION", "us-east-1"),
             ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
@@ -73,12 +74,13 @@ fn two_resources_that_are_one_thing_are_named_with_both_lines() {
     let buckets =
         "{buckets: {\n    a: {name: same-name, region: us-east-1},\n    b: {name: same-name, region: us-east-1}}}";
     let said = validate(folder.path(), "models", buckets).exits(3).stdout;
-    assert!(said.contains("small.yaml:10:9 models.bucket.b name\n  small.yaml:9:9 models.bucket.a name\n"), "{said}");
+    let places = "  in:   models.bucket.b name\n  and:  small.yaml:9:9 models.bucket.a name\n";
+    assert!(said.contains("small.yaml:10:9: error ") && said.contains(places), "{said}");
 
     let set = "{name: www, type: A, ttl: 60, values: [192.0.2.1]}";
     let records = format!("{{zone: {{name: example.net}}, records: {{\n    one: [{set}],\n    two: [{set}]}}}}");
     let said = validate(folder.path(), "routing", &records).exits(3).stdout;
-    assert!(said.contains("\n  small.yaml:10:") && said.contains("\n  small.yaml:9:"), "{said}");
+    assert!(said.contains("small.yaml:10:") && said.contains("\n  and:  small.yaml:9:"), "{said}");
 }
 
 #[test]
@@ -149,7 +151,7 @@ fn small_plans_that_aws_refuses() {
     ];
     for (rule, (kind, with)) in cases {
         let said = validate(folder.path(), kind, &with);
-        assert!(said.code == 3 && said.stdout.contains(&format!("error {rule}-")), "{rule}: {}", said.all());
+        assert!(said.code == 3 && said.stdout.contains(&format!(": error {rule}-")), "{rule}: {}", said.all());
         assert!(said.stdout.contains("small.yaml:"), "{rule}: {}", said.all());
     }
 }
@@ -172,25 +174,25 @@ fn words_of_devices_are_looked_at() {
         ("power_mode", "power_mode: '15W; id'"),
         ("version", "k3s: {version: 'v1 --token=x'}"),
     ] {
-        let said = devices(line).exits(3).stderr;
+        let said = devices(line).exits(3).stdout;
         assert!(said.contains("small.yaml:10:") && said.contains(&format!("{field}: ")), "{line}: {said}");
     }
     let said = validate(folder.path(), "jetson", "{\n    hosts: {one: {address: 192.0.2.1, jump: 'gate,-J'}}}");
-    let said = said.exits(3).stderr;
+    let said = said.exits(3).stdout;
     assert!(said.contains("small.yaml:9:") && said.contains("jump: "), "{said}");
 
     // A second server would silently become an agent.
     let two = "{\n    hosts: {a: {address: a, role: server}, b: {address: b, role: server}}}";
-    let said = validate(folder.path(), "jetson", two).exits(3).stderr;
+    let said = validate(folder.path(), "jetson", two).exits(3).stdout;
     assert!(said.contains("small.yaml:9:") && said.contains("b is marked as the server, and a is it, too"), "{said}");
 
     // Those of an inventory, too, at their place there.
     std::fs::write(folder.path().join("hosts.yaml"), "one: {address: '-oProxyCommand=x'}\n").expect("a file");
-    let said = validate(folder.path(), "jetson", "{\n    inventory: hosts.yaml}").exits(3).stderr;
-    assert!(said.contains("hosts.yaml:1:7: address: "), "{said}");
+    let said = validate(folder.path(), "jetson", "{\n    inventory: hosts.yaml}").exits(3).stdout;
+    assert!(said.contains("hosts.yaml:1:7: error PL503-unusable-setting: address: "), "{said}");
 
     let app = "{name: app, image: 'akidb/rest:v1', service_port: 80}";
-    let said = validate(folder.path(), "jetson-app", app).exits(3).stderr;
+    let said = validate(folder.path(), "jetson-app", app).exits(3).stdout;
     assert!(said.contains("small.yaml:8:") && said.contains("it needs a cluster, and no step makes one"), "{said}");
 }
 
@@ -200,7 +202,7 @@ fn objects_of_a_cluster_are_looked_at_in_their_files() {
     let file = folder.path().join("a.yaml");
     let with = "{cluster: {kubeconfig: {context: west}}, files: [a.yaml]}";
     std::fs::write(&file, "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {b: Yw==}\n").expect("a file");
-    let said = validate(folder.path(), "kubernetes", with).exits(3).stderr;
+    let said = validate(folder.path(), "kubernetes", with).exits(3).stdout;
     assert!(said.contains("a.yaml:4:") && said.contains("kubectl create secret"), "{said}");
     std::fs::write(&file, "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n").expect("a file");
     let said = validate(folder.path(), "kubernetes", with).exits(0).stdout;
@@ -213,8 +215,43 @@ fn objects_of_a_cluster_are_looked_at_in_their_files() {
         "kubernetes",
         "{cluster: {kubeconfig: {context: west, file: a.yaml}}, files: [a.yaml]}",
     );
-    let said = said.exits(3).stderr;
+    let said = said.exits(3).stdout;
     assert!(said.contains("a kubeconfig can start programs"), "{said}");
+}
+
+#[test]
+fn what_a_cluster_would_refuse_is_told_with_its_line() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let with = "{cluster: {kubeconfig: {context: west}}, files: [a.yaml]}";
+    let write = |text: &str| std::fs::write(folder.path().join("a.yaml"), text).expect("a file");
+    write(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec:\n  ports:\n  - {port: 80}\n  - {port: 81, name: b}\n",
+    );
+    let said = validate(folder.path(), "kubernetes", with).exits(3).stdout;
+    for words in
+        ["KU003-unnamed-port", "a.yaml:10:5 kubernetes.manifest.west-service-default-a", "the cluster would refuse it"]
+    {
+        assert!(said.contains(words), "{words} in {said}");
+    }
+    write(
+        "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: a}\n  data:\n    port: 80\n",
+    );
+    let said = validate(folder.path(), "kubernetes", with).exits(3).stdout;
+    assert!(said.contains("KU001-type-of-field") && said.contains("a.yaml:8:5 "), "{said}");
+    write("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec:\n  replica: 2\n");
+    let said = validate(folder.path(), "kubernetes", with).exits(0).stdout;
+    assert!(said.contains("KU002-unknown-field") && said.contains("a.yaml:5:"), "{said}");
+    assert!(said.contains("has no spec.replica") && said.contains("1 warning: the cluster would accept it"), "{said}");
+
+    // A secret is warned of, and its value is not repeated.
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - name: a\n    env: [{name: PASSWORD, value: hunter2}]\n";
+    write(pod);
+    let said = validate(folder.path(), "kubernetes", with).exits(0);
+    assert!(said.stdout.contains("KU004-secret-in-the-clear") && said.stdout.contains("a.yaml:7:"), "{}", said.stdout);
+    assert!(!said.all().contains("hunter2"), "{}", said.all());
+    let inline = "{cluster: {kubeconfig: {context: west}}, force_conflicts: [Pod/b], objects: [{apiVersion: v1, kind: Pod, metadata: {name: a}}]}";
+    let said = validate(folder.path(), "kubernetes", inline).exits(3).stderr;
+    assert!(said.contains("force_conflicts: no object of this step is \"Pod/b\""), "{said}");
 }
 
 #[test]
@@ -225,9 +262,9 @@ fn what_a_fallback_may_change_is_in_the_plan() {
         std::fs::write(folder.path().join("later.yaml"), text).expect("a file");
         finish(bare().current_dir(folder.path()).args(["validate", "plan", "later.yaml"]))
     };
-    let said = later("only: [cdn.distribution, cdnn, '*.records.api', eu-west-1]").exits(3).stderr;
+    let said = later("only: [cdn.distribution, cdnn, '*.records.api', eu-west-1]").exits(3).stdout;
     for words in [
-        "later.yaml:4:30: fallback lambda-edge-off: only names \"cdnn\", and the plan has no such address",
+        "later.yaml:4:30: error PL305-fallback: fallback lambda-edge-off: only names \"cdnn\", and the plan has no such address",
         "only names \"eu-west-1\"",
         "next: name an address, or the beginning of one: cdn.cache-policy, cdn.distribution, ",
     ] {
@@ -235,7 +272,7 @@ fn what_a_fallback_may_change_is_in_the_plan() {
     }
     assert!(!said.contains("only names \"cdn.distribution\"") && !said.contains("records.api\""), "{said}");
     // What a fallback makes of the plan must be a plan, too.
-    let said = later("set: {cutover.replaces: nobody}\n    request: [cutover]").exits(3).stderr;
+    let said = later("set: {cutover.replaces: nobody}\n    request: [cutover]").exits(3).stdout;
     assert!(said.contains("with the fallback lambda-edge-off: "), "{said}");
 }
 
@@ -243,7 +280,7 @@ fn what_a_fallback_may_change_is_in_the_plan() {
 fn a_plan_that_extends_another_says_where_its_values_come_from() {
     let folder = tempfile::tempdir().expect("a directory");
     write_model(folder.path());
-    let models = format!("model_dir={}", folder.path().display());
+    let models = own_files(folder.path());
     let buckets = |count: usize| -> String {
         let one = |at: usize| format!("b{at:02}: {{name: akidb-demo-{at:02}, region: us-east-1}}");
         let all = (1..=count).map(one).collect::<Vec<_>>().join(", ");
@@ -251,8 +288,8 @@ fn a_plan_that_extends_another_says_where_its_values_come_from() {
     };
     let run = |text: &str, more: &[&str]| {
         std::fs::write(folder.path().join("later.yaml"), format!("extends: week13\n{text}")).expect("a file");
-        let arguments = ["validate", "plan", "later.yaml", "--var", &models];
-        finish(bare().current_dir(folder.path()).args(arguments).args(more)).exits(0)
+        let arguments = ["validate", "plan", "later.yaml"];
+        finish(bare().current_dir(folder.path()).args(arguments).args(&models).args(more)).exits(0)
     };
     let said = run(&format!("remove: [dashboard]\n{}", buckets(1)), &[]).stdout;
     let lines = "from later.yaml: removed steps.dashboard\nfrom later.yaml: added steps.models.with.buckets.b01\n\
@@ -266,4 +303,42 @@ fn a_plan_that_extends_another_says_where_its_values_come_from() {
     assert_eq!(document["extends"]["left_out"], 5);
     let first = serde_json::json!({"file": "later.yaml", "what": "added", "path": "steps.models.with.buckets.b01"});
     assert_eq!(document["extends"]["changes"][0], first);
+}
+
+/// The mistakes of all stages come in one round, in words and as data, and a deploy shows the same.
+#[test]
+fn a_plan_with_many_mistakes_is_answered_in_one_round() {
+    let plan = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/plans/many-mistakes.yaml");
+    let said = finish(bare().args(["validate", "plan", plan])).exits(3);
+    assert_eq!(said.stderr, "");
+    assert_eq!(said.stdout.matches(": error ").count(), 14, "{}", said.stdout);
+    for rule in ["PL105-unknown-kind", "PL203", "PL501-unknown-name", "R5301-interval"] {
+        let is_there = said.stdout.contains(&format!(": error {rule}"));
+        assert_eq!(is_there, rule != "PL203", "{rule}: {}", said.stdout);
+    }
+    assert!(
+        said.stdout.contains("14 errors, ") && said.stdout.contains(": it cannot be deployed as it is"),
+        "{}",
+        said.stdout
+    );
+
+    let document = finish(bare().args(["validate", "plan", plan, "--json"])).exits(3).json();
+    assert_eq!(document["schema"], "akidb-edge/validate-plan/v1");
+    let findings = document["findings"].as_array().expect("findings");
+    let errors = findings.iter().filter(|finding| finding["severity"] == "error").count();
+    assert_eq!((errors, &document["errors"]), (14, &serde_json::json!(14)));
+    for finding in findings {
+        for field in ["rule", "severity", "file", "problem", "next_step"] {
+            assert!(finding[field].as_str().is_some_and(|text| !text.is_empty()), "{field}: {finding}");
+        }
+        assert!(finding["line"].as_u64() > Some(0) && finding["column"].as_u64() > Some(0), "{finding}");
+    }
+    let kind = findings.iter().find(|finding| finding["rule"] == "PL105-unknown-kind").expect("the misspelt kind");
+    assert_eq!((&kind["line"], &kind["column"]), (&serde_json::json!(13), &serde_json::json!(9)), "{kind}");
+
+    let mut deploy = bare();
+    deploy.args(["deploy", "--plan", plan, "--yes", "--json"]);
+    let document = finish(&mut deploy).exits(3).json();
+    assert_eq!((&document["schema"], &document["code"]), (&"akidb-edge/error/v1".into(), &"PL000-plan".into()));
+    assert_eq!(&document["findings"], &serde_json::Value::from(findings.clone()), "{document}");
 }

@@ -6,6 +6,7 @@ mod model_sync;
 mod observability;
 mod serve_clients;
 mod serve_config;
+mod serve_demo;
 mod serve_grpc;
 mod serve_health;
 mod serve_limits;

@@ -252,7 +252,7 @@ fn what_no_model_is_stays_out_and_is_named() {
     std::os::unix::fs::symlink("..", place.path("source/tiny/up")).unwrap();
     let server = Server::start(&mut place.serve());
     assert_eq!(model(&server)["version_name"], version);
-    for words in ["not a name/config.json", "tiny/up: it is a link to a folder that it lies in", "logs is not a model"]
+    for words in ["not a name/config.json", "tiny/up: it is a link to one of its parent folders", "logs is not a model"]
     {
         server.wait_for(words);
     }

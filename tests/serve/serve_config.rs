@@ -49,7 +49,7 @@ fn every_problem_is_told_at_once() {
         "did you mean max-texts?",
         "\"often\" is not a whole number",
         "is not a size",
-        "vectors are made by onnx",
+        "the only one is onnx",
     ] {
         assert!(output.stderr.contains(words), "{words}\n{}", output.stderr);
     }

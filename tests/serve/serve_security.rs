@@ -36,7 +36,7 @@ fn keys_open_and_change_without_a_restart() {
     let ((old, line), (new, next)) = (new_key("alice"), new_key("alice"));
     std::fs::write(&file, &line).unwrap();
     let server = Server::start(tiny().arg("--api-keys").arg(&file));
-    assert!(server.said().contains("everybody on this machine may read"), "{}", server.said());
+    assert!(server.said().contains("all users of this machine can read"), "{}", server.said());
     assert_eq!((server.get("/health").0, server.get("/ready").0, server.get("/metrics").0), (200, 200, 200));
     let without = server.request("POST", "/api/v1/embed", &[], br#"{"inputs": "a"}"#);
     assert_eq!((without.status, without.header("www-authenticate")), (401, Some("Bearer")));
@@ -58,7 +58,7 @@ fn keys_open_and_change_without_a_restart() {
     assert_eq!(models(&server, &new).status, 200);
     std::fs::write(&file, "# nobody\n").unwrap();
     until(&server, &new, 401);
-    server.wait_for("whoever needs one is refused");
+    server.wait_for("requests that need one are rejected");
     assert_eq!((server.get("/health").0, server.get("/ready").0), (200, 200));
     std::fs::write(&file, format!("{next}\n")).unwrap();
     until(&server, &new, 200);

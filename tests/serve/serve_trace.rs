@@ -202,7 +202,7 @@ fn a_collector_that_is_away_costs_only_its_spans() {
     server.signal("TERM");
     assert_eq!(server.wait(), 0);
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-    assert!(server.said().contains("took no spans"), "{}", server.said());
+    assert!(server.said().contains("accepted no spans"), "{}", server.said());
 }
 
 #[test]

@@ -138,7 +138,7 @@ fn before(subject: &ResourceContext<'_>) -> Option<BucketPolicySpec> {
     subject.before.and_then(|before| serde_json::from_value(before.clone()).ok())
 }
 
-/// Whether a policy of others has nothing of ours and no `Id`, so that our statements and mark can stand beside theirs.
+/// Whether a policy of others has nothing of ours and no `Id`, so that our statements and mark can be next to theirs.
 fn has_room(spec: &BucketPolicySpec, held: &Value) -> bool {
     let ours = known(spec, None);
     held.is_object() && held.get("Id").is_none() && !statements(held).iter().any(|one| is_among(&ours, one))

@@ -12,6 +12,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_smithy_http_client::tls;
 use bytes::Bytes;
 
+use super::requests::TellRequests;
 use super::response_limit::{Download, LimitedClient, MarkDownloads, ResponseTooLong, too_long};
 use crate::resource::syntax_check;
 
@@ -35,22 +36,22 @@ pub enum BucketFault {
         found: String,
     },
     /// There are more objects than are listed.
-    #[error("it has more than {most} objects below this prefix: sync from a prefix that holds the models alone")]
+    #[error("it has more than {most} objects below this prefix: sync from a prefix that contains only the models")]
     TooMany {
         /// The most.
         most: usize,
     },
     /// An answer that is not an object's content does not end.
-    #[error("{limit}, which no list and no message of S3 is: check AWS_ENDPOINT_URL and proxies before it")]
+    #[error("{limit}, which is not an answer of S3: check AWS_ENDPOINT_URL and proxies")]
     TooLong {
         /// The bound.
         limit: ResponseTooLong,
     },
-    /// An object is not the one that was listed any more.
-    #[error("a file has changed since it was listed; the next look takes the new one")]
+    /// An object is not the one that was listed any longer.
+    #[error("a file has changed since it was listed; the next poll uses the new one")]
     Changed,
     /// S3 refuses.
-    #[error("S3 says {code}: {}", message.as_deref().unwrap_or("no reason"))]
+    #[error("S3 answered {code}: {}", message.as_deref().unwrap_or("no reason"))]
     Refused {
         /// The code of its answer.
         code: String,
@@ -60,7 +61,7 @@ pub enum BucketFault {
         source: Box<dyn Error + Send + Sync>,
     },
     /// S3 does not answer.
-    #[error("S3 does not answer: {why}")]
+    #[error("S3 did not answer: {why}")]
     Silent {
         /// The cause, at most 300 letters of it.
         why: String,
@@ -107,7 +108,7 @@ pub struct ObjectBody {
 }
 
 impl BucketReader {
-    /// A reader of what lies below `prefix`, which has no slash at its ends. No service is called.
+    /// A reader of what is below `prefix`, which has no slash at its ends. No service is called.
     ///
     /// # Errors
     /// The environment or the profile names something else than a region. That there is none is an error of the first call.
@@ -122,8 +123,13 @@ impl BucketReader {
     /// What S3 says, or that there are more than 100,000.
     pub async fn list(&self) -> Result<Vec<ListedObject>, BucketFault> {
         let list = self.client.list_objects_v2().bucket(&self.bucket).prefix(&self.prefix);
-        let (mut pages, mut found) = (list.into_paginator().send(), Vec::new());
+        let (mut pages, mut found, mut asked) = (list.into_paginator().send(), Vec::new(), 0);
         while let Some(page) = pages.next().await {
+            asked += 1;
+            // Pages without objects are too many, too.
+            if asked > self.most {
+                return Err(BucketFault::TooMany { most: self.most });
+            }
             for object in page.map_err(refused)?.contents.unwrap_or_default() {
                 let path = object.key().and_then(|key| key.strip_prefix(self.prefix.as_str())).unwrap_or_default();
                 if path.is_empty() || path.ends_with('/') {
@@ -191,7 +197,7 @@ async fn client() -> Result<Client, BucketFault> {
     let config = loader.load().await;
     need_region(config.region().map(AsRef::as_ref))?;
     let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(!endpoint.is_empty());
-    Ok(Client::from_conf(config.interceptor(MarkDownloads(Download::Stream)).build()))
+    Ok(Client::from_conf(config.interceptor(MarkDownloads(Download::Stream)).interceptor(TellRequests).build()))
 }
 
 /// Refuses what is not the name of a region, on which a client of the SDK panics.

@@ -95,6 +95,7 @@ impl NamedApi for CachePolicies {
     type Config = cf::CachePolicyConfig;
     const KIND: Kind = Kind::CachePolicy;
     const LIMIT: usize = 128;
+    const LIST: &'static str = "ListCachePolicies";
 
     async fn get(client: &Client, id: &str) -> Result<(Self::Config, String), Fault> {
         const CALL: &str = "GetCachePolicy";

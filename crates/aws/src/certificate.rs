@@ -20,6 +20,7 @@ use super::owned::marked;
 use super::route53::{domain, tag_change};
 use super::validation::{ValidationWaits, overdue};
 use super::{Clients, fault_of, tags};
+use crate::pages::Pages;
 use crate::permissions::{Grant, LOOK, context};
 use crate::provider::{Applied, DeleteOutcome, OwnedQuery, Progress, Provider, ResourceContext};
 use crate::resource::certificate::CertificateSpec;
@@ -84,7 +85,7 @@ fn same_names(detail: &CertificateDetail, spec: &CertificateSpec) -> bool {
     further_names(detail) == without_main(&spec.domain, &spec.alternative_names)
 }
 
-/// No use can come of it any more.
+/// No use can come of it any longer.
 fn is_dead(status: Option<&CertificateStatus>) -> bool {
     use CertificateStatus as S;
     matches!(status, Some(S::Failed | S::ValidationTimedOut | S::Expired | S::Revoked))
@@ -163,7 +164,9 @@ pub async fn every(client: &Client) -> Result<Vec<String>, Fault> {
 async fn list(client: &Client) -> Result<Vec<CertificateSummary>, Fault> {
     let every = Filters::builder().set_key_types(Some(KEY_TYPES.to_vec())).build();
     let (mut all, mut token) = (Vec::new(), None);
+    let mut pages = Pages::of("acm", "ListCertificates");
     loop {
+        pages.next()?;
         let call = client.list_certificates().includes(every.clone()).max_items(1_000).set_next_token(token);
         let page = call.send().await.map_err(|bad| fault_of("acm", "ListCertificates", bad))?;
         all.extend(page.certificate_summary_list.into_iter().flatten());
@@ -214,11 +217,11 @@ async fn request(client: &Client, subject: &ResourceContext<'_>, spec: &Certific
 /// Why a certificate will never be issued.
 fn never(arn: &str, detail: &CertificateDetail) -> Option<Fault> {
     let status = detail.status.as_ref().filter(|status| is_dead(Some(status)))?;
-    let why = detail.failure_reason.as_ref().map_or("the service gives no reason", |reason| reason.as_str());
+    let why = detail.failure_reason.as_ref().map_or("the service gave no reason", |reason| reason.as_str());
     let words = format!("the certificate {arn} is {}: {why}", status.as_str());
     Some(Fault::new(FaultClass::Refused, "acm", "DescribeCertificate", status.as_str(), words).next(
         "check that the domain is delegated to the zone that holds the validation records (and its CAA records), \
-         delete this certificate, then run this again",
+         delete this certificate, then run the same command again",
     ))
 }
 

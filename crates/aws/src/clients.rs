@@ -13,6 +13,7 @@ use super::connect::ResolvedSettings;
 use super::eks::TokenSigner;
 use super::gate::SendGate;
 use super::rate_limiter::RateLimiter;
+use super::requests::TellRequests;
 use super::response_limit::{Download, MarkDownloads};
 use super::sdk_retry;
 use super::validation::CERTIFICATE_WAIT;
@@ -77,7 +78,8 @@ macro_rules! patient {
         let mut builder = $sdk::config::Builder::from($config)
             .retry_config(sdk_retry::config($tries))
             .retry_partition(sdk_retry::rate(stringify!($sdk)))
-            .interceptor(sdk_retry::OnceUnlessHarmless);
+            .interceptor(sdk_retry::OnceUnlessHarmless)
+            .interceptor(TellRequests);
         builder.set_endpoint_url($endpoints.url($service));
         builder
     }};
@@ -180,7 +182,7 @@ impl Clients {
     /// As [`s3`](Self::s3).
     pub fn state_s3(&self, region: &str) -> Result<aws_sdk_s3::Client, Fault> {
         need_region("s3", region)?;
-        let mut config = aws_sdk_s3::config::Builder::from(&self.at(region));
+        let mut config = aws_sdk_s3::config::Builder::from(&self.at(region)).interceptor(TellRequests);
         config.set_endpoint_url(self.endpoints.url(Service::S3));
         let config = match &self.ungated {
             Some(http) => config.http_client(http.clone()),
@@ -287,7 +289,8 @@ impl Clients {
             Some(reached) => reached.account.sts(region),
             None => (region.to_owned(), self.endpoints.url(Service::Sts)),
         };
-        let mut sts = aws_sdk_sts::config::Builder::from(&once).region(Region::new(region));
+        let sts = aws_sdk_sts::config::Builder::from(&once).region(Region::new(region));
+        let mut sts = sts.interceptor(TellRequests);
         sts.set_endpoint_url(url);
         let sts = aws_sdk_sts::Client::from_conf(sts.build());
         let answer = sts.get_caller_identity().send().await;
@@ -311,7 +314,7 @@ impl Clients {
 }
 
 /// Refuses what is not the name of a region, on which a client of the SDK panics. Settings, plans and specs were checked before
-/// (`Subject::typed`), so this one stands in an ARN of the journal, is one of those that are searched, or is an answer of AWS.
+/// (`Subject::typed`), so this one is in an ARN of the journal, is one of those that are searched, or is an answer of AWS.
 fn need_region(service: &str, region: &str) -> Result<(), Fault> {
     if syntax_check::region(region) {
         return Ok(());

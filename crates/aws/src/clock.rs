@@ -23,7 +23,7 @@ pub fn advice(date: Option<&str>, now: Timestamp) -> String {
         Some(off) => format!(": it is {off} s ahead of the service's"),
         None => String::new(),
     };
-    format!("set this machine's clock{off} (timedatectl set-ntp true); the credentials may be good")
+    format!("set this machine's clock{off} (timedatectl set-ntp true); the credentials may be valid")
 }
 
 #[cfg(test)]

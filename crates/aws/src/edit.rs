@@ -17,7 +17,7 @@ pub fn lacking(operation: &'static str, part: &'static str) -> impl Fn() -> Faul
 
 /// The fault for something that exists and is not ours, with the way out.
 pub fn taken(subject: &ResourceContext<'_>, fault: Fault) -> Fault {
-    fault.next(format!("take it up with --adopt {}, or choose another name", subject.address))
+    fault.next(format!("adopt it with --adopt {}, or choose another name", subject.address))
 }
 
 /// The number of items, as CloudFront wants it beside every list.

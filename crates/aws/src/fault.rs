@@ -12,7 +12,8 @@ use jiff::Timestamp;
 use super::clock;
 use super::error_rules::class_of;
 use super::response_limit::{self, ResponseTooLong};
-use super::transport::ProxyError;
+use super::transport::{ProxyError, Toward};
+use super::unreadable::unreadable;
 use crate::provider::retry::NO_ANSWER;
 use crate::resource::{Address, Fault, FaultClass, Untrusted};
 
@@ -26,6 +27,9 @@ where
             let status = answer.raw().status().as_u16();
             let (bare_code, bare_message) = answer.raw().body().bytes().and_then(refused_batch).unzip();
             let code = answer.err().code().map(str::to_owned).or(bare_code);
+            if code.is_none() && answer.raw().status().is_success() {
+                return unreadable(service, operation, answer.raw());
+            }
             let code = code.unwrap_or_else(|| format!("HTTP {status}"));
             let message = answer.err().message().map(str::to_owned).or(bare_message);
             let message = message.unwrap_or_else(|| "the service gave no reason".to_owned());
@@ -40,14 +44,7 @@ where
             if let Some(limit) = response_limit::too_long(&error) {
                 return too_long(service, operation, limit);
             }
-            let status = answer.raw().status().as_u16();
-            Fault::new(
-                class_of(service, "", "", Some(status)),
-                service,
-                operation,
-                format!("HTTP {status}"),
-                "the answer cannot be read",
-            )
+            unreadable(service, operation, answer.raw())
         }
         SdkError::TimeoutError(_) => unreachable_fault(service, operation, &error, FaultClass::Retry),
         _ => of_connection(service, operation, &error)
@@ -87,7 +84,7 @@ pub fn unbuilt(
 
 /// The fault for bytes that the run does not carry. `what` names the thing that they are for.
 pub fn not_at_hand(service: &str, operation: &str, what: &str, sha256: &str) -> Fault {
-    let words = format!("the bytes of {what} (SHA-256 {sha256}) are not at hand");
+    let words = format!("the content of {what} (SHA-256 {sha256}) is not available");
     Fault::new(FaultClass::Refused, service, operation, "BytesNotAtHand", words)
         .next("deploy from the plan and the files that made this content, or restore the file it was made of")
 }
@@ -101,8 +98,17 @@ pub fn taken(
     whose: &str,
     address: &Address,
 ) -> Fault {
-    Fault::new(FaultClass::Exists, service, operation, code, format!("{what} exists and is not this stack's: {whose}"))
-        .next(format!("take it up with --adopt {address}, or choose another name"))
+    Fault::new(
+        FaultClass::Exists,
+        service,
+        operation,
+        code,
+        format!(
+            "{what} exists and is not owned by this stack: \
+         {whose}"
+        ),
+    )
+    .next(format!("adopt it with --adopt {address}, or choose another name"))
 }
 
 /// The fault of a request that got no answer, from the types in the chain of its error; none when it is another error.
@@ -130,7 +136,7 @@ pub fn of_network(service: &str, operation: &str, error: &(dyn Error + 'static))
     }
     let connector = find::<ConnectorError>(error)?;
     // A connection that never came about carried no call. One that broke may have ("connection closed before message
-    // completed"), so the world is looked at before the call is repeated.
+    // completed"), so the real resources are read before the call is repeated.
     let never =
         find::<hyper_util::client::legacy::Error>(error).is_some_and(hyper_util::client::legacy::Error::is_connect);
     let class = if never || innermost_is_user(connector) { FaultClass::Unreachable } else { FaultClass::Retry };
@@ -159,24 +165,34 @@ fn untrusted(service: &str, operation: &str, error: &(dyn Error + 'static), bad:
     };
     let proxy = find::<ProxyError>(error).map_or_else(String::new, |through| format!("{through}: "));
     Fault::new(FaultClass::Unreachable, service, operation, code, format!("{proxy}{why}")).next(
-        "when a proxy of your network or an own endpoint answers here, name the file of its certificate authority (PEM) with AWS_CA_BUNDLE",
+        "if a proxy of your network or a custom endpoint answers here, set AWS_CA_BUNDLE to the file of its \
+         certificate authority (PEM)",
     )
 }
 
 fn unreachable_fault(service: &str, operation: &str, error: &(dyn Error + 'static), class: FaultClass) -> Fault {
     let next = match find::<ProxyError>(error) {
         Some(through) => {
-            format!("check {} and the proxy; hosts that need none go into NO_PROXY", through.proxy.variable)
+            format!("check {} and the proxy; list hosts that do not need it in NO_PROXY", through.proxy.variable)
         }
         None => "check AWS_ENDPOINT_URL and the network; with the local AWS: localstack/up".to_owned(),
     };
-    Fault::new(class, service, operation, NO_ANSWER, chain(error)).next(next)
+    let message = match find::<Toward>(error) {
+        Some(toward) => format!("{} did not answer: {}", toward.endpoint, innermost(error)),
+        None => chain(error),
+    };
+    Fault::new(class, service, operation, NO_ANSWER, message).next(next)
+}
+
+/// The words of the innermost cause: the system's own.
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    causes(error).last().map_or_else(String::new, ToString::to_string)
 }
 
 /// What to do where no credentials were found.
 pub const LOG_IN: &str = "log in again (aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; with the local AWS: eval \"$(localstack/up)\"";
 
-/// What to do when credentials are not accepted any more, once it is known where they come from.
+/// What to do when credentials are not accepted any longer, once it is known where they come from.
 static RENEWAL: OnceLock<String> = OnceLock::new();
 
 /// From now on, this is the next step for credentials that are not accepted. The first one stays: a process has one account.
@@ -199,11 +215,12 @@ fn advise(fault: Fault) -> Fault {
         }
         FaultClass::Credentials => fault.next(log_in()),
         FaultClass::Denied if fault.service == "s3" => fault.next(
-            "names of buckets are global: if this one belongs to another account, choose other names (--var prefix=…); else give the caller this permission",
+            "bucket names are global: if this one belongs to another account, choose other names (--var prefix=…); \
+             otherwise give the caller this permission",
         ),
         FaultClass::Retry => {
             let next = format!(
-                "run the same command again later to continue; if it fails again, see what health.aws.amazon.com reports about {}",
+                "run the same command again later to continue; if it fails again, check health.aws.amazon.com for {}",
                 fault.service
             );
             fault.next(next)

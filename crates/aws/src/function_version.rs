@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use aws_sdk_lambda::Client;
 
 use super::fault::{optional, taken};
-use super::function::{base64_digest, gone, hex_digest, standing};
+use super::function::{base64_digest, gone, hex_digest, standing, versions};
 use super::{Clients, fault_of};
 use crate::permissions::{Grant, context};
 use crate::provider::{Applied, DeleteOutcome, Progress, Provider, ResourceContext};
@@ -87,7 +87,7 @@ impl Provider for FunctionVersions {
         };
         // AWS keeps the guard itself; this is for endpoints that do not.
         if seen.code_sha256 != spec.code_sha256 {
-            let words = format!("version {} of {} froze other code than was asked for", seen.version, spec.function);
+            let words = format!("version {} of {} has different code than requested", seen.version, spec.function);
             return Err(function_changed(Fault::new(FaultClass::Stale, "lambda", "PublishVersion", CHANGED, words)));
         }
         if seen.description == description(&spec) {
@@ -96,9 +96,8 @@ impl Provider for FunctionVersions {
         // The version that is there was published by somebody else, or with other settings than its code now has.
         let whose = format!("its description is {:?}", seen.description);
         let what = format!("version {} of {} with the same code and settings", seen.version, spec.function);
-        Err(taken("lambda", "PublishVersion", "VersionExists", &what, &whose, subject.address).next(
-            "delete that version, or change the function's description, so that a version of its own can be made",
-        ))
+        Err(taken("lambda", "PublishVersion", "VersionExists", &what, &whose, subject.address)
+            .next("delete that version, or change the function's description, so that a new version can be published"))
     }
 
     /// A version is frozen: every change is another version.
@@ -208,7 +207,7 @@ fn numbered(arn: Option<&str>, version: Option<&str>) -> String {
 fn function_changed(fault: Fault) -> Fault {
     if fault.code == CHANGED || fault.message.contains("CodeSHA256") || fault.message.contains("CodeSha256") {
         return Fault { class: FaultClass::Stale, ..fault }
-            .next("somebody changed the function's code meanwhile: plan and deploy again");
+            .next("the function's code was changed meanwhile: deploy again");
     }
     fault
 }
@@ -226,10 +225,7 @@ async fn by_number(client: &Client, function: &str, version: &str) -> Result<Opt
 
 /// The newest version with the wanted code and settings.
 async fn newest(client: &Client, wanted: &FunctionVersionSpec) -> Result<Option<LambdaVersion>, Fault> {
-    let pages = client.list_versions_by_function().function_name(&wanted.function).into_paginator().items().send();
-    let listed = pages.collect::<Result<Vec<_>, _>>().await;
-    let listed = optional(listed.map_err(|bad| fault_of("lambda", "ListVersionsByFunction", bad)))?;
-    let all = listed.into_iter().flatten().map(|held| LambdaVersion {
+    let all = versions(client, &wanted.function).await?.into_iter().map(|held| LambdaVersion {
         arn: numbered(held.function_arn(), held.version()),
         version: held.version.unwrap_or_default(),
         description: held.description.unwrap_or_default(),

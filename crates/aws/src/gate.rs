@@ -1,4 +1,4 @@
-//! The last door before the wire: no request passes once its caller may not act any more.
+//! The last door before the wire: no request passes once its caller may not act any longer.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};

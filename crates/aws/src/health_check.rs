@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::route53::{read_tags, tag_change, tagged, write_tags};
 use super::shared::SharedAnswer;
 use super::{Clients, fault_of, tags};
+use crate::pages::Pages;
 use crate::permissions::{Grant, LOOK, MAKE, context};
 use crate::provider::{Applied, DeleteOutcome, OwnedQuery, Provider, ResourceContext};
 use crate::resource::health_check::{CHECKER_REGIONS, HealthCheckSpec};
@@ -23,7 +24,7 @@ pub const GRANTS: &[Grant] = &[
     Grant { sid: LOOK, on: context::everything, actions: &["route53:ListHealthChecks"] },
     Grant {
         sid: "HealthChecks",
-        on: |_| vec!["arn:aws:route53:::healthcheck/*".to_owned()],
+        on: context::health_check,
         actions: &[
             "route53:DeleteHealthCheck",
             "route53:GetHealthCheck",
@@ -31,11 +32,7 @@ pub const GRANTS: &[Grant] = &[
             "route53:UpdateHealthCheck",
         ],
     },
-    Grant {
-        sid: "Tags",
-        on: |_| vec!["arn:aws:route53:::healthcheck/*".to_owned()],
-        actions: &["route53:ChangeTagsForResource"],
-    },
+    Grant { sid: "Tags", on: context::health_check, actions: &["route53:ChangeTagsForResource"] },
 ];
 
 /// The tag that the console shows as the name.
@@ -57,7 +54,7 @@ fn made(id: String) -> Applied {
 
 fn config_of(spec: &HealthCheckSpec) -> Result<HealthCheckConfig, Fault> {
     // SNI is left to the service, which turns it on for HTTPS (Terraform's and Pulumi's documentation of `enable_sni`);
-    // MiniStack answers a check with SNI stated by `True`, which is no boolean in XML, and the SDK refuses that.
+    // MiniStack answers a check with SNI stated by `True`, which is not a boolean in XML, and the SDK refuses that.
     HealthCheckConfig::builder()
         .r#type(HealthCheckType::from(spec.protocol.as_str()))
         .fully_qualified_domain_name(&spec.host)
@@ -158,7 +155,9 @@ impl HealthChecks {
 
     async fn pages(&self) -> Result<Arc<Vec<HealthCheck>>, Fault> {
         let (mut all, mut marker) = (Vec::new(), None);
+        let mut pages = Pages::of("route53", "ListHealthChecks");
         loop {
+            pages.next()?;
             let call = self.clients.route53().await.list_health_checks().set_marker(marker).max_items(PAGE);
             let page = call.send().await.map_err(|bad| fault_of("route53", "ListHealthChecks", bad))?;
             all.extend(page.health_checks);
@@ -194,12 +193,17 @@ impl HealthChecks {
         fault: Fault,
     ) -> Result<String, Fault> {
         let Some(held) = self.by_reference(subject.token).await? else {
-            return Err(fault.next("a deleted health check keeps its reference for good: replace it under a new name"));
+            return Err(fault.next(
+                "a deleted health check keeps its reference permanently: replace it under a new \
+                                   name",
+            ));
         };
         let config = held.health_check_config.as_ref();
         let fixed = config.map(|config| (config.r#type.as_str(), config.request_interval));
         if fixed != Some((spec.protocol.as_str(), Some(spec.interval_seconds))) {
-            return Err(fault.next(format!("delete the health check {} first, then run this again", held.id)));
+            return Err(
+                fault.next(format!("delete the health check {} first, then run the same command again", held.id))
+            );
         }
         self.settings(&held.id, spec, &[]).await?;
         Ok(held.id)
@@ -209,7 +213,9 @@ impl HealthChecks {
 /// Those that carry a stack's mark.
 async fn listing(clients: &Clients, search: &OwnedQuery<'_>) -> Result<Vec<OwnedResource>, Fault> {
     let (mut all, mut marker) = (Vec::new(), None);
+    let mut pages = Pages::of("route53", "ListHealthChecks");
     loop {
+        pages.next()?;
         let page = clients.route53().await.list_health_checks().set_marker(marker).send().await;
         let page = page.map_err(|bad| fault_of("route53", "ListHealthChecks", bad))?;
         all.extend(page.health_checks.into_iter().map(|check| check.id));

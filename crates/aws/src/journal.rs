@@ -34,6 +34,11 @@ pub fn store(client: &Client, bucket: &str, prefix: &str, stack: &str, host: &st
     S3Store::new(Arc::new(Bucket::new(client, bucket)), prefix, stack, host)
 }
 
+/// A bucket of small objects, for what is kept beside a journal.
+pub fn objects(client: &Client, bucket: &str) -> Arc<dyn ObjectApi> {
+    Arc::new(Bucket::new(client, bucket))
+}
+
 /// A bucket.
 struct Bucket {
     client: RwLock<Client>,
@@ -168,8 +173,9 @@ impl ObjectApi for Bucket {
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<ObjectListing>, LedgerError> {
-        let (mut all, mut token) = (Vec::new(), None);
+        let (mut all, mut token, mut pages) = (Vec::new(), None, 0);
         loop {
+            pages += 1;
             let page = anywhere!(self, |client| {
                 client.list_objects_v2().bucket(&self.name).prefix(prefix).set_continuation_token(token.clone())
             });
@@ -179,7 +185,8 @@ impl ObjectApi for Bucket {
                 let modified = item.last_modified.and_then(|at| Timestamp::from_second(at.secs()).ok());
                 Some(ObjectListing { key: item.key?, modified })
             }));
-            if all.len() > MOST_KEYS {
+            // Pages without keys are too many, too.
+            if all.len() > MOST_KEYS || pages > MOST_KEYS {
                 let problem = format!("the list has more than {MOST_KEYS} keys");
                 let place = self.place(prefix);
                 return Err(LedgerError::Bucket {

@@ -22,6 +22,7 @@ mod function;
 mod function_version;
 mod gate;
 mod health_check;
+mod health_check_status;
 mod journal;
 mod load_balancer;
 mod model_bucket;
@@ -31,11 +32,15 @@ mod object;
 mod origin_access;
 mod origin_request_policy;
 mod owned;
+mod pages;
 mod permissions;
 mod queue;
 mod rate_limiter;
 mod records;
+#[cfg(feature = "replica")]
+mod replica_bucket;
 mod replication;
+mod requests;
 mod response_headers_policy;
 mod response_limit;
 mod role;
@@ -48,6 +53,7 @@ mod statements;
 mod tag_changes;
 mod tags;
 mod transport;
+mod unreadable;
 mod validation;
 mod zone;
 
@@ -60,12 +66,16 @@ pub use credentials::{SERVICE as CREDENTIALS, UserPrompt};
 pub use eks::eks_access;
 pub use error_rules::{ErrorRule, every_rule};
 pub use fault::of as fault_of;
-pub use journal::store as journal_store;
+pub use function::invoke as invoke_function;
+pub use health_check_status::{CheckerReports, health_check_status};
+pub use journal::{objects as bucket_objects, store as journal_store};
 pub use model_bucket::ModelBucket;
 pub use permissions::{
-    MOST as MOST_OF_A_POLICY, MissingAction, Simulation, boundaries, parts as parts_of_policy,
+    Ids, MOST as MOST_OF_A_POLICY, MissingAction, Simulation, boundaries, parts as parts_of_policy,
     policy as least_privilege, simulate, size as size_of_policy,
 };
+#[cfg(feature = "replica")]
+pub use replica_bucket::ReplicaBucket;
 pub use validation::CERTIFICATE_WAIT;
 
 use named::NamedProvider;

@@ -9,6 +9,7 @@ use aws_sdk_elasticloadbalancingv2::types::LoadBalancer;
 
 use super::error_rules::{ErrorRule, rule};
 use super::{Clients, fault_of};
+use crate::pages::Pages;
 use crate::permissions::{Grant, LOOK, context};
 use crate::provider::{Applied, DeleteOutcome, Provider, ResourceContext};
 use crate::resource::load_balancer::LoadBalancerSpec;
@@ -43,9 +44,9 @@ impl LoadBalancers {
 }
 
 fn never_made(operation: &str) -> Fault {
-    let words = "a load balancer is looked up, never made";
+    let words = "a load balancer is only looked up, never created";
     Fault::new(FaultClass::Refused, "elbv2", operation, "LookupOnly", words)
-        .next("make, change or delete it where it is managed (Kubernetes ingress, CloudFormation, console)")
+        .next("create, change or delete it where it is managed (Kubernetes ingress, CloudFormation, console)")
 }
 
 async fn by_name(client: &Client, name: &str) -> Result<Option<LoadBalancer>, Fault> {
@@ -59,7 +60,9 @@ async fn by_name(client: &Client, name: &str) -> Result<Option<LoadBalancer>, Fa
 
 async fn all(client: &Client) -> Result<Vec<LoadBalancer>, Fault> {
     let (mut balancers, mut marker) = (Vec::new(), None);
+    let mut pages = Pages::of("elbv2", "DescribeLoadBalancers");
     loop {
+        pages.next()?;
         let page = client.describe_load_balancers().set_marker(marker).send().await;
         let page = page.map_err(|bad| fault_of("elbv2", "DescribeLoadBalancers", bad))?;
         balancers.extend(page.load_balancers.unwrap_or_default());
@@ -101,7 +104,7 @@ async fn by_tags(client: &Client, spec: &LoadBalancerSpec) -> Result<Option<Load
         let names: Vec<&str> = hits.iter().filter_map(LoadBalancer::load_balancer_name).collect();
         let words = format!("{} load balancers in {} carry these tags: {}", hits.len(), spec.region, names.join(", "));
         return Err(Fault::new(FaultClass::Refused, "elbv2", "DescribeTags", "NotUnique", words)
-            .next("name one of them in the plan, or add a tag that just one carries"));
+            .next("name one of them in the plan, or add a tag that only one has"));
     }
     Ok(hits.into_iter().next())
 }
@@ -114,9 +117,9 @@ impl Provider for LoadBalancers {
         let balancer = match spec.name.as_deref() {
             Some(name) => by_name(&client, name).await?,
             None if spec.tags.is_empty() => {
-                let words = "neither a name nor tags say which load balancer is meant";
+                let words = "neither a name nor tags identify the load balancer";
                 return Err(Fault::new(FaultClass::Refused, "elbv2", "DescribeLoadBalancers", "NotNamed", words)
-                    .next("give its name, or tags that just one carries"));
+                    .next("give its name, or tags that only one has"));
             }
             None => by_tags(&client, &spec).await?,
         };

@@ -44,8 +44,9 @@ impl ModelBucket {
 impl ObjectStore for ModelBucket {
     async fn list(&self, begin: &str) -> Result<Vec<ExistingObject>, PublishFault> {
         let list = self.client.list_objects_v2().bucket(&self.bucket).prefix(self.key(begin));
-        let (mut pages, mut found) = (list.into_paginator().send(), Vec::new());
+        let (mut pages, mut found, mut asked) = (list.into_paginator().send(), Vec::new(), 0);
         while let Some(page) = pages.next().await {
+            asked += 1;
             let page = page.map_err(|bad| PublishFault::store(fault_of("s3", "ListObjectsV2", bad)))?;
             for object in page.contents() {
                 let Some(key) = object.key().and_then(|key| key.strip_prefix(&self.prefix)) else { continue };
@@ -53,10 +54,11 @@ impl ObjectStore for ModelBucket {
                 let written = object.last_modified().map(|at| at.secs()).unwrap_or_default();
                 found.push(ExistingObject { key: key.to_owned(), size, written });
             }
-            if found.len() > MOST_OBJECTS {
+            // Pages without objects are too many, too.
+            if found.len() > MOST_OBJECTS || asked > MOST_OBJECTS {
                 let words = format!("there are more than {MOST_OBJECTS} objects below {}", self.key(begin));
                 let fault = Fault::new(FaultClass::Refused, "s3", "ListObjectsV2", "TooManyObjects", words);
-                return Err(PublishFault::store(fault.next("publish to a prefix that holds models alone")));
+                return Err(PublishFault::store(fault.next("publish to a prefix that contains only models")));
             }
         }
         Ok(found)

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::Clients;
 use super::edit::taken;
 use super::stated;
+use crate::pages::Pages;
 use crate::provider::{Applied, DeleteOutcome, OwnedQuery, Provider, ResourceContext};
 use crate::resource::{
     Address, Attributes, Fault, FaultClass, FieldChange, IMPORTED, Kind, ORIGIN_TAG, ObservedResource, OwnedResource,
@@ -32,6 +33,8 @@ pub trait NamedApi: Send + Sync + 'static {
     const KIND: Kind;
     /// Characters that the description may have.
     const LIMIT: usize;
+    /// The operation that lists them.
+    const LIST: &'static str;
 
     /// The configuration and its ETag.
     async fn get(client: &Client, id: &str) -> Result<(Self::Config, String), Fault>;
@@ -91,7 +94,9 @@ impl<A: NamedApi> NamedProvider<A> {
     /// The one with this name, page by page.
     async fn by_name(&self, name: &str) -> Result<Option<(String, A::Config)>, Fault> {
         let mut marker = None;
+        let mut pages = Pages::of("cloudfront", A::LIST);
         loop {
+            pages.next()?;
             let (items, next) = A::page(self.client(), marker).await?;
             if let Some(hit) = items.into_iter().find(|(_, config)| A::name(config) == name) {
                 return Ok(Some(hit));
@@ -128,12 +133,12 @@ fn marked(subject: &ResourceContext<'_>, text: &str, limit: usize) -> Result<Str
     }
     crate::resource::marked(subject.stack, subject.address, text, limit).ok_or_else(|| {
         let mark = comment(subject.stack, subject.address);
-        let words = format!("stack name and address ({mark}) do not fit into a comment of {limit} characters");
+        let words = format!("the stack name and address ({mark}) do not fit into a comment of {limit} characters");
         Fault::new(FaultClass::Refused, "cloudfront", "comment", "TooLong", words).next("use shorter names")
     })
 }
 
-/// Whose it is, and what stands before the mark.
+/// Whose it is, and what is before the mark.
 fn unmarked(subject: &ResourceContext<'_>, held: &str, wanted: &str, limit: usize) -> (Owner, String) {
     let Some((stack, address)) = read_mark(held) else {
         return (Owner::Foreign(format!("its comment is {held:?}")), held.to_owned());
@@ -143,7 +148,7 @@ fn unmarked(subject: &ResourceContext<'_>, held: &str, wanted: &str, limit: usiz
         (false, _) if subject.id.is_some() => Owner::Contested(format!("its comment is {held:?}")),
         _ => Owner::Foreign(format!("its comment is {held:?}")),
     };
-    // A text that had to be cut is no difference, also under the address that it had before the plan moved it.
+    // A text that had to be cut is not a difference, also under the address that it had before the plan moved it.
     let parsed = address.parse::<Address>().ok();
     let known = Attributes::from([(TAKEN_IN.to_owned(), says_imported(held).into())]);
     let cut = parsed.and_then(|address| {
@@ -237,7 +242,9 @@ impl<A: NamedApi> Provider for NamedProvider<A> {
 
     async fn list_owned(&self, search: &OwnedQuery<'_>) -> Result<Vec<OwnedResource>, Fault> {
         let (mut owned, mut marker) = (Vec::new(), None);
+        let mut pages = Pages::of("cloudfront", A::LIST);
         loop {
+            pages.next()?;
             let (items, next) = A::page(self.client(), marker).await?;
             for (id, config) in items.into_iter().filter(|(id, _)| !search.known.contains(id)) {
                 let mark = read_mark(A::text(&config)).filter(|(stack, _)| *stack == search.stack);

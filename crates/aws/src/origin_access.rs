@@ -54,6 +54,7 @@ impl NamedApi for OriginAccess {
     type Config = cf::OriginAccessControlConfig;
     const KIND: Kind = Kind::OriginAccess;
     const LIMIT: usize = 256;
+    const LIST: &'static str = "ListOriginAccessControls";
 
     async fn get(client: &Client, id: &str) -> Result<(Self::Config, String), Fault> {
         const CALL: &str = "GetOriginAccessControl";

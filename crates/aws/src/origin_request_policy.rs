@@ -60,6 +60,7 @@ impl NamedApi for OriginRequestPolicies {
     type Config = cf::OriginRequestPolicyConfig;
     const KIND: Kind = Kind::OriginRequestPolicy;
     const LIMIT: usize = 128;
+    const LIST: &'static str = "ListOriginRequestPolicies";
 
     async fn get(client: &Client, id: &str) -> Result<(Self::Config, String), Fault> {
         const CALL: &str = "GetOriginRequestPolicy";

@@ -163,6 +163,7 @@ impl NamedApi for ResponseHeadersPolicies {
     type Config = cf::ResponseHeadersPolicyConfig;
     const KIND: Kind = Kind::ResponseHeadersPolicy;
     const LIMIT: usize = 128;
+    const LIST: &'static str = "ListResponseHeadersPolicies";
 
     async fn get(client: &Client, id: &str) -> Result<(Self::Config, String), Fault> {
         const CALL: &str = "GetResponseHeadersPolicy";

@@ -154,8 +154,10 @@ impl Roles {
 /// Policies of others keep a role from going.
 fn held_by_others(role: &str, policies: &[&str]) -> Fault {
     let words = format!("others attached policies to role {role}: {}", policies.join(", "));
-    Fault::new(FaultClass::Refused, "iam", "DeleteRole", "DeleteConflict", words)
-        .next("ask whose they are; detach or delete them (aws iam detach-role-policy, delete-role-policy), then run the same command again")
+    Fault::new(FaultClass::Refused, "iam", "DeleteRole", "DeleteConflict", words).next(
+        "find out who owns them; detach or delete them (aws iam detach-role-policy, delete-role-policy), then \
+               run the same command again",
+    )
 }
 
 /// IAM spreads a new role slowly: one that was just made and "cannot be found" is only on its way.
@@ -254,13 +256,14 @@ async fn inline_document(client: &Client, role: &str, policy: &str) -> Result<Op
     Ok(answer.map(|answer| (answer.policy_name, document(&answer.policy_document))))
 }
 
-/// A policy document as IAM gives it: JSON, URL-encoded. What is no JSON stays text, so that it differs from the plan.
+/// A policy document as IAM gives it: JSON, URL-encoded. What is not JSON stays text, so that it differs from the plan.
 fn document(encoded: &str) -> Value {
     let plain = percent_decoded(encoded);
     serde_json::from_str(&plain).unwrap_or(Value::String(plain))
 }
 
-fn percent_decoded(text: &str) -> String {
+/// A text without its percent codes.
+pub(super) fn percent_decoded(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {

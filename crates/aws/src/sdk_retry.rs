@@ -21,7 +21,7 @@ const FIRST_RATE: f64 = 50.0;
 /// Beginnings of operations that can take effect twice and are the same as once.
 const HARMLESS: &[&str] =
     &["Get", "List", "Describe", "Head", "Put", "Delete", "Tag", "Untag", "AddTags", "RemoveTags", "ChangeTags"];
-/// It may be on the condition that nothing is there yet: the second time there is.
+/// It may be on the condition that it does not exist yet: the second time there is.
 const CONDITIONAL: &str = "PutObject";
 
 /// How the SDK tries, so often at most: adaptive, so that it learns from throttling.

@@ -1,4 +1,4 @@
-//! What a service shows, beside what was asked for: a default that nobody asked for is no news, another value is an extra,
+//! What a service shows, beside what was asked for: a default that nobody asked for is not news, another value is an extra,
 //! and a list whose order means nothing to the service takes the order and the spelling of the plan.
 
 use serde::Serialize;
@@ -72,7 +72,7 @@ fn like(held: Vec<Value>, wanted: &[Value], same: impl Fn(&Value, &Value) -> boo
     placed.into_iter().map(|(_, item)| item).collect()
 }
 
-/// What stands at one place in the plan, in the earlier run and in the service's defaults.
+/// What is at one place in the plan, in the earlier run and in the service's defaults.
 #[derive(Clone, Copy)]
 struct Three<'a> {
     wanted: &'a Value,
@@ -160,7 +160,7 @@ impl Walk {
                 _ => out.push(trimmed(item, here.usual)),
             }
         }
-        // Only for behaviours the service reads the order.
+        // Only for behaviors the service reads the order.
         if list == "behaviours" {
             return out;
         }

@@ -15,7 +15,7 @@ pub struct TagChanges {
 }
 
 /// The tags among `fields`; `tags` are all that the plan states. When tags change at all, the stack's marks are written
-/// again with them, so that a thing that was taken up carries them.
+/// again with them, so that a thing that was adopted carries them.
 pub fn of(subject: &ResourceContext<'_>, tags: &BTreeMap<String, String>, fields: &[FieldChange]) -> TagChanges {
     let mut changes = TagChanges::default();
     for field in fields {

@@ -133,6 +133,7 @@ impl HttpConnector for Line {
             Err(bad) => return HttpConnectorFuture::ready(Err(ConnectorError::user(Box::new(bad)))),
         };
         let scheme = uri.scheme_str().unwrap_or("https");
+        let endpoint = endpoint(scheme, &uri);
         let proxy = self.wire.0.proxies.for_address(scheme, uri.host().unwrap_or_default(), uri.port_u16()).cloned();
         let url = proxy.as_ref().map(|proxy| proxy.with_password().to_owned());
         let tls = scheme == "https" || url.as_ref().is_some_and(|url| url.starts_with("https://"));
@@ -146,8 +147,8 @@ impl HttpConnector for Line {
         HttpConnectorFuture::new(async move {
             match (answer.await, proxy) {
                 (Ok(answer), _) => Ok(limited(answer, download)),
-                (Err(bad), None) => Err(bad),
-                (Err(bad), Some(proxy)) => Err(through(proxy, bad)),
+                (Err(bad), None) => Err(wrapped(bad, |source| Box::new(Toward { endpoint, source }))),
+                (Err(bad), Some(proxy)) => Err(wrapped(bad, |source| Box::new(ProxyError { proxy, source }))),
             }
         })
     }
@@ -173,10 +174,36 @@ impl Error for ProxyError {
     }
 }
 
-/// The same kind of error, with the proxy in its chain.
-fn through(proxy: Proxy, bad: ConnectorError) -> ConnectorError {
+/// What failed on the direct way to an endpoint.
+#[derive(Debug)]
+pub struct Toward {
+    /// The endpoint: scheme, host and port.
+    pub endpoint: String,
+    source: ConnectorError,
+}
+
+impl fmt::Display for Toward {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.endpoint)
+    }
+}
+
+impl Error for Toward {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// Scheme, host and port of an address, without a path: it may hold what nobody else should see.
+fn endpoint(scheme: &str, uri: &Uri) -> String {
+    let port = uri.port_u16().map_or_else(String::new, |port| format!(":{port}"));
+    format!("{scheme}://{}{port}", uri.host().unwrap_or_default())
+}
+
+/// The same kind of error, with more in its chain.
+fn wrapped(bad: ConnectorError, with: impl FnOnce(ConnectorError) -> Box<dyn Error + Send + Sync>) -> ConnectorError {
     let (timeout, user, io, other) = (bad.is_timeout(), bad.is_user(), bad.is_io(), bad.as_other());
-    let source = Box::new(ProxyError { proxy, source: bad });
+    let source = with(bad);
     match (timeout, user, io) {
         (true, ..) => ConnectorError::timeout(source),
         (_, true, _) => ConnectorError::user(source),

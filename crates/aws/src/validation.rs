@@ -40,10 +40,10 @@ pub async fn overdue(clients: &Clients, arn: &str, detail: &CertificateDetail, w
     let main = detail.domain_name.as_deref().unwrap_or_default();
     let delegated = match delegation(clients, &domain(main)).await {
         Some((zone, servers)) => format!(
-            "the registrar of {zone} must name these name servers, and no others: {} (see `dig +short NS {zone}`)",
+            "the registrar of {zone} must list exactly these name servers: {} (see `dig +short NS {zone}`)",
             servers.join(", ")
         ),
-        None => format!("no public zone of this account holds {main}: put those records where its names are answered"),
+        None => format!("no public zone of this account contains {main}: create those records where its DNS is hosted"),
     };
     Fault::new(FaultClass::Refused, "acm", "DescribeCertificate", "NotValidated", words).next(format!(
         "{delegated}; then run the same command again to continue (AKIDB_EDGE_CERTIFICATE_WAIT or \
@@ -57,10 +57,7 @@ fn missing(option: &DomainValidation) -> String {
     match &option.resource_record {
         Some(record) => {
             let (from, to) = (domain(&record.name), domain(&record.value));
-            format!(
-                "{name} is not validated, the {} {from} -> {to} must be visible to everybody",
-                record.r#type.as_str()
-            )
+            format!("{name} is not validated: the {} {from} -> {to} must be publicly visible", record.r#type.as_str())
         }
         None => format!("{name} is not validated and has no validation record yet"),
     }

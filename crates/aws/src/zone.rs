@@ -11,6 +11,7 @@ use aws_sdk_route53::types::{DelegationSet, HostedZone, HostedZoneConfig, TagRes
 
 use super::route53::{bare, domain, read_tags, tag_change, tagged, write_tags};
 use super::{Clients, fault_of, tags};
+use crate::pages::Pages;
 use crate::permissions::{Grant, LOOK, MAKE, context};
 use crate::provider::{Applied, DeleteOutcome, OwnedQuery, Provider, ResourceContext};
 use crate::resource::zone::ZoneSpec;
@@ -26,7 +27,7 @@ pub const GRANTS: &[Grant] = &[
     },
     Grant {
         sid: "Zones",
-        on: |_| vec!["arn:aws:route53:::hostedzone/*".to_owned()],
+        on: context::zone,
         actions: &[
             "route53:DeleteHostedZone",
             "route53:GetHostedZone",
@@ -34,11 +35,7 @@ pub const GRANTS: &[Grant] = &[
             "route53:UpdateHostedZoneComment",
         ],
     },
-    Grant {
-        sid: "Tags",
-        on: |_| vec!["arn:aws:route53:::hostedzone/*".to_owned()],
-        actions: &["route53:ChangeTagsForResource"],
-    },
+    Grant { sid: "Tags", on: context::zone, actions: &["route53:ChangeTagsForResource"] },
 ];
 
 /// Public hosted zones of the account.
@@ -92,7 +89,11 @@ impl Zones {
         }
         if let Some(Marked { owner: Owner::Foreign(why), .. }) = foreign.as_mut().filter(|_| zones.len() > 1) {
             let ids: Vec<&str> = zones.iter().map(|zone| bare(&zone.id)).collect();
-            *why = format!("{} public zones have this name ({}) and none is ours", ids.len(), ids.join(", "));
+            *why = format!(
+                "{} public zones have this name ({}) and this stack owns none of them",
+                ids.len(),
+                ids.join(", ")
+            );
         }
         Ok(foreign)
     }
@@ -122,7 +123,7 @@ fn not_yet(operation: &str, name: &str) -> Fault {
         "route53",
         operation,
         "NotVisible",
-        format!("the zone {name} is made but not shown yet"),
+        format!("the zone {name} is created but not listed yet"),
     )
 }
 
@@ -140,7 +141,9 @@ fn attributes(id: &str, name: &str, set: Option<&DelegationSet>) -> Attributes {
 /// Those that carry a stack's mark.
 async fn listing(clients: &Clients, search: &OwnedQuery<'_>) -> Result<Vec<OwnedResource>, Fault> {
     let (mut all, mut marker) = (Vec::new(), None);
+    let mut pages = Pages::of("route53", "ListHostedZones");
     loop {
+        pages.next()?;
         let page = clients.route53().await.list_hosted_zones().set_marker(marker).send().await;
         let page = page.map_err(|bad| fault_of("route53", "ListHostedZones", bad))?;
         let public = page.hosted_zones.into_iter().filter(|zone| !zone.config.as_ref().is_some_and(|c| c.private_zone));
@@ -169,7 +172,7 @@ impl Provider for Zones {
         let comment = zone.config.and_then(|config| config.comment).unwrap_or_default();
         // No comment at all is what was asked for when nobody asks for one.
         let comment = Some(comment).filter(|held| !held.is_empty() || wanted.comment.is_some());
-        // Case means nothing in a domain name, so it is no difference.
+        // Case means nothing in a domain name, so it is not a difference.
         let name = if domain(&zone.name) == domain(&wanted.name) { wanted.name } else { domain(&zone.name) };
         let spec = ZoneSpec { name, comment, tags: marked.tags };
         let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("route53", "read", bad.to_string()))?;
@@ -183,7 +186,7 @@ impl Provider for Zones {
         match standing {
             Some(Marked { id, owner: Owner::Ours, .. }) => return self.complete(subject, &spec, &id).await,
             Some(Marked { id, owner: Owner::Foreign(why) | Owner::Contested(why), .. }) => {
-                let words = format!("the public zone {} ({id}) is there already: {why}", spec.name);
+                let words = format!("the public zone {} ({id}) already exists: {why}", spec.name);
                 return Err(Fault::new(
                     FaultClass::Exists,
                     "route53",
@@ -209,9 +212,9 @@ impl Provider for Zones {
             zone.ok_or_else(|| Fault::unexpected("route53", "CreateHostedZone", "the answer has no zone"))?;
         if domain(&name) != domain(&spec.name) {
             let words =
-                format!("the answer is the zone {name} ({id}), which an earlier run made with the same reference");
+                format!("the answer is the zone {name} ({id}), which an earlier run created with the same reference");
             return Err(Fault::new(FaultClass::Refused, "route53", "CreateHostedZone", "CallerReferenceInUse", words)
-                .next("the journal is older than that run: put its latest copy back (akidb-edge state push --help)"));
+                .next("the journal is older than that run: restore its latest copy (akidb-edge state push --help)"));
         }
         let all = tags::wanted(subject, &spec.tags);
         write_tags(&self.clients, TagResourceType::Hostedzone, &id, all, &[]).await?;
@@ -266,8 +269,8 @@ impl Provider for Zones {
             Ok(_) => Ok(DeleteOutcome::Deleted),
             Err(fault) if fault.class == FaultClass::Missing => Ok(DeleteOutcome::Deleted),
             Err(fault) if fault.code == "HostedZoneNotEmpty" => Err(fault.next(format!(
-                "record sets that this stack did not make are left in it; see them with `aws route53 \
-                 list-resource-record-sets --hosted-zone-id {id}`, delete them, then run this again"
+                "it contains record sets that this stack did not create; list them with `aws route53 \
+                 list-resource-record-sets --hosted-zone-id {id}`, delete them, then run the same command again"
             ))),
             Err(fault) => Err(fault),
         }

@@ -12,7 +12,7 @@ use super::object::{id, wanted};
 use super::objects::{ClusterObject, is_terminating, text};
 use super::readiness::{self, ReadinessState};
 use super::status;
-use super::{autoscaler, client_side, job};
+use super::{autoscaler, client_side, job, preview};
 use crate::provider::{Applied, ResourceContext};
 use crate::resource::manifest::ManifestSpec;
 use crate::resource::{Attributes, Fault};
@@ -30,12 +30,12 @@ impl Manifests {
         live: Option<Value>,
         adopted: bool,
     ) -> Result<Applied, Fault> {
-        if live.as_ref().is_some_and(is_terminating) {
-            return Err(at.terminating("apply"));
+        if let Some(live) = live.as_ref().filter(|live| is_terminating(live)) {
+            return Err(at.terminating("apply", live));
         }
         let set = self.inventories.of(subject.stack, spec);
         set.cover(&at.connection, subject.stack).await?;
-        let mut object = wanted(subject, spec, &set_id(subject.stack));
+        let mut object = wanted(subject, spec, &set_id(subject.stack), live.as_ref());
         let scaled = autoscaler::is_scaled(at, spec).await?;
         if scaled {
             object = autoscaler::without_replicas(object);
@@ -50,31 +50,36 @@ impl Manifests {
                 }
             }
         }
-        match at.apply(&object, MANAGER, adopted).await {
+        match at.apply(&object, MANAGER, adopted || spec.force_conflicts).await {
             Ok(_) => {}
-            Err(refused) if job::needs_renewal(spec, &refused) => return self.renew(subject, spec, at).await,
+            Err(refused) if job::needs_renewal(spec, &refused) => return self.renew(subject, spec, at, None).await,
             Err(RequestFailure::Status(said)) if !scaled && autoscaler::are_left_behind(&status::conflicts(&said)) => {
                 let again = at.apply(&object, MANAGER, true).await;
                 again.map_err(|refused| refused.fault("apply", &at.about))?;
             }
-            Err(refused) => return Err(refused.fault("apply", &at.about)),
+            Err(refused) => return Err(preview::refused_for_good(at, &object, refused).await),
         }
         Ok(self.applied(subject, spec, at).await)
     }
 
-    /// Most fields of a Job are immutable: it is deleted and created again.
+    /// Deletes it and makes it again: most fields of a Job can never change, and some of other kinds. With a `uid`, only the object that
+    /// has it is deleted: one that an earlier try has made already stays.
     pub(crate) async fn renew(
         &self,
         subject: &ResourceContext<'_>,
         spec: &ManifestSpec,
         at: &ClusterObject,
+        uid: Option<&str>,
     ) -> Result<Applied, Fault> {
         self.inventories.of(subject.stack, spec).cover(&at.connection, subject.stack).await?;
-        if !at.delete("Foreground", RENEWED_WITHIN).await? {
-            return Err(at.terminating("delete"));
+        let live = at.get().await?;
+        let goes = live.is_some_and(|live| uid.is_none_or(|uid| text(&live, "/metadata/uid") == uid));
+        if goes && let Some(left) = at.delete("Foreground", uid, RENEWED_WITHIN).await? {
+            return Err(at.terminating("delete", &left));
         }
-        let object = wanted(subject, spec, &set_id(subject.stack));
-        at.apply(&object, MANAGER, false).await.map_err(|refused| refused.fault("apply", &at.about))?;
+        let object = wanted(subject, spec, &set_id(subject.stack), None);
+        let applied = at.apply(&object, MANAGER, spec.force_conflicts).await;
+        applied.map_err(|refused| refused.fault("apply", &at.about))?;
         Ok(self.applied(subject, spec, at).await)
     }
 

@@ -119,7 +119,7 @@ fn holds_replicas(object: &Value, manager: &str) -> bool {
     own.any(|one| one.pointer("/fieldsV1/f:spec/f:replicas").is_some())
 }
 
-/// Whether these are only replicas that an autoscaler left behind, which nobody sets any more: ours again.
+/// Whether these are only replicas that an autoscaler left behind, which nobody sets any longer: ours again.
 pub(crate) fn are_left_behind(conflicts: &[FieldConflict]) -> bool {
     let scale =
         |one: &FieldConflict| CONTROLLERS.contains(&one.name.as_str()) && one.manager.contains("subresource \"scale\"");

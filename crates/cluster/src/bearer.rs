@@ -24,7 +24,7 @@ impl BearerToken {
     /// This token, of this way to the cluster.
     ///
     /// # Errors
-    /// When the token cannot stand in a header.
+    /// When the token cannot be in a header.
     pub(crate) fn new(access: &Arc<dyn ClusterAccess>, token: &str, lasts: Duration) -> Result<Self, Fault> {
         Ok(Self { access: Arc::clone(access), current: Mutex::new(ready(token, lasts)?) })
     }

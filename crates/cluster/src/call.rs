@@ -44,6 +44,11 @@ impl ApiCall {
         }
     }
 
+    /// What is asked for, without the query.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Reads something.
     pub(crate) fn get(operation: &'static str, path: &str) -> Self {
         Self::new(operation, Method::GET, path)
@@ -150,7 +155,7 @@ pub(crate) fn segment(name: &str) -> Option<String> {
 
 /// The fault of a name that cannot be part of a path.
 pub(crate) fn bad_name(operation: &str, name: &str) -> Fault {
-    Fault::new(FaultClass::Refused, SERVICE, operation, "BadName", format!("{name:?} cannot be the name of an object"))
+    Fault::new(FaultClass::Refused, SERVICE, operation, "BadName", format!("{name:?} is not a valid object name"))
         .next("correct it in the plan")
 }
 

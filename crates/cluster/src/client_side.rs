@@ -1,6 +1,6 @@
 //! Objects that were last applied client-side, by `kubectl apply`: their fields become ours, as `kubectl apply
 //! --server-side` and client-go's `csaupgrade` do it. Without that a field that is taken out of the plan would stay, held by
-//! a manager that nobody uses any more.
+//! a manager that nobody uses any longer.
 
 use serde_json::{Map, Value, json};
 
@@ -9,9 +9,9 @@ use super::objects::{ClusterObject, text};
 use crate::resource::Fault;
 
 /// The manager of `kubectl apply` without `--server-side`.
-const CLIENT_SIDE: &str = "kubectl-client-side-apply";
-/// What `kubectl apply` remembers on an object.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+pub(crate) const CLIENT_SIDE: &str = "kubectl-client-side-apply";
+/// What `kubectl apply` records on an object.
+pub(crate) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Migrates an object, when it needs that. `adopted`: also where server-side apply has been used since.
 ///
@@ -21,6 +21,11 @@ pub(crate) async fn migrate(at: &ClusterObject, live: &Value, adopted: bool) -> 
     let Some(patch) = patch(live, adopted) else { return Ok(()) };
     let call = ApiCall::steps("migrate", &at.path, &patch);
     at.connection.ask(&call).await.map(drop).map_err(|refused| refused.fault("migrate", &at.about))
+}
+
+/// Whether an apply would make client-side fields ours.
+pub(crate) fn becomes_ours(live: &Value, adopted: bool) -> bool {
+    patch(live, adopted).is_some()
 }
 
 /// The JSON patch that makes client-side fields ours; none when there are none, or server-side ones are ours already.

@@ -24,11 +24,11 @@ impl ClusterLookups {
 }
 
 fn never_made(operation: &str) -> Fault {
-    Fault::new(FaultClass::Refused, SERVICE, operation, "LookupOnly", "a cluster is looked up, never made")
-        .next("make it first, then name it in the plan")
+    Fault::new(FaultClass::Refused, SERVICE, operation, "LookupOnly", "a cluster is only looked up, never created")
+        .next("create it first, then name it in the plan")
 }
 
-/// Refuses another cluster than the one that is remembered: its objects would be taken for gone, and made anew there.
+/// Refuses another cluster than the one that is recorded: its objects would be taken for gone, and made anew there.
 fn same(name: &str, recorded: Option<&str>, uid: Option<&str>) -> Result<(), Fault> {
     let (Some(recorded), Some(uid)) = (recorded, uid) else { return Ok(()) };
     if recorded == uid {
@@ -36,7 +36,7 @@ fn same(name: &str, recorded: Option<&str>, uid: Option<&str>) -> Result<(), Fau
     }
     let words = format!("{name} is another cluster than before: its UID is {uid}, and this stack knows {recorded}");
     Err(Fault::new(FaultClass::Refused, SERVICE, "connect", "AnotherCluster", words).next(
-        "check the context of the kubeconfig; for a cluster that was made anew, give the step another name, or forget the old \
+        "check the context of the kubeconfig; for a recreated cluster, give the step another name, or forget the old \
          one: akidb-edge state forget",
     ))
 }

@@ -119,7 +119,7 @@ impl Clusters {
     pub(crate) async fn connection(&self, name: &str) -> Result<Option<Arc<ApiConnection>>, Fault> {
         let member = self.members().get(name).cloned();
         let Some(member) = member else {
-            let words = format!("no way leads to a cluster {name:?}");
+            let words = format!("no connection is configured for cluster {name:?}");
             return Err(Fault::new(FaultClass::Internal, SERVICE, "connect", "UnknownCluster", words)
                 .next("describe it in the plan with a step of kind kubernetes, or name the host of its server"));
         };

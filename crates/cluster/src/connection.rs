@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::header::AUTHORIZATION;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -20,6 +20,7 @@ use super::autoscaler::Autoscalers;
 use super::bearer::BearerToken;
 use super::call::ApiCall;
 use super::discovery::Discovery;
+use super::requests;
 use super::status::{self, SERVICE};
 use super::transport::Transport;
 use super::unreachable;
@@ -72,7 +73,8 @@ impl RequestFailure {
             Self::TooLong(most) => {
                 let words = format!("{about}: the API server's answer is longer than {} MiB", most >> 20);
                 Fault::new(FaultClass::Refused, SERVICE, operation, "AnswerTooLong", words).next(
-                    "no API server gives such an answer: check the server's address, and what stands between it and this machine",
+                    "this is not an API server's answer: check the server's address, and what is between it and this \
+                     machine",
                 )
             }
             Self::Fault(fault) => fault,
@@ -163,13 +165,16 @@ impl ApiConnection {
         let Ok(_turn) = self.line.acquire().await else {
             return Err(RequestFailure::Fault(Fault::unexpected(SERVICE, call.operation, "the connection is closed")));
         };
-        match tokio::time::timeout(ANSWER_WITHIN, self.answer(call)).await {
+        let begun = Instant::now();
+        let answer = match tokio::time::timeout(ANSWER_WITHIN, self.answer(call)).await {
             Ok(answer) => answer.map_err(|refused| self.outdated(call, refused)),
             Err(_) => {
                 let words = format!("{}: no answer after {} s", self.server, ANSWER_WITHIN.as_secs());
                 Err(RequestFailure::Fault(unreachable::no_answer(call.operation, words)))
             }
-        }
+        };
+        requests::tell(call, &answer, begun.elapsed());
+        answer
     }
 
     /// A caller who was accepted before has other credentials by now (the server was installed anew): they are read again.

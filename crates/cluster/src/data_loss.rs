@@ -21,7 +21,7 @@ use crate::resource::manifest::{ManifestSpec, api_group};
 /// Lists of metadata alone; an aggregated API server that does not know them answers with whole objects.
 const METADATA: &str = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json";
 
-/// The settings of an object that was found. What it lacks stands in `ready` then, which is no setting.
+/// The settings of an object that was found. What it lacks is in `ready` then, which is not a setting.
 ///
 /// # Errors
 /// When the rest is not of the shape of an object's settings.

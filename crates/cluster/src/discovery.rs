@@ -18,12 +18,12 @@ pub(crate) struct ServedKind {
     prefix: String,
     /// `deployments`.
     plural: String,
-    /// Whether they lie in namespaces.
+    /// Whether they are in namespaces.
     pub namespaced: bool,
 }
 
 impl ServedKind {
-    /// The objects of a resource (`deployments`) in a version of an API; none when these are no segments of a path.
+    /// The objects of a resource (`deployments`) in a version of an API; none when these are not segments of a path.
     pub(crate) fn of(api_version: &str, plural: &str, namespaced: bool) -> Option<Self> {
         Some(Self { prefix: prefix(api_version)?, plural: segment(plural)?, namespaced })
     }

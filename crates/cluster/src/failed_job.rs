@@ -11,7 +11,9 @@ const MOST_PODS: usize = 3;
 /// The label that the template of the CUDA proof gives its job, as a JSON pointer, and its value.
 const PROOF: (&str, &str) = ("/metadata/labels/app.kubernetes.io~1name", "cuda-proof");
 /// What helps when the proof does not find a GPU.
-const GPU: &str = "look at how its pods ended and at its log. If no GPU was found: was nvidia-container-toolkit installed before k3s was started (systemctl restart k3s or k3s-agent)? Is there a runtime class nvidia, and does the device plugin run there (kubectl -n kube-system get pods -o wide)?";
+const GPU: &str = "check how its pods ended, and its log. If no GPU was found: was nvidia-container-toolkit installed \
+                   before k3s was started (systemctl restart k3s or k3s-agent)? Is there a runtime class nvidia, and \
+                   does the device plugin run there (kubectl -n kube-system get pods -o wide)?";
 
 /// The fault of a job that failed: what the job says, how its pods ended, and the end of its log.
 pub fn failed(spec: &ManifestSpec, why: &str, pods: &[Value], log: &str) -> Fault {
@@ -103,6 +105,8 @@ mod tests {
             name: name.into(),
             object,
             ready: Readiness::Logged("PASSED".into()),
+            force_conflicts: false,
+            recreate: false,
         }
     }
 

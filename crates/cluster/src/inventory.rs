@@ -63,7 +63,7 @@ impl Scope {
 pub(crate) struct StackInventory {
     /// What the parent will have to name: that of all objects that were asked for in this run, so that it is written once.
     expected: Mutex<Scope>,
-    /// What the parent names; none when it was not looked at yet.
+    /// What the parent names; none when it was not checked yet.
     written: tokio::sync::Mutex<Option<Scope>>,
     /// Which members are there.
     pub(crate) members: InventoryMembers,

@@ -84,7 +84,7 @@ pub(crate) async fn log(at: &ClusterObject, object: &Value) -> Result<String, Fa
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The log of a complete job must say so; then the job itself remembers it.
+/// The log of a complete job must say so; then the job itself records it.
 pub(crate) async fn prove(at: &ClusterObject, spec: &ManifestSpec, text: &str, object: &Value) -> Result<(), Fault> {
     readiness::judge_log(spec, text, &log(at, object).await?)?;
     at.merge("annotate", &json!({"metadata": {"annotations": {readiness::PROVEN: text}}})).await

@@ -1,4 +1,4 @@
-//! Every kind of object that a namespace may hold: those that lie in namespaces and can be listed and deleted. So the namespace
+//! Every kind of object that a namespace may hold: those that are in namespaces and can be listed and deleted. So the namespace
 //! controller finds what it deletes; virtual objects (PodMetrics) cannot be deleted and are none.
 
 use std::collections::BTreeSet;
@@ -52,7 +52,7 @@ impl ApiConnection {
     /// The kinds that a namespace may hold.
     ///
     /// # Errors
-    /// When the API server cannot be reached or refuses the caller. A single API that does not answer is no error.
+    /// When the API server cannot be reached or refuses the caller. A single API that does not answer is not an error.
     pub(crate) async fn namespaced_kinds(&self) -> Result<NamespacedKinds, Fault> {
         let (mut kinds, groups) = try_join!(self.kinds_below("/api"), self.kinds_below("/apis"))?;
         kinds.add(groups);
@@ -110,7 +110,7 @@ fn aggregated(said: &Value) -> NamespacedKinds {
             let version_name = if name.is_empty() { of_group.to_owned() } else { format!("{name}/{of_group}") };
             let of_namespaces = || items(version, "resources").filter(|one| goes_with_a_namespace(one));
             if text(version, "/freshness") == "Stale" {
-                // What it served when it last answered may say that nothing of it lies in namespaces.
+                // What it served when it last answered may say that nothing of it is in namespaces.
                 let may_hold = of_namespaces().next().is_some() || items(version, "resources").next().is_none();
                 kinds.unknown.extend(may_hold.then_some(version_name));
                 continue;

@@ -34,7 +34,7 @@ impl DepartingObjects<'_> {
         owners(object).any(|owner| {
             let (group, kind, name) =
                 (api_group(text(owner, "/apiVersion")), text(owner, "/kind"), text(owner, "/name"));
-            // An owner lies in the namespace of what it owns, or in none.
+            // An owner is in the namespace of what it owns, or in none.
             self.names(group, kind, namespace, name) || self.has_key(group, kind, None, name)
         })
     }
@@ -45,7 +45,7 @@ impl DepartingObjects<'_> {
 
     fn names(&self, group: &str, kind: &str, namespace: &str, name: &str) -> bool {
         match namespace {
-            // The settings of what lies in no namespace may name one all the same: it counts for nothing.
+            // The settings of what is in no namespace may name one all the same: it counts for nothing.
             "" => {
                 let start = object_key(self.cluster, group, kind, None, "");
                 let start = start.trim_end_matches('/');

@@ -10,15 +10,15 @@ use serde_json::{Value, json};
 use super::clusters::{Clusters, ObjectPlace};
 use super::discovery::unknown_kind;
 use super::inventory::{Inventories, set_id};
-use super::object::{AppliedObject, found, id, owner, wanted};
+use super::object::{AppliedObject, extras, found, id, owner, wanted, without_bookkeeping};
 use super::objects::{ClusterObject, text};
 use super::readiness::{self, ReadinessState};
 use super::status::SERVICE;
-use super::{autoscaler, data_loss, job};
+use super::{autoscaler, data_loss, job, preview};
 use crate::provider::{Applied, DeleteOutcome, Progress, Provider, ResourceContext};
 use crate::resource::manifest::{ManifestSpec, Readiness};
 use crate::resource::{
-    Attributes, CheckedSettings, Fault, FaultClass, FieldChange, Level, ObservedResource, Owner, syntax_check,
+    Attributes, CheckedSettings, Fault, FaultClass, FieldChange, Level, ObservedResource, Owner, Preview, syntax_check,
 };
 
 /// What takes longer than this is asked for its reasons.
@@ -50,7 +50,7 @@ impl Manifests {
             ObjectPlace::NoCluster => {
                 let words = format!("{}: no cluster runs there", id(spec));
                 Err(Fault::new(FaultClass::Retry, SERVICE, operation, "NoCluster", words)
-                    .next("look at the server: systemctl status k3s, journalctl -u k3s"))
+                    .next("check the server: systemctl status k3s, journalctl -u k3s"))
             }
         }
     }
@@ -59,12 +59,12 @@ impl Manifests {
     async fn look(&self, subject: &ResourceContext<'_>, spec: &ManifestSpec) -> Result<Option<AppliedObject>, Fault> {
         let ObjectPlace::At(at) = self.clusters.place(spec, id(spec)).await? else { return Ok(None) };
         let Some(now) = at.get().await? else { return Ok(None) };
-        let mut object = wanted(subject, spec, &set_id(subject.stack));
+        let mut object = wanted(subject, spec, &set_id(subject.stack), Some(&now));
         if autoscaler::is_scaled(&at, spec).await? {
             object = autoscaler::with_live_replicas(object, &now);
         }
-        let then = at.dry_run(&object).await?;
-        Ok(Some(AppliedObject { now, then }))
+        let then = at.dry_run(&object).await?.map(without_bookkeeping);
+        Ok(Some(AppliedObject { now: without_bookkeeping(now), then }))
     }
 
     pub(crate) fn waits_from_now(&self, address: &str) {
@@ -91,8 +91,8 @@ impl Manifests {
         if leaving.is_last().await {
             set.end(&at.connection, subject.stack, spec).await?;
         }
-        if !at.delete("Background", GONE_WITHIN).await? {
-            return Err(at.terminating("delete"));
+        if let Some(left) = at.delete("Background", None, GONE_WITHIN).await? {
+            return Err(at.terminating("delete", &left));
         }
         leaving.gone();
         at.connection.autoscalers.forget().await;
@@ -142,6 +142,12 @@ fn sound(subject: &ResourceContext<'_>) -> Result<ManifestSpec, Fault> {
     Err(Fault::new(FaultClass::Refused, SERVICE, "check", "Unsound", words).next(wrong.next_step))
 }
 
+/// Whether somebody else's object is taken over: it comes to an update only when it is adopted on purpose. One that carries this
+/// stack's mark under a former address is its own.
+pub(crate) fn is_adopted(subject: &ResourceContext<'_>, found: &ObservedResource) -> bool {
+    !found.owner.is_marked_by(subject.stack)
+}
+
 /// Whether other objects need more of it than that the server has taken it: its kind must be served.
 fn is_definition(spec: &ManifestSpec) -> bool {
     spec.kind == "CustomResourceDefinition" && spec.api_version.starts_with("apiextensions.k8s.io/")
@@ -159,7 +165,8 @@ impl Provider for Manifests {
         }
         let uid = Some(text(&seen.now, "/metadata/uid")).filter(|uid| syntax_check::object_name(uid));
         let attributes = Attributes::from([("uid".to_owned(), json!(uid))]);
-        Ok(Some(ObservedResource { id: id(&spec), spec: found(&spec, &seen), attributes, owner, extras: Vec::new() }))
+        let extras = extras(&seen.now);
+        Ok(Some(ObservedResource { id: id(&spec), spec: found(&spec, &seen), attributes, owner, extras }))
     }
 
     async fn create(&self, subject: &ResourceContext<'_>) -> Result<Applied, Fault> {
@@ -168,7 +175,7 @@ impl Provider for Manifests {
         let live = if subject.seen_absent { None } else { at.get().await? };
         if let Some(Owner::Foreign(why) | Owner::Contested(why)) = live.as_ref().map(|live| owner(subject, live)) {
             return Err(Fault::new(FaultClass::Exists, SERVICE, "apply", "Foreign", format!("{}: {why}", id(&spec)))
-                .next(format!("choose another name, or take it over on purpose with --adopt {}", subject.address)));
+                .next(format!("choose another name, or adopt it with --adopt {}", subject.address)));
         }
         self.apply(subject, &spec, &at, live, false).await
     }
@@ -183,12 +190,26 @@ impl Provider for Manifests {
         let at = self.target("apply", &spec).await?;
         if matches!(spec.ready, Readiness::Logged(_)) && fields.iter().any(|field| field.path.starts_with("ready")) {
             // A proof that failed is not run again by applying it once more.
-            return self.renew(subject, &spec, &at).await;
+            return self.renew(subject, &spec, &at, None).await;
         }
         let live = at.get().await?;
-        // Somebody else's object comes here only when it is adopted on purpose.
-        let adopted = matches!(found.owner, Owner::Foreign(_) | Owner::Contested(_));
-        self.apply(subject, &spec, &at, live, adopted).await
+        self.apply(subject, &spec, &at, live, is_adopted(subject, found)).await
+    }
+
+    async fn preview(&self, subject: &ResourceContext<'_>, found: &ObservedResource) -> Result<Preview, Fault> {
+        let spec = sound(subject)?;
+        match self.clusters.place(&spec, id(&spec)).await? {
+            ObjectPlace::At(at) => preview::of(subject, &spec, &at, found).await,
+            // What cannot be there is made: nothing is known of it.
+            ObjectPlace::NoCluster | ObjectPlace::UnknownKind => Ok(Preview::default()),
+        }
+    }
+
+    async fn recreate(&self, subject: &ResourceContext<'_>, found: &ObservedResource) -> Result<Applied, Fault> {
+        let spec = sound(subject)?;
+        let at = self.target("recreate", &spec).await?;
+        let uid = found.attributes.get("uid").and_then(Value::as_str);
+        self.renew(subject, &spec, &at, uid).await
     }
 
     async fn delete(&self, subject: &ResourceContext<'_>) -> Result<DeleteOutcome, Fault> {
@@ -216,7 +237,7 @@ impl Provider for Manifests {
         }
         let at = self.target("get", &spec).await?;
         let Some(object) = at.get().await? else {
-            let words = format!("{} went away while it was waited for", id(&spec));
+            let words = format!("{} disappeared during the wait", id(&spec));
             return Err(Fault::unexpected(SERVICE, "get", words).next("run the same command again"));
         };
         let verdict = match &spec.ready {

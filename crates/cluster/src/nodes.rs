@@ -19,7 +19,7 @@ impl Clusters {
     async fn there(&self, cluster: &str) -> Result<Arc<ApiConnection>, Fault> {
         self.connection(cluster).await?.ok_or_else(|| {
             Fault::new(FaultClass::Retry, SERVICE, "connect", "NoCluster", format!("{cluster}: no cluster runs there"))
-                .next("look at the server: systemctl status k3s, journalctl -u k3s")
+                .next("check the server: systemctl status k3s, journalctl -u k3s")
         })
     }
 
@@ -47,7 +47,7 @@ impl ClusterApi for Clusters {
     async fn delete_node(&self, cluster: &str, node: &str) -> Result<(), Fault> {
         let node = self.node(cluster, node).await?;
         // A node has no finalizers of its own: gone, or somebody wants to look at it first.
-        node.delete("Background", std::time::Duration::ZERO).await.map(drop)
+        node.delete("Background", None, std::time::Duration::ZERO).await.map(drop)
     }
 
     async fn drain(&self, cluster: &str, node: &str, how: DrainOptions) -> Result<DrainOutcome, Fault> {

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use super::call::{ApiCall, MANAGER};
 use super::connection::{ApiConnection, RequestFailure};
 use super::discovery::ServedKind;
-use super::status::SERVICE;
+use super::finalizers;
+use super::status::{self, SERVICE};
 use crate::resource::{Fault, FaultClass};
 
 /// A list comes in pages of this size, as kubectl asks for them.
@@ -33,7 +34,7 @@ pub(crate) struct ClusterObject {
     pub connection: Arc<ApiConnection>,
     /// Where it is.
     pub path: String,
-    /// Its namespace; none for what lies in none.
+    /// Its namespace; none for what is in none.
     pub namespace: Option<String>,
     /// What it is called in faults.
     pub about: String,
@@ -101,37 +102,63 @@ impl ClusterObject {
         }
     }
 
+    /// The same with the server's refusal; `force` takes over fields that others hold.
+    pub(crate) async fn try_apply(&self, object: &Value, force: bool) -> Result<Value, RequestFailure> {
+        let tried = self.connection.ask(&ApiCall::apply(&self.path, object, MANAGER, force).dry()).await;
+        self.explained(tried).await
+    }
+
+    /// Whether the server would take this object, were nothing there yet: a dry run of its creation is refused only since it exists.
+    /// Objects are validated before it is looked whether their name is taken.
+    pub(crate) async fn would_be_taken(&self, object: &Value) -> Result<bool, Fault> {
+        let Some((all, _)) = self.path.rsplit_once('/') else { return Ok(false) };
+        let create = ApiCall::post("dry run", all, object).query("fieldManager", MANAGER);
+        match self.connection.ask(&create.query("fieldValidation", "Strict").dry()).await {
+            Ok(_) => Ok(true),
+            Err(RequestFailure::Status(said)) => Ok(said.reason == "AlreadyExists"),
+            Err(RequestFailure::TooLong(_)) => Ok(false),
+            Err(RequestFailure::Fault(fault)) => Err(fault),
+        }
+    }
+
     /// Changes fields of it by a merge patch.
     pub(crate) async fn merge(&self, operation: &'static str, patch: &Value) -> Result<(), Fault> {
         let call = ApiCall::merge(operation, &self.path, patch);
         self.connection.ask(&call).await.map(drop).map_err(|refused| refused.fault(operation, &self.about))
     }
 
-    /// Deletes it and looks until it is gone; `false` when it is still there after `within`. Absent already is success.
-    pub(crate) async fn delete(&self, propagation: &str, within: Duration) -> Result<bool, Fault> {
-        let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation});
+    /// Deletes it and looks until it is gone. Gives what is still there after `within`; absent already is success. With a `uid`, only
+    /// the object that has it.
+    pub(crate) async fn delete(
+        &self,
+        propagation: &str,
+        uid: Option<&str>,
+        within: Duration,
+    ) -> Result<Option<Value>, Fault> {
+        let mut options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation});
+        if let Some(uid) = uid {
+            options["preconditions"] = json!({"uid": uid});
+        }
         match self.connection.ask(&ApiCall::delete(&self.path, &options)).await {
             Ok(_) => {}
-            Err(refused) if refused.is_missing() => return Ok(true),
+            Err(refused) if refused.is_missing() => return Ok(None),
             Err(refused) => return Err(refused.fault("delete", &self.about)),
         }
         let begun = Instant::now();
         loop {
-            if self.get().await?.is_none() {
-                return Ok(true);
-            }
-            if begun.elapsed() >= within {
-                return Ok(false);
+            let left = self.get().await?;
+            if left.is_none() || begun.elapsed() >= within {
+                return Ok(left);
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
-    /// The fault of an object that is still being deleted.
-    pub(crate) fn terminating(&self, operation: &str) -> Fault {
-        let words = format!("{} is still being deleted", self.about);
-        Fault::new(FaultClass::Retry, SERVICE, operation, "Terminating", words)
-            .next("look at its finalizers and at what is in it, then run the same command again")
+    /// The fault of an object that is still being deleted, with what that waits for.
+    pub(crate) fn terminating(&self, operation: &str, left: &Value) -> Fault {
+        let waits = finalizers::waits_for(left).map_or_else(String::new, |waits| format!(": {waits}"));
+        let words = format!("{} is still being deleted{waits}", self.about);
+        Fault::new(FaultClass::Retry, SERVICE, operation, "Terminating", words).next(finalizers::NEXT)
     }
 }
 
@@ -182,6 +209,12 @@ impl ApiConnection {
             }
         }
     }
+}
+
+/// Whether a refusal is about the object that was sent, and not about the caller, the moment or the way it was sent.
+pub(crate) fn is_about_the_object(refused: &RequestFailure) -> bool {
+    let RequestFailure::Status(said) = refused else { return false };
+    said.reason == SCHEMA || said.is_invalid() && status::fields(said).any(|field| !field.is_empty())
 }
 
 /// A text in a document; empty when it is not there.

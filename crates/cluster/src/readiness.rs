@@ -85,7 +85,7 @@ pub fn longest(ready: &Readiness, lack: Option<PodProblem>) -> Duration {
     }
 }
 
-/// Why a remembered object is not as usable as it must be; none when it is, or when that is told elsewhere.
+/// Why a recorded object is not as usable as it must be; none when it is, or when that is told elsewhere.
 pub fn lacks(ready: &Readiness, object: &Value) -> Option<String> {
     match ready {
         Readiness::Taken => None,
@@ -93,7 +93,7 @@ pub fn lacks(ready: &Readiness, object: &Value) -> Option<String> {
             let proven = object.pointer("/metadata/annotations").and_then(|all| all.get(PROVEN));
             (proven.and_then(Value::as_str) != Some(text)).then(|| match job(object) {
                 ReadinessState::Failed(why) => format!("failed: {why}"),
-                _ => "not proven".to_owned(),
+                _ => "not verified".to_owned(),
             })
         }
         // What a daemon set lacks may be on a node that does not answer: that is told where it is waited for.
@@ -128,7 +128,7 @@ pub fn node_is_ready(node: &Value) -> bool {
 /// Deployment, StatefulSet, DaemonSet: all pods of the newest revision are available.
 pub fn rollout(object: &Value) -> ReadinessState {
     if number(object, "/status/observedGeneration") < number(object, "/metadata/generation") {
-        return ReadinessState::NotYet("not seen by its controller yet".to_owned());
+        return ReadinessState::NotYet("not processed by its controller yet".to_owned());
     }
     let daemons = object.get("kind").and_then(Value::as_str) == Some("DaemonSet");
     let (wanted, newest, usable) = if daemons {
@@ -251,7 +251,7 @@ fn holds_back(pod: &Value) -> Option<(String, Option<PodProblem>)> {
             Some((shown(&words), Some(PodProblem::Runtime)))
         }
         (Some((reason, _)), _) => Some((shown(reason), PodProblem::of_container(reason))),
-        (None, Some("Pending")) => Some(("Pending: its containers are being made".to_owned(), None)),
+        (None, Some("Pending")) => Some(("Pending: its containers are being created".to_owned(), None)),
         _ => None,
     }
 }
@@ -264,7 +264,7 @@ pub fn judge_log(spec: &ManifestSpec, text: &str, log: &str) -> Result<(), Fault
     if log.contains(text) {
         return Ok(());
     }
-    Err(failed(spec, &format!("it ended well, but its log does not say {text:?}"), &[], log))
+    Err(failed(spec, &format!("it succeeded, but its log does not contain {text:?}"), &[], log))
 }
 
 /// The fault of something that does not come.
@@ -273,15 +273,16 @@ pub fn too_long(spec: &ManifestSpec, state: &ReadinessReport) -> Fault {
     let words = format!("{} {} is not usable after {seconds} s: {}", spec.kind, spec.name, state.words);
     let next = match state.lack {
         Some(PodProblem::Gpu) => {
-            "there are fewer free GPUs than replicas: are all nodes there, and does the device plugin run on them? Else take fewer replicas"
+            "there are fewer free GPUs than replicas: check that all nodes are ready and that the device plugin runs \
+             on them, or use fewer replicas"
         }
         Some(PodProblem::Image) => {
-            "the image cannot be fetched: is it in the registry, or among the images of the plan?"
+            "the image cannot be pulled: check that it is in the registry or among the images of the plan"
         }
         Some(PodProblem::Runtime) => {
             "the container runtime of its node refuses it for the reason named; there: journalctl -u k3s -u k3s-agent, and nvidia-ctk --version where it is about the GPU"
         }
-        None => "look at its pods (kubectl describe pods), then run the same command again",
+        None => "check its pods (kubectl describe pods), then run the same command again",
     };
     Fault::new(FaultClass::Refused, "kubernetes", "rollout", "NotUsable", words).next(next)
 }

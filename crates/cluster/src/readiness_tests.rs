@@ -102,6 +102,8 @@ fn a_log_without_the_word_is_no_proof() {
         name: "proof".into(),
         object: json!({}),
         ready: Readiness::Logged("PASSED".into()),
+        force_conflicts: false,
+        recreate: false,
     };
     assert!(judge_log(&spec, "PASSED", "Test PASSED\nDone").is_ok());
     let fault = judge_log(&spec, "PASSED", "no CUDA-capable device is detected").expect_err("no proof");

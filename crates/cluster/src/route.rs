@@ -115,7 +115,7 @@ async fn of_credentials(credentials: &Credentials) -> Result<Config, Fault> {
         "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
         "current-context": "x",
     }))
-    .map_err(|_| bad("the credentials do not make a kubeconfig".to_owned()))?;
+    .map_err(|_| bad("the credentials are not a valid kubeconfig".to_owned()))?;
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
     config.map_err(|error| bad(format!("the credentials of {} cannot be used: {}", credentials.server, chain(&error))))
 }

@@ -60,12 +60,13 @@ pub(crate) fn fault(operation: &str, about: &str, status: &Status) -> Fault {
     Fault::new(class, SERVICE, operation, code, words).next(next)
 }
 
-fn conflict(operation: &str, about: &str, conflicts: &[FieldConflict]) -> Fault {
+/// The fault of fields that others hold.
+pub(crate) fn conflict(operation: &str, about: &str, conflicts: &[FieldConflict]) -> Fault {
     let all: Vec<String> =
         conflicts.iter().map(|one| format!("conflict with {}: {}", one.manager, one.fields.join(", "))).collect();
     Fault::new(FaultClass::Refused, SERVICE, operation, "Conflict", format!("{about}: {}", all.join("; "))).next(
-        "another field manager set these fields: set the plan's values there (equal values are no conflict), or leave the \
-         fields out of the plan",
+        "another field manager set these fields: set the plan's values there (equal values do not conflict), or leave the \
+         fields out of the plan; to take them over, add force_conflicts: [KIND/NAME] to the step",
     )
 }
 
@@ -99,7 +100,8 @@ fn judged(status: &Status) -> (FaultClass, &str, &'static str) {
         ("TooManyRequests", _) | ("", 429) if has_cause(status, "DisruptionBudget") => (
             FaultClass::Retry,
             "DisruptionBudget",
-            "a PodDisruptionBudget holds the pod: take fewer replicas or allow one less, then run the same command again",
+            "a PodDisruptionBudget blocks the eviction: lower its minimum or add replicas, then run the same command \
+             again",
         ),
         ("TooManyRequests" | "ServerTimeout" | "Timeout" | "ServiceUnavailable" | "Expired" | "Gone", _)
         | (_, 429 | 502..=504) => (FaultClass::Retry, reason(status), AGAIN),

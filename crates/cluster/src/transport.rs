@@ -150,7 +150,7 @@ impl Service<Uri> for Transport {
                     let open = first.lock().unwrap_or_else(PoisonError::into_inner).take();
                     let open = match open {
                         Some(open) => open,
-                        None => access.open().await.ok_or("the tunnel to the API server is not offered any more")??,
+                        None => access.open().await.ok_or("the tunnel to the API server is closed")??,
                     };
                     Ok(TokioIo::new(Stream(open)))
                 })

@@ -32,7 +32,7 @@ pub(crate) fn fault(operation: &str, server: &str, tunnelled: bool, error: &kube
 /// The fault of a connection that ended, or of an answer that did not come in time.
 pub(crate) fn no_answer(operation: &str, words: String) -> Fault {
     Fault::new(FaultClass::Retry, SERVICE, operation, NO_ANSWER, words)
-        .next("look at the API server (k3s: systemctl status k3s, journalctl -u k3s), then run the same command again")
+        .next("check the API server (k3s: systemctl status k3s, journalctl -u k3s), then run the same command again")
 }
 
 fn tls(operation: &str, server: &str, error: &rustls::Error) -> Fault {

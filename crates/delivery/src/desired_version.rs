@@ -48,7 +48,7 @@ pub enum VersionFault {
         path: String,
     },
     /// A document names a file that the source does not have.
-    #[error("{document} names {path}, which is not there")]
+    #[error("{document} names {path}, which does not exist")]
     Absent {
         /// The document.
         document: String,

@@ -25,7 +25,7 @@ impl FileFault {
 #[derive(Debug, thiserror::Error)]
 pub enum DiskFault {
     /// It is full: that has nothing to do with the source.
-    #[error("the disk of the store is full ({}): make room, the next look tries again", path.display())]
+    #[error("the disk of the store is full ({}): free some space, the next poll tries again", path.display())]
     Full {
         /// The file.
         path: PathBuf,

@@ -1,14 +1,15 @@
 //! # Delivery: the bytes of models, by hash
 //!
 //! ```text
-//!  source (a bucket, a folder): list --> pointer --> manifest --> Wanted: the files of a version, with their hashes
+//!  source (a bucket, a folder): list --> pointer --> manifest --> DesiredVersion: the files of a version, with their hashes
 //!      |                                                            |
-//!      +--- fetch: goes on where it was cut off --> Part --> staging folder, hashes compared --> STORE/.versions/NAME/ID
+//!      +--- fetch: goes on where it was cut off --> PartialFile --> staging folder, hashes compared --> STORE/.versions/NAME/ID
 //! ```
 //!
-//! `layout` is how a model lies in a bucket, `wanted` reads it (and the former layouts), `source` is what a place of models has to
-//! do, `part` and `stage` bring a version, `versions` are those that are here, `manifest` says what a folder of a model holds,
-//! `digest` and `large_file` tell what the bytes of a file are, `publish` says what has to be uploaded and in which order.
+//! `layout` is how a model is in a bucket, `desired_version` reads it (and the former layouts), `source` is what a place of
+//! models has to do, `partial_file` and `stage` bring a version, `versions` are those that are here, `manifest` says what a folder
+//! of a model holds, `digest` and `large_file` tell what the bytes of a file are, `publish` says what has to be uploaded and in
+//! which order.
 //! No HTTP client and no SDK: sources are made by whoever uses this crate.
 
 #![forbid(unsafe_code)]

@@ -10,7 +10,7 @@ use crate::disk::FileFault;
 #[derive(Debug, thiserror::Error)]
 pub enum LockFault {
     /// Another process has it.
-    #[error("another akidb-edge is at work on it{}", by(*process))]
+    #[error("another akidb-edge is working on it{}", by(*process))]
     Busy {
         /// That process, where it said so.
         process: Option<u32>,

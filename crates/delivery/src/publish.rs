@@ -30,7 +30,7 @@ pub enum PublishFault {
         bytes: u64,
     },
     /// The plan of a stack manages the model.
-    #[error("{model} is managed by the stack {stack}, whose next deploy would put its own version back")]
+    #[error("{model} is managed by the stack {stack}, whose next deploy would restore its own version")]
     Managed {
         /// The model.
         model: String,
@@ -123,7 +123,7 @@ pub struct Published {
     pub uploaded: usize,
     /// Their bytes.
     pub bytes: u64,
-    /// It was the current version already.
+    /// It was already the current version.
     pub unchanged: bool,
     /// Versions that were deleted.
     pub removed: Vec<String>,

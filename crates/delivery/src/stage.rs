@@ -26,7 +26,7 @@ pub enum DeliveryFault {
     #[error(transparent)]
     Disk(#[from] DiskFault),
     /// Fewer bytes came than were listed.
-    #[error("{path}: {found} bytes came instead of {listed}")]
+    #[error("{path}: received {found} bytes instead of {listed}")]
     Bytes {
         /// The file.
         path: String,

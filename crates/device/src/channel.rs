@@ -17,7 +17,7 @@ const LONGEST: Duration = Duration::from_secs(30 * 60);
 const CHUNK: usize = 256 * 1024;
 
 /// What every script knows: the addresses that were made on this machine, one between each two line ends; and how to make
-/// the directory of what is remembered. That is root's alone, or it is not used: scripts in it are run, and files moved to
+/// the directory of what is recorded. That is root's alone, or it is not used: scripts in it are run, and files moved to
 /// where the system reads them.
 const RECALL: &str = r#"akidb_edge_line='
 '
@@ -36,7 +36,7 @@ akidb_edge_memory() {
 pub struct ScriptOutput {
     /// Its exit status.
     pub code: i32,
-    /// Everything that it printed, errors in between. Only this room reads it; all others see [`said`](Self::said).
+    /// Everything that it printed, errors in between. Only this module reads it; all others use [`said`](Self::said).
     pub(super) output: String,
 }
 
@@ -86,7 +86,7 @@ impl Channel {
         let (queue, requests) = mpsc::channel();
         let (opened, opening) = oneshot::channel();
         std::thread::spawn(move || match connection::open(&host, &access) {
-            // Nobody waits any more: then nobody will ask either.
+            // Nobody waits any longer: then nobody will ask either.
             Err(fault) => drop(opened.send(Err(fault))),
             Ok(connection) => {
                 if opened.send(Ok(())).is_ok() {
@@ -128,7 +128,7 @@ impl Channel {
         }
         let words = format!("{to} could not be written: {}", reply.output.trim());
         Err(Fault::new(FaultClass::Refused, "ssh", "upload", "NotWritten", words)
-            .next("look at the free space and the rights of that directory, then run the same command again"))
+            .next("check the free space and the permissions of that directory, then run the same command again"))
     }
 
     async fn ask(&self, task: Task) -> Result<ScriptOutput, Fault> {
@@ -140,7 +140,7 @@ impl Channel {
 
 fn lost(operation: &str) -> Fault {
     Fault::new(FaultClass::Away, "ssh", operation, "ConnectionLost", "the connection to the device was lost")
-        .next("run the same command again: it looks at what is there and goes on")
+        .next("run the same command again to continue")
 }
 
 /// The thread that talks to one machine.

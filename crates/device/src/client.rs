@@ -126,7 +126,7 @@ fn pinned(host: &HostSpec) -> Result<PinnedKey, Fault> {
     };
     let bad = |why: std::io::Error| {
         Fault::new(FaultClass::Refused, "ssh", "connect", "NoPlace", format!("the host key of {}: {why}", host.name))
-            .next("look at the free space of $TMPDIR")
+            .next("check the free space of $TMPDIR")
     };
     let file = tempfile::NamedTempFile::new().map_err(bad)?;
     std::fs::write(file.path(), format!("* {key}\n")).map_err(bad)?;
@@ -183,12 +183,13 @@ pub fn explain(host: &HostSpec, access: &DeviceAccess, said: &str) -> Fault {
     if let Some(jump) = &host.jump {
         let problem = format!("{at} cannot be reached through the jump host {jump}: {last}");
         return Fault::new(FaultClass::Away, "ssh", "connect", "Unreachable", problem).next(format!(
-            "are {jump} and the device switched on, on this network, with sshd? `ssh {jump}` tries the first part of the way \
-             alone. The other devices go on; run the same command again later"
+            "check that {jump} and the device are powered on, on this network, and run sshd; `ssh {jump}` tests the \
+             first hop. The other devices continue; run the same command again later"
         ));
     }
     Fault::new(FaultClass::Away, "ssh", "connect", "Unreachable", format!("{at} cannot be reached: {last}")).next(
-        "is it switched on, on this network, with sshd? The other devices go on; run the same command again later",
+        "check that it is powered on, on this network, and runs sshd. The other devices continue; run the same \
+         command again later",
     )
 }
 
@@ -240,10 +241,10 @@ mod tests {
         let fault =
             explain(&host(), &DeviceAccess::default(), "WARNING: Your password has expired.\nPassword change required");
         assert!(fault.class == FaultClass::Refused && fault.code == "PasswordExpired", "{fault}");
-        assert!(fault.next_step.as_ref().is_none_or(|next| !next.contains("switched on")), "{fault}");
+        assert!(fault.next_step.as_ref().is_none_or(|next| !next.contains("powered on")), "{fault}");
         let fault = explain(&host(), &DeviceAccess::default(), "Connection timed out");
         assert!(fault.class == FaultClass::Away, "{fault}");
-        assert!(fault.next_step.is_some_and(|next| next.contains("switched on")));
+        assert!(fault.next_step.is_some_and(|next| next.contains("powered on")));
     }
 
     #[test]

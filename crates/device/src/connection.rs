@@ -21,7 +21,7 @@ const ASKS: &str = "[akidb-edge asks for the sudo password]";
 /// sudo may wait this long after a wrong password.
 const SUDO_WITHIN: Duration = Duration::from_secs(20);
 
-/// The loop on the far side. Scripts come on standard input and lie in a directory of root alone, so that nothing of
+/// The loop on the far side. Scripts come on standard input and are in a directory of root alone, so that nothing of
 /// them shows in a process list; what a script writes for itself goes there, too (`$akidb_edge_run`), never to a place
 /// where others can write. A path comes as so many bytes: none of them can be a part of the frame. A file comes under a name of
 /// this connection first: the loop of one that was lost may hear of its end late, while the next one brings the same file. What
@@ -240,11 +240,11 @@ impl SshConnection {
             match heard {
                 Ok(()) => {}
                 Err(ReadFailure::Ended) => return Err(self.explain_the_end(access, host)),
-                Err(ReadFailure::TooMuch) => return Err(too_much(&host.name, "before it let anybody in")),
+                Err(ReadFailure::TooMuch) => return Err(too_much(&host.name, "before login")),
                 Err(ReadFailure::Late) => {
-                    let words = format!("{} took the connection and then said nothing", host.name);
+                    let words = format!("{} accepted the connection but did not respond", host.name);
                     return Err(Fault::new(FaultClass::Away, "ssh", "connect", "Silent", words)
-                        .next("look at the device's console; run the same command again"));
+                        .next("check the device's console, then run the same command again"));
                 }
             }
         }
@@ -336,7 +336,7 @@ fn listen(
         }
     }
     if ends {
-        // Nobody listens any more: as good as told.
+        // Nobody listens any longer: as good as told.
         let _ = tell.send(ClientOutput::End);
     }
 }
@@ -367,9 +367,8 @@ fn end(child: &Mutex<Child>) {
 /// The device sent more than any answer has.
 pub fn too_much(name: &str, when: &str) -> Fault {
     let words = format!("{name} sent more than {} MiB {when}: the connection was closed", LONGEST_REPLY >> 20);
-    Fault::new(FaultClass::Away, "ssh", "run", "TooMuch", words).next(
-        "something answers there that is not what it should be: look at the device, then run the same command again",
-    )
+    Fault::new(FaultClass::Away, "ssh", "run", "TooMuch", words)
+        .next("the answer is not what was expected: check the device, then run the same command again")
 }
 
 fn sudo_refused(host: &HostSpec, why: &str) -> Fault {

@@ -190,7 +190,7 @@ impl DeviceFacts {
         }
     }
 
-    /// The JetPack of this release; of one that is not listed, that of the nearest listed one of its line. None: it is no Jetson, or
+    /// The JetPack of this release; of one that is not listed, that of the nearest listed one of its line. None: it is not a Jetson, or
     /// nothing is known of the line.
     pub fn jetpack(&self) -> Option<&'static str> {
         self.listed().or_else(|| {
@@ -241,7 +241,7 @@ fn numbers(release: &str) -> Vec<u32> {
     release.split('.').map_while(|part| part.parse().ok()).collect()
 }
 
-/// The beginning of a fact: it is remembered.
+/// The beginning of a fact: it is recorded.
 fn short(text: &str) -> &str {
     const LONGEST: usize = 256;
     text.char_indices().nth(LONGEST).map_or(text, |(end, _)| &text[..end])

@@ -265,9 +265,10 @@ impl ShellKind for MachineFiles {
 
     fn remedy(words: &str) -> Option<String> {
         let text = if words.contains("without a hash") {
-            "run akidb-edge jetson provision: it says which file it must be"
+            "run akidb-edge jetson provision: it names the expected file"
         } else if words.contains("that was fetched has another hash") {
-            "nothing of it was used: compare it with what its publisher says, then write its key_sha256 into the plan, or bring it with --artifacts"
+            "it was not used: compare it with the publisher's key, then set key_sha256 in the plan, or provide it \
+             with --artifacts"
         } else {
             return None;
         };

@@ -86,7 +86,7 @@ impl Fleet {
 
     fn member(&self, host: &str) -> Result<&FleetMember, Fault> {
         self.members.get(host).ok_or_else(|| {
-            let words = format!("no machine of the plan is called {host:?}");
+            let words = format!("the plan has no machine {host:?}");
             Fault::new(FaultClass::Internal, "ssh", "connect", "UnknownHost", words)
         })
     }

@@ -24,7 +24,7 @@ impl Hosts {
 }
 
 fn never_made(operation: &str) -> Fault {
-    Fault::new(FaultClass::Refused, "ssh", operation, "LookupOnly", "a machine is looked up, never made")
+    Fault::new(FaultClass::Refused, "ssh", operation, "LookupOnly", "a machine is only looked up, never created")
         .next("flash it (NVIDIA SDK Manager), then name it in the plan")
 }
 
@@ -38,11 +38,11 @@ fn fits(spec: &HostSpec, facts: &DeviceFacts) -> Result<(), Fault> {
         Some(_) if facts.has_jetpack(wanted) => Ok(()),
         Some(there) => refuse(
             format!("{} has JetPack {there} (L4T {}), the plan is for {wanted}", spec.name, facts.l4t.line()),
-            "flash it anew, or change `jetpack` in the plan: base image and ONNX Runtime depend on it".to_owned(),
+            "reflash it, or change `jetpack` in the plan: base image and ONNX Runtime depend on it".to_owned(),
         ),
         None if facts.l4t.is_empty() => refuse(
-            format!("{} is no Jetson: /etc/nv_tegra_release is not there", spec.name),
-            "leave `jetpack` out of the plan for other machines".to_owned(),
+            format!("{} is not a Jetson: /etc/nv_tegra_release does not exist", spec.name),
+            "remove `jetpack` from the plan for other machines".to_owned(),
         ),
         None => refuse(
             format!("{} has L4T {}, which is not known", spec.name, facts.l4t.line()),

@@ -69,16 +69,17 @@ pub fn refused(host: &HostSpec, changed: bool, shown: Option<&HostKeyQuery>) -> 
         let wanted = host
             .host_key
             .as_ref()
-            .map_or_else(|| "another key is in known_hosts".to_owned(), |pin| format!("the plan says {pin}"));
+            .map_or_else(|| "another key is in known_hosts".to_owned(), |pin| format!("the plan has {pin}"));
         let words = format!(
-            "THE HOST KEY OF {name} HAS CHANGED: it showed {key}, {wanted}. Somebody may be in the middle, or the device was flashed anew. Nothing was sent to it"
+            "THE HOST KEY OF {name} HAS CHANGED: it showed {key}, {wanted}. Someone may be intercepting the \
+             connection, or the device was reflashed. Nothing was sent to it"
         );
         return Fault::new(FaultClass::Refused, "ssh", "connect", "HostKeyChanged", words).next(format!(
-            "{check}; if it is the device's own, take the old key out (ssh-keygen -R {}){add}",
+            "{check}; if it is the device's own key, remove the old one (ssh-keygen -R {}){add}",
             host.address
         ));
     }
-    let words = format!("the host key of {name} is not known: it showed {key}. Nothing was sent to it");
+    let words = format!("the host key of {name} is unknown: it presented {key}. Nothing was sent to it");
     Fault::new(FaultClass::Refused, "ssh", "connect", "HostKeyUnknown", words).next(format!("{check}{add}"))
 }
 
@@ -90,16 +91,18 @@ pub fn refused_hop(host: &HostSpec, hop: &HostSpec, changed: bool, shown: Option
     let (jump, name) = (&hop.name, &host.name);
     if changed {
         let words = format!(
-            "THE HOST KEY OF the jump host {jump}, on the way to {name}, HAS CHANGED: it showed {key}, another key is in known_hosts. Somebody may be in the middle. Nothing was sent to it"
+            "THE HOST KEY OF the jump host {jump}, on the way to {name}, HAS CHANGED: it showed {key}, another key is \
+             in known_hosts. Someone may be intercepting the connection. Nothing was sent to it"
         );
         let next =
-            format!("{check}; if it is its own, take the old key out (ssh-keygen -R {}), then {add}", hop.address);
+            format!("{check}; if it is its own key, remove the old one (ssh-keygen -R {}), then {add}", hop.address);
         return Fault::new(FaultClass::Refused, "ssh", "connect", "HostKeyChanged", words).next(next);
     }
     let words = format!(
-        "the host key of the jump host {jump}, on the way to {name}, is not known: it showed {key}. Nothing was sent to it"
+        "the host key of the jump host {jump}, on the way to {name}, is unknown: it presented {key}. Nothing was sent \
+         to it"
     );
-    let next = format!("{check}; then {add}; or take it with --accept-new");
+    let next = format!("{check}; then {add}; or accept it with --accept-new");
     Fault::new(FaultClass::Refused, "ssh", "connect", "HostKeyUnknown", words).next(next)
 }
 

@@ -16,7 +16,7 @@ impl Images {
         format!("{MEMORY}/image-{}.tar", &spec.archive_sha256[..spec.archive_sha256.len().min(16)])
     }
 
-    /// Where the machine remembers which archive an image came from.
+    /// Where the machine records which archive an image came from.
     fn came_from(spec: &ImageSpec) -> String {
         format!("{MEMORY}/image.{}", &sha256_hex(spec.reference.as_bytes())[..16])
     }

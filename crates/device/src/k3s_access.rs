@@ -65,8 +65,8 @@ impl K3sAccess {
         let taken = ClusterCredentials::of(&reply, plan::yaml).map_err(|why| {
             let words = format!("{}: its kubeconfig /etc/rancher/k3s/k3s.yaml is not used: {why}", self.host);
             Fault::new(FaultClass::Refused, "k3s", "kubeconfig", "UnsoundKubeconfig", words).next(
-                "only the authority, a client certificate, its key and the server's port are taken from a device: look at the \
-                 file there, and at who changed it",
+                "only the certificate authority, a client certificate, its key and the server's port are read from a \
+                 device: check the file there, and who changed it",
             )
         })?;
         self.port.store(taken.port, Ordering::Relaxed);
@@ -109,16 +109,15 @@ fn credentials(taken: &ClusterCredentials) -> Credentials {
 fn not_read(host: &str, reply: &ScriptOutput) -> Fault {
     let fault = |code: &str, words: String| Fault::new(FaultClass::Refused, "k3s", "kubeconfig", code, words);
     match reply.code {
-        ABSENT => fault("NoKubeconfig", format!("{host}: k3s runs, and there is no /etc/rancher/k3s/k3s.yaml")).next(
-            "k3s writes it when it starts, unless it was told another place: look at journalctl -u k3s on the device",
-        ),
+        ABSENT => fault("NoKubeconfig", format!("{host}: k3s runs, but /etc/rancher/k3s/k3s.yaml does not exist"))
+            .next("k3s writes it at start, unless it is configured otherwise: check journalctl -u k3s on the device"),
         UNREADABLE => fault(
             "UnreadableKubeconfig",
             format!("{host}: /etc/rancher/k3s/k3s.yaml cannot be read: {}", reply.last_words(1).line()),
         )
         .next("make it a file there that root can read, then run the same command again"),
         code => fault("Failed", format!("{host}: the script that reads k3s's kubeconfig ended with code {code}"))
-            .next("akidb-edge jetson doctor looks at the device"),
+            .next("akidb-edge jetson doctor diagnoses the device"),
     }
 }
 
@@ -141,10 +140,10 @@ fn not_answering(host: &str, port: Option<u16>) -> Fault {
         Some(port) => {
             format!("{host}: nothing listens on port {port} of its loopback: the API server of k3s is not up")
         }
-        None => format!("{host}: k3s does not run any more"),
+        None => format!("{host}: k3s no longer runs"),
     };
     Fault::new(FaultClass::Retry, "k3s", "connect", "NotAnswering", words)
-        .next("look at the server: systemctl status k3s, journalctl -u k3s")
+        .next("check the server: systemctl status k3s, journalctl -u k3s")
 }
 
 /// Why the tunnel ended before a byte came.
@@ -209,7 +208,7 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("its address").port();
         assert_eq!(code(&look_for_listener(port)), Some(0));
-        // A client's port is no listener.
+        // A client's port is not a listener.
         let client = std::net::TcpStream::connect(("127.0.0.1", port)).expect("a connection");
         let own = client.local_addr().expect("its address").port();
         assert_eq!(code(&look_for_listener(own)), Some(CLOSED));

@@ -54,7 +54,7 @@ fn taken(text: &str, yaml: impl Fn(&str) -> Result<Value, String>) -> Result<Clu
     says(file, "apiVersion", "v1")?;
     says(file, "kind", "Config")?;
     if file.get("preferences").is_some_and(|set| !set.is_null() && set.as_object().is_none_or(|set| !set.is_empty())) {
-        return Err("its preferences are not empty: they are not taken from a device".to_owned());
+        return Err("its preferences are not empty: they are not accepted from a device".to_owned());
     }
     inner(file, "contexts", "context", &["cluster", "user"])?;
     let cluster = inner(file, "clusters", "cluster", &["certificate-authority-data", "server"])?;
@@ -81,7 +81,7 @@ fn plain(text: &str) -> Result<&str, String> {
         let pair = inner.split_once(':');
         let known = inner.is_empty() || pair.is_some_and(|(key, value)| is_key(key) && is_plain(value.trim()));
         if deep > DEEPEST || !known {
-            return Err(format!("line {} is not as k3s writes it", at + 1));
+            return Err(format!("line {} does not have the form that k3s writes", at + 1));
         }
     }
     Ok(text)
@@ -91,7 +91,7 @@ fn plain(text: &str) -> Result<&str, String> {
 fn fields<'v>(value: &'v Value, at: &str, known: &[&str]) -> Result<&'v Map<String, Value>, String> {
     let map = value.as_object().ok_or_else(|| format!("{} is not a map", if at.is_empty() { "it" } else { at }))?;
     match map.keys().find(|key| !known.contains(&key.as_str())) {
-        Some(other) => Err(format!("it has {at}{}{other}, which is not taken from a device", dot(at))),
+        Some(other) => Err(format!("it has {at}{}{other}, which is not accepted from a device", dot(at))),
         None => Ok(map),
     }
 }
@@ -115,7 +115,7 @@ fn inner<'v>(
     known: &[&str],
 ) -> Result<&'v Map<String, Value>, String> {
     let [one] = file.get(list).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default() else {
-        return Err(format!("its {list} are not exactly one"));
+        return Err(format!("it does not have exactly one entry in {list}"));
     };
     let entry = fields(one, &format!("{list}[0]"), &["name", field])?;
     let Some(inner) = entry.get(field) else { return Err(format!("it has no {list} with {field}")) };
@@ -264,6 +264,6 @@ mod tests {
     #[test]
     fn two_clusters_are_one_too_many() {
         let two = k3s().replace("contexts:", "- cluster:\n    server: https://b:1\n  name: b\ncontexts:");
-        assert_eq!(taken(&two).err().as_deref(), Some("its clusters are not exactly one"));
+        assert_eq!(taken(&two).err().as_deref(), Some("it does not have exactly one entry in clusters"));
     }
 }

@@ -128,7 +128,7 @@ impl Nodes {
         if let Some(other) = halted.as_ref() {
             let words = format!("{} keeps its version: the upgrade of {other} failed", spec.host);
             return Err(Fault::new(FaultClass::Refused, "k3s", "upgrade", "Halted", words)
-                .next(format!("mend {other} first, then run the same command again")));
+                .next(format!("fix {other} first, then run the same command again")));
         }
         let upgraded = self.upgrade_agent(spec).await;
         if upgraded.is_err() {
@@ -185,14 +185,14 @@ impl Nodes {
 /// Pods that stay are named: those that a budget holds, else all.
 fn not_drained(host: &str, pods: &[Untrusted], held: &[Untrusted]) -> Fault {
     const NAMED: usize = 5;
-    let (all, what) =
-        if held.is_empty() { (pods, "these pods are still there") } else { (held, "disruption budgets hold") };
+    let (all, what) = if held.is_empty() { (pods, "pods still running") } else { (held, "disruption budgets hold") };
     let names: Vec<String> = all.iter().take(NAMED).map(Untrusted::line).collect();
     let more = if all.len() > NAMED { format!(" and {} more", all.len() - NAMED) } else { String::new() };
     let next = if held.is_empty() {
-        "look at their finalizers and at how long they may take to end, then run the same command again"
+        "check their finalizers and termination grace periods, then run the same command again"
     } else {
-        "a disruption budget holds its pods: take fewer replicas or allow one less, then run the same command again"
+        "a disruption budget blocks the eviction of its pods: lower its minimum or add replicas, then run the same \
+         command again"
     };
     let words = format!("{host}: {what}: {}{more}", names.join(", "));
     Fault::new(FaultClass::Retry, "k3s", "drain", "PodsStay", words).next(next)
@@ -256,11 +256,8 @@ impl Provider for Nodes {
         let node = self.node(&spec).await?;
         let ready = node.as_ref().is_some_and(node_state::is_ready);
         let ours = printed.lines().any(|line| line == "ours=1");
-        let owner = if ours {
-            Owner::Ours
-        } else {
-            Owner::Foreign("k3s is installed there, and this stack did not do it".to_owned())
-        };
+        let owner =
+            if ours { Owner::Ours } else { Owner::Foreign("k3s is installed there, but not by this stack".to_owned()) };
         let attributes =
             Attributes::from([("joined".to_owned(), node.is_some().into()), ("ready".to_owned(), ready.into())]);
         let there = found(&spec, &printed, node.as_ref());
@@ -279,7 +276,7 @@ impl Provider for Nodes {
             && let Some(ObservedResource { owner: Owner::Foreign(why), .. }) = self.read(subject).await?
         {
             return Err(Fault::new(FaultClass::Exists, "k3s", "install", "Foreign", format!("{}: {why}", spec.host))
-                .next(format!("take it up on purpose with --adopt {}, or uninstall it", subject.address)));
+                .next(format!("adopt it with --adopt {}, or uninstall it", subject.address)));
         }
         self.must("remember", &spec.host, &remember(subject)).await?;
         self.join("install", &spec).await?;
@@ -350,7 +347,7 @@ impl Provider for Nodes {
         let state = if node.is_some() { "joined, not Ready yet" } else { "not joined yet" };
         if waited > READY_WITHIN {
             let words = format!("{} is {state} after {} s", spec.host, READY_WITHIN.as_secs());
-            let next = format!("look at journalctl -u {} on {}", text::unit(spec.role), spec.host);
+            let next = format!("check journalctl -u {} on {}", text::unit(spec.role), spec.host);
             return Err(Fault::new(FaultClass::Refused, "k3s", "join", "NotReady", words).next(next));
         }
         Ok(Progress::NotYet(state.into(), Duration::from_secs(2)))

@@ -94,7 +94,7 @@ pub fn install(spec: &NodeSpec, token: Option<&str>, pull: Option<&RegistryPull>
     text.and(restart(spec))
 }
 
-/// Starts k3s anew and remembers what for.
+/// Starts k3s anew and records what for.
 pub fn restart(spec: &NodeSpec) -> Script {
     let unit = unit(spec.role);
     script!(
@@ -152,21 +152,22 @@ pub fn remedy(said: &str) -> Option<&'static str> {
     let text = if said.contains("certificate and login are made with it") {
         "install it there: apt-get install openssl perl"
     } else if said.contains("another role") {
-        "take it down first (jetson uninstall), then run the same command again"
+        "uninstall it first (jetson uninstall), then run the same command again"
     } else if said.contains("no address of the server is known here") {
         "write node_ip for the server, in the plan or the inventory: the address by which the other devices reach it (ip -o route get 1.1.1.1 there shows it behind src)"
     } else if said.contains("not authorized") || said.contains("token CA hash") {
-        "the server did not take the join token: are the clocks of the devices right (10 minutes), and is this the plan's server?"
+        "the server did not accept the join token: check the clocks of the devices (within 10 minutes), and that this \
+         is the plan's server"
     } else if said.contains("Node password rejected") {
         "another device had this node name: k3s kubectl delete node NAME on the server, then run the same command again"
     } else if said.contains("Failed to validate connection") || said.contains("connection refused") {
-        "the agent cannot reach the server: is port 6443 of the server open for the devices?"
+        "the agent cannot reach the server: check that port 6443 of the server is open for the devices"
     } else if said.contains("has another hash") {
-        "nothing of it was run: compare it with the release on GitHub, or bring k3s and its installer with --artifacts"
+        "it was not run: compare it with the release on GitHub, or provide k3s and its installer with --artifacts"
     } else if said.contains("Download failed") || said.contains("curl:") {
-        "the device cannot fetch k3s: look at its network, or bring everything with --artifacts"
+        "the device cannot download k3s: check its network, or provide everything with --artifacts"
     } else if said.contains("does not start") {
-        "look at journalctl -u k3s (or k3s-agent) on the device, then run the same command again"
+        "check journalctl -u k3s (or k3s-agent) on the device, then run the same command again"
     } else {
         return None;
     };

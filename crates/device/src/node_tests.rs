@@ -87,7 +87,7 @@ async fn pods_that_stay_are_named() {
         (vec!["akidb/pod-2".into()], "a: disruption budgets hold: akidb/pod-2"),
         (
             Vec::new(),
-            "a: these pods are still there: akidb/pod-1, akidb/pod-2, akidb/pod-3, akidb/pod-4, akidb/pod-5 and 2 more",
+            "a: pods still running: akidb/pod-1, akidb/pod-2, akidb/pod-3, akidb/pod-4, akidb/pod-5 and 2 more",
         ),
     ] {
         let api = Arc::new(OneNode { left: pods.clone(), held, ..OneNode::default() });

@@ -16,13 +16,13 @@ use crate::resource::{
     Artifacts, Attributes, CheckedSettings, Fault, FaultClass, FieldChange, ObservedResource, Owner,
 };
 
-/// Where a machine remembers what we made on it, and what was there before.
+/// Where a machine records what we made on it, and what was there before.
 pub const MEMORY: &str = "/var/lib/akidb-edge";
 
 /// Stands before what is looked at after something was made.
 const LOOKED: &str = "akidb-edge-looks-again";
 
-/// One kind, in shell lines. Scripts run with `set -eu`; their values are quoted, and stand behind `--` where a program
+/// One kind, in shell lines. Scripts run with `set -eu`; their values are quoted, and are behind `--` where a program
 /// reads options.
 pub trait ShellKind: Send + Sync + 'static {
     /// Its settings.
@@ -57,7 +57,7 @@ pub trait ShellKind: Send + Sync + 'static {
     fn clear(_spec: &Self::Spec) -> Script {
         ":".into()
     }
-    /// The artefact that `put` needs on the machine, and where: hash and path.
+    /// The artifact that `put` needs on the machine, and where: hash and path.
     fn artifact(_spec: &Self::Spec) -> Option<(String, String)> {
         None
     }
@@ -97,9 +97,9 @@ impl<K: ShellKind> OnHost<K> {
     async fn bring(&self, spec: &K::Spec) -> Result<(), Fault> {
         let Some((sha256, to)) = K::artifact(spec) else { return Ok(()) };
         let Some(from) = self.artifacts.get(&sha256).cloned() else {
-            let words = format!("the file with the hash {sha256} is not at hand");
+            let words = format!("the file with the hash {sha256} is not available");
             return Err(Fault::new(FaultClass::Refused, K::SERVICE, "upload", "NoArtefact", words)
-                .next("name the directory with --artifacts"));
+                .next("name its directory with --artifacts"));
         };
         // The first thing that comes to a bare device may lie there until it is put to its place.
         self.must("upload", spec, &"akidb_edge_memory".into()).await?;
@@ -113,7 +113,7 @@ impl<K: ShellKind> OnHost<K> {
         Ok(Applied { id: K::id(&spec), attributes: subject.attributes.clone() })
     }
 
-    /// Where a create failed and made nothing, nothing is remembered of it: an uninstall would not come here.
+    /// Where a create failed and made nothing, nothing is recorded of it: an uninstall would not come here.
     async fn clear(&self, subject: &ResourceContext<'_>) {
         let Ok(spec) = subject.typed::<K::Spec>() else { return };
         let Ok(printed) = self.must("look", &spec, &K::look(&spec)).await else { return };
@@ -137,12 +137,12 @@ impl<K: ShellKind> OnHost<K> {
         let (said, looked) = output.rsplit_once(LOOKED).unwrap_or((&output, ""));
         let Some(missing) = missing(spec, K::found(spec, looked)) else { return Ok(()) };
         let words = format!(
-            "{}: the command ended without an error, and {missing} is not as it was asked for: {}",
+            "{}: the command succeeded, but {missing} does not match what was requested: {}",
             K::host(spec),
             last_words(said, 2)
         );
         Err(Fault::new(FaultClass::Refused, K::SERVICE, operation, "NotDone", words)
-            .next("look at it on the device, then run the same command again"))
+            .next("check it on the device, then run the same command again"))
     }
 }
 
@@ -174,7 +174,8 @@ pub(super) fn sound<S: DeserializeOwned + CheckedSettings>(
 pub(super) fn general_remedy(said: &str) -> Option<&'static str> {
     if said.contains("No space left on device") {
         return Some(
-            "the device's disk is full: make room (df -h; k3s crictl rmi --prune), then run the same command again",
+            "the device's disk is full: free some space (df -h; k3s crictl rmi --prune), then run the same command \
+             again",
         );
     }
     None

@@ -64,7 +64,7 @@ impl ShellKind for DebianPackages {
             return None;
         }
         let mut found = json!({"host": spec.host, "packages": held});
-        // Where they came from is not remembered by the machine.
+        // Where they came from is not recorded by the machine.
         if !spec.files.is_empty() {
             found["files"] = json!(spec.files);
         }
@@ -116,15 +116,20 @@ fi"#,
         let text = if words.contains("Could not get lock") || words.contains("lock-frontend") {
             "another apt runs on the device (unattended-upgrades?): wait for it, then run the same command again"
         } else if words.contains("Conflicting values set for option") {
-            "another list of apt on the device names the same repository with another key: akidb-edge jetson doctor names the file; take it out there, then run the same command again"
+            "another list of apt on the device names the same repository with another key: akidb-edge jetson doctor \
+             names the file; remove it there, then run the same command again"
         } else if words.contains("Held packages were changed") {
-            "somebody holds a package at another version (apt-mark showhold): let the plan say that version, or release it there (apt-mark unhold NAME)"
+            "a package is held at another version (apt-mark showhold): set that version in the plan, or release it \
+             there (apt-mark unhold NAME)"
         } else if words.contains("Temporary failure resolving") || words.contains("Could not resolve") {
-            "the device cannot look names up: set its DNS server (nmcli connection modify NAME ipv4.dns ADDRESS), or bring the packages with --artifacts"
+            "the device cannot resolve names: set its DNS server (nmcli connection modify NAME ipv4.dns ADDRESS), or \
+             provide the packages with --artifacts"
         } else if words.contains("apt-get update said") {
-            "apt cannot take its lists: look at that line, at the device's network and at /etc/apt/sources.list.d there, or bring the packages with --artifacts"
+            "apt cannot update its lists: check that line, the device's network and /etc/apt/sources.list.d there, or \
+             provide the packages with --artifacts"
         } else if words.contains("Unable to locate package") || words.contains("has no installation candidate") {
-            "the device's repositories do not have it: look at /etc/apt/sources.list.d and the network, or bring the packages with --artifacts"
+            "the device's repositories do not have it: check /etc/apt/sources.list.d and the network, or provide the \
+             packages with --artifacts"
         } else {
             return None;
         };

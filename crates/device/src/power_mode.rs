@@ -7,7 +7,7 @@ use super::on_host::{MEMORY, ShellKind};
 use super::script::{Script, quoted, script};
 use crate::resource::power_mode::{ADAPTIVE_SERVICE, AUTO, PowerModeSpec};
 
-/// Where the machine remembers the mode that it had before us.
+/// Where the machine records the mode that it had before us.
 const BEFORE: &str = "/var/lib/akidb-edge/power-mode.before";
 
 /// It is there while a service follows the load.
@@ -57,7 +57,7 @@ impl ShellKind for PowerModes {
     fn found(spec: &PowerModeSpec, printed: &str) -> Option<Value> {
         let mode = facts::power_mode(printed)?;
         let mut found = json!({"host": spec.host, "mode": mode});
-        // What the service goes through stands in its own file.
+        // What the service goes through is in its own file.
         if mode == AUTO && !spec.modes.is_empty() {
             found["modes"] = json!(spec.modes);
         }
@@ -97,7 +97,12 @@ impl ShellKind for PowerModes {
 
     fn remedy(words: &str) -> Option<String> {
         if words.contains("reboot required") {
-            return Some("this change of mode needs a restart of the device: drain it (akidb-edge jetson drain), run that nvpmodel on it as root and answer YES; once it is back, run the same command again".to_owned());
+            return Some(
+                "this change of the power mode needs a reboot of the device: drain it (akidb-edge jetson \
+                         drain), run that nvpmodel on it as root and answer YES; once it is back, run the same \
+                         command again"
+                    .to_owned(),
+            );
         }
         if words.contains("those that auto goes through") {
             return Some("write adaptive_power: {modes: [...]} in the plan, from the smallest to the largest of those that this device has".to_owned());

@@ -34,15 +34,15 @@ const LOGIN: &[Row] = &[
         &["bad configuration option"],
         stays(
             "BadConfig",
-            "a line of the SSH configuration of this machine is not understood",
-            "correct the line that is named; ssh -G HOST reads the configuration without connecting",
+            "the SSH configuration of this machine has an invalid line",
+            "correct that line; ssh -G HOST parses the configuration without connecting",
         ),
     ),
     (
         &["bad owner or permissions on"],
         stays(
             "BadConfig",
-            "the SSH configuration of this machine can be written by others, and is not read",
+            "the SSH configuration of this machine is writable by others, so it is not read",
             "chmod 600 ~/.ssh/config",
         ),
     ),
@@ -51,22 +51,22 @@ const LOGIN: &[Row] = &[
         stays(
             "RemoteCommand",
             "the SSH configuration of this machine has a RemoteCommand for this host",
-            "take it out for this host, or name another configuration with --ssh-config",
+            "remove it for this host, or use another configuration with --ssh-config",
         ),
     ),
     (
         &["could not request local forwarding"],
         stays(
             "Forwarding",
-            "the SSH configuration of this machine wants a forwarding that cannot be had (ExitOnForwardFailure)",
-            "take the forwarding out for this host, or name another configuration with --ssh-config",
+            "a forwarding in the SSH configuration of this machine failed (ExitOnForwardFailure)",
+            "remove the forwarding for this host, or use another configuration with --ssh-config",
         ),
     ),
     (
         &["too long for unix domain socket"],
         stays(
             "SocketPath",
-            "the path of the socket for kept connections is too long",
+            "the socket path for persistent connections is too long",
             "set XDG_RUNTIME_DIR to a short directory of yours, or add --keep-connections 0",
         ),
     ),
@@ -74,8 +74,8 @@ const LOGIN: &[Row] = &[
         &["unprotected private key file"],
         stays(
             "KeyFile",
-            "a private key on this machine can be read by others, and is not used",
-            "chmod 600 the file that is named",
+            "a private key on this machine is readable by others, so it is not used",
+            "run chmod 600 on that file",
         ),
     ),
     (
@@ -83,7 +83,7 @@ const LOGIN: &[Row] = &[
         stays(
             "PasswordExpired",
             "the user's password on the device has expired",
-            "set a new one: log in there by hand (ssh -t), or as root: chage -M -1 USER",
+            "set a new one: log in there manually (ssh -t), or as root: chage -M -1 USER",
         ),
     ),
     (
@@ -91,7 +91,7 @@ const LOGIN: &[Row] = &[
         stays(
             "PasswordExpired",
             "the user's password on the device has to be changed first",
-            "set a new one: log in there by hand (ssh -t), or as root: chage -M -1 USER",
+            "set a new one: log in there manually (ssh -t), or as root: chage -M -1 USER",
         ),
     ),
     (
@@ -110,15 +110,16 @@ const LOGIN: &[Row] = &[
         &["unprivileged users are not permitted to log in"],
         passes(
             "NoLogin",
-            "the device is starting or about to stop, and lets in nobody but root (/run/nologin)",
-            "run the same command again in a minute; if it stays so, look at /run/nologin and systemctl list-jobs there",
+            "the device is starting or shutting down, and only root can log in (/run/nologin)",
+            "run the same command again in a minute; if this persists, check /run/nologin and systemctl list-jobs \
+             there",
         ),
     ),
     (
         &["system is going down"],
         passes(
             "NoLogin",
-            "the device is about to stop, and lets in nobody but root (/run/nologin)",
+            "the device is shutting down, and only root can log in (/run/nologin)",
             "run the same command again once it is back",
         ),
     ),
@@ -126,7 +127,7 @@ const LOGIN: &[Row] = &[
         &["allows sftp connections only"],
         stays(
             "ForcedCommand",
-            "the device allows this user file transfers alone (ForceCommand)",
+            "the device allows this user only file transfers (ForceCommand)",
             "name another user in the plan, or change the Match block in /etc/ssh/sshd_config there",
         ),
     ),
@@ -134,16 +135,17 @@ const LOGIN: &[Row] = &[
         &["too many authentication failures"],
         stays(
             "LoginRefused",
-            "the agent offered more keys than the device tries",
-            "say which key it is in ~/.ssh/config: IdentityFile and IdentitiesOnly yes for this host",
+            "the SSH agent offered more keys than the device accepts",
+            "select the key in ~/.ssh/config: IdentityFile and IdentitiesOnly yes for this host",
         ),
     ),
     (
         &["permission denied"],
         stays(
             "LoginRefused",
-            "the device takes none of the keys that were offered",
-            "add your key to the agent (ssh-add) and to the device (ssh-copy-id), or name it in ~/.ssh/config; is the user right?",
+            "the device accepts none of the offered keys",
+            "add your key to the agent (ssh-add) and to the device (ssh-copy-id), or set it in ~/.ssh/config; check \
+             the user name",
         ),
     ),
     (
@@ -158,16 +160,17 @@ const LOGIN: &[Row] = &[
         &["could not resolve hostname"],
         passes(
             "Unreachable",
-            "the name of the device cannot be looked up",
-            "is it spelled right? Write its IP address, or a Host of ~/.ssh/config",
+            "the name of the device cannot be resolved",
+            "check the spelling; use its IP address, or a Host of ~/.ssh/config",
         ),
     ),
     (
         &["connection refused"],
         passes(
             "Unreachable",
-            "something is at that address, and no SSH server listens on that port",
-            "is the port right, and does sshd run there (systemctl status ssh)? The other devices go on; run the same command again later",
+            "a host is at that address, but no SSH server listens on that port",
+            "check the port, and that sshd runs there (systemctl status ssh). The other devices continue; run the \
+             same command again later",
         ),
     ),
 ];
@@ -185,13 +188,11 @@ pub fn fault(cause: &LoginRefusal, at: &str, last: &str) -> Fault {
 
 /// The device ended the session well and never ran what it was asked for.
 pub fn another_command(name: &str, printed: &str) -> Fault {
-    let words = format!(
-        "{name}: the device ran something else than it was asked for, which printed: {}",
-        last_words(printed, 1)
-    );
+    let words =
+        format!("{name}: the device ran a different command than requested, which printed: {}", last_words(printed, 1));
     Fault::new(FaultClass::Refused, "ssh", "connect", "ForcedCommand", words).next(
-        "look for ForceCommand in /etc/ssh/sshd_config, command= in the user's authorized_keys and exec in its shell's start-up files there; \
-         or name another user in the plan",
+        "check ForceCommand in /etc/ssh/sshd_config, command= in the user's authorized_keys and exec in its shell's \
+         start-up files there; or name another user in the plan",
     )
 }
 
@@ -206,8 +207,8 @@ const SUDO: &[Row] = &[
         &["must have a tty"],
         stays(
             "",
-            "sudo wants a terminal there (requiretty)",
-            "take requiretty out for the user: echo 'Defaults:USER !requiretty' in a file of /etc/sudoers.d, by visudo",
+            "sudo requires a terminal there (requiretty)",
+            "disable requiretty for the user: echo 'Defaults:USER !requiretty' in a file of /etc/sudoers.d, by visudo",
         ),
     ),
     (
@@ -230,24 +231,25 @@ const SUDO: &[Row] = &[
         &["is not allowed to"],
         stays(
             "",
-            "sudoers allows the user other commands than the tool's",
-            "install what akidb-edge jetson sudoers prints: it is another one after an update of the tool",
+            "sudoers does not allow the user the tool's command",
+            "install what akidb-edge jetson sudoers prints: it changes with an update of the tool",
         ),
     ),
     (
         &["password is expired"],
         stays(
             "",
-            "the user's password there has expired, and sudo does not take it",
-            "set a new one: log in there by hand (ssh -t), or as root: chage -M -1 USER",
+            "the user's password there has expired, so sudo does not accept it",
+            "set a new one: log in there manually (ssh -t), or as root: chage -M -1 USER",
         ),
     ),
     (
         &["password is required"],
         stays(
             "",
-            "sudo wants a password",
-            "add --ask-sudo-password, or --sudo-password-fd N; or allow the user sudo without one. After an update of the tool, install what akidb-edge jetson sudoers prints again",
+            "sudo requires a password",
+            "add --ask-sudo-password, or --sudo-password-fd N; or allow the user sudo without a password. After an \
+             update of the tool, install what akidb-edge jetson sudoers prints again",
         ),
     ),
     (
@@ -255,7 +257,7 @@ const SUDO: &[Row] = &[
         stays(
             "",
             "the sudo password is wrong",
-            "it is the user's password on that device: try again; with --sudo-password-fd, look at what is written there",
+            "enter the user's password on that device; with --sudo-password-fd, check what is written to it",
         ),
     ),
     (
@@ -263,7 +265,7 @@ const SUDO: &[Row] = &[
         stays(
             "",
             "the sudo password is wrong",
-            "it is the user's password on that device: try again; with --sudo-password-fd, look at what is written there",
+            "enter the user's password on that device; with --sudo-password-fd, check what is written to it",
         ),
     ),
     (
@@ -271,15 +273,15 @@ const SUDO: &[Row] = &[
         stays(
             "",
             "the user's session there may not become root (no new privileges)",
-            "look at NoNewPrivileges of the unit that sshd runs in there",
+            "check NoNewPrivileges of the unit that runs sshd there",
         ),
     ),
     (
         &["sudo", "no such file"],
         stays(
             "",
-            "there is no sudo on the device",
-            "install it there (apt-get install sudo), or let the plan log in as root",
+            "sudo is not installed on the device",
+            "install it there (apt-get install sudo), or log in as root in the plan",
         ),
     ),
 ];
@@ -335,7 +337,7 @@ mod tests {
         ] {
             let cause = login(said).unwrap_or_else(|| panic!("{said}"));
             assert_eq!(cause.code, code, "{said}");
-            assert!(!cause.next.contains("switched on"), "{said}");
+            assert!(!cause.next.contains("powered on"), "{said}");
         }
         assert_eq!(login("Connection timed out"), None);
         assert!(login("Unprivileged users are not permitted to log in yet").is_some_and(|cause| cause.passes));
@@ -353,7 +355,7 @@ mod tests {
                 "jetson sudoers",
             ),
             ("sudo: Account or password is expired, reset your password and try again", "expired", "chage"),
-            ("sudo: a password is required", "sudo wants a password", "--ask-sudo-password"),
+            ("sudo: a password is required", "sudo requires a password", "--ask-sudo-password"),
             ("the sudo password is wrong", "the sudo password is wrong", "user's password"),
             ("sudo: 1 incorrect password attempt", "the sudo password is wrong", "user's password"),
             ("env: 'sudo': No such file or directory", "no sudo", "apt-get install sudo"),

@@ -76,7 +76,7 @@ impl From<u32> for Script {
 
 /// What [`script!`] takes between its literals.
 pub(super) trait ScriptValue {
-    /// As it stands there.
+    /// As it is there.
     fn in_script(&self) -> Script;
 }
 
@@ -104,7 +104,7 @@ impl ScriptValue for u32 {
     }
 }
 
-/// As `format!`, for [`Script`]s: each name in braces stands behind the literal, too, as `name` or `name = value`, and is a
+/// As `format!`, for [`Script`]s: each name in braces is behind the literal, too, as `name` or `name = value`, and is a
 /// script, a literal or a number. A `String` does not compile.
 macro_rules! script {
     (@word $name:ident) => { $crate::script::ScriptValue::in_script(&$name) };

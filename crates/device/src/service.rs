@@ -10,7 +10,7 @@ use crate::resource::service::ServiceSpec;
 pub struct Services;
 
 impl Services {
-    /// Where the machine remembers for what the unit was started last.
+    /// Where the machine records for what the unit was started last.
     fn started_for(spec: &ServiceSpec) -> Script {
         quoted(&format!("{MEMORY}/started.{}", spec.unit))
     }
@@ -87,6 +87,6 @@ impl ShellKind for Services {
     fn remedy(words: &str) -> Option<String> {
         words
             .contains("Job for ")
-            .then(|| "look at journalctl -xeu of that unit on the device, then run the same command again".to_owned())
+            .then(|| "check journalctl -xeu of that unit on the device, then run the same command again".to_owned())
     }
 }

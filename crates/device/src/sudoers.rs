@@ -7,8 +7,9 @@
 use std::collections::BTreeSet;
 
 use super::connection::LOOP;
+use crate::resource::syntax_check::login;
 
-/// What stands at the top of the file: what the rule does and what it does not.
+/// What is at the top of the file: what the rule does and what it does not.
 const HEAD: &str = "\
 # Lets these accounts run what akidb-edge runs as root on a device, and no other command. To install it as root on each device:
 #   visudo -cf FILE && install -m 0440 -o root -g root FILE /etc/sudoers.d/akidb-edge
@@ -25,13 +26,27 @@ const HEAD: &str = "\
 ";
 
 /// The file for these accounts.
-pub fn sudoers(accounts: &BTreeSet<String>) -> String {
-    let names: Vec<&str> = accounts.iter().map(String::as_str).collect();
-    format!(
+///
+/// # Errors
+/// The first name that means something else there than an account of that name.
+pub fn sudoers(accounts: &BTreeSet<String>) -> Result<String, &str> {
+    if let Some(other) = accounts.iter().find(|name| !is_account(name)) {
+        return Err(other);
+    }
+    let names: Vec<String> = accounts.iter().map(|name| argument(name)).collect();
+    Ok(format!(
         "{HEAD}Cmnd_Alias AKIDB_EDGE = /bin/sh -c {}\n{} ALL = (root) NOPASSWD: AKIDB_EDGE\n",
         argument(LOOP),
         names.join(", ")
-    )
+    ))
+}
+
+/// `ALL` is everybody, and a name of capital letters is an alias (sudoers(5), "Aliases": `[A-Z]([A-Z][0-9]_)*`); `%`, `+`, `#` and `!`
+/// begin groups, netgroups, numbers and what is left out.
+fn is_account(name: &str) -> bool {
+    let is_alias = name.starts_with(|letter: char| letter.is_ascii_uppercase())
+        && name.chars().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_');
+    login(name) && !is_alias
 }
 
 /// Arguments as sudoers takes them: patterns, in one line. The end of a line can only be written as any letter.
@@ -52,8 +67,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_name_that_means_others_gets_no_rule() {
+        let of = |name: &str| sudoers(&["edge".to_owned(), name.to_owned()].into()).map_err(str::to_owned);
+        for other in ["ALL", "ADMINS", "A_1", "%sudo", "+net", "#0", "!edge", "a b", "a\nb", ""] {
+            assert_eq!(of(other), Err(other.to_owned()));
+        }
+        for account in ["Edge", "edge-01", "ann@example.com", "_a"] {
+            assert!(of(account).is_ok(), "{account}");
+        }
+    }
+
+    #[test]
     fn a_rule_is_one_line_and_holds_the_loop_to_the_letter() {
-        let text = sudoers(&["edge".to_owned(), "nvidia".to_owned()].into());
+        let text = sudoers(&["edge".to_owned(), "nvidia".to_owned()].into()).expect("accounts");
         let rules: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
         assert_eq!(rules.len(), 2, "{text}");
         assert_eq!(rules[1], "edge, nvidia ALL = (root) NOPASSWD: AKIDB_EDGE");

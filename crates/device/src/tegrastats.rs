@@ -41,12 +41,12 @@ pub struct DeviceLoad {
 }
 
 impl DeviceLoad {
-    /// From what a device answered to [`SCRIPT`]; none when it did not say.
+    /// From what a device answered to [`SCRIPT`]; none when no message.
     pub fn of(reply: &ScriptOutput) -> Option<Self> {
         lines(&reply.output).get("tegrastats").and_then(|line| Self::read(line))
     }
 
-    /// From one line; none when it is no line of tegrastats.
+    /// From one line; none when it is not a line of tegrastats.
     pub fn read(line: &str) -> Option<Self> {
         let all: Vec<&str> = line.split_whitespace().collect();
         let after = |name: &str| all.iter().position(|word| *word == name).and_then(|at| all.get(at + 1)).copied();
@@ -88,7 +88,7 @@ fn power(all: &[&str]) -> Option<u64> {
 fn rail(value: &str) -> Option<u64> {
     let mut numbers = value.split('/').map(|part| part.strip_suffix("mW").unwrap_or(part).parse::<u64>());
     let now = numbers.next()?.ok()?;
-    // Another number has to follow: `APE 174` is a clock. Megabytes are no number here.
+    // Another number has to follow: `APE 174` is a clock. Megabytes are not number here.
     (numbers.next()?.is_ok() && numbers.all(|more| more.is_ok())).then_some(now)
 }
 

@@ -75,7 +75,7 @@ pub fn system() -> Result<Vec<u8>, Fault> {
     let why = found.errors.first().map_or_else(String::new, |bad| format!(" ({bad})"));
     Err(wrong(
         "NoCertificates",
-        format!("this machine has no certificate authorities that can be used{why}"),
+        format!("this machine has no usable certificate authorities{why}"),
         "install the certificates of the system (ca-certificates), or name a file with AWS_CA_BUNDLE or SSL_CERT_FILE",
     ))
 }

@@ -24,7 +24,7 @@ pub struct TestAccountWorld {
 pub const STACK: &str = "battery";
 
 impl TestAccountWorld {
-    /// A fresh account, with these artefacts at hand.
+    /// A fresh account, with these artifacts at hand.
     pub async fn new(artifacts: Artifacts) -> Self {
         Self::in_account(local_aws::account(), artifacts).await
     }

@@ -100,24 +100,39 @@ pub struct TestAccount {
     pub place: String,
 }
 
-/// The files of the model of week 13, with contents that stand for it.
-const MODEL: [(&str, &str); 7] = [
+/// The files of the model and of the page of week 13, with contents that stand for them.
+const MODEL: [(&str, &str); 16] = [
     ("1_Pooling/config.json", "{\"pooling_mode_mean_tokens\":true}"),
+    ("chunks.json", "{\"format\":1,\"files\":{}}"),
     ("config.json", "{\"hidden_size\":384}"),
     ("model_int8.onnx", "weights of a small model"),
     ("modules.json", "[]"),
+    ("page/assets/main.5feceb66ffc86f38.js", "0"),
+    ("page/assets/ort.6b86b273ff34fce1.wasm.gz", "1"),
+    ("page/index.html", "<!doctype html>"),
+    ("page/sw.js", "2"),
+    ("selfcheck.json", "{\"format\":1,\"texts\":[]}"),
     ("sentence_bert_config.json", "{\"max_seq_length\":256}"),
+    ("static.bin", "rows of a small table"),
     ("tokenizer.json", "{\"version\":\"1.0\"}"),
     ("tokenizer_config.json", "{}"),
+    ("tokens.json", "{\"format\":1}"),
 ];
 
-/// Writes the files that the plan of week 13 uploads as its model.
+/// Writes the files that the plan of week 13 uploads as its model and its page.
 #[track_caller]
 pub fn write_model(folder: &Path) {
-    std::fs::create_dir_all(folder.join("1_Pooling")).expect("a directory");
     for (name, text) in MODEL {
-        std::fs::write(folder.join(name), text).expect("a file");
+        let path = folder.join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a directory");
+        std::fs::write(path, text).expect("a file");
     }
+}
+
+/// Flags that name the files of [`write_model`] to the plan of week 13.
+pub fn own_files(folder: &Path) -> [String; 4] {
+    let folder = folder.display();
+    ["--var".to_owned(), format!("model_dir={folder}"), "--var".to_owned(), format!("page_dir={folder}/page")]
 }
 
 impl TestAccount {
@@ -181,9 +196,7 @@ impl TestAccount {
         if !words.contains("--plan") {
             command.args(["--plan", "week13"]);
         }
-        let (prefix, models) =
-            (format!("prefix=t{}", self.number), format!("model_dir={}", self.directory.path().display()));
-        command.args(["--var", &prefix, "--var", &models]);
+        command.args(["--var", &format!("prefix=t{}", self.number)]).args(own_files(self.directory.path()));
         command
     }
 

@@ -110,7 +110,7 @@ impl Lab {
         self.does("exec", &[host, "sh", "-c", lines])
     }
 
-    /// Artefacts as a site without Internet has them, with hashes.
+    /// Artifacts as a site without Internet has them, with hashes.
     pub fn artifacts(&self, images: &[&str]) -> PathBuf {
         let folder = self.path("artifacts");
         let images = images.iter().flat_map(|image| ["--image", image]);

@@ -16,7 +16,7 @@ use check::DoctorCheck;
 
 pub use permissions::needed;
 
-/// Look for what stands in the way of a deploy: credentials, endpoints, proxy, state, permissions. Nothing is changed; a bucket
+/// Look for what is in the way of a deploy: credentials, endpoints, proxy, state, permissions. Nothing is changed; a bucket
 /// for the state gets an object for a moment. Exit code 1: a deploy cannot work, 2: warnings.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -72,7 +72,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
 }
 
 fn nothing_named() -> (Vec<DoctorCheck>, Value) {
-    (vec![DoctorCheck::skipped("state", "not looked at: name a stack with --plan or --stack")], Value::Null)
+    (vec![DoctorCheck::skipped("state", "skipped: add --plan or --stack")], Value::Null)
 }
 
 /// Through what the account is reached.
@@ -129,7 +129,7 @@ async fn may(
 ) -> (DoctorCheck, Value) {
     match (plan, connection, identity) {
         (Some(plan), Some(connection), Some(identity)) => permissions::look(plan, connection, identity, context).await,
-        (Some(_), ..) => (DoctorCheck::skipped("permissions", "not looked at: the caller is not known"), Value::Null),
-        (None, ..) => (DoctorCheck::skipped("permissions", "not looked at: name a plan with --plan"), Value::Null),
+        (Some(_), ..) => (DoctorCheck::skipped("permissions", "skipped: the caller is unknown"), Value::Null),
+        (None, ..) => (DoctorCheck::skipped("permissions", "skipped: add --plan"), Value::Null),
     }
 }

@@ -8,9 +8,9 @@ use super::check::DoctorCheck;
 use crate::commands::Context;
 use crate::commands::workflow::AccountConnection;
 use crate::desired;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::plan::Plan;
-use crate::provider::aws::{CallerIdentity, MissingAction, Simulation, least_privilege, simulate};
+use crate::provider::aws::{CallerIdentity, Ids, MissingAction, Simulation, least_privilege, simulate};
 use crate::resource::{Desired, FaultClass, shown};
 
 const NAME: &str = "permissions";
@@ -18,8 +18,8 @@ const NAME: &str = "permissions";
 const SHOWN: usize = 12;
 
 /// The policy that a graph needs, the place of its state included.
-pub fn needed(desired: &Desired, account: &str, state: &str) -> Value {
-    let mut policy = least_privilege(desired, account);
+pub fn needed(desired: &Desired, account: &str, ids: &Ids, state: &str) -> Value {
+    let mut policy = least_privilege(desired, account, ids);
     if let (Some(all), Some(place)) = (policy["Statement"].as_array_mut(), state.strip_prefix("s3://")) {
         let place = place.split('?').next().unwrap_or(place);
         let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
@@ -42,7 +42,7 @@ pub fn needed(desired: &Desired, account: &str, state: &str) -> Value {
 /// The policy that a plan needs, its steps on request included.
 fn of_plan(plan: &Plan, account: &str, state: &str) -> Result<Value, Failure> {
     let every: BTreeSet<String> = plan.steps.iter().map(|step| step.id.clone()).collect();
-    Ok(needed(&desired::build(plan, &every)?.desired, account, state))
+    Ok(needed(&desired::build(plan, &every)?.desired, account, &Ids::new(), state))
 }
 
 /// Asks.
@@ -65,7 +65,7 @@ pub async fn look(
             (DoctorCheck::skipped(NAME, why), Value::Null)
         }
         Err(fault) if fault.class == FaultClass::Denied => {
-            let found = "not known: the caller may not ask IAM's policy simulator";
+            let found = "unknown: the caller is not allowed to use IAM's policy simulator";
             let next = shown!("allow iam:SimulatePrincipalPolicy and iam:GetRole, or {}", compare);
             (DoctorCheck::warning(NAME, found, next), Value::Null)
         }
@@ -97,7 +97,7 @@ fn told(simulation: &Simulation, all: bool) -> DoctorCheck {
         found.push(shown!("\nand {} more (-v shows them)", left));
     }
     let next = "add them to the caller's policy: akidb-edge deploy --print-iam-policy prints the whole of it";
-    DoctorCheck::failed(NAME, &Failure::error(found, next))
+    DoctorCheck::failed(NAME, &codes::DENIED.error(found, next))
 }
 
 fn why(each: &[&MissingAction]) -> &'static str {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::check::DoctorCheck;
 use crate::commands::Context;
 use crate::commands::workflow::{self, AccountConnection};
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::{Lease, Ledger, Store};
 use crate::observe;
 use crate::provider::aws::{CallerIdentity, GLOBAL};
@@ -39,7 +39,7 @@ pub async fn look(
     }
 }
 
-/// What lies in the store.
+/// What is in the store.
 struct JournalRead {
     store: Arc<dyn Store>,
     place: String,
@@ -107,7 +107,10 @@ async fn found(
 
 fn standing(stack: &str, place: &str, state: &StackState, identity: Option<&CallerIdentity>) -> DoctorCheck {
     if state.revision() == 0 {
-        return DoctorCheck::good("state", shown!("{}: {} is not there yet: the first deploy begins it", place, stack));
+        return DoctorCheck::good(
+            "state",
+            shown!("{}: {} does not exist yet: the first deploy creates it", place, stack),
+        );
     }
     let resources = report::counted(state.resources.len(), "resource");
     let last = state
@@ -121,7 +124,7 @@ fn standing(stack: &str, place: &str, state: &StackState, identity: Option<&Call
                 shown!("{}\nit belongs to account {}, these credentials are of {}", found, known, identity.account);
             DoctorCheck::failed(
                 "state",
-                &Failure::refused(problem, "use the credentials of that account (AWS_PROFILE)"),
+                &codes::OTHER_ACCOUNT.refused(problem, "use the credentials of that account (AWS_PROFILE)"),
             )
         }
         _ => DoctorCheck::good("state", found),
@@ -144,14 +147,15 @@ fn lost(stack: &str, place: &str, marked: &[OwnedResource]) -> Option<DoctorChec
         DoctorCheck::warning(
             "mark",
             shown!(
-                "{} of {} in this account, though {} knows nothing of it: {}{}",
+                "{} of {} in this account, but {} does not know about it: {}{}",
                 report::counted(marked.len(), "resource"),
                 stack,
                 place,
                 first.join(", "),
                 more
             ),
-            "name the place of its journal with --state; if it is lost, deploy with its plan takes what carries the mark in again",
+            "name the location of its journal with --state; if the journal is lost, a deploy of its plan adopts the \
+             resources that carry its mark",
         )
     })
 }

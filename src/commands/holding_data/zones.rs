@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::Context;
 use super::super::workflow::RunArgs;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::provider::{Providers, ResourceContext};
 use crate::resource::moves::OWNED_SETS;
 use crate::resource::records::previous::kept;
@@ -48,9 +48,10 @@ pub async fn refuse(changes: &Changes, providers: &Providers, run: &RunArgs, con
         context.printer.remark(shown!("{}\n  the run would be refused", problem));
         return Ok(());
     }
-    Err(Failure::refused(
+    Err(codes::OF_OTHERS.refused(
         shown!("{}\nnothing was done", problem),
-        "ask whose they are; delete them (aws route53 change-resource-record-sets), then run the same command again",
+        "find out who owns them; delete them (aws route53 change-resource-record-sets), then run the same command \
+         again",
     ))
 }
 

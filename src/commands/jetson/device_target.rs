@@ -9,7 +9,7 @@ use crate::commands::workflow::{self, Journals, Operation, Platforms, RunArgs, R
 use crate::commands::{Context, holding_data};
 use crate::desired::DesiredStack;
 use crate::desired::jetson::is_power;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::resource::{Address, Desired, Kind, RunPurpose, StackState, shown};
 
 /// What the devices are to become.
@@ -91,10 +91,8 @@ impl DeviceTarget {
         let names: BTreeSet<String> = every.clone().map(on).collect();
         if let Some(unknown) = self.hosts.iter().find(|host| !names.contains(*host)) {
             let known: Vec<&str> = names.iter().map(String::as_str).collect();
-            return Err(Failure::refused(
-                shown!("no device is called {:?}", unknown),
-                shown!("use one of: {}", known.join(", ")),
-            ));
+            return Err(codes::UNKNOWN_NAME
+                .refused(shown!("unknown device {:?}", unknown), shown!("use one of: {}", known.join(", "))));
         }
         let wanted = |address: &Address| self.hosts.is_empty() || self.hosts.contains(&on(address));
         let mut chosen: BTreeSet<Address> = every.filter(|address| wanted(address)).cloned().collect();

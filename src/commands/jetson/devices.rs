@@ -8,7 +8,7 @@ use futures::future::join_all;
 use crate::commands::Context;
 use crate::commands::workflow::{AccessArgs, PlanArgs, clusters_of_machines};
 use crate::desired::jetson;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::plan::{Plan, ReplacedDevices, StepConfig};
 use crate::provider::ClusterApi;
 use crate::provider::device::{DeviceRequirements, Fleet, Script, ScriptOutput};
@@ -24,7 +24,7 @@ pub struct DevicesArgs {
     plan: PlanArgs,
     #[command(flatten)]
     access: AccessArgs,
-    /// Take the devices from this YAML file, not from the plan
+    /// Use the devices in this YAML file instead of the plan's
     #[arg(long, value_name = "FILE")]
     inventory: Option<String>,
 }
@@ -63,7 +63,7 @@ impl DevicesArgs {
         format!("--plan {}{inventory}", self.plan.plan.as_deref().unwrap_or_default())
     }
 
-    /// The plan with its devices. What is only looked at or switched needs none of the artefacts.
+    /// The plan with its devices. What is only looked at or switched needs none of the artifacts.
     ///
     /// # Errors
     /// When the plan cannot be read or has no devices.
@@ -97,7 +97,7 @@ impl DevicesArgs {
     }
 }
 
-/// A plan with its devices, and without the artefacts: what is only looked at needs none of them.
+/// A plan with its devices, and without the artifacts: what is only looked at needs none of them.
 ///
 /// # Errors
 /// When the plan cannot be read or has no devices.
@@ -114,7 +114,7 @@ fn without_artifacts(named: &PlanArgs, inventory: Option<&str>, context: &Contex
             jetson.artifacts = None;
         }
     }
-    plan.bring_devices(inventory, None)?;
+    say_who_is_replaced(&plan.bring_devices(inventory, None)?, context);
     Ok(plan)
 }
 
@@ -128,35 +128,37 @@ pub fn need_devices(plan: &Plan) -> Result<(), Failure> {
     if any {
         return Ok(());
     }
-    Err(Failure::refused("the plan has no devices", "add a step of kind jetson with hosts, or --inventory FILE"))
+    Err(codes::NO_DEVICES
+        .refused("the plan has no devices", "add a step of kind jetson with hosts, or --inventory FILE"))
 }
 
-/// Names the devices that only the plan has, once an inventory stands in their place.
+/// Says which inventory replaces the plan's devices, which of them is the server, and which devices only the plan
+/// has.
 pub fn say_who_is_replaced(replaced: &[ReplacedDevices], context: &Context) {
-    for ReplacedDevices { inventory, devices } in replaced {
-        let names = report::names(devices);
-        context.printer.talk(shown!(
-            "the devices are those of {}; only the plan has, not contacted: {}",
-            inventory,
-            names
-        ));
+    for ReplacedDevices { inventory, count, server, devices } in replaced {
+        let mut text = shown!("inventory {}: {}", inventory, report::counted(count, "device"));
+        if let Some(server) = server {
+            text.push(shown!(", server {}", server));
+        }
+        if !devices.is_empty() {
+            text.push(shown!("; it replaces the plan's devices, not contacted: {}", report::names(devices)));
+        }
+        context.printer.talk(text);
     }
 }
 
 /// The names that were chosen; all when none was.
 ///
 /// # Errors
-/// When one of them is no device.
+/// When one of them is not a device.
 pub fn choose<'a>(
     known: impl Iterator<Item = &'a String> + Clone,
     chosen: &[String],
 ) -> Result<BTreeSet<String>, Failure> {
     if let Some(unknown) = chosen.iter().find(|name| !known.clone().any(|one| one == *name)) {
         let known: Vec<&str> = known.map(String::as_str).collect();
-        return Err(Failure::refused(
-            shown!("no device is called {:?}", unknown),
-            shown!("use one of: {}", known.join(", ")),
-        ));
+        return Err(codes::UNKNOWN_NAME
+            .refused(shown!("unknown device {:?}", unknown), shown!("use one of: {}", known.join(", "))));
     }
     Ok(if chosen.is_empty() { known.cloned().collect() } else { chosen.iter().cloned().collect() })
 }
@@ -175,7 +177,7 @@ impl VerbDevices {
     pub fn server(&self) -> Result<&str, Failure> {
         let server = self.nodes.values().next().map(|node| node.server.as_str());
         server.ok_or_else(|| {
-            Failure::refused("the plan has no cluster", "add k3s with its version to the step of kind jetson")
+            codes::NO_DEVICES.refused("the plan has no cluster", "add k3s with its version to the step of kind jetson")
         })
     }
 

@@ -13,12 +13,12 @@ use crate::provider::device::{
 use crate::report;
 use crate::resource::{Fault, SafeText, ToSafeText, Untrusted, shown};
 
-/// Look for what stands in the way of a device, with the exact remedy. Exit code 1: provisioning cannot succeed, 2: warnings.
+/// Diagnose devices and print how to fix each problem. Exit code 1: provisioning cannot succeed, 2: warnings.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     devices: DevicesArgs,
-    /// Only these devices
+    /// Limit to these devices
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
 }
@@ -42,7 +42,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         context.printer.json("doctor", &document(&seen, code));
         return Ok(code);
     }
-    context.printer.data(table(&devices, &seen, context.session.width));
+    context.printer.data(table(&devices, &seen, context.screen()));
     context.printer.data(findings(&seen));
     context.printer.data(verdict(&seen));
     Ok(code)
@@ -66,7 +66,7 @@ fn code(seen: &BTreeMap<String, Seen>) -> u8 {
     }
 }
 
-fn table(devices: &VerbDevices, seen: &BTreeMap<String, Seen>, width: u16) -> SafeText {
+fn table(devices: &VerbDevices, seen: &BTreeMap<String, Seen>, screen: report::Screen) -> SafeText {
     let header = ["device", "role", "JetPack", "kernel", "mode", "°C", "disk free", "k3s", "problems"];
     let dash = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
     let said = |text: &Untrusted| dash(&text.line());
@@ -92,7 +92,7 @@ fn table(devices: &VerbDevices, seen: &BTreeMap<String, Seen>, width: u16) -> Sa
         ]
     });
     let rows: Vec<Vec<String>> = rows.collect();
-    report::rows_table(&header, &rows, width)
+    report::rows_table(&header, &rows, &["kernel", "mode", "°C", "k3s", "JetPack", "disk free"], screen)
 }
 
 /// What was found, the worst first; what several devices have in common once.

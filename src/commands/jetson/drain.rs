@@ -16,19 +16,19 @@ const API: &str = "kubernetes";
 /// Which nodes.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Devices, by their names in the plan
+    /// Device names from the plan
     #[arg(required = true, value_name = "HOST")]
     hosts: Vec<String>,
     #[command(flatten)]
     devices: DevicesArgs,
 }
 
-/// Move the pods away from nodes, within their disruption budgets; no new ones come until `jetson uncordon`.
+/// Evict the pods from nodes, within their disruption budgets; no new ones come until `jetson uncordon`.
 #[derive(Debug, clap::Args)]
 pub struct DrainArgs {
     #[command(flatten)]
     which: Args,
-    /// Seconds that the pods of a node have to go
+    /// Seconds to wait for the pods of a node to leave
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     timeout: u32,
 }
@@ -81,7 +81,7 @@ pub async fn uncordon(args: Args, context: &Context) -> Result<u8, Failure> {
     for name in &args.hosts {
         let answer = uncordon_one(&devices, name).await;
         if answer.is_ok() {
-            context.printer.data(shown!("{}: takes pods again", name));
+            context.printer.data(shown!("{}: schedulable again", name));
         }
         went.push((name.clone(), answer.err()));
     }
@@ -133,16 +133,18 @@ async fn server_of<'d>(devices: &'d VerbDevices, operation: &str, name: &str) ->
 fn still_there(seconds: u32, pods: &[Untrusted], held: &[Untrusted]) -> Fault {
     const NAMED: usize = 20;
     let (all, code, what) = if held.is_empty() {
-        (pods, "PodsStay", "these pods are still there:")
+        (pods, "PodsStay", "pods still running:")
     } else {
         (held, "DisruptionBudget", "disruption budgets hold")
     };
     let names: Vec<String> = all.iter().take(NAMED).map(Untrusted::line).collect();
     let more = if all.len() > NAMED { format!(" and {} more", all.len() - NAMED) } else { String::new() };
     let next = if held.is_empty() {
-        "akidb-edge jetson status shows the nodes; look at what keeps these pods from ending, or give them a longer --timeout"
+        "akidb-edge jetson status shows the nodes; find out what keeps these pods from ending, or use a longer \
+         --timeout"
     } else {
-        "the budget of a workload keeps its pods here: give it more replicas or another node first, or a longer --timeout"
+        "the disruption budget of a workload keeps its pods here: add replicas or another node first, or use a longer \
+         --timeout"
     };
     let words = format!("not drained within {seconds} s: {what} {}{more}", names.join(", "));
     Fault::new(FaultClass::Refused, API, "drain", code, words).next(next)

@@ -37,31 +37,31 @@ pub struct Args {
 /// What to do with the devices.
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Make the devices what the plan says: packages, toolkit, k3s, GPU, proof
+    /// Provision the devices: packages, NVIDIA toolkit, k3s, GPU, CUDA test
     Provision(provision::Args),
-    /// Deploy what runs in the cluster, with what it needs
+    /// Deploy the workloads of the cluster and their dependencies
     Deploy(provision::Args),
-    /// Look for what stands in the way of a device, with the exact remedy
+    /// Diagnose devices and print how to fix each problem
     Doctor(doctor::Args),
-    /// Show the devices as they are now: nodes, load, temperatures, power, versions
+    /// Show live device status: nodes, load, temperatures, power, versions
     Status(status::Args),
-    /// Set the power mode by name; auto follows the load of the GPU
+    /// Set the power mode by name; auto follows the GPU load
     Power(power::Args),
     /// Fetch the cluster's credentials and merge them into ~/.kube/config
     Kubeconfig(kubeconfig::Args),
-    /// Images for the cluster's own registry
+    /// Push images to the cluster's registry
     Image(image::Args),
-    /// Move the pods away from nodes, within their disruption budgets
+    /// Evict the pods from nodes, within their disruption budgets
     Drain(drain::DrainArgs),
-    /// Let pods come back to nodes
+    /// Allow pods to be scheduled on nodes again
     Uncordon(drain::Args),
-    /// Switch devices off: drained first, agents before the server
+    /// Drain and shut down devices, agents before the server
     Shutdown(shutdown::Args),
-    /// Undo the last run on the devices, or go back to a revision
+    /// Undo the last run on the devices, or roll back to a revision
     Rollback(rollback::Args),
-    /// Take away everything that was brought to the devices
+    /// Remove everything that was installed on the devices
     Uninstall(uninstall::Args),
-    /// Print a sudoers file for the devices: what the tool runs there, and no other command
+    /// Print a sudoers file that allows only the commands the tool runs on the devices
     Sudoers(sudoers::Args),
 }
 

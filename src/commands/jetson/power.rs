@@ -1,11 +1,11 @@
-//! `jetson power`: a power mode by name, or one that follows the load. Journalled: `jetson rollback` brings back what was.
+//! `jetson power`: a power mode by name, or one that follows the load. Journaled: `jetson rollback` brings back what was.
 
 use super::device_target::{DevicePart, DeviceTarget};
 use super::devices::{DevicesArgs, VerbDevices, choose};
 use crate::commands::Context;
 use crate::commands::workflow::{self, Platforms, RunArgs};
 use crate::desired::jetson;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::plan::{Plan, StepConfig};
 use crate::provider::device::{DeviceFacts, FACTS_SCRIPT};
 use crate::resource::{RunPurpose, SafeText, Untrusted, shown, syntax_check};
@@ -13,12 +13,12 @@ use crate::resource::{RunPurpose, SafeText, Untrusted, shown, syntax_check};
 /// Set the power mode by name; `auto` follows the load of the GPU.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Name of the mode as the device knows it (7W, 15W, 25W, MAXN_SUPER), or auto
+    /// Power mode by name (7W, 15W, 25W, MAXN_SUPER), or auto
     #[arg(long, value_name = "MODE")]
     mode: String,
     #[command(flatten)]
     devices: DevicesArgs,
-    /// Only these devices
+    /// Limit to these devices
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
     #[command(flatten)]
@@ -32,7 +32,7 @@ pub struct Args {
 pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     if !syntax_check::power_mode(&args.mode) {
         // Said in the plan for the run below, it would be complained of at a line of the plan.
-        return Err(Failure::refused(
+        return Err(codes::ARGUMENT.refused(
             shown!("--mode {:?} is not the name of a power mode; nothing was done", args.mode),
             syntax_check::POWER_MODE,
         ));
@@ -82,7 +82,7 @@ async fn need_mode(mode: &str, devices: &VerbDevices) -> Result<(), Failure> {
     if without.is_empty() {
         return Ok(());
     }
-    Err(Failure::refused(
+    Err(codes::POWER_MODE.refused(
         shown!("{}\nnothing was done", SafeText::join(&without, "\n")),
         "choose one of the modes named, or name the other devices with --host",
     ))

@@ -22,13 +22,13 @@ pub struct Args {
     run: RunArgs,
     #[command(flatten)]
     empty: EmptyBucketsArgs,
-    /// Only these devices (and what every device needs)
+    /// Limit to these devices (and what all devices need)
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
-    /// Take everything from this directory instead of the network: k3s, k3s-install.sh, SHA256SUMS, image archives
+    /// Install from this directory instead of the network: k3s, k3s-install.sh, SHA256SUMS, image archives
     #[arg(long, value_name = "DIRECTORY")]
     artifacts: Option<PathBuf>,
-    /// Take the devices from this YAML file, not from the plan
+    /// Use the devices in this YAML file instead of the plan's
     #[arg(long, value_name = "FILE")]
     inventory: Option<String>,
 }

@@ -6,7 +6,7 @@ use crate::commands::rollback::RollbackOperation;
 use crate::commands::workflow::{AccessArgs, EmptyBucketsArgs, Platforms, RunArgs};
 use crate::exit::Failure;
 
-/// Undo the last run on the devices, or go back to a revision.
+/// Undo the last run on the devices, or roll back to a revision.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -17,7 +17,7 @@ pub struct Args {
     run: RunArgs,
     #[command(flatten)]
     empty: EmptyBucketsArgs,
-    /// Go back to the state after this revision (0: before the first one); akidb-edge status --stack lists them
+    /// Roll back to the state after this revision (0: before the first); list them with akidb-edge status --stack
     #[arg(long, value_name = "REVISION")]
     to: Option<u64>,
 }

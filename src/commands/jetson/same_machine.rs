@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::unnamed::uninstall;
 use crate::commands::workflow::machine;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::resource::host::HostSpec;
 use crate::resource::{Address, Desired, Kind, StackState, shown};
 
@@ -46,7 +46,7 @@ pub fn refuse_renamed(
             now.name,
             now.endpoint()
         );
-        return Err(Failure::refused(problem, next));
+        return Err(codes::SAME_MACHINE.refused(problem, next));
     }
     Ok(())
 }
@@ -68,7 +68,7 @@ pub fn refuse_shared(
         let stays = known.iter().filter(|(at, _)| !leaving.contains(*at)).chain(&named);
         let mut others = stays.filter(|(at, _)| at != address);
         let Some((_, other)) = others.find(|(_, other)| other.endpoint() == host.endpoint()) else { continue };
-        return Err(Failure::refused(
+        return Err(codes::SAME_MACHINE.refused(
             shown!(
                 "{} and {} have the same address ({}): they are one machine, and what is taken away from {} is taken away \
                  from {}; nothing was done",

@@ -5,24 +5,24 @@ use serde_json::json;
 use super::devices::{DevicesArgs, VerbDevices};
 use super::drain::{device, drain, fail};
 use crate::commands::Context;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::resource::{Fault, FaultClass, SafeText, shown};
 
-/// Switch devices off: drained first, agents before the server.
+/// Drain and shut down devices, agents before the server.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     devices: DevicesArgs,
-    /// Only these devices
+    /// Limit to these devices
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
-    /// Do not ask
+    /// Skip the confirmation prompt
     #[arg(short, long)]
     yes: bool,
-    /// Switch off what could not be drained, too
+    /// Also shut down devices that could not be drained
     #[arg(long)]
     force: bool,
-    /// Seconds that the pods of a node have to go
+    /// Seconds to wait for the pods of a node to leave
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     timeout: u32,
 }
@@ -58,7 +58,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     for name in &order {
         let answer = off(&devices, name).await;
         match &answer {
-            Ok(()) => context.printer.data(shown!("{}: is switching off", name)),
+            Ok(()) => context.printer.data(shown!("{}: shutting down", name)),
             Err(fault) => {
                 code = exit::ERROR;
                 fail(name, fault, context);
@@ -72,36 +72,30 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         context.printer.json("jetson-shutdown", &json!({"devices": devices, "not_drained": not_drained}));
     }
     if clustered {
-        context.printer.talk(shown!("when they are on again, this lets pods come back: {}", back));
+        context.printer.talk(shown!("after they are powered on again, allow pods with: {}", back));
     }
     Ok(code)
 }
 
 fn ask(order: &[String], context: &Context) -> Result<(), Failure> {
     if !context.session.can_ask {
-        return Err(Failure::refused(
-            "no device was switched off: there is no terminal to ask for a confirmation on",
-            "add --yes to switch them off without a question",
+        return Err(codes::NO_TERMINAL.refused(
+            "no device was shut down: cannot ask for confirmation without a terminal",
+            "add --yes to shut them down without confirmation",
         ));
     }
-    let question = shown!("Switch off {}? They come back only when somebody switches them on.", order.join(", "));
-    if context.printer.ask(question) {
-        return Ok(());
-    }
-    Err(Failure::refused(
-        "no device was switched off: the answer was not yes",
-        "run the same command again and answer yes, or name fewer devices with --host",
-    ))
+    let question = shown!("Shut down {}? They must be powered on by hand afterwards.", order.join(", "));
+    if context.printer.ask(question) { Ok(()) } else { Err(Failure::cancelled()) }
 }
 
 /// Why all devices are still on.
 fn still_on(failed: &[(String, Fault)], back: &str) -> Failure {
     let why = failed.iter().map(|(name, fault)| shown!("{}: {}", name, fault.message.block()));
-    Failure::error(
-        shown!("no device was switched off, as not all could be drained: {}", SafeText::join(why, "; ")),
+    codes::NOT_DRAINED.error(
+        shown!("no device was shut down, because not all could be drained: {}", SafeText::join(why, "; ")),
         shown!(
-            "give the pods another place and run the same command again, or add --force to switch off all the same; to \
-             let pods come back instead: {}",
+            "make room for the pods elsewhere and run the same command again, or add --force to shut down anyway; to \
+             allow pods again instead: {}",
             back
         ),
     )
@@ -118,9 +112,7 @@ fn order(devices: &VerbDevices) -> Vec<String> {
 async fn empty(devices: &VerbDevices, order: &[String], seconds: u32, context: &Context) -> Vec<(String, Fault)> {
     let all_go = order.len() == devices.count();
     if all_go {
-        context
-            .printer
-            .talk("every device is switched off: disruption budgets cannot be kept, pods are ended in order");
+        context.printer.talk("every device is shut down: disruption budgets cannot be kept, pods are ended in order");
     }
     let mut failed = Vec::new();
     for name in order {
@@ -143,13 +135,13 @@ async fn off(devices: &VerbDevices, name: &str) -> Result<(), Fault> {
     let (why, next) = match reply.code {
         NO_PROGRAM => (
             "it has no program called shutdown".to_owned(),
-            "install the package systemd-sysv on it, or switch it off by hand",
+            "install the package systemd-sysv on it, or shut it down by hand",
         ),
         code => (
             format!("the script for it ended with code {code}: {}", reply.last_words(3).line()),
-            "sign in to it and run: sudo shutdown -h now; or switch it off by hand",
+            "sign in to it and run: sudo shutdown -h now; or shut it down by hand",
         ),
     };
-    Err(Fault::new(FaultClass::Refused, "shutdown", "run", "Failed", format!("could not be switched off: {why}"))
+    Err(Fault::new(FaultClass::Refused, "shutdown", "run", "Failed", format!("could not be shut down: {why}"))
         .next(next))
 }

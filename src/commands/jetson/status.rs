@@ -13,15 +13,15 @@ use crate::provider::device::{DeviceFacts, DeviceLoad, FACTS_SCRIPT, LOAD_SCRIPT
 use crate::report;
 use crate::resource::{Fault, shown};
 
-/// Show the devices as they are now: nodes, load, temperatures, power, versions.
+/// Show live device status: nodes, load, temperatures, power, versions.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     devices: DevicesArgs,
-    /// Only these devices
+    /// Limit to these devices
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
-    /// Look again every so many seconds, until Ctrl-C; with --json one document a line
+    /// Refresh every SECONDS until Ctrl-C; with --json, one document per line
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "5")]
     watch: Option<u64>,
 }
@@ -31,7 +31,7 @@ pub struct Args {
 struct Row {
     name: String,
     role: &'static str,
-    /// What the API says of its node: ready, not ready, cordoned; none when it is no node.
+    /// What the API says of its node: ready, not ready, cordoned; none when it is not a node.
     node: Option<&'static str>,
     facts: Option<DeviceFacts>,
     load: Option<DeviceLoad>,
@@ -126,7 +126,8 @@ fn code(rows: &[Row]) -> u8 {
 fn show(rows: &[Row], context: &Context) {
     let header = ["device", "role", "node", "k3s", "JetPack", "mode", "GPU", "CPU", "°C", "RAM GiB", "W"];
     let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
-    context.printer.data(report::rows_table(&header, &cells, context.session.width));
+    let first_to_go = ["JetPack", "mode", "RAM GiB", "CPU", "°C", "k3s", "W"];
+    context.printer.data(report::rows_table(&header, &cells, &first_to_go, context.screen()));
 }
 
 fn cells(row: &Row) -> Vec<String> {
@@ -154,7 +155,7 @@ fn cells(row: &Row) -> Vec<String> {
 /// A device of a plan as the cluster and it itself say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeSeen {
-    /// What the API says of its node: ready, not ready, cordoned; none when it is no node or the API did not answer.
+    /// What the API says of its node: ready, not ready, cordoned; none when it is not a node or the API did not answer.
     pub node: Option<&'static str>,
     /// Whether it runs the major release of JetPack that the plan says; true where the plan says none.
     pub has_jetpack_of_plan: bool,

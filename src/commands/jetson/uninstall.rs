@@ -11,7 +11,7 @@ use crate::ledger::Ledger;
 use crate::report;
 use crate::resource::{Changes, Desired, RunPurpose, shown};
 
-/// Take away everything that was brought to the devices: cluster, packages, files, power modes.
+/// Remove everything that was installed on the devices: cluster, packages, files, power modes.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -22,7 +22,7 @@ pub struct Args {
     run: RunArgs,
     #[command(flatten)]
     empty: EmptyBucketsArgs,
-    /// Only these devices
+    /// Limit to these devices
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
 }
@@ -33,7 +33,7 @@ pub struct DeviceStackArgs {
     /// The plan.
     #[command(flatten)]
     pub plan: PlanArgs,
-    /// Name of the stack, when no plan is at hand: where the devices are is in the journal
+    /// Stack name, instead of a plan; the journal knows the devices' addresses
     #[arg(long)]
     pub stack: Option<String>,
 }
@@ -49,8 +49,10 @@ impl DeviceStackArgs {
             Some(stack) => Ok(format!("{stack}{}", jetson::SUFFIX)),
             None => {
                 let stack = jetson::stack(&self.plan.load(&context.session)?);
-                let goes_by =
-                    format!("it names the stack and files to send, and the rest is in the journal of {stack}");
+                let goes_by = format!(
+                    "it only names the stack and files to upload; the rest is recorded in the journal of \
+                             {stack}"
+                );
                 self.plan.say_what_variables_do(&context.printer, &goes_by);
                 Ok(stack)
             }
@@ -96,7 +98,7 @@ fn nothing_left(stack: &str, context: &Context) -> u8 {
         }
         context.printer.json(&context.verb, &body);
     } else {
-        context.printer.data(shown!("nothing is left to take away: the journal of {} has no resources\n", stack));
+        context.printer.data(shown!("nothing to uninstall: the journal of {} has no resources\n", stack));
     }
     exit::DONE
 }

@@ -7,13 +7,13 @@ use serde::Deserialize;
 use super::same_machine;
 use crate::change::{DiffScope, OutsideResources};
 use crate::commands::workflow::{machine, narrow};
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::report;
 use crate::resource::host::HostSpec;
 use crate::resource::node::{NodeRole, NodeSpec};
 use crate::resource::{Address, Desired, Kind, ResourceRecord, SafeText, StackState, shown};
 
-/// What a run leaves as it is, because it is on devices that are not named any more, or belongs to one.
+/// What a run leaves as it is, because it is on devices that are not named any longer, or belongs to one.
 #[derive(Debug, Default)]
 pub struct UnnamedDevices {
     /// The devices.
@@ -38,7 +38,7 @@ impl UnnamedDevices {
                 left.addresses.insert((*address).clone());
             }
         }
-        // What the cluster runs for such a device (a proof) lies on the server. Nothing needs it in turn.
+        // What the cluster runs for such a device (a proof) is on the server. Nothing needs it in turn.
         let of_theirs = unwanted.iter().filter(|(address, record)| {
             address.is_of_devices() && record.needs.keys().any(|need| left.addresses.contains(need))
         });
@@ -54,9 +54,9 @@ impl UnnamedDevices {
     pub fn refuse(&self, hosts: &[String], stack: &str) -> Result<(), Failure> {
         match hosts.iter().find(|name| self.machines.contains(*name)) {
             None => Ok(()),
-            Some(name) => Err(Failure::refused(
+            Some(name) => Err(codes::UNNAMED_DEVICE.refused(
                 shown!("{} is in the journal, but neither the plan nor an inventory names it: nothing was done", name),
-                shown!("name it there, or take away what is on it: {}", uninstall(stack, [name])),
+                shown!("name it there, or remove what is installed on it: {}", uninstall(stack, [name])),
             )),
         }
     }
@@ -82,10 +82,10 @@ impl UnnamedDevices {
         let servers = nodes.filter_map(|record| NodeSpec::deserialize(&record.spec).ok());
         let server = servers.filter(|node| node.role == NodeRole::Server).map(|node| node.host).next();
         let (Some(wanted), Some(server)) = (wanted, server) else { return Ok(()) };
-        Err(Failure::refused(
+        Err(codes::OTHER_SERVER.refused(
             shown!(
-                "the server of the cluster is {}, which is not named any more; with {} as the server, another cluster would \
-                 take its place. Nothing was done",
+                "the server of the cluster is {}, which is no longer named; with {} as the server, another cluster \
+                 would take its place. Nothing was done",
                 server,
                 wanted
             ),
@@ -124,8 +124,8 @@ impl UnnamedDevices {
         let names = self.names();
         let next = uninstall(stack, &names);
         Some(shown!(
-            "in the journal, but not named by the plan or an inventory: {}; what is on them stays as it is\n  next: {} \
-             takes it away",
+            "in the journal, but not named by the plan or an inventory: {}; they are left as they are\n  next: {} \
+             removes what is installed on them",
             report::names(&names),
             next
         ))

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::models::ModelsFault;
 use crate::models::hub::{ENDPOINT, Hub, HubRetryPolicy, HubToken, Network};
 use crate::provider::network::{Bundle, Environment, Proxies};
@@ -45,7 +45,8 @@ impl HubArgs {
 fn network() -> Result<Network, Failure> {
     let environment = Environment::of_process();
     let wrong = |fault: Fault| {
-        Failure::error(fault.message.block(), fault.next_step.map_or_else(SafeText::default, SafeText::from))
+        codes::CONFIGURATION
+            .error(fault.message.block(), fault.next_step.map_or_else(SafeText::default, SafeText::from))
     };
     let proxies = Proxies::with_all_proxy(&environment).map_err(wrong)?;
     let named = ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"];

@@ -15,9 +15,9 @@ use crate::resource::shown;
 /// Which folder.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A folder in the layout of sentence-transformers, with an ONNX graph
+    /// Folder in the sentence-transformers layout with an ONNX graph
     path: PathBuf,
-    /// The name in the store; the folder's name otherwise
+    /// Name in the store [default: the folder name]
     #[arg(long = "as", value_name = "NAME")]
     name: Option<String>,
 }
@@ -35,7 +35,13 @@ pub fn run(args: &Args, store: &ModelStore, context: &Context) -> Result<u8, Fai
     } else {
         let files = report::counted(manifest.files.len(), "file");
         let size = report::size(manifest.size());
-        context.printer.data(shown!("{} ({}, {}) is in {}, every file was read back", name, files, size, folder));
+        context.printer.data(shown!(
+            "{} ({}, {}) was imported into {}; every file was verified",
+            name,
+            files,
+            size,
+            folder
+        ));
     }
     Ok(exit::DONE)
 }

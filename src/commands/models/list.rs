@@ -24,7 +24,8 @@ pub fn run(store: &ModelStore, context: &Context) -> Result<u8, Failure> {
     }
     let header = ["name", "source", "revision", "graphs", "dimension", "tokens", "size", "verified", "state"];
     let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
-    context.printer.data(report::rows_table(&header, &cells, context.session.width));
+    let first_to_go = ["tokens", "dimension", "graphs", "verified", "size", "revision"];
+    context.printer.data(report::rows_table(&header, &cells, &first_to_go, context.screen()));
     for row in &rows {
         if let Some(problem) = &row.problem {
             context.printer.remark(shown!("{}: {}", row.name, problem));

@@ -1,5 +1,6 @@
 //! `models`: the models on this machine, fetched from a hub, looked at, checked, taken in and out, and published.
 
+mod certify;
 mod hub;
 mod import;
 mod list;
@@ -14,33 +15,36 @@ use clap::Subcommand;
 
 use super::Context;
 use crate::exit::Failure;
+use crate::exit::codes::{self, Code};
 use crate::models::{ModelStore, ModelsFault};
 use crate::resource::shown;
 
-/// Fetch models from a hub; list, check, import, publish and remove them.
+/// Download, list, verify, import, publish and remove models.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
     what: What,
-    /// The folder that holds the models; ./models if it is there, else ~/.local/share/akidb-edge/models
+    /// Model store folder; ./models if it exists, else ~/.local/share/akidb-edge/models
     #[arg(long, value_name = "FOLDER", env = "AKIDB_MODELS", hide_env_values = true, global = true)]
     models: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Fetch a model from a Hugging Face hub: goes on where it broke off, every file is hash-checked
+    /// Download a model from a Hugging Face hub (resumable, every file verified by hash)
     Pull(pull::Args),
-    /// Show the models on this machine
+    /// List the models on this machine
     List,
-    /// Check every file of one model, or of all, against its hash
+    /// Verify the files of one or all models by hash
     Verify(verify::Args),
-    /// Take a folder of this machine into the store
+    /// Copy a local folder into the model store
     Import(import::Args),
-    /// Put a model into a bucket, as the current version for servers that sync from there
+    /// Upload a model to a bucket as the current version for servers that sync from it
     Publish(publish::Args),
     /// Delete a model from this machine
     Remove(remove::Args),
+    /// Ask every tier the same texts, and sign how alike their ids and vectors are
+    Certify(certify::Args),
 }
 
 /// Fetches, looks, checks, takes in and out.
@@ -56,6 +60,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         What::Import(args) => import::run(&args, &store, context),
         What::Publish(args) => publish::run(&args, &store, context).await,
         What::Remove(args) => remove::run(&args, &store, context),
+        What::Certify(args) => certify::run(&args, &store, context),
     }
 }
 
@@ -64,9 +69,29 @@ fn usual() -> PathBuf {
     ModelStore::usual(&std::env::current_dir().unwrap_or_default(), folder("XDG_DATA_HOME"), folder("HOME"))
 }
 
+/// What sort of error a fault of models is.
+const fn code(fault: &ModelsFault) -> Code {
+    match fault {
+        ModelsFault::Name { .. } | ModelsFault::Repo { .. } | ModelsFault::Revision { .. } => codes::MODEL_NAME,
+        ModelsFault::Unknown { .. }
+        | ModelsFault::Taken { .. }
+        | ModelsFault::NoModel { .. }
+        | ModelsFault::Foreign { .. }
+        | ModelsFault::Busy { .. }
+        | ModelsFault::WrongBytes { .. } => codes::MODEL,
+        ModelsFault::Offline { .. }
+        | ModelsFault::Refused { .. }
+        | ModelsFault::Unreachable { .. }
+        | ModelsFault::Limited { .. }
+        | ModelsFault::Answer { .. }
+        | ModelsFault::File { .. } => codes::MODEL_FETCH,
+    }
+}
+
 impl From<ModelsFault> for Failure {
     fn from(fault: ModelsFault) -> Self {
         let (problem, next_step) = (shown!("{}", fault), shown!("{}", fault.next_step()));
-        if fault.is_refusal() { Self::refused(problem, next_step) } else { Self::error(problem, next_step) }
+        let id = code(&fault);
+        if fault.is_refusal() { id.refused(problem, next_step) } else { id.error(problem, next_step) }
     }
 }

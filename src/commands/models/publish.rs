@@ -9,7 +9,7 @@ use crate::commands::workflow::connect;
 use crate::delivery::folder_store::FolderStore;
 use crate::delivery::layout::{KEPT, MOST_KEPT};
 use crate::delivery::publish::{Publication, PublishFault, Published};
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::inference::folder::Variant;
 use crate::models::name::ModelName;
 use crate::models::publish::fit;
@@ -66,7 +66,7 @@ pub async fn run(args: &Args, store: &ModelStore, context: &Context) -> Result<u
     let name = ModelName::parse(&args.name)?;
     let there = ModelName::parse(args.new_name.as_deref().unwrap_or(&args.name))?;
     let place: SyncSource = args.to.parse().map_err(|_| {
-        Failure::refused(shown!("--to {:?} names no place", args.to), "write s3://BUCKET/PREFIX or file:FOLDER")
+        codes::ARGUMENT.refused(shown!("invalid --to {:?}", args.to), "write s3://BUCKET/PREFIX or file:FOLDER")
     })?;
     let variants: Vec<Variant> = args.variant.iter().map(|graph| graph.variant()).collect();
     let fit = fit(store, &name, &variants)?;
@@ -93,7 +93,7 @@ fn tell(name: &ModelName, place: &SyncSource, published: &Published, context: &C
     }
     let objects = counted(published.uploaded, "object");
     let uploaded = format!("{objects} uploaded, {}", report::size(published.bytes));
-    let is = if published.unchanged { "was the current version already" } else { "is the current version now" };
+    let is = if published.unchanged { "was already the current version" } else { "is the current version now" };
     let text = shown!("{} {} {} in {} ({})", name, published.version, is, place.to_string(), uploaded);
     context.printer.data(text);
     if !published.removed.is_empty() {
@@ -106,17 +106,18 @@ impl From<PublishFault> for Failure {
         match fault {
             PublishFault::File(fault) => ModelsFault::from(fault).into(),
             fault @ PublishFault::TooLarge { .. } => {
-                Self::refused(shown!("{}", fault), "export the graph with its weights in several files")
+                codes::PUBLISH.refused(shown!("{}", fault), "export the graph with its weights in several files")
             }
-            fault @ PublishFault::Managed { .. } => Self::refused(
+            fault @ PublishFault::Managed { .. } => codes::PUBLISH.refused(
                 shown!("{}", fault),
                 "name the new files in that stack's plan and deploy it, or add --replace",
             ),
             PublishFault::Store(why) => match why.downcast::<Fault>() {
                 Ok(fault) => (*fault).into(),
-                Err(why) => {
-                    Self::error(shown!("{}", why), "run the same command again: what is there is not uploaded again")
-                }
+                Err(why) => codes::PUBLISH.error(
+                    shown!("{}", why),
+                    "run the same command again: files that are already there are not uploaded again",
+                ),
             },
         }
     }

@@ -59,7 +59,7 @@ pub async fn run(args: &Args, store: &ModelStore, context: &Context) -> Result<u
     let options =
         PullRequest { revision: name::revision(&args.revision)?, variants: args.variant.variants(), repo, name };
     if !args.model.contains('/') {
-        context.printer.talk(shown!("{} is looked up as {}", args.model, options.repo));
+        context.printer.talk(shown!("looking up {} as {}", args.model, options.repo));
     }
     let shown = TransferProgress::new(context.session.terminal, context.global.quiet, context.session.color);
     let listener = |event: &ModelEvent<'_>| show(&shown, event, context);
@@ -83,7 +83,7 @@ fn show(shown: &TransferProgress, event: &ModelEvent<'_>, context: &Context) {
         ModelEvent::Begun { file, size, here } => {
             if *here > 0 {
                 let (here, size) = (report::size(*here), report::size(*size));
-                shown.line(shown!("  … {}: {} of {} are here, it goes on from there", file, here, size));
+                shown.line(shown!("  … {}: resuming after {} of {}", file, here, size));
             }
             shown.begin(file, *size, *here);
         }
@@ -109,9 +109,9 @@ fn tell(pulled: &PulledModel, offline: bool, context: &Context) {
         ModelOrigin::Sync { from, version } => format!("version {version} of {from}"),
     };
     let verdict = match (pulled.unchanged, offline) {
-        (true, true) => "is here, every hash is right; the network was not used".to_owned(),
-        (true, false) => "is here already, every hash is right; nothing was fetched".to_owned(),
-        (false, _) => format!("is in {}, every hash is right", pulled.folder),
+        (true, true) => "is installed and verified; the network was not used".to_owned(),
+        (true, false) => "is already installed and verified; nothing was downloaded".to_owned(),
+        (false, _) => format!("was installed in {} and verified", pulled.folder),
     };
     context.printer.data(shown!("{} ({}; {}) {}", pulled.name, source, all, verdict));
 }

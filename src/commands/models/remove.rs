@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::commands::Context;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::models::ModelStore;
 use crate::models::name::ModelName;
 use crate::models::remove::{look, remove};
@@ -15,7 +15,7 @@ use crate::resource::shown;
 pub struct Args {
     /// The model
     name: String,
-    /// Do not ask
+    /// Skip the confirmation prompt
     #[arg(short, long)]
     yes: bool,
 }
@@ -29,10 +29,10 @@ pub fn run(args: &Args, store: &ModelStore, context: &Context) -> Result<u8, Fai
         shown!("{}: {}, {} in {}", name, report::counted(removal.files, "file"), report::size(removal.bytes), folder);
     if !args.yes {
         if !context.session.can_ask {
-            return Err(Failure::refused(shown!("{} would be deleted", what), "add --yes"));
+            return Err(codes::NO_TERMINAL.refused(shown!("{} would be deleted", what), "add --yes"));
         }
         if !context.printer.ask(shown!("{}. Delete it?", what)) {
-            return Err(Failure::refused("nothing was done", ""));
+            return Err(Failure::cancelled());
         }
     }
     let removal = remove(store, &name)?;
@@ -43,8 +43,8 @@ pub fn run(args: &Args, store: &ModelStore, context: &Context) -> Result<u8, Fai
         context.printer.data(shown!("{} is deleted", what));
     }
     if removal.synced {
-        let again = "a server that runs serves it until it ends, and one with --sync brings it again";
-        context.printer.remark(shown!("model sync brought it: {}", again));
+        let again = "a running server serves it until it exits; a server with --sync downloads it again";
+        context.printer.remark(shown!("it was downloaded by model sync: {}", again));
     }
     Ok(exit::DONE)
 }

@@ -13,7 +13,7 @@ use crate::resource::{SafeText, shown};
 /// Which model.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// One model; all of them otherwise
+    /// Model to verify [default: all models]
     name: Option<String>,
 }
 
@@ -33,7 +33,7 @@ pub fn run(args: &Args, store: &ModelStore, context: &Context) -> Result<u8, Fai
         context.printer.json("models-verify", &json!({"store": store.root(), "models": verdicts}));
     }
     if verdicts.is_empty() {
-        context.printer.talk(shown!("there is no model in {}", store.shown()));
+        context.printer.talk(shown!("no models in {}", store.shown()));
     }
     let count = |state: VerifyState| verdicts.iter().filter(|verdict| verdict.state == state).count();
     let (damaged, unserved) = (count(VerifyState::Damaged), count(VerifyState::Unserved));
@@ -50,8 +50,8 @@ pub fn run(args: &Args, store: &ModelStore, context: &Context) -> Result<u8, Fai
     }
     let are = if damaged == 1 { "is" } else { "are" };
     context.printer.failure(shown!(
-        "{} {} damaged\n  next: akidb-edge models pull NAME fetches again what is wrong; one that was imported: models remove \
-         it, then import it again; one that model sync brought: a server with --sync fetches it again",
+        "{} {} damaged\n  next: akidb-edge models pull NAME downloads the damaged files again; for an imported model: \
+         remove it, then import it again; for a synced model: a server with --sync downloads it again",
         models(damaged),
         are
     ));
@@ -65,9 +65,9 @@ fn models(count: usize) -> String {
 fn words(verdict: &Verification) -> SafeText {
     let files = counted(verdict.files, "file");
     let mut text = match verdict.state {
-        VerifyState::Verified => shown!("{}: {}, every hash is right", verdict.name, files),
+        VerifyState::Verified => shown!("{}: {}, all hashes match", verdict.name, files),
         VerifyState::Unhashed => shown!("{}: can be served; it has no manifest, so no hash was compared", verdict.name),
-        VerifyState::Unserved => shown!("{}: its files are as they were, and it cannot be served", verdict.name),
+        VerifyState::Unserved => shown!("{}: its files are intact, but it cannot be served", verdict.name),
         VerifyState::Damaged => shown!("{}: damaged", verdict.name),
     };
     if let Some(version) = &verdict.version {

@@ -43,3 +43,34 @@ fn nodes_are_counted_by_the_cluster_alone() {
     let away = verdicts(&plan, &seen(vec![node(None, false)]));
     assert!(away.iter().all(|one| one.0 == "not measured" && one.2.contains("did not answer")), "{away:?}");
 }
+
+#[test]
+fn a_figure_is_held_to_the_criterion_and_one_without_a_bound_decides_nothing() {
+    use crate::commands::validate::Measurement;
+    use crate::measure::verdict::{Compare, Finding, Wanted, known, share};
+
+    let rows = [("a", "latency.p95", "<", 25), ("b", "cdn.cache_hit_rate", ">=", 95), ("c", "latency.p99", "<", 40)];
+    let plan = plan(&rows.map(|(id, measure, compare, threshold)| row(id, measure, compare, threshold)).concat());
+    let wish = Wanted::new("latency", Unit::Milliseconds, Compare::Less, 10.0);
+    let p95 = Finding { low: Some(18.0), high: Some(22.0), ..known(&wish, 20.0) };
+    let p99 = Finding { value: None, low: Some(30.0), high: None, samples: 20, ..known(&wish, 30.0) };
+    let hits = share("hits", 990, 1000, Compare::AtLeast, 0.5, 0.95);
+    let found =
+        |(measure, finding): (&str, Finding)| Found { measure: measure.to_owned(), of: Some("*".to_owned()), finding };
+    let all = [("latency.p95", p95), ("latency.p99", p99), ("cdn.cache_hit_rate", hits)].map(found).to_vec();
+    let measurements = vec![Measurement::now("latency", Some("q"), vec!["here".to_owned()], all)];
+    let known = ReportInput { measurements, ..ReportInput::default() };
+    let judged: Vec<_> = verdicts(&plan, &known).into_iter().map(|one| (one.0, one.1)).collect();
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(judged, [("met", text("20 things")), ("met", text("99 things")), ("inconclusive", None)]);
+}
+
+#[test]
+fn one_of_something_is_said_in_the_singular() {
+    assert_eq!(with_unit(1.0, "resources"), "1 resource");
+    assert_eq!(with_unit(1, "browsers"), "1 browser");
+    assert_eq!(with_unit(3, "resources"), "3 resources");
+    for unit in ["ms", "s", "status", "requests/s", "%"] {
+        assert_eq!(with_unit(1, unit), format!("1 {unit}"));
+    }
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::commands::Context;
 use crate::commands::jetson::NodeSeen;
+use crate::commands::validate::{self, Measurement};
 use crate::commands::workflow;
 use crate::desired::jetson;
 use crate::exit::Failure;
@@ -20,6 +21,8 @@ pub struct ReportInput {
     pub(super) journals: Vec<StackJournal>,
     /// The devices as `jetson status` shows them; none when they were not asked.
     pub nodes: Option<Vec<NodeSeen>>,
+    /// What `validate` measured, the latest last.
+    pub measurements: Vec<Measurement>,
 }
 
 /// The journal of a stack.
@@ -45,6 +48,7 @@ impl ReportInput {
             state.stack = stack;
             known.journals.push(StackJournal { state, entries: ledger.entries().await? });
         }
+        known.measurements = validate::kept(&plan.stack, context).await?;
         Ok(known)
     }
 
@@ -62,7 +66,7 @@ impl ReportInput {
         self.journals.iter().flat_map(|journal| &journal.state.resources)
     }
 
-    /// What is remembered at an address and is there.
+    /// What is recorded at an address and is there.
     pub fn present(&self, address: &Address) -> Option<&ResourceRecord> {
         let record = self.journals.iter().find_map(|journal| journal.state.resources.get(address));
         record.filter(|record| record.standing == ResourceStatus::Present)

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use super::input::ReportInput;
 use crate::cli::has_verb;
+use crate::commands::validate::Measurement;
 use crate::desired::DesiredStack;
+use crate::exit;
 use crate::plan::{Plan, Step, StepConfig};
 use crate::report::{ReportDay, ReportStep, duration};
 use crate::resource::Address;
@@ -61,14 +63,26 @@ fn standing(step: &Step, waits: bool, wanted: usize, present: usize, known: &Rep
         StepConfig::Later(later) if later.verb == "report" => "this report".to_owned(),
         StepConfig::Later(later) if has_verb(&later.verb) => format!("run separately (akidb-edge {})", later.verb),
         StepConfig::Later(later) => format!("not available yet ({})", later.verb),
+        StepConfig::Validate(validation) => checked(step, validation.check(), known),
         _ if waits => "on request only".to_owned(),
         _ if wanted == 0 && devices => "no device is named (--inventory FILE)".to_owned(),
-        _ if wanted == 0 => "makes nothing of its own".to_owned(),
+        _ if wanted == 0 => "no resources of its own".to_owned(),
         _ if present == wanted => "done".to_owned(),
         _ if present > 0 => "partly".to_owned(),
         _ if devices && known.made_something(&step.id) => {
             "on other devices than the plan's (--inventory FILE)".to_owned()
         }
         _ => "not begun".to_owned(),
+    }
+}
+
+/// What the latest run of a step of kind `validate` came to.
+fn checked(step: &Step, check: &str, known: &ReportInput) -> String {
+    let of_step = |one: &&Measurement| one.step.as_deref() == Some(step.id.as_str());
+    match known.measurements.iter().rfind(of_step).map(Measurement::code) {
+        None => format!("not run (akidb-edge validate {check})"),
+        Some(exit::DONE) => "passed".to_owned(),
+        Some(exit::PENDING) => "inconclusive".to_owned(),
+        Some(_) => "failed".to_owned(),
     }
 }

@@ -1,12 +1,12 @@
-//! What an earlier state refers to in the plan's other stack and is not there any more.
+//! What an earlier state refers to in the plan's other stack and is gone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::commands::workflow::{RunTarget, narrow};
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::resource::{Address, SafeText, shown};
 
-/// Leaves out what refers to a resource of the other stack that is not there any more, and what needs that: it stays as it is now.
+/// Leaves out what refers to a resource of the other stack that is gone, and what needs that: it stays as it is now.
 /// Gives the words for each.
 ///
 /// # Errors
@@ -18,7 +18,7 @@ pub fn leave_out(wanted: &mut RunTarget) -> Result<Vec<SafeText>, Failure> {
     }
     let (desired, recorded) = (&wanted.built.desired, &wanted.recorded);
     if let Some((user, need)) = lacking.iter().find(|(_, need)| recorded.resources.contains_key(*need)) {
-        return Err(Failure::refused(
+        return Err(codes::MISSING_NEED.refused(
             shown!("{} as it was then refers to {}, which would go in the same run: nothing was done", user, need),
             "name a revision of each stack at which both were there: --to for the cloud, --devices-to for the devices",
         ));
@@ -26,14 +26,14 @@ pub fn leave_out(wanted: &mut RunTarget) -> Result<Vec<SafeText>, Failure> {
     let users = desired.with_users(|address| lacking.contains_key(address));
     let said = lacking.iter().map(|(user, need)| {
         shown!(
-            "{}: as it was then it refers to {}, which is not there any more: it is left out and stays as it is now\n  next: \
-             bring that back first, then run the same command with --to",
+            "{}: as it was then it refers to {}, which no longer exists: it is skipped and stays as it is now\n  \
+             next: restore that first, then run the same command with --to",
             user,
             need
         )
     });
     let others = users.iter().filter(|address| !lacking.contains_key(*address));
-    let others = others.map(|address| shown!("{}: it needs what is left out, and stays as it is now, too", address));
+    let others = others.map(|address| shown!("{}: it needs what is skipped, and stays as it is now as well", address));
     let said = said.chain(others).collect();
     let without: BTreeSet<Address> = users.into_iter().chain(lacking.keys().cloned()).collect();
     narrow(&mut wanted.scope, &without, desired, recorded);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::{Entry, Fact, Ledger, purpose_of};
 use crate::report;
 use crate::resource::{RunPurpose, RunStatus, RunSummary, SafeText, StackState, shown};
@@ -47,16 +47,16 @@ async fn with_effect<'r>(ledger: &Ledger, now: &'r StackState) -> Result<&'r [Ru
 pub async fn of_one(to: Option<u64>, ledger: &Ledger, now: &StackState) -> Result<StackState, Failure> {
     let last = now.revision();
     if last == 0 {
-        return Err(Failure::refused("there is nothing to undo: no run is in the journal", ""));
+        return Err(codes::NOTHING_TO_UNDO.refused("there is nothing to undo: no run is in the journal", ""));
     }
     let runs = with_effect(ledger, now).await?;
     if to.is_none() && runs.is_empty() {
-        return Err(Failure::refused("there is nothing to undo: no run changed anything", ""));
+        return Err(codes::NOTHING_TO_UNDO.refused("there is nothing to undo: no run changed anything", ""));
     }
     let to = to.unwrap_or_else(|| before_the_last(runs));
     if to >= last {
-        return Err(Failure::refused(
-            shown!("revision {} is not before the last one, {}", to, last),
+        return Err(codes::REVISION.refused(
+            shown!("revision {} is not earlier than the latest, {}", to, last),
             shown!("akidb-edge status --stack {} lists the revisions", now.stack),
         ));
     }
@@ -111,12 +111,12 @@ fn earlier(to: [u64; 2], now: &[StackState; 2]) -> Result<[u64; 2], Failure> {
     let lists = || shown!("akidb-edge status --stack {} lists the revisions", now[0].stack);
     for (to, now) in to.iter().zip(now) {
         if *to > now.revision() {
-            let problem = shown!("revision {} of {} is after its last one, {}", to, now.stack, now.revision());
-            return Err(Failure::refused(problem, lists()));
+            let problem = shown!("revision {} of {} does not exist: its latest is {}", to, now.stack, now.revision());
+            return Err(codes::REVISION.refused(problem, lists()));
         }
     }
     if to[0] == now[0].revision() && to[1] == now[1].revision() {
-        return Err(Failure::refused(
+        return Err(codes::REVISION.refused(
             shown!(
                 "nothing is undone: revision {} is the last one of {}, and {} is at revision {} already",
                 to[0],
@@ -137,7 +137,7 @@ async fn before_the_last_of_both(
 ) -> Result<[u64; 2], Failure> {
     let runs = [with_effect(ledgers[0], &now[0]).await?, with_effect(ledgers[1], &now[1]).await?];
     if runs.iter().all(|runs| runs.is_empty()) {
-        return Err(Failure::refused("there is nothing to undo: no run changed anything", ""));
+        return Err(codes::NOTHING_TO_UNDO.refused("there is nothing to undo: no run changed anything", ""));
     }
     let last = |at: usize| runs[at].last().and_then(|run| began[at].0.get(&run.revision));
     let undone = undone(last(0), last(1), runs.map(|runs| runs.last().is_some_and(cut_short)));

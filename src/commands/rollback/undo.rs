@@ -9,7 +9,7 @@ use crate::commands::jetson::refuse_shared;
 use crate::commands::workflow::{self, Journals, Operation, Platforms, RunArgs, RunRequest, RunTarget, RunView};
 use crate::commands::{Context, hints, holding_data, retained};
 use crate::desired::DesiredStack;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::{Lease, Ledger, purpose_of};
 use crate::observe;
 use crate::plan::Plan;
@@ -32,7 +32,7 @@ pub struct RollbackOperation<'a> {
     pub(super) devices_to: Option<u64>,
     /// The files of the plan, when one is at hand: their bytes may be needed.
     files: Artifacts,
-    /// Foreign things to take up.
+    /// Foreign things to adopt.
     pub(super) adopt: BTreeSet<Address>,
     /// The data in buckets that go may be deleted.
     pub(in crate::commands) empty_buckets: bool,
@@ -163,7 +163,7 @@ impl<'a> RollbackOperation<'a> {
         if run.yes {
             let of_devices = self.devices.as_ref() == Some(&now.stack);
             let verb = if of_devices { "jetson rollback" } else { self.verb };
-            return Err(Failure::refused(
+            return Err(codes::CHANGED_MEANWHILE.refused(
                 shown!("{}: nothing was done", problem),
                 shown!("to undo that revision: akidb-edge {} --to {} --stack {}", verb, to, now.stack),
             ));
@@ -224,14 +224,14 @@ impl Operation for RollbackOperation<'_> {
         let RunTarget { built, recorded, .. } = wanted;
         for address in self.let_go.leave_out(&seen.observed, &mut built.desired, recorded)? {
             context.printer.remark(shown!(
-                "{}: state forget let it go and it is not there any more: it is not made again",
+                "{}: it was removed with state forget and no longer exists: it is not created again",
                 address
             ));
         }
         Ok(())
     }
 
-    /// What stands at an address now was looked at; what comes back there has another name and is looked for by that.
+    /// What is at an address now was looked at; what comes back there has another name and is looked for by that.
     async fn looks_again(
         &mut self,
         changes: &mut Changes,
@@ -268,9 +268,9 @@ fn cannot_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, empty_buckets
         if let (Some(data), Action::Delete) = (there.and_then(|spec| change.kind.data(spec)), change.action) {
             let address = &change.address;
             remarks.push(if empty_buckets {
-                shown!("{}: the data in it ({}) is deleted for good", address, data)
+                shown!("{}: the data in it ({}) is deleted permanently", address, data)
             } else {
-                shown!("{}: it is not deleted while it holds {}; with --empty-buckets it is", address, data)
+                shown!("{}: it is not deleted while it holds {}, unless you add --empty-buckets", address, data)
             });
         }
         match (change.kind, change.action) {
@@ -278,14 +278,14 @@ fn cannot_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, empty_buckets
                 if sha256.is_some_and(|sha| !at_hand.contains(sha)) =>
             {
                 remarks.push(shown!(
-                    "{}: its former code is not at hand on this machine: it is taken from a published version, if Lambda \
-                     still has one, and the change is refused else",
+                    "{}: its previous code is not stored on this machine: it is taken from a published version if \
+                     Lambda still has one; otherwise the change is refused",
                     change.address
                 ));
             }
             (Kind::Certificate | Kind::Zone, Action::Create) => {
                 remarks.push(shown!(
-                    "{}: a new one is made; it is not the one that was there (other ARN, other name servers)",
+                    "{}: a new one is created, not the previous one (different ARN or name servers)",
                     change.address
                 ));
             }

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::commands::Context;
-use crate::exit::{DONE, Failure, REFUSED};
+use crate::exit::{DONE, Failure, REFUSED, codes};
 use crate::resource::{SafeText, shown};
 use crate::serve::config::layers::{ConfigError, Layers};
 use crate::serve::config::redacted;
@@ -44,7 +44,7 @@ pub fn refused(wrong: &[ConfigError]) -> Failure {
     let count = wrong.len();
     let things = if count == 1 { "thing" } else { "things" };
     let list: Vec<SafeText> = wrong.iter().map(|wrong| shown!("  {}", wrong)).collect();
-    Failure::refused(
+    codes::SETTINGS.refused(
         shown!("the configuration has {} {} to correct\n{}", count, things, SafeText::join(&list, "\n")),
         "akidb-edge serve --check shows every setting and where it comes from",
     )

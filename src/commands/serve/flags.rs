@@ -56,13 +56,16 @@ impl clap::Args for Args {
         command
             .arg(
                 config
-                    .help("Settings in TOML, by the names of these flags; flags and environment go before it")
+                    .help(
+                        "TOML settings file with these flag names as keys; flags and environment variables take \
+                           precedence",
+                    )
                     .env("AKIDB_CONFIG"),
             )
-            .arg(check.help("Show every setting and where it comes from, look at what they name, and end"))
-            .arg(openapi.help("Print the description of REST (OpenAPI 3.1), and end"))
-            .arg(proto.help("Print the gRPC interface (a .proto file), and end"))
-            .arg(key.help("Make a key: print it once, with the line for the file of --api-keys, and end"))
+            .arg(check.help("Check all settings, show where each comes from, and exit"))
+            .arg(openapi.help("Print the OpenAPI 3.1 description of the REST API and exit"))
+            .arg(proto.help("Print the gRPC interface (a .proto file) and exit"))
+            .arg(key.help("Generate an API key, print it once with its line for the --api-keys file, and exit"))
             .args(SETTINGS.iter().map(flag))
     }
 

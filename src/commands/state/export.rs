@@ -1,4 +1,4 @@
-//! `state export`: the state for other tools. Offline: what the journal remembers, no call.
+//! `state export`: the state for other tools. Offline: what the journal records, no call.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Which, open};
 use crate::commands::{Context, may_overwrite, plan_file};
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::export::{self, Export};
 use crate::report;
 use crate::resource::{SafeText, Untrusted, sensitive, shown};
@@ -50,7 +50,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     };
     if state.resources.is_empty() {
         let problem = shown!("the state of {} is empty: there is nothing to export", state.stack);
-        return Err(Failure::refused(problem, "deploy first, or name the right --stack and --state"));
+        return Err(codes::NOTHING_TO_EXPORT.refused(problem, "deploy first, or name the right --stack and --state"));
     }
     let written = match &args.out {
         Some(directory) => write_all(directory, &export, args.force)?,
@@ -88,9 +88,9 @@ fn write_all(directory: &Path, export: &Export, force: bool) -> Result<Vec<Strin
     for file in &export.files {
         let name = Untrusted::from(&file.name);
         let name = name.file_name().map_err(|bad| {
-            Failure::refused(
+            codes::DAMAGED.refused(
                 shown!("a file of this export would be called {}; nothing was written", bad),
-                "look at the regions of akidb-edge state show: somebody edited the journal",
+                "check the regions in akidb-edge state show: the journal was edited",
             )
         })?;
         places.push((directory.join(name), &file.text));
@@ -110,10 +110,10 @@ fn write_all(directory: &Path, export: &Export, force: bool) -> Result<Vec<Strin
     Ok(written)
 }
 
-/// All files in one text, where they may stand in one (Terraform's).
+/// All files in one text, where they may be in one (Terraform's).
 fn print(export: &Export, context: &Context) -> Result<Vec<String>, Failure> {
     if context.global.json || export.files.iter().any(|file| file.name.ends_with(".json")) {
-        return Err(Failure::refused(
+        return Err(codes::OPTIONS.refused(
             shown!("this export has {}", report::counted(export.files.len(), "file")),
             "name a directory for them: --out DIR",
         ));
@@ -124,5 +124,5 @@ fn print(export: &Export, context: &Context) -> Result<Vec<String>, Failure> {
 }
 
 fn unwritable(path: &Path, bad: &std::io::Error) -> Failure {
-    Failure::error(shown!("{}: {}", path.display(), bad), "name a place that can be written with --out")
+    codes::OUTPUT_FILE.error(shown!("{}: {}", path.display(), bad), "name a place that can be written with --out")
 }

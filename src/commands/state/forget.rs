@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Which, revision};
 use crate::commands::{Context, workflow};
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::ledger::{Fact, Ledger};
 use crate::report;
 use crate::resource::{Address, ResourceRecord, RunPurpose, SafeText, StackState, shown};
@@ -19,7 +19,7 @@ pub struct Args {
     addresses: Vec<Address>,
     #[command(flatten)]
     which: Which,
-    /// Do not ask
+    /// Skip the confirmation prompt
     #[arg(short, long)]
     yes: bool,
     /// Show what would be forgotten, do nothing; exit code 2
@@ -96,7 +96,7 @@ fn held<'s>(
     for address in named {
         let Some(record) = state.resources.get(address) else {
             let problem = shown!("the state of {} has no {}; nothing was done", state.stack, address);
-            return Err(Failure::refused(problem, "akidb-edge state list shows the addresses"));
+            return Err(codes::UNKNOWN_NAME.refused(problem, "akidb-edge state list shows the addresses"));
         };
         held.push((address, record));
     }
@@ -126,7 +126,7 @@ fn refuse_needed(named: &BTreeSet<Address>, state: &StackState) -> Result<(), Fa
         return Ok(());
     }
     let words: Vec<&str> = all.iter().map(Address::as_str).collect();
-    Err(Failure::refused(
+    Err(codes::NEEDED.refused(
         shown!("others in the state need it; nothing was done\n  {}", SafeText::join(&needing, "\n  ")),
         shown!("forget them, too: akidb-edge {}{}", COMMAND, words.join(" ")),
     ))

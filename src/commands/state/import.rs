@@ -10,7 +10,7 @@ use super::import_item::{self, ImportItem};
 use crate::change::{self, DiffScope};
 use crate::commands::Context;
 use crate::commands::workflow::{self, AccountConnection, PlanArgs};
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::ledger::{Fact, Ledger, ResourceSnapshot};
 use crate::plan::Plan;
 use crate::provider::aws::CallerIdentity;
@@ -34,7 +34,7 @@ pub struct Args {
     from: Option<PathBuf>,
     #[command(flatten)]
     plan: PlanArgs,
-    /// Do not ask
+    /// Skip the confirmation prompt
     #[arg(short, long)]
     yes: bool,
     /// Show what would be taken in and what the next deploy would change; exit code 2
@@ -55,13 +55,14 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         Some(file) => (import_item::from_file(file)?, format!("--from {}", file.display())),
         None if args.pairs.is_empty() => {
             let next = "write ADDRESS=ID, or name a file of state export with --from FILE";
-            return Err(Failure::refused("nothing is named that could be taken in", next));
+            return Err(codes::ARGUMENT.refused("missing ADDRESS=ID or --from FILE", next));
         }
         None => (import_item::pairs(&args.pairs)?, args.pairs.join(" ")),
     };
     let connection = workflow::connect(&context.session).await?;
     let command = format!("state import {what}");
-    let ledger = workflow::open(context, &connection, &plan.stack, &command, RunPurpose::Import, args.dry_run).await?;
+    let ledger =
+        workflow::open(context, Some(&connection), &plan.stack, &command, RunPurpose::Import, args.dry_run).await?;
     let answer = with_ledger(&args, &plan, &pairs, context, &connection, &ledger, &command).await;
     workflow::close(ledger, answer).await
 }
@@ -111,7 +112,7 @@ async fn with_ledger(
     confirm(args, context)?;
     record(ledger, &after, pairs, &identity, context, command).await?;
     let count = report::counted(pairs.len(), "resource");
-    context.printer.data(shown!("{} imported; deploy brings what differs to the plan", count));
+    context.printer.data(shown!("{} imported; deploy changes what differs from the plan", count));
     Ok(exit::DONE)
 }
 
@@ -149,12 +150,12 @@ fn supposed(pairs: &import_item::ImportItems, desired: &Desired, recorded: &Stac
             .find(|(other, held)| held.kind == resource.kind && held.id.as_deref() == Some(&id) && *other != address);
         if let Some((other, _)) = twice {
             let problem = shown!("{} is in the state already, as {}", id, other);
-            return Err(Failure::refused(problem, shown!("akidb-edge state move {} {}", other, address)));
+            return Err(codes::IMPORT.refused(problem, shown!("akidb-edge state move {} {}", other, address)));
         }
         if let Some(held) = recorded.resources.get(address) {
             let id = held.id.as_deref().unwrap_or("an ID that is not known yet");
             let problem = shown!("{} is in the state already: {}", address, id);
-            return Err(Failure::refused(problem, "deploy works on it as it is; state show lists what is there"));
+            return Err(codes::IMPORT.refused(problem, "deploy works on it as it is; state show lists what is there"));
         }
         let held = ResourceRecord {
             kind: resource.kind,
@@ -182,23 +183,23 @@ fn unknown(address: &Address, desired: &Desired) -> Failure {
     };
     let near: Vec<&str> = desired.resources.keys().filter(like).map(Address::as_str).collect();
     let next = if near.is_empty() {
-        SafeText::from("a part of the plan must want it; deploy --dry-run lists the addresses")
+        SafeText::from("the plan must contain it; deploy --dry-run lists the addresses")
     } else {
         shown!("did you mean {}?", near.join(" or "))
     };
-    Failure::refused(shown!("the plan has no {}", address), next)
+    codes::UNKNOWN_NAME.refused(shown!("the plan has no {}", address), next)
 }
 
 fn malformed(resource: &Resource, given: &str) -> Failure {
     let form = &resource.kind.facts().id;
     let title = resource.kind.facts().title;
     if resource.kind == Kind::LoadBalancer {
-        let problem = shown!("{} is a {}: it is looked up in every run, never taken in", resource.address, title);
-        return Failure::refused(problem, "leave it out");
+        let problem = shown!("{} is a {}: it is looked up in every run, never imported", resource.address, title);
+        return codes::IMPORT.refused(problem, "leave it out");
     }
-    Failure::refused(
-        shown!("{:?} is no ID of a thing of kind {}", given, title),
-        shown!("it wants {}: {}={}", form.words, resource.address, form.example),
+    codes::IMPORT.refused(
+        shown!("{:?} is not a valid ID for kind {}", given, title),
+        shown!("expected {}: {}={}", form.words, resource.address, form.example),
     )
 }
 
@@ -225,21 +226,22 @@ fn check<'o>(
     if open {
         let needs: Vec<String> = references(&spec).iter().map(ToString::to_string).collect();
         let problem = shown!("{} is identified by {}, which the state does not know", address, needs.join(", "));
-        return Err(Failure::refused(problem, "import that first, or in the same command"));
+        return Err(codes::IMPORT.refused(problem, "import that first, or in the same command"));
     }
     if let Some(named) = resource.kind.facts().id.by_name(&spec, address.name()).filter(|named| named != id) {
         let problem = shown!("{} is known by its name, and the plan names {}, not {}", address, named, id);
-        return Err(Failure::refused(problem, "let the plan name what is to be taken in, or name another address"));
+        return Err(codes::IMPORT.refused(problem, "change the plan to name what you import, or use another address"));
     }
     let Some(found) = observed.found(address) else {
         let problem = shown!("there is no {} {} in account {}", title, id, identity.account);
-        return Err(Failure::refused(problem, "check the ID, the account and the region"));
+        return Err(codes::IMPORT.refused(problem, "check the ID, the account and the region"));
     };
     match &found.owner {
-        Owner::Foreign(why) | Owner::Contested(why) if found.owner.is_marked() && !args.adopt => Err(Failure::refused(
-            shown!("{} {} belongs to another stack or address: {}", title, id, why),
-            "if that one shall lose it, add --adopt",
-        )),
+        Owner::Foreign(why) | Owner::Contested(why) if found.owner.is_marked() && !args.adopt => Err(codes::IMPORT
+            .refused(
+                shown!("{} {} belongs to another stack or address: {}", title, id, why),
+                "to take it over, add --adopt",
+            )),
         _ => Ok(found),
     }
 }
@@ -249,11 +251,13 @@ fn elsewhere(given: &str, spec: &Value, identity: &CallerIdentity) -> Result<(),
     let Some((account, region)) = identity::place(given) else { return Ok(()) };
     if !account.is_empty() && account != identity.account {
         let problem = shown!("{} is of account {}, these credentials are of {}", given, account, identity.account);
-        return Err(Failure::refused(problem, "use the credentials of that account, and a --state of its own"));
+        return Err(
+            codes::OTHER_ACCOUNT.refused(problem, "use the credentials of that account, and a separate --state")
+        );
     }
     let wanted = spec.get("region").and_then(Value::as_str);
     match wanted.filter(|wanted| !region.is_empty() && *wanted != region) {
-        Some(wanted) => Err(Failure::refused(
+        Some(wanted) => Err(codes::IMPORT.refused(
             shown!("{} is in {}, the plan wants it in {}", given, region, wanted),
             "name one in that region, or change the plan's region",
         )),
@@ -261,7 +265,7 @@ fn elsewhere(given: &str, spec: &Value, identity: &CallerIdentity) -> Result<(),
     }
 }
 
-/// What is remembered of it is what was there, as far as the plan speaks of it: a rollback to this revision brings it
+/// What is recorded of it is what was there, as far as the plan speaks of it: a rollback to this revision brings it
 /// back, and what the plan leaves out stays alone.
 fn fill(record: &mut ResourceRecord, found: &ObservedResource, origin: ResourceOrigin, given: &ImportItem) {
     record.spec = spoken_of(record.kind, "", &record.spec, &found.spec);
@@ -312,21 +316,21 @@ fn none_is_ours(kind: Kind, path: &str, plan: &Value, there: &Value) -> bool {
 fn refuse_replacements(changes: &Changes) -> Result<(), Failure> {
     let Some(change) = changes.items.values().find(|change| change.action == Action::Replace) else { return Ok(()) };
     let fields: Vec<&str> = change.fields.iter().map(|field| field.path.as_str()).collect();
-    Err(Failure::refused(
+    Err(codes::IMPORT.refused(
         shown!("{} would be replaced by the next deploy: {} cannot change in place", change.address, fields.join(", ")),
-        "correct the ID, or let the plan say what is there",
+        "correct the ID, or change the plan to match what exists",
     ))
 }
 
 fn tell(args: &Args, changes: &Changes, context: &Context) {
     let differs = changes.acting().count() > 0;
-    let words = if differs { "the next deploy would change:" } else { "the next deploy would change nothing of it" };
+    let words = if differs { "the next deploy would change:" } else { "the next deploy would not change it" };
     context.printer.data(words);
     if differs {
         let text = report::changes_text(
             changes,
             context.printer.verbose > 0,
-            context.session.color,
+            context.screen(),
             crate::resource::Level::Usable,
             &report::OmittedResources::default(),
         );
@@ -346,10 +350,12 @@ fn confirm(args: &Args, context: &Context) -> Result<(), Failure> {
         return Ok(());
     }
     if !context.session.can_ask {
-        let next = "read what is above, then add --yes";
-        return Err(Failure::refused("nothing was done: there is no terminal to ask for a confirmation on", next));
+        let next = "review the list above, then add --yes";
+        return Err(
+            codes::NO_TERMINAL.refused("nothing was done: cannot ask for confirmation without a terminal", next)
+        );
     }
-    if context.printer.ask("Take this in?") { Ok(()) } else { Err(Failure::refused("nothing was done", "")) }
+    if context.printer.ask("Import this?") { Ok(()) } else { Err(Failure::cancelled()) }
 }
 
 /// A revision in which nothing changed but what the journal knows.

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::resource::records::previous::{PreviousSets, kept};
 use crate::resource::{Address, Attributes, Kind, ResourceOrigin, shown};
 
@@ -33,11 +33,11 @@ pub fn pairs(given: &[String]) -> Result<ImportItems, Failure> {
     for text in given {
         let next = "write ADDRESS=ID, e.g. models.bucket.primary=akidb-models-edge";
         let Some((address, id)) = text.split_once('=') else {
-            return Err(Failure::refused(shown!("{:?} is no ADDRESS=ID", text), next));
+            return Err(codes::ARGUMENT.refused(shown!("expected ADDRESS=ID, got {:?}", text), next));
         };
-        let address: Address = address.parse().map_err(|bad| Failure::refused(shown!("{}", bad), next))?;
+        let address: Address = address.parse().map_err(|bad| codes::ARGUMENT.refused(shown!("{}", bad), next))?;
         if pairs.insert(address.clone(), ImportItem { id: id.to_owned(), ..ImportItem::default() }).is_some() {
-            return Err(Failure::refused(shown!("{} is named twice", address), "name each address once"));
+            return Err(codes::ARGUMENT.refused(shown!("{} is named twice", address), "name each address once"));
         }
     }
     Ok(pairs)
@@ -61,7 +61,7 @@ struct ExportedResource {
 /// When the file cannot be read, or is not such a document.
 pub fn from_file(path: &Path) -> Result<ImportItems, Failure> {
     let next = "write it with akidb-edge state export --out FILE";
-    let bad = |why: String| Failure::refused(shown!("{}: {}", path.display(), why), next);
+    let bad = |why: String| codes::INPUT_FILE.refused(shown!("{}: {}", path.display(), why), next);
     let text = crate::commands::read_bounded(path).map_err(|why| bad(why.to_string()))?;
     let document: Value = serde_json::from_slice(&text).map_err(|why| bad(why.to_string()))?;
     let resources = document.get("state").unwrap_or(&document).get("resources").cloned();

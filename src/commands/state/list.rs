@@ -48,6 +48,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         vec![address.to_string(), record.kind.name().to_owned(), id, record.origin.word().to_owned()]
     };
     let rows: Vec<Vec<String>> = all.iter().map(row).collect();
-    context.printer.data(report::rows_table(&["address", "kind", "id", "origin"], &rows, context.session.width));
+    let header = ["address", "kind", "id", "origin"];
+    context.printer.data(report::rows_table(&header, &rows, &["kind", "origin"], context.screen()));
     Ok(exit::DONE)
 }

@@ -19,7 +19,7 @@ use crate::exit::Failure;
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 
-/// Look at the journal, free its lease, take the state out, take existing things in.
+/// Inspect, unlock, import, export and move state.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -28,25 +28,25 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Show the remembered resources with their attributes
+    /// Show the recorded resources with their attributes
     Show(Which),
     /// List the addresses with kind, ID and origin
     List(list::Args),
-    /// Let resources leave the journal; nothing is done to them
+    /// Stop managing resources without deleting them
     Forget(forget::Args),
-    /// Give a resource another address
+    /// Change the address of a resource
     Move(move_::Args),
-    /// Take the lease away from a holder that is gone
+    /// Release a stale lease
     Unlock(unlock::Args),
-    /// Write the state as JSON, as a Terraform configuration, or as CloudFormation templates
+    /// Export the state as JSON, Terraform configuration or CloudFormation templates
     Export(export::Args),
-    /// Take things that exist under the plan's addresses into the journal
+    /// Import existing resources under the plan's addresses
     Import(import::Args),
-    /// Write the journal's entries, one JSON object a line
+    /// Print the journal entries, one JSON object per line
     Journal(Which),
-    /// Write the journal as one file, as it was written: a backup, or the first half of a move
+    /// Download the journal to a file, for a backup or a move
     Pull(pull::Args),
-    /// Put a file in the place of the journal, if it goes on from it: the second half of a move
+    /// Replace the journal with a file that continues it, to finish a move
     Push(push::Args),
 }
 
@@ -54,7 +54,7 @@ enum What {
 struct Which {
     #[command(flatten)]
     plan: PlanArgs,
-    /// Name of the stack, when no plan is at hand; a plan (in the environment, too) is not read then
+    /// Stack name, instead of a plan; --plan and AKIDB_EDGE_PLAN are then ignored
     #[arg(long)]
     stack: Option<String>,
 }

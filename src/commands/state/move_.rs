@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Which, revision};
 use crate::commands::{Context, workflow};
 use crate::desired;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::ledger::{Fact, Ledger};
 use crate::plan::Plan;
 use crate::resource::{Address, Moves, RunPurpose, SafeText, StackState, shown};
@@ -21,7 +21,7 @@ pub struct Args {
     new_address: Address,
     #[command(flatten)]
     which: Which,
-    /// Do not ask
+    /// Skip the confirmation prompt
     #[arg(short, long)]
     yes: bool,
     /// Show what would move, do nothing; exit code 2
@@ -86,26 +86,25 @@ async fn within(
 fn refuse(from: &Address, to: &Address, state: &StackState) -> Result<(), Failure> {
     let lists = "akidb-edge state list shows the addresses";
     if !state.resources.contains_key(from) {
-        return Err(Failure::refused(shown!("the state of {} has no {}; nothing was done", state.stack, from), lists));
+        return Err(codes::UNKNOWN_NAME
+            .refused(shown!("the state of {} has no {}; nothing was done", state.stack, from), lists));
     }
     if from == to {
-        return Err(Failure::refused(
-            shown!("{} is at {} already; nothing was done", from, to),
-            "name another address",
-        ));
+        return Err(
+            codes::ARGUMENT.refused(shown!("{} is at {} already; nothing was done", from, to), "name another address")
+        );
     }
     if from.kind_name() != to.kind_name() {
         let problem =
             shown!("{} is of kind {}, {} of kind {}; nothing was done", from, from.kind_name(), to, to.kind_name());
-        return Err(Failure::refused(problem, "name an address of the same kind"));
+        return Err(codes::ARGUMENT.refused(problem, "name an address of the same kind"));
     }
     if let Some(held) = state.resources.get(to) {
         let id = held.id.as_deref().unwrap_or("something without an ID");
         let problem = shown!("{} is taken: {}; nothing was done", to, id);
-        return Err(Failure::refused(
-            problem,
-            shown!("move that first, or let go of it: akidb-edge state forget {}", to),
-        ));
+        return Err(
+            codes::ARGUMENT.refused(problem, shown!("move that first, or forget it: akidb-edge state forget {}", to))
+        );
     }
     Ok(())
 }
@@ -123,5 +122,5 @@ fn unwanted(plan: &Plan, from: &Address, to: &Address, state: &StackState) -> Re
     } else {
         SafeText::from("the next deploy deletes it")
     };
-    Ok(Some(shown!("the plan does not want {}; {}", to, then)))
+    Ok(Some(shown!("the plan does not contain {}; {}", to, then)))
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::Which;
 use crate::commands::{Context, workflow};
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::ledger::{JournalCopy, JournalRelation};
 use crate::report;
 use crate::resource::{counted, shown};
@@ -30,9 +30,9 @@ pub struct Args {
 pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let stack = args.which.stack(context)?;
     if context.global.json && args.out.is_none() {
-        return Err(Failure::refused(
+        return Err(codes::OPTIONS.refused(
             "the journal is not one JSON document: with --json it is not written to standard output",
-            "add --out FILE, or leave --json away",
+            "add --out FILE, or remove --json",
         ));
     }
     let store = workflow::store(&context.global, &context.session, &stack, None).await?;
@@ -40,9 +40,9 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let place = store.place();
     let whole = JournalCopy::read(&place, &stack, text.as_bytes())?;
     if whole.entries.is_empty() {
-        return Err(Failure::refused(
+        return Err(codes::UNKNOWN_STACK.refused(
             shown!("{} has no journal at {}", stack, place),
-            "name the place where it was deployed from with --state",
+            "name the location of the journal with --state",
         ));
     }
     let Some(out) = &args.out else {
@@ -72,15 +72,15 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     ));
     if let Some(artifacts) = artifacts {
         context.printer.remark(shown!(
-            "{} is not part of the journal: it holds content that a rollback may need; copy it, too",
+            "{} is not part of the journal: it contains content that a rollback may need; copy it as well",
             artifacts.display()
         ));
     }
     let content = workflow::directory(&context.global, &stack).map(|directory| directory.join("content"));
     if let Some(content) = content.filter(|directory| directory.is_dir()) {
         context.printer.remark(shown!(
-            "{} is not part of the journal: it holds contents of files and sensitive values that a rollback may need; \
-             copy it, too, and let nobody else read it",
+            "{} is not part of the journal: it contains file contents and sensitive values that a rollback may need; \
+             copy it as well, and keep it private",
             content.display()
         ));
     }
@@ -95,8 +95,8 @@ pub fn entries(count: usize) -> String {
 /// Refuses to write over anything but an earlier copy of this journal.
 fn need_ours(out: &Path, stack: &str, whole: &JournalCopy) -> Result<(), Failure> {
     let foreign = |why: &str| {
-        Failure::refused(
-            shown!("{} is there and {}; nothing was written", out.display(), why),
+        codes::OUTPUT_FILE.refused(
+            shown!("{} exists and {}; nothing was written", out.display(), why),
             "name another file, or add --force to write over it",
         )
     };
@@ -122,10 +122,8 @@ fn need_ours(out: &Path, stack: &str, whole: &JournalCopy) -> Result<(), Failure
 fn write(out: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let fault = |bad: std::io::Error| {
-        Failure::error(
-            shown!("{}: {}", out.display(), bad),
-            "name a file that can be written; the journal is as it was",
-        )
+        codes::OUTPUT_FILE
+            .error(shown!("{}: {}", out.display(), bad), "name a file that can be written; the journal is as it was")
     };
     if crate::commands::is_stream(out) {
         return fs::write(out, bytes).map_err(fault);

@@ -10,7 +10,7 @@ use super::Which;
 use super::pull::entries;
 use crate::commands::workflow::AccountConnection;
 use crate::commands::{Context, workflow};
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::ledger::{JournalCopy, JournalRelation, Lease, Ledger, LedgerError, Store};
 use crate::provider::aws::CallerIdentity;
 use crate::resource::{RunPurpose, SafeText, shown};
@@ -87,7 +87,7 @@ async fn need_account(account: &str, connection: Option<&AccountConnection>, con
     if identity.account == account {
         return Ok(());
     }
-    Err(Failure::refused(
+    Err(codes::OTHER_ACCOUNT.refused(
         shown!("the file is a journal of account {}, these credentials are of {}", account, identity.account),
         "use the credentials of that account; nothing was changed",
     ))
@@ -101,17 +101,17 @@ async fn caller(context: &Context) -> Result<CallerIdentity, Failure> {
 fn read(args: &Args, stack: &str) -> Result<JournalCopy, Failure> {
     let file = args.file.display().to_string();
     let next = "name a file that state pull wrote, or the journal.jsonl of a directory; nothing was changed";
-    let bytes =
-        crate::commands::read_bounded(&args.file).map_err(|bad| Failure::refused(shown!("{}: {}", file, bad), next))?;
+    let bytes = crate::commands::read_bounded(&args.file)
+        .map_err(|bad| codes::INPUT_FILE.refused(shown!("{}: {}", file, bad), next))?;
     let whole = JournalCopy::read(&file, stack, &bytes).map_err(|bad| match bad {
-        LedgerError::Newer { .. } => Failure::refused(shown!("{}", bad), "update akidb-edge; nothing was changed"),
-        bad => Failure::refused(shown!("the file is not a whole journal: {}", bad), next),
+        LedgerError::Newer { .. } => codes::NEWER.refused(shown!("{}", bad), "update akidb-edge; nothing was changed"),
+        bad => codes::INPUT_FILE.refused(shown!("the file is not a whole journal: {}", bad), next),
     })?;
     if whole.entries.is_empty() {
-        return Err(Failure::refused(shown!("{} has no entries", file), next));
+        return Err(codes::INPUT_FILE.refused(shown!("{} has no entries", file), next));
     }
     match whole.stack() {
-        Some(other) if other != stack => Err(Failure::refused(
+        Some(other) if other != stack => Err(codes::INPUT_FILE.refused(
             shown!("{} is the journal of the stack {}, not of {}", file, other, stack),
             shown!("name the stack: --stack {}; nothing was changed", other),
         )),
@@ -123,11 +123,11 @@ async fn put(ledger: &Ledger, whole: &JournalCopy, args: &Args, stack: &str) -> 
     let present = ledger.text().await?;
     let (file, place) = (args.file.display(), ledger.place());
     let refused = |why: SafeText| {
-        Failure::refused(
+        codes::INPUT_FILE.refused(
             shown!("{}; nothing was changed", why),
             shown!(
-                "akidb-edge state pull --stack {} --out FILE shows what is there; --force replaces it, and keeps the \
-                 present journal beside it",
+                "akidb-edge state pull --stack {} --out FILE shows the current journal; --force replaces it, and \
+                 keeps a copy next to it",
                 stack
             ),
         )
@@ -136,7 +136,7 @@ async fn put(ledger: &Ledger, whole: &JournalCopy, args: &Args, stack: &str) -> 
     if let (Some(here), Some(other)) = (&now.account, &whole.state.account)
         && here != other
     {
-        return Err(Failure::refused(
+        return Err(codes::OTHER_ACCOUNT.refused(
             shown!("the journal {} belongs to account {}, {} is of {}; nothing was changed", place, here, file, other),
             "name the stack and the place that the file is of (--stack, --state)",
         ));
@@ -188,9 +188,9 @@ fn tell(pushed: &Pushed, whole: &JournalCopy, place: &str, stack: &str, context:
         return;
     }
     let what = match (&pushed.kept, pushed.added) {
-        (Some(kept), _) => shown!("took the place of the one there, which is kept at {}", kept),
-        (None, 0) => SafeText::from("was there already"),
-        (None, added) => shown!("is there, with {} more than before", entries(added)),
+        (Some(kept), _) => shown!("replaced the former one, which is kept at {}", kept),
+        (None, 0) => SafeText::from("was already there"),
+        (None, added) => shown!("was extended by {}", entries(added)),
     };
     context.printer.data(shown!("{}: the journal up to revision {} {} ({})", stack, revision, what, place));
 }

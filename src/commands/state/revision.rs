@@ -2,7 +2,7 @@
 
 use crate::commands::Context;
 use crate::commands::workflow::{self, RunLabel};
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::{Fact, Ledger};
 use crate::resource::{RunPurpose, RunStatus, StackState};
 
@@ -34,10 +34,12 @@ pub fn confirm(question: &'static str, yes: bool, context: &Context) -> Result<(
         return Ok(());
     }
     if !context.session.can_ask {
-        let next = "read what is above, then add --yes";
-        return Err(Failure::refused("nothing was done: there is no terminal to ask for a confirmation on", next));
+        let next = "review the list above, then add --yes";
+        return Err(
+            codes::NO_TERMINAL.refused("nothing was done: cannot ask for confirmation without a terminal", next)
+        );
     }
-    if context.printer.ask(question) { Ok(()) } else { Err(Failure::refused("nothing was done", "")) }
+    if context.printer.ask(question) { Ok(()) } else { Err(Failure::cancelled()) }
 }
 
 /// Writes these facts as a revision of their own.

@@ -1,4 +1,4 @@
-//! `state show` and `state journal`: what is remembered, and how it came about.
+//! `state show` and `state journal`: what is recorded, and how it came about.
 
 use serde_json::json;
 
@@ -8,14 +8,14 @@ use crate::exit::{self, Failure};
 use crate::report;
 use crate::resource::{StackState, sensitive, shown};
 
-/// The remembered resources.
+/// The recorded resources.
 pub async fn state(which: &Which, context: &Context) -> Result<u8, Failure> {
     let state = open(which, context).await?.recorded();
     if context.global.json {
         context.printer.json("state", &listing(&state));
         return Ok(exit::DONE);
     }
-    context.printer.data(report::resources_table(&state, context.session.width));
+    context.printer.data(report::resources_table(&state, context.screen()));
     for (address, record) in &state.resources {
         context.printer.data(shown!("\n{}", address));
         for (name, value) in &record.attributes {

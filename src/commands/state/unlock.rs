@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::Which;
 use crate::commands::{Context, workflow};
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::ledger::{Holder, Lease, Ledger, LedgerError, Store};
 use crate::resource::{SafeText, StackState, shown};
 
@@ -15,7 +15,7 @@ use crate::resource::{SafeText, StackState, shown};
 pub struct Args {
     #[command(flatten)]
     which: Which,
-    /// Do not ask
+    /// Skip the confirmation prompt
     #[arg(short, long)]
     yes: bool,
 }
@@ -40,7 +40,7 @@ pub async fn run(unlock: &Args, context: &Context) -> Result<u8, Failure> {
         }
     };
     let Some(lease) = store.lease().await?.filter(|lease| !lease.is_cut_off()) else {
-        tell(None, shown!("{}: nobody holds the lease", stack));
+        tell(None, shown!("{}: the lease is free", stack));
         return Ok(exit::DONE);
     };
     let holder = shown!(
@@ -55,13 +55,11 @@ pub async fn run(unlock: &Args, context: &Context) -> Result<u8, Failure> {
     let standing = lease.holder(&context.session.host);
     if standing == Holder::Alive && !unlock.yes {
         if !context.session.can_ask {
-            return Err(Failure::refused(
-                shown!("{} is held by {}", stack, holder),
-                "if that process is gone for good, add --yes",
-            ));
+            return Err(codes::LIVE_LEASE
+                .refused(shown!("{} is held by {}", stack, holder), "if that process no longer runs, add --yes"));
         }
-        if !context.printer.ask(shown!("{} is held by {}. Take the lease away?", stack, holder)) {
-            return Err(Failure::refused("nothing was done", ""));
+        if !context.printer.ask(shown!("{} is held by {}. Release the lease?", stack, holder)) {
+            return Err(Failure::cancelled());
         }
     }
     let before = before_it(&lease, Arc::clone(&store), &stack).await;
@@ -75,10 +73,10 @@ pub async fn run(unlock: &Args, context: &Context) -> Result<u8, Failure> {
     };
     let then = match standing {
         Holder::Alive => "if that process is still running, its next write is refused",
-        Holder::Gone => "that process is gone",
+        Holder::Gone => "that process no longer exists",
         Holder::Expired => "it had ended; if that process is still running, its next write is refused",
     };
-    tell(Some(&lease), shown!("{}: the lease of {} was taken away; {}{}", stack, holder, then, nothing));
+    tell(Some(&lease), shown!("{}: the lease of {} was released; {}{}", stack, holder, then, nothing));
     Ok(exit::DONE)
 }
 
@@ -102,9 +100,9 @@ fn marked(written: Result<(), LedgerError>, lease: &Lease, now: &StackState) -> 
         Err(bad) => bad,
     };
     let last = now.runs.last().map_or_else(SafeText::default, |run| shown!(" ({})", run.command));
-    Err(Failure::error(
+    Err(codes::JOURNAL_FILE.error(
         shown!(
-            "the lease of {}@{} was taken away, but the note that `{}` changed nothing could not be written: {}",
+            "the lease of {}@{} was released, but the note that `{}` changed nothing could not be written: {}",
             lease.user,
             lease.host,
             lease.command,
@@ -145,7 +143,7 @@ mod tests {
         let taken = LedgerError::Locked(Box::new(Lease::new("other", "there", "deploy")));
         assert!(marked(Err(taken), &lease, &now).is_ok(), "somebody else runs already");
         let failed = marked(Err(LedgerError::Broken("there".to_owned())), &lease, &now).expect_err("it is not there");
-        assert!(failed.problem.contains("was taken away, but the note that `deploy --plan p`"), "{failed}");
+        assert!(failed.problem.contains("was released, but the note that `deploy --plan p`"), "{failed}");
         assert!(failed.next_step.contains("rollback without --to would undo revision 0 of shop"), "{failed}");
     }
 }

@@ -1,4 +1,4 @@
-//! `status --drift --accept`: where the plan is silent, the world's value becomes the remembered one.
+//! `status --drift --accept`: where the plan is silent, the live value becomes the recorded one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use super::super::workflow::{self, RunLabel};
 use super::Context;
 use super::drift::{self, DriftView};
 use crate::change::without;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::ledger::{Fact, Ledger, ResourceSnapshot};
 use crate::plan::Plan;
 use crate::report;
@@ -22,7 +22,7 @@ pub struct AcceptRequest {
     pub chosen: Vec<String>,
     /// Only show it.
     pub dry_run: bool,
-    /// Do not ask.
+    /// Skip the confirmation prompt.
     pub yes: bool,
 }
 
@@ -32,13 +32,14 @@ pub struct AcceptRequest {
 /// What failed, why, and the next step; where the plan speaks, that it wins.
 pub async fn run(plan: Option<&Plan>, stack: &str, order: &AcceptRequest, context: &Context) -> Result<u8, Failure> {
     workflow::no_devices(context, stack, "provision --dry-run").await?;
-    let connection = workflow::connect(&context.session).await?;
+    let connection = drift::account(plan, stack, context).await?;
     let mut command = "status --drift --accept".to_owned();
     for one in &order.chosen {
         command.push_str(&format!(" {one}"));
     }
-    let ledger = workflow::open(context, &connection, stack, &command, RunPurpose::Accept, order.dry_run).await?;
-    let answer = with_ledger(plan, order, &command, context, &connection, &ledger).await;
+    let ledger =
+        workflow::open(context, connection.as_ref(), stack, &command, RunPurpose::Accept, order.dry_run).await?;
+    let answer = with_ledger(plan, order, &command, context, connection.as_ref(), &ledger).await;
     workflow::close(ledger, answer).await
 }
 
@@ -47,7 +48,7 @@ async fn with_ledger(
     order: &AcceptRequest,
     command: &str,
     context: &Context,
-    connection: &workflow::AccountConnection,
+    connection: Option<&workflow::AccountConnection>,
     ledger: &Ledger,
 ) -> Result<u8, Failure> {
     let seen = drift::look(plan, ledger, connection, context).await?;
@@ -60,7 +61,7 @@ async fn with_ledger(
         context.session.color,
         context.session.width.into(),
     );
-    context.printer.data(shown!("the state takes this as it is:\n\n{}", text));
+    context.printer.data(shown!("these live values are to be recorded:\n\n{}", text));
     let code = if taken.is_empty() || !order.dry_run { exit::DONE } else { exit::PENDING };
     if !taken.is_empty() && !order.dry_run {
         confirm(order, context)?;
@@ -85,7 +86,7 @@ fn choose<'d>(
 ) -> Result<Vec<&'d DriftedResource>, Failure> {
     let named = |one: &DriftedResource| chosen.is_empty() || chosen.iter().any(|pattern| one.address.matches(pattern));
     if let Some(nothing) = chosen.iter().find(|pattern| !drifting.iter().any(|one| one.address.matches(pattern))) {
-        return Err(Failure::refused(
+        return Err(codes::ACCEPT.refused(
             shown!("nothing at {} differs from the recorded state; nothing was done", nothing),
             shown!("akidb-edge status --stack {} --drift lists what is", seen.recorded.stack),
         ));
@@ -108,9 +109,9 @@ fn choose<'d>(
         return Ok(taken);
     }
     let lines: Vec<SafeText> = refused.iter().map(|(address, why)| shown!("{}: {}", address, why)).collect();
-    Err(Failure::refused(
+    Err(codes::ACCEPT.refused(
         shown!("this cannot be accepted; nothing was done\n{}", SafeText::join(&lines, "\n")),
-        "the plan wins: change the plan, or let deploy put it back",
+        "the plan sets this value: change the plan, or let deploy restore it",
     ))
 }
 
@@ -119,12 +120,12 @@ fn refusal(seen: &DriftView, one: &DriftedResource, leaving: &BTreeSet<&Address>
     match one.happened {
         DriftKind::Contested => {
             let why = one.reason.as_deref().unwrap_or("another stack's mark is on it");
-            Some(shown!("{}: whose it is cannot be settled here; deploy --adopt {} takes it back", why, one.address))
+            Some(shown!("{}: ownership cannot be changed here; deploy --adopt {} takes it back", why, one.address))
         }
         DriftKind::Gone => {
             let others = seen.recorded.resources.iter().filter(|(address, _)| !leaving.contains(address));
             let mut needing = others.filter(|(_, record)| record.needs.contains_key(&one.address));
-            needing.next().map(|(other, _)| shown!("it is gone, and {}, which is there, needs it", other))
+            needing.next().map(|(other, _)| shown!("it no longer exists, and {}, which exists, needs it", other))
         }
         DriftKind::Changed => {
             let said: Vec<SafeText> =
@@ -136,10 +137,11 @@ fn refusal(seen: &DriftView, one: &DriftedResource, leaving: &BTreeSet<&Address>
 
 fn spoken(field: &crate::resource::DriftField) -> SafeText {
     match field.sort {
-        FieldOrigin::Mark => shown!("{}: the mark says whose it is, and deploy puts it back", field.path),
+        FieldOrigin::Mark => shown!("{}: this is the ownership mark; deploy restores it", field.path),
+        FieldOrigin::Condition => shown!("{}: a condition is not a setting", field.path),
         _ => {
             let value = field.recorded.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
-            shown!("the plan speaks of {} (asked for last: {})", field.path, value)
+            shown!("the plan sets {} (last deployed: {})", field.path, value)
         }
     }
 }
@@ -149,16 +151,12 @@ fn confirm(order: &AcceptRequest, context: &Context) -> Result<(), Failure> {
         return Ok(());
     }
     if !context.session.can_ask {
-        return Err(Failure::refused(
-            "nothing was done: there is no terminal to ask for a confirmation on",
-            "read what would be taken above, then add --yes",
+        return Err(codes::NO_TERMINAL.refused(
+            "nothing was done: cannot ask for confirmation without a terminal",
+            "review the values above, then add --yes",
         ));
     }
-    if context.printer.ask("Take this into the state?") {
-        Ok(())
-    } else {
-        Err(Failure::refused("nothing was done", ""))
-    }
+    if context.printer.ask("Record these values?") { Ok(()) } else { Err(Failure::cancelled()) }
 }
 
 /// A revision of its own: who accepted what is to be found again, and a rollback can go behind it.

@@ -1,4 +1,4 @@
-//! `status --drift`: the world beside the journal and the plan.
+//! `status --drift`: the real resources beside the journal and the plan.
 
 use std::collections::BTreeSet;
 
@@ -12,17 +12,18 @@ use crate::exit::{self, Failure};
 use crate::ledger::Ledger;
 use crate::observe;
 use crate::plan::Plan;
+use crate::provider::Providers;
 use crate::report;
 use crate::resource::{
     Artifacts, Changes, Desired, DriftKind, DriftedResource, Fault, Kind, Level, Moves, Observed, OwnedResource,
     StackState, shown,
 };
 
-/// One look at the world with what it is compared with.
+/// One look at the real resources with what it is compared with.
 pub struct DriftView {
     /// Whom we talk to.
     pub header: report::RunHeader,
-    /// What is remembered.
+    /// What is recorded.
     pub recorded: StackState,
     /// What the plan calls otherwise than the journal; `recorded` does so, too.
     pub moves: Moves,
@@ -36,6 +37,21 @@ pub struct DriftView {
     pub unlisted: Vec<(Kind, Fault)>,
     /// What differs from the recorded state.
     pub drift: Vec<DriftedResource>,
+    /// Whom was asked.
+    providers: Providers,
+}
+
+/// The account of a stack; none for one in clusters alone.
+///
+/// # Errors
+/// When it needs an account and none can be used.
+pub async fn account(
+    plan: Option<&Plan>,
+    stack: &str,
+    context: &Context,
+) -> Result<Option<workflow::AccountConnection>, Failure> {
+    let needed = workflow::needs_account(context, stack, plan).await?;
+    Ok(if needed { Some(workflow::connect(&context.session).await?) } else { None })
 }
 
 /// Looks.
@@ -45,7 +61,7 @@ pub struct DriftView {
 pub async fn look(
     plan: Option<&Plan>,
     ledger: &Ledger,
-    connection: &workflow::AccountConnection,
+    connection: Option<&workflow::AccountConnection>,
     context: &Context,
 ) -> Result<DriftView, Failure> {
     let recorded = ledger.recorded();
@@ -54,51 +70,69 @@ pub async fn look(
         None => recorded.as_desired(),
     };
     let (moves, recorded) = workflow::moved(&wanted, recorded);
-    let providers = workflow::with_artifacts(connection, Artifacts::default());
-    let providers = providers.and(workflow::in_clusters(&wanted, &recorded, connection)?);
-    let regions = regions(&wanted, &recorded, &connection.region);
-    let (looked, (mut unmanaged, unlisted)) = tokio::join!(
-        connection.look_thoroughly(&wanted, &recorded, &providers),
-        observe::unmanaged(&recorded, &regions, &providers)
-    );
-    let (identity, observed) = looked?;
-    // What the plan wants under this very address is taken up by the next deploy: it is told as such.
+    let of_account = connection.map(|connection| workflow::with_artifacts(connection, Artifacts::default()));
+    let in_clusters = workflow::in_clusters(&wanted, &recorded, connection, &context.session.retry_policy)?;
+    let providers = of_account.unwrap_or_default().and(in_clusters);
+    let regions = regions(&wanted, &recorded, connection.map(|connection| connection.region.as_str()));
+    let looking = async {
+        match connection {
+            Some(connection) => {
+                let (identity, observed) = connection.look_thoroughly(&wanted, &recorded, &providers).await?;
+                let header = workflow::header(connection, &identity, &recorded.stack, plan, &context.global);
+                Ok::<_, Failure>((header, observed))
+            }
+            None => {
+                let header = workflow::header_of_clusters(&wanted, &recorded.stack, plan, &context.global);
+                Ok((header, observe::read_thoroughly(&wanted, &recorded, &providers).await))
+            }
+        }
+    };
+    let (looked, (mut unmanaged, unlisted)) =
+        tokio::join!(looking, observe::unmanaged(&recorded, &regions, &providers));
+    let (header, observed) = looked?;
+    // What is recorded of one cluster says nothing about another: nothing of it is missing there, nothing would be made.
+    workflow::need_same_clusters(&recorded, &observed)?;
+    // What the plan wants under this very address is adopted by the next deploy: it is shown as such.
     let taken_up = |one: &OwnedResource| {
         let at = one.address.as_ref().filter(|address| wanted.resources.contains_key(*address));
         at.and_then(|address| observed.found(address)).is_some_and(|found| found.id == one.id)
     };
     unmanaged.retain(|one| !taken_up(one));
-    let header = workflow::header(connection, &identity, &recorded.stack, plan, &context.global);
     let drift = change::drift(&wanted, &recorded, &observed, plan.is_some());
-    Ok(DriftView { header, recorded, moves, wanted, observed, unmanaged, unlisted, drift })
+    Ok(DriftView { header, recorded, moves, wanted, observed, unmanaged, unlisted, drift, providers })
 }
 
 /// The regions that the stack lives in.
-fn regions(wanted: &Desired, recorded: &StackState, own: &str) -> BTreeSet<String> {
+fn regions(wanted: &Desired, recorded: &StackState, own: Option<&str>) -> BTreeSet<String> {
     let wanted = wanted.resources.values().map(|resource| &resource.spec);
     let specs = wanted.chain(recorded.resources.values().map(|record| &record.spec));
     let named = specs.filter_map(|spec| spec.get("region")?.as_str()).filter(|region| !region.contains("${"));
-    named.map(str::to_owned).chain([own.to_owned()]).collect()
+    named.chain(own).map(str::to_owned).collect()
 }
 
 /// What deploy would do, and what it would refuse.
 struct ComparedPlan {
     changes: Changes,
-    /// What stands in the way of the plan: something foreign, for example.
+    /// What is in the way of the plan: something foreign, for example.
     in_the_way: Vec<PlanningRefusal>,
     /// What could not be read.
     unread: Vec<PlanningRefusal>,
 }
 
 impl DriftView {
-    /// What is contested is shown as that, and does not stand in the way of the rest.
-    fn compared(&self) -> ComparedPlan {
+    /// What is contested is shown as that, and does not prevent the rest.
+    async fn compared(&mut self) -> ComparedPlan {
         let contested = self.drift.iter().filter(|one| one.happened == DriftKind::Contested);
         let adopt = contested.map(|one| one.address.clone()).collect();
         let scope = DiffScope { adopt, moves: self.moves.clone(), ..DiffScope::default() };
-        let (changes, refused) = change::diff_around(&self.wanted, &self.recorded, &self.observed, &scope);
-        let is_unread = |one: &PlanningRefusal| self.observed.seen.get(&one.address).is_some_and(Result::is_err);
-        let (unread, in_the_way) = refused.into_iter().partition(is_unread);
+        let (mut changes, mut refused) = change::diff_around(&self.wanted, &self.recorded, &self.observed, &scope);
+        let previewed = workflow::previewed(&mut changes, &self.recorded, &self.observed, &self.providers).await;
+        for refusal in &previewed {
+            let drifted = self.drift.iter_mut().filter(|one| one.address == refusal.address);
+            drifted.for_each(|one| one.refused = Some(refusal.problem.clone()));
+        }
+        refused.extend(previewed);
+        let (unread, in_the_way) = refused.into_iter().partition(|one| one.unread);
         ComparedPlan { changes, in_the_way, unread }
     }
 }
@@ -109,19 +143,23 @@ impl DriftView {
 /// What failed, why, and the next step.
 pub async fn run(plan: Option<&Plan>, stack: &str, context: &Context) -> Result<u8, Failure> {
     workflow::no_devices(context, stack, "provision --dry-run").await?;
-    let connection = workflow::connect(&context.session).await?;
-    let store = workflow::store(&context.global, &context.session, stack, Some(&connection)).await?;
+    let connection = account(plan, stack, context).await?;
+    let store = workflow::store(&context.global, &context.session, stack, connection.as_ref()).await?;
     let ledger = Ledger::read(store, stack).await?;
-    let seen = look(plan, &ledger, &connection, context).await?;
+    let mut seen = look(plan, &ledger, connection.as_ref(), context).await?;
     if plan.is_none() && seen.recorded.sequence == 0 && seen.unmanaged.is_empty() {
         return Err(hints::refusal(stack, Some(&[]), context));
     }
     let printer = &context.printer;
     printer.header(&seen.header);
     for (kind, fault) in &seen.unlisted {
-        printer.remark(shown!("what else this stack owns of kind {} is not known: {}", kind.name(), fault.shown()));
+        printer.remark(shown!(
+            "cannot list the other resources of kind {} that this stack owns: {}",
+            kind.name(),
+            fault.shown()
+        ));
     }
-    let compared = seen.compared();
+    let compared = seen.compared().await;
     let code = code(&seen, &compared);
     if context.global.json {
         printer.json("drift", &document(&seen, &compared, code));
@@ -147,8 +185,8 @@ fn tell(seen: &DriftView, compared: &ComparedPlan, context: &Context) {
     if !seen.unmanaged.is_empty() {
         printer.data(report::unmanaged_text(&seen.unmanaged));
     }
-    for PlanningRefusal { address, problem, next_step } in &compared.in_the_way {
-        printer.data(shown!("in the way of the plan: {}: {}\n  next  {}", address, problem, next_step));
+    for PlanningRefusal { address, problem, next_step, .. } in &compared.in_the_way {
+        printer.data(shown!("blocks the plan: {}: {}\n  next  {}", address, problem, next_step));
     }
     let ComparedPlan { changes, in_the_way, unread } = compared;
     let drifting = seen.drift.iter().any(DriftedResource::counts);
@@ -162,7 +200,7 @@ fn tell(seen: &DriftView, compared: &ComparedPlan, context: &Context) {
     // Without a comparison of everything nothing is said to match the plan.
     if !changes.is_empty() || in_the_way.is_empty() && unread.is_empty() {
         let omitted = report::OmittedResources::default();
-        printer.data(report::changes_text(changes, printer.verbose > 0, color, Level::Usable, &omitted));
+        printer.data(report::changes_text(changes, printer.verbose > 0, context.screen(), Level::Usable, &omitted));
     }
 }
 

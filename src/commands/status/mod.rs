@@ -1,4 +1,4 @@
-//! `status`: what the journal knows; with --drift, what differs in the world.
+//! `status`: what the journal knows; with --drift, what differs in reality.
 
 mod accept;
 mod drift;
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Context;
 use super::workflow::{self, PlanArgs};
 use crate::commands::state::unlock::lease_document;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::ledger::{Holder, Lease, Ledger};
 use crate::plan::Plan;
 use crate::report;
@@ -19,19 +19,20 @@ use crate::resource::{ResourceStatus, RunSummary, StackState, shown};
 pub struct Args {
     #[command(flatten)]
     plan: PlanArgs,
-    /// Name of the stack, when no plan is at hand; a plan (in the environment, too) is not read then
+    /// Stack name, instead of a plan; --plan and AKIDB_EDGE_PLAN are then ignored
     #[arg(long)]
     stack: Option<String>,
-    /// Look at the world and compare it with the plan (or with what was deployed last); exit code 2 when it differs
+    /// Compare the real resources with the plan (or the last deploy); exit code 2 if they differ
     #[arg(long)]
     drift: bool,
-    /// With --drift: where the plan is silent, take the world's value into the state; all of it, or only these addresses
+    /// With --drift: record live values for fields that the plan does not set; for all resources or only these
+    /// addresses
     #[arg(long, value_name = "ADDRESS", num_args = 0.., requires = "drift")]
     accept: Option<Vec<String>>,
-    /// With --accept: show what would be taken, do nothing
+    /// With --accept: show what would be recorded without recording it
     #[arg(long, requires = "accept")]
     dry_run: bool,
-    /// With --accept: do not ask
+    /// With --accept: skip the confirmation prompt
     #[arg(short, long, requires = "accept")]
     yes: bool,
 }
@@ -44,7 +45,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let plan =
         if args.stack.is_none() && args.plan.plan.is_some() { Some(args.plan.load(&context.session)?) } else { None };
     let Some(stack) = args.stack.clone().or_else(|| plan.as_ref().map(|plan| plan.stack.clone())) else {
-        return Err(Failure::refused("no stack is named", "add --plan NAME, or --stack NAME"));
+        return Err(codes::NO_STACK.refused("missing --plan or --stack", "add --plan NAME, or --stack NAME"));
     };
     if let Some(chosen) = args.accept {
         let order = accept::AcceptRequest { chosen, dry_run: args.dry_run, yes: args.yes };
@@ -84,18 +85,19 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         ledger.place()
     ));
     if !state.resources.is_empty() {
-        printer.data(report::resources_table(&state, context.session.width));
+        printer.data(report::resources_table(&state, context.screen()));
     }
     for run in state.runs.iter().rev().take(5) {
         let begun = shown!("revision {:<3} {}  {}", run.revision, run.at, run.command);
         let (by, so_far) = (&run.by, report::so_far(run));
-        printer.data(match run.ending {
+        let row = match run.ending {
             Some(ending) => shown!("{}  {} by {}: {}", begun, so_far, by, format!("{ending:?}").to_lowercase()),
             None if is_at_work(run, &state, lease.as_ref(), context) => {
                 shown!("{} by {}: runs, {} so far", begun, by, so_far)
             }
             None => shown!("{} by {}: interrupted after {}", begun, by, so_far),
-        });
+        };
+        printer.data(context.screen().rows(&row));
     }
     tell_the_rest(&state, plan.as_ref(), context);
     tell_lease(lease.as_ref(), context);
@@ -115,15 +117,15 @@ fn tell_lease(lease: Option<&Lease>, context: &Context) {
     let next = "the next run takes it over";
     context.printer.data(match lease.holder(&context.session.host) {
         Holder::Alive => shown!("being changed by {} since {}", who, format!("{:.0}", lease.since)),
-        Holder::Gone => shown!("the lease of {} was left behind: process {} is gone; {}", who, lease.pid, next),
-        Holder::Expired => shown!("the lease of {} ended at {}; {}", who, format!("{:.0}", lease.expires), next),
+        Holder::Gone => shown!("stale lease of {}: process {} no longer exists; {}", who, lease.pid, next),
+        Holder::Expired => shown!("the lease of {} expired at {}; {}", who, format!("{:.0}", lease.expires), next),
     });
 }
 
 fn tell_the_rest(state: &StackState, plan: Option<&Plan>, context: &Context) {
     let printer = &context.printer;
     if let Some(fallback) = &state.fallback {
-        printer.data(shown!("the fallback {} is in force", fallback));
+        printer.data(shown!("the fallback {} is active", fallback));
     }
     for left in &state.pending_deletions {
         printer.data(shown!("to be deleted by a later run: {} {}: {}", left.address, left.id, left.reason));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Platforms;
 use crate::commands::Context;
 use crate::desired::jetson::SUFFIX;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::provider::device::{DeviceAccess, Fleet, Password};
 use crate::resource::host::HostSpec;
 use crate::resource::{Desired, Kind, StackState, shown};
@@ -23,7 +23,7 @@ const ALIVE_SECONDS: u64 = 15;
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Devices, with --devices")]
 pub struct BothStacksArgs {
-    /// Work on the stack of the devices (STACK-devices) in the same run, too
+    /// Also run on the devices' stack (STACK-devices)
     #[arg(long)]
     pub devices: bool,
     #[command(flatten)]
@@ -51,19 +51,19 @@ impl BothStacksArgs {
 /// How devices are reached. Everything else is the user's own SSH configuration: keys, agent, known_hosts, ProxyJump.
 #[derive(Clone, Debug, clap::Args)]
 pub struct AccessArgs {
-    /// Another SSH configuration than ~/.ssh/config
+    /// SSH configuration file to use instead of ~/.ssh/config
     #[arg(long, value_name = "FILE", env = "AKIDB_EDGE_SSH_CONFIG")]
     pub ssh_config: Option<PathBuf>,
-    /// Take host keys that are not known yet, and remember them; never one that has changed
+    /// Accept and save unknown host keys; a changed host key is always refused
     #[arg(long)]
     pub accept_new: bool,
-    /// Ask for the sudo password of the devices
+    /// Prompt for the sudo password of the devices
     #[arg(long)]
     pub ask_sudo_password: bool,
     /// Read the sudo password from this file descriptor
     #[arg(long, value_name = "N", conflicts_with = "ask_sudo_password")]
     pub sudo_password_fd: Option<u32>,
-    /// Seconds that connections stay open for the next command; 0 closes them at once
+    /// Seconds to keep SSH connections open for the next command; 0 closes them immediately
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub keep_connections: u64,
     /// Seconds after which a device that says nothing counts as gone
@@ -72,7 +72,7 @@ pub struct AccessArgs {
 }
 
 impl AccessArgs {
-    /// The machines of a graph and of what is remembered; nothing is connected yet.
+    /// The machines of a graph and of what is recorded; nothing is connected yet.
     ///
     /// # Errors
     /// When the password cannot be read.
@@ -101,7 +101,7 @@ impl AccessArgs {
             let mut text = String::new();
             let opened = std::fs::File::open(format!("/dev/fd/{number}"));
             opened.and_then(|fd| fd.take(LONGEST_PASSWORD).read_to_string(&mut text)).map_err(|bad| {
-                Failure::refused(
+                codes::ARGUMENT.refused(
                     shown!("file descriptor {} cannot be read: {}", number, bad),
                     "write --sudo-password-fd 3 3< <(pass show jetson), or --ask-sudo-password",
                 )
@@ -112,10 +112,8 @@ impl AccessArgs {
             return Ok(None);
         }
         if !context.session.can_ask {
-            return Err(Failure::refused(
-                "there is no terminal to ask for the sudo password on",
-                "use --sudo-password-fd N",
-            ));
+            return Err(codes::NO_TERMINAL
+                .refused("cannot ask for the sudo password without a terminal", "use --sudo-password-fd N"));
         }
         Ok(Some(Password::new(context.printer.ask_secret("sudo password of the devices: "))))
     }

@@ -1,8 +1,8 @@
-//! The account that a run talks to: who we are in it, and one look at the world.
+//! The account that a run talks to: who we are in it, and one look at the real resources.
 
 use std::sync::Arc;
 
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::observe;
 use crate::provider::Providers;
 use crate::provider::aws::{CREDENTIALS, CallerIdentity, Clients, ConnectionDescription, UserPrompt};
@@ -50,7 +50,8 @@ fn person(session: &Session) -> UserPrompt {
 /// What is wrong on this machine is said without the service and operation that it has for programs.
 pub fn without_service(fault: Fault) -> Failure {
     if fault.service == CONFIGURATION || fault.service == CREDENTIALS {
-        Failure::error(fault.message.block(), fault.next_step.map_or_else(SafeText::default, SafeText::from))
+        codes::CONFIGURATION
+            .error(fault.message.block(), fault.next_step.map_or_else(SafeText::default, SafeText::from))
     } else {
         fault.into()
     }
@@ -78,7 +79,7 @@ impl AccountConnection {
         self.retry_policy.first_reading(async || self.clients.identity().await).await
     }
 
-    /// Looks at the world and at who we are, at once.
+    /// Looks at the real resources and at who we are, at once.
     ///
     /// # Errors
     /// When we are nobody.
@@ -136,7 +137,7 @@ impl AccountConnection {
 pub fn need_account(desired: &Desired, recorded: &StackState, identity: &CallerIdentity) -> Result<(), Failure> {
     let other = |known: &&String| !known.is_empty() && **known != identity.account;
     let Some(known) = recorded.account.as_ref().filter(other) else { return Ok(()) };
-    Err(Failure::refused(
+    Err(codes::OTHER_ACCOUNT.refused(
         shown!(
             "the journal of {} belongs to account {}, these credentials are of {}",
             desired.stack,

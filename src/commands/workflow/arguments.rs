@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use super::review;
 use crate::execute::RunOptions;
-use crate::exit::Failure;
-use crate::plan::{self, Plan, PlanSettings};
+use crate::exit::{Failure, codes};
+use crate::plan::{self, Plan, PlanSettings, Reading};
 use crate::report::Printer;
 use crate::resource::{Level, shown};
 use crate::session::Session;
@@ -13,7 +16,7 @@ use crate::session::Session;
 /// Which plan, with which values.
 #[derive(Clone, Debug, clap::Args)]
 pub struct PlanArgs {
-    /// Plan: a name that the tool carries (week13), or a YAML file
+    /// Built-in plan (week13) or YAML file
     #[arg(long, value_name = "NAME|FILE", env = "AKIDB_EDGE_PLAN")]
     pub plan: Option<String>,
     /// Set a variable of the plan
@@ -22,7 +25,7 @@ pub struct PlanArgs {
     /// Set variables from a file of NAME: VALUE lines
     #[arg(long, value_name = "FILE")]
     pub var_file: Vec<PathBuf>,
-    /// Let the plan read files outside of its own folder, too
+    /// Allow the plan to read files outside its own folder
     #[arg(long)]
     pub allow_files_outside: bool,
 }
@@ -33,15 +36,26 @@ impl PlanArgs {
     /// # Errors
     /// When none is named, a variable is malformed, or the plan has problems.
     pub fn load(&self, session: &Session) -> Result<Plan, Failure> {
+        match self.read(session)? {
+            Reading { plan: Some(plan), problems } if problems.is_empty() => Ok(plan),
+            Reading { plan, problems } => Err(review::refusal(plan.as_ref(), &problems)),
+        }
+    }
+
+    /// Reads the plan as far as it goes.
+    ///
+    /// # Errors
+    /// When none is named, or a variable is malformed.
+    pub fn read(&self, session: &Session) -> Result<Reading, Failure> {
         let Some(name) = &self.plan else {
-            return Err(Failure::refused("no plan is named", "add --plan week13, or --plan FILE"));
+            return Err(codes::NO_PLAN.refused("missing --plan", "add --plan week13, or --plan FILE"));
         };
         let settings = PlanSettings {
             variables: self.variables()?,
             environment: session.variables.clone(),
             outside: self.allow_files_outside,
         };
-        Ok(plan::load(name, &settings)?)
+        Ok(plan::read(name, &settings))
     }
 
     /// Says what variables are for in a verb that goes by the journal: they only decide how the plan is read.
@@ -55,7 +69,7 @@ impl PlanArgs {
         let mut all = BTreeMap::new();
         for file in &self.var_file {
             let text = plan::read_text(file).map_err(|bad| {
-                Failure::refused(shown!("{}: {}", file.display(), bad), "name a file that can be read")
+                codes::INPUT_FILE.refused(shown!("{}: {}", file.display(), bad), "name a file that can be read")
             })?;
             for (at, line) in text
                 .lines()
@@ -64,15 +78,15 @@ impl PlanArgs {
             {
                 let Some((name, value)) = line.split_once([':', '=']) else {
                     // The line may hold what nobody else should see.
-                    let problem = shown!("{}:{}: the line is no NAME: VALUE", file.display(), at + 1);
-                    return Err(Failure::refused(problem, "write one variable on each line"));
+                    let problem = shown!("{}:{}: expected NAME: VALUE", file.display(), at + 1);
+                    return Err(codes::INPUT_FILE.refused(problem, "write one variable on each line"));
                 };
                 all.insert(name.trim().to_owned(), value.trim().trim_matches('"').to_owned());
             }
         }
         for pair in &self.var {
             let Some((name, value)) = pair.split_once('=') else {
-                return Err(Failure::refused("a --var is no NAME=VALUE", "write --var domain=example.com"));
+                return Err(codes::ARGUMENT.refused("--var must be NAME=VALUE", "write --var domain=example.com"));
             };
             all.insert(name.to_owned(), value.to_owned());
         }
@@ -83,19 +97,19 @@ impl PlanArgs {
 /// How a run is to go.
 #[derive(Clone, Debug, clap::Args)]
 pub struct RunArgs {
-    /// Do not ask
+    /// Skip the confirmation prompt
     #[arg(short, long)]
     pub yes: bool,
-    /// Show what would be done, do nothing; exit code 2 when there is something to do
+    /// Show what would change without changing anything; exit code 2 if there are changes
     #[arg(long)]
     pub dry_run: bool,
-    /// When a run counts as done: every call accepted, everything usable, or everything everywhere
-    #[arg(long, value_name = "LEVEL", default_value = "usable", value_parser = level)]
+    /// Wait until changes are `accepted`, `usable` or `propagated`
+    #[arg(long, value_name = "LEVEL", default_value = "usable", value_parser = levels())]
     pub wait: Level,
     /// Set by the verbs that can delete what holds data.
     #[arg(skip)]
     pub empty_buckets: bool,
-    /// Steps at the same time at most
+    /// Maximum number of concurrent steps
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..))]
     pub at_once: u16,
 }
@@ -103,7 +117,7 @@ pub struct RunArgs {
 /// For verbs that can delete what holds data.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct EmptyBucketsArgs {
-    /// Also delete data that goes: objects, old versions, messages, volumes, what is in namespaces
+    /// Also delete the data of deleted resources: objects, old versions, messages, volumes, namespace contents
     #[arg(long)]
     pub empty_buckets: bool,
 }
@@ -122,11 +136,12 @@ impl RunArgs {
     }
 }
 
-fn level(text: &str) -> Result<Level, String> {
-    match text {
-        "accepted" => Ok(Level::Accepted),
-        "usable" => Ok(Level::Usable),
-        "propagated" => Ok(Level::Propagated),
-        _ => Err("write accepted, usable or propagated".to_owned()),
-    }
+/// The levels, as the help and the shell list them.
+fn levels() -> impl TypedValueParser<Value = Level> {
+    let level = |word: String| match word.as_str() {
+        "accepted" => Level::Accepted,
+        "propagated" => Level::Propagated,
+        _ => Level::Usable,
+    };
+    PossibleValuesParser::new(["accepted", "usable", "propagated"]).map(level)
 }

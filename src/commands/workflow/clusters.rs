@@ -7,10 +7,11 @@ use serde::Deserialize;
 
 use super::AccountConnection;
 use super::skipped::cluster;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::provider::aws;
 use crate::provider::cluster::Clusters;
 use crate::provider::device::Fleet;
+use crate::provider::retry::RetryPolicy;
 use crate::provider::{ClusterAccess, Providers};
 use crate::resource::cluster::{ClusterSpec, Reach};
 use crate::resource::{Address, Attributes, Desired, Kind, Observed, SafeText, StackState, shown};
@@ -57,17 +58,18 @@ pub fn clusters_of_machines(fleet: &Arc<Fleet>) -> Arc<Clusters> {
     Clusters::new(ways_of_machines(fleet))
 }
 
-/// The providers of clusters, for a verb that talks to the account alone.
+/// The providers of clusters, for a verb that talks to the account and its clusters alone.
 ///
 /// # Errors
 /// As [`clusters`].
 pub fn in_clusters(
     desired: &Desired,
     recorded: &StackState,
-    account: &AccountConnection,
+    account: Option<&AccountConnection>,
+    retry_policy: &RetryPolicy,
 ) -> Result<Providers, Failure> {
-    let clusters = clusters(desired, recorded, Some(account), None)?;
-    Ok(crate::provider::cluster::providers(&clusters).with_retry_policy(account.retry_policy.clone()))
+    let clusters = clusters(desired, recorded, account, None)?;
+    Ok(crate::provider::cluster::providers(&clusters).with_retry_policy(retry_policy.clone()))
 }
 
 /// A cluster that no resource describes is the one whose server is the machine of that name.
@@ -88,7 +90,7 @@ fn need_own_name(spec: &ClusterSpec, machines: &Ways) -> Result<(), Failure> {
     if !machines.contains_key(&spec.name) || spec.reach.host() == Some(spec.name.as_str()) {
         return Ok(());
     }
-    Err(Failure::refused(
+    Err(codes::CLUSTER_NAME.refused(
         shown!("{} is the name of a device and of a cluster that is not the device's: nothing was done", spec.name),
         "give the step of kind kubernetes another name",
     ))
@@ -110,7 +112,7 @@ pub fn clusters_of_part(
     of_part.cloned().collect()
 }
 
-/// Refuses clusters that are others than those of the journal: what is remembered of one says nothing about another. The uid of
+/// Refuses clusters that are others than those of the journal: what is recorded of one says nothing about another. The uid of
 /// the namespace kube-system identifies a cluster.
 ///
 /// # Errors
@@ -140,7 +142,7 @@ fn need_one_name(recorded: &StackState, observed: &Observed) -> Result<(), Failu
         let first = *names.entry(uid).or_insert(address);
         if first != address {
             let name = first.as_str().rsplit('.').next().unwrap_or_default();
-            return Err(Failure::refused(
+            return Err(codes::CLUSTER_NAME.refused(
                 shown!(
                     "{} is the same cluster as {}, by the uid of its namespace kube-system; nothing was done",
                     address,
@@ -161,7 +163,7 @@ fn another(address: &Address, known: &str, there: &str, recorded: &StackState) -
         record.kind == Kind::Manifest && cluster.is_some() && name(&record.spec, "cluster") == cluster
     });
     let all = inside.map(|(address, _)| address).chain([address]).map(|address| shown!("{}", address));
-    Failure::refused(
+    codes::OTHER_CLUSTER.refused(
         shown!(
             "{} is another cluster than that of the journal: the uid of its namespace kube-system is {}, the journal has {}; \
              nothing was done",
@@ -170,8 +172,8 @@ fn another(address: &Address, known: &str, there: &str, recorded: &StackState) -
             known
         ),
         shown!(
-            "let the context (or the EKS cluster) of the plan lead to the cluster of the journal; if that is gone for good, let \
-             the journal forget it and its objects: akidb-edge state forget {} --stack {}",
+            "point the context (or the EKS cluster) of the plan at the cluster of the journal; if that cluster is \
+             permanently gone, remove it and its objects from the journal: akidb-edge state forget {} --stack {}",
             SafeText::join(all, " "),
             recorded.stack
         ),

@@ -164,7 +164,7 @@ pub fn began(
 }
 
 impl RunLabel {
-    /// Whether a run is worth a revision although it changes nothing in the world: what is in force changed, or what kept
+    /// Whether a run is worth a revision although it changes nothing in reality: what is in force changed, or what kept
     /// resources make known, or their order. What a device reports changes by itself (a node is ready again): it is written
     /// down with the next change. So is what a cluster reports: its version, and the uid of an object.
     pub fn is_news(&self, changes: &Changes, before: &StackState) -> bool {
@@ -187,7 +187,7 @@ fn has_new_place(change: &Change, before: &StackState) -> bool {
 }
 
 /// What was looked up and is not known so yet: an emergency must not depend on asking again. So, too, what is kept and
-/// makes known otherwise than is remembered, or comes after other things than when it was made: `destroy` and `rollback` go by
+/// makes known otherwise than is recorded, or comes after other things than when it was made: `destroy` and `rollback` go by
 /// the order in the journal.
 fn learned(changes: &Changes, before: &StackState) -> Vec<Fact> {
     let news = |change: &&Change| {

@@ -8,9 +8,9 @@ use super::{AccountConnection, connect, write};
 use crate::cli::Global;
 use crate::commands::Context;
 use crate::desired::jetson::SUFFIX;
-use crate::exit::Failure;
-use crate::ledger::{FORMAT, FileStore, Lease, Ledger, LedgerError, Store};
-use crate::provider::aws::journal_store;
+use crate::exit::{Failure, codes};
+use crate::ledger::{FORMAT, FileStore, Lease, Ledger, LedgerError, ObjectApi, Store};
+use crate::provider::aws::{bucket_objects, journal_store};
 use crate::resource::{RunPurpose, is_name, shown, syntax_check};
 use crate::session::Session;
 
@@ -32,13 +32,13 @@ impl Place {
         }
         let bad = |why: &str| {
             let problem = shown!("--state {:?} cannot be used: {}", state, why);
-            Failure::refused(problem, "write file:DIRECTORY or s3://BUCKET/PREFIX[?region=REGION]")
+            codes::STATE_PLACE.refused(problem, "write file:DIRECTORY or s3://BUCKET/PREFIX[?region=REGION]")
         };
         let place = state.strip_prefix("s3://").ok_or_else(|| bad("it begins with neither file: nor s3://"))?;
         let (place, query) = place.split_once('?').unwrap_or((place, ""));
         let (name, prefix) = place.split_once('/').unwrap_or((place, ""));
         if name.is_empty() {
-            return Err(bad("it names no bucket"));
+            return Err(bad("it has no bucket name"));
         }
         let mut region = None;
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -47,9 +47,9 @@ impl Place {
                     region = Some(value.to_owned())
                 }
                 Some(("region", value)) => {
-                    return Err(bad(&format!("{value:?} is not a region such as us-east-1, in small letters")));
+                    return Err(bad(&format!("{value:?} is not a region such as us-east-1, in lower case")));
                 }
-                _ => return Err(bad(&format!("{pair:?} is not a setting of it, only region=REGION is"))),
+                _ => return Err(bad(&format!("unknown option {pair:?}; the only option is region=REGION"))),
             }
         }
         Ok(Self::Bucket { name: name.to_owned(), prefix: prefix.trim_matches('/').to_owned(), region })
@@ -57,10 +57,10 @@ impl Place {
 
     fn directory(state: &str, directory: &str) -> Result<Self, Failure> {
         let bad = |why: &str, next: &'static str| {
-            Failure::refused(shown!("--state {:?} cannot be used: {}", state, why), next)
+            codes::STATE_PLACE.refused(shown!("--state {:?} cannot be used: {}", state, why), next)
         };
         if directory.is_empty() {
-            return Err(bad("it names no directory", "write file:DIRECTORY; file:. is the present one"));
+            return Err(bad("it has no directory", "write file:DIRECTORY; file:. is the current directory"));
         }
         let Some(rest) = directory.strip_prefix('~') else { return Ok(Self::Directory(directory.into())) };
         if !(rest.is_empty() || rest.starts_with('/')) {
@@ -96,8 +96,8 @@ fn stack_name(stack: &str) -> Result<(), Failure> {
     if is_name(stack) && !stack.starts_with('-') && stack.len() <= LONGEST {
         return Ok(());
     }
-    Err(Failure::refused(
-        shown!("{:?} cannot be the name of a stack", stack),
+    Err(codes::ARGUMENT.refused(
+        shown!("invalid stack name {:?}", stack),
         shown!(
             "use lower-case letters, digits and dashes, {} at most and no dash at first: the plan's `stack:` says the name",
             LONGEST
@@ -135,6 +135,22 @@ pub async fn store(
     Ok(Arc::new(store.keeping(Duration::from_secs(global.journal_retention))))
 }
 
+/// The bucket that a stack's journal is in, and the prefix of what is kept beside it.
+///
+/// # Errors
+/// When the place is malformed or is no bucket, or the account cannot be reached.
+pub async fn objects(global: &Global, session: &Session, stack: &str) -> Result<(Arc<dyn ObjectApi>, String), Failure> {
+    stack_name(stack)?;
+    let Place::Bucket { name, prefix, region } = Place::of(&global.state)? else {
+        return Err(codes::STATE_PLACE
+            .refused(shown!("--state {:?} names no bucket", global.state), "write s3://BUCKET/PREFIX"));
+    };
+    let connection = connect(session).await?;
+    let client = connection.clients.state_s3(region.as_deref().unwrap_or(&connection.region))?;
+    let prefix = if prefix.is_empty() { stack.to_owned() } else { format!("{prefix}/{stack}") };
+    Ok((bucket_objects(&client, &name), prefix))
+}
+
 /// The journal of a stack: under a lease for a run that changes something, else for reading. What is sent to the account from
 /// then on is sent only while the lease is ours.
 ///
@@ -142,14 +158,14 @@ pub async fn store(
 /// When somebody else holds the lease, or the journal cannot be read.
 pub async fn open(
     context: &Context,
-    connection: &AccountConnection,
+    connection: Option<&AccountConnection>,
     stack: &str,
     command: &str,
     purpose: RunPurpose,
     only_looks: bool,
 ) -> Result<Ledger, Failure> {
-    let ledger = ledger(context, Some(connection), stack, command, purpose, only_looks, &[stack]).await?;
-    if !only_looks {
+    let ledger = ledger(context, connection, stack, command, purpose, only_looks, &[stack]).await?;
+    if let Some(connection) = connection.filter(|_| !only_looks) {
         let fence = ledger.fence();
         connection.clients.ask_first(Box::new(move || fence.check()));
     }
@@ -183,7 +199,7 @@ pub async fn ledger(
     };
     if let Some((format, backup)) = ledger.older() {
         let remark = shown!(
-            "the journal has format {} and goes on in format {}; as it is now, it is kept at {}",
+            "the journal is upgraded from format {} to format {}; the previous one is kept at {}",
             format,
             FORMAT,
             backup

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::super::Context;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::{Lease, Ledger, LedgerError, Store};
 use crate::resource::{RunPurpose, shown};
 
@@ -94,7 +94,7 @@ pub async fn unless_interrupted(
         answer = verb => answer,
         () = interrupted => {
             context.held.give_back().await;
-            Err(Failure::refused("interrupted: nothing was done", "run the same command again"))
+            Err(codes::INTERRUPTED.refused("interrupted: nothing was done", "run the same command again"))
         }
     }
 }

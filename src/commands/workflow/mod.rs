@@ -1,4 +1,4 @@
-//! A run of a verb: in which worlds, over which journals, and its way from a plan to an exit code. Verbs say what they want; how a
+//! A run of a verb: in which platforms, over which journals, and its way from a plan to an exit code. Verbs say what they want; how a
 //! run goes is written here, once.
 
 mod access;
@@ -10,10 +10,13 @@ mod graphs;
 mod journal;
 mod journals;
 mod leased;
+mod needs_account;
 mod other_stack;
 mod pipeline;
 mod platforms;
+mod previews;
 mod request;
+mod review;
 mod skipped;
 
 use std::sync::Arc;
@@ -22,26 +25,31 @@ use super::Context;
 use crate::change::{self, DiffScope, PlanningRefusal};
 use crate::cli::Global;
 use crate::desired;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::provider::Providers;
 use crate::provider::aws::{CallerIdentity, providers};
 use crate::report::RunHeader;
-use crate::resource::{Address, Artifacts, Changes, Desired, Moves, Observed, SafeText, StackState, shown};
+use crate::resource::{
+    Address, Artifacts, Changes, Desired, Kind, Moves, Observed, PlatformIdentity, SafeText, StackState, shown,
+};
 
 pub use access::{AccessArgs, BothStacksArgs};
 pub use account::{AccountConnection, connect};
 pub use arguments::{EmptyBucketsArgs, PlanArgs, RunArgs};
-pub use clusters::{clusters_of_machines, in_clusters};
+pub use clusters::{clusters_of_machines, in_clusters, need_same_clusters};
 pub use execution::{RunInput, RunLabel, began};
-pub use graphs::{build, devices, every_step, findings, need_files, of_devices, stops, together};
-pub use journal::{close, directory, open, root, store};
+pub use graphs::{build, devices, findings, need_files, together};
+pub use journal::{close, directory, objects, open, root, store};
 pub use journals::Journals;
 pub use leased::{HeldLeases, not_written, unless_interrupted, write};
+pub use needs_account::needs_account;
 pub use pipeline::carry_out;
 pub use platforms::Platforms;
+pub use previews::previewed;
 pub use request::{AllowedChanges, Operation, RunRequest, RunTarget, RunView};
+pub use review::Review;
 pub use skipped::{SkippedResources, machine, narrow};
 
 /// Refuses a stack that lives on devices: there is nothing to ask AWS about, and `jetson` has a verb for it.
@@ -58,7 +66,7 @@ pub async fn no_devices(context: &Context, stack: &str, verb: &str) -> Result<()
         return Ok(());
     }
     let which = if verb.starts_with("provision") { "--plan PLAN".to_owned() } else { format!("--stack {stack}") };
-    Err(Failure::refused(
+    Err(codes::OTHER_VERB.refused(
         shown!("{} is a stack of devices, not of an AWS account", stack),
         shown!("akidb-edge jetson {} {}", verb, which),
     ))
@@ -71,7 +79,7 @@ pub fn moved(desired: &Desired, recorded: StackState) -> (Moves, StackState) {
     (moves, recorded)
 }
 
-/// Refuses what can never be done, before the world is asked.
+/// Refuses what can never be done, before the real resources are read.
 ///
 /// # Errors
 /// When the plan changes what is fixed for the life of something that holds data.
@@ -83,7 +91,7 @@ pub fn need_changeable(desired: &Desired, recorded: &StackState, scope: &DiffSco
 /// The difference, or every reason why there is none.
 ///
 /// # Errors
-/// When something stands in the way.
+/// When something is in the way.
 pub fn difference(
     desired: &Desired,
     recorded: &StackState,
@@ -93,15 +101,15 @@ pub fn difference(
     change::diff(desired, recorded, observed, scope).map_err(|refusals| refused(&refusals))
 }
 
-/// Everything that stands in the way, as one failure.
+/// Everything that is in the way, as one failure.
 pub fn refused(refusals: &[PlanningRefusal]) -> Failure {
     let lines: Vec<SafeText> = refusals
         .iter()
         .map(|refusal| shown!("{}: {}\n  next: {}", refusal.address, refusal.problem, refusal.next_step))
         .collect();
-    let reading = refusals.iter().all(|refusal| refusal.problem.starts_with("it could not be read"));
-    let problem = shown!("the difference cannot be made\n{}", SafeText::join(&lines, "\n"));
-    if reading { Failure::error(problem, "") } else { Failure::refused(problem, "") }
+    let reading = refusals.iter().all(|refusal| refusal.unread);
+    let problem = shown!("cannot compute the changes\n{}", SafeText::join(&lines, "\n"));
+    if reading { codes::DIFFERENCE.error(problem, "") } else { codes::DIFFERENCE.refused(problem, "") }
 }
 
 /// The providers of the account, with the bytes that the run carries.
@@ -125,14 +133,28 @@ pub fn header(
 ) -> RunHeader {
     let (region, endpoint) = place_of(connection);
     RunHeader {
-        stack: stack.to_owned(),
-        devices: None,
-        plan: plan.map(|plan| plan.file.clone()),
         account: identity.account.clone(),
         caller: identity.arn.clone(),
         region,
         endpoint,
-        state: global.state.clone(),
         platforms: vec![platforms::of_account(identity)],
+        ..header_of_clusters(&Desired::default(), stack, plan, global)
+    }
+}
+
+/// The same of a verb that talks to clusters alone.
+pub fn header_of_clusters(desired: &Desired, stack: &str, plan: Option<&Plan>, global: &Global) -> RunHeader {
+    let clusters = desired.resources.values().filter(|resource| resource.kind == Kind::Cluster);
+    let named = clusters.filter_map(|resource| resource.spec.get("name")?.as_str());
+    RunHeader {
+        stack: stack.to_owned(),
+        devices: None,
+        plan: plan.map(|plan| plan.file.clone()),
+        account: String::new(),
+        caller: String::new(),
+        region: String::new(),
+        endpoint: platforms::CLUSTERS.to_owned(),
+        state: global.state.clone(),
+        platforms: named.map(|name| PlatformIdentity::Cluster { name: name.to_owned() }).collect(),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Platforms, RunRequest, RunTarget, store};
 use crate::commands::Context;
 use crate::desired::jetson::SUFFIX;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::Ledger;
 use crate::report;
 use crate::resource::{ACCOUNT, Address, Changes, Level, Resource, ResourceStatus, SafeText, shown};
@@ -13,7 +13,7 @@ use crate::resource::{ACCOUNT, Address, Changes, Level, Resource, ResourceStatus
 /// Needs that are named in a refusal.
 const SHOWN: usize = 5;
 
-/// What stands in the plan's other stack.
+/// What is in the plan's other stack.
 #[derive(Debug, Default)]
 pub struct OtherStack {
     /// Name of that stack.
@@ -34,7 +34,7 @@ pub async fn read(
     platforms: &Platforms<'_>,
     context: &Context,
 ) -> Result<OtherStack, Failure> {
-    let of_account = platforms.account().is_some();
+    let of_account = platforms.has_cloud();
     let names_account = !of_account && wanted.built.desired.resources.values().any(names_account);
     if request.devices.is_some() || !(names_account || refers(wanted)) {
         return Ok(OtherStack::default());
@@ -97,17 +97,17 @@ impl OtherStack {
         let more =
             if more == 0 { SafeText::default() } else { shown!("\n  and {}", report::counted(more, "more need")) };
         let first = SafeText::join(missing.iter().take(SHOWN), "\n  ");
-        let problem = shown!("stack {} has not made what this run needs:\n  {}{}", self.stack, first, more);
+        let problem = shown!("stack {} has not created what this run needs:\n  {}{}", self.stack, first, more);
         if request.only_looks {
             context.printer.remark(shown!("{}\n  the run would be refused", problem));
             return Ok(());
         }
         let verb = if self.stack.ends_with(SUFFIX) { "jetson deploy" } else { "deploy" };
-        Err(Failure::refused(
+        Err(codes::MISSING_NEED.refused(
             shown!("{}\nnothing was done", problem),
             shown!(
-                "akidb-edge {} --plan PLAN makes it, then run the same command again; akidb-edge deploy --devices --plan \
-                 PLAN makes both in one run",
+                "run akidb-edge {} --plan PLAN first, then the same command again; akidb-edge deploy --devices --plan \
+                 PLAN deploys both in one run",
                 verb
             ),
         ))

@@ -1,6 +1,6 @@
 //! One run, from its journals to its exit code: the same for every verb that changes something.
 //!
-//! open the journals -> what the verb wants -> look at every world -> the difference -> what stands in its way -> show, ask ->
+//! open the journals -> what the verb wants -> look at every world -> the difference -> what is in its way -> show, ask ->
 //! do -> tell. A run that only looks stops before it does anything, and shows the very difference that it would use.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ use std::time::Instant;
 use super::skipped::machine;
 use super::{
     AllowedChanges, Journals, Operation, Platforms, RunArgs, RunInput, RunLabel, RunRequest, RunTarget, RunView,
-    SkippedResources, difference, other_stack,
+    SkippedResources, difference, other_stack, previewed, refused,
 };
 use crate::commands::confirm::{self, Confirmation};
 use crate::commands::{Context, holding_data};
@@ -50,13 +50,15 @@ struct PlannedRun {
     changes: Changes,
     /// What of the run needs an account that could not be reached.
     of_account: Vec<Address>,
+    /// Data that goes: one line for each thing that holds some.
+    data: Vec<SafeText>,
 }
 
 impl Pipeline<'_> {
     async fn run(&self, platforms: &mut Platforms<'_>, verb: &mut impl Operation) -> Result<u8, Failure> {
         let begun = Instant::now();
         let (request, context) = (self.request, self.context);
-        let PlannedRun { wanted, seen, providers, changes, of_account } = self.plan(platforms, verb).await?;
+        let PlannedRun { wanted, seen, providers, changes, of_account, data } = self.plan(platforms, verb).await?;
         let purpose = self.purpose(&wanted);
         let header = &seen.header;
         let allowed =
@@ -69,6 +71,8 @@ impl Pipeline<'_> {
             changes: &changes,
             built: &wanted.built,
             header,
+            purpose: request.purpose,
+            data: &data,
             only_looks: request.only_looks,
             whole: wanted.whole,
             omitted: OmittedResources {
@@ -83,6 +87,7 @@ impl Pipeline<'_> {
             },
         };
         let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.color);
+        let terminal = terminal.of(&changes, context.printer.verbose > 0);
         let work = RunInput {
             journals: self.journals,
             providers: &providers,
@@ -106,14 +111,17 @@ impl Pipeline<'_> {
             say_how_each_went(&wanted, &outcome, &seen.left, context);
         }
         verb.ended(self.journals, context);
+        // What a person has to do now is the last thing to be read, too: it was said in the middle of the run.
+        terminal.notices().into_iter().for_each(|notice| context.printer.talk(notice));
         Ok(seen.left.code(code))
     }
 
-    /// Looks at every world and makes the difference; nothing stands in its way.
+    /// Looks at every world and makes the difference; nothing is in its way.
     async fn plan(&self, platforms: &mut Platforms<'_>, verb: &mut impl Operation) -> Result<PlannedRun, Failure> {
         let (request, context) = (self.request, self.context);
         platforms.need_apart(self.journals)?;
         let mut wanted = verb.wants(self.journals, context).await?;
+        platforms.need_account_for(&wanted)?;
         let outside = other_stack::read(&mut wanted, request, platforms, context).await?;
         let artifacts = Arc::new(std::mem::take(&mut wanted.built.artifacts));
         let providers = platforms.providers(&wanted, &artifacts)?;
@@ -130,11 +138,15 @@ impl Pipeline<'_> {
         seen.left.narrow(scope, &built.desired, recorded);
         let mut changes = difference(&built.desired, recorded, &seen.observed, scope)?;
         verb.looks_again(&mut changes, &wanted, &providers).await?;
+        let in_the_way = previewed(&mut changes, &wanted.recorded, &seen.observed, &providers).await;
+        if !in_the_way.is_empty() {
+            return Err(refused(&in_the_way));
+        }
         verb.differs(&mut changes, &wanted, context)?;
         outside.need(&changes, &wanted, request, context)?;
         let run = RunArgs { dry_run: request.only_looks, ..request.run.clone() };
-        holding_data::refuse(&changes, &providers, &run, request.emptying, context).await?;
-        Ok(PlannedRun { wanted, seen, providers, changes, of_account })
+        let data = holding_data::refuse(&changes, &providers, &run, request.emptying, context).await?;
+        Ok(PlannedRun { wanted, seen, providers, changes, of_account, data })
     }
 
     fn purpose(&self, wanted: &RunTarget) -> RunLabel {
@@ -150,12 +162,12 @@ impl Pipeline<'_> {
     fn say_what_ends(&self, wanted: &RunTarget) {
         let ends = matches!(self.request.purpose, RunPurpose::Deploy | RunPurpose::Route) && wanted.fallback.is_none();
         if let Some(fallback) = wanted.recorded.fallback.as_ref().filter(|_| ends) {
-            self.context.printer.remark(shown!("the fallback {} is in force; this run ends it", fallback));
+            self.context.printer.remark(shown!("the fallback {} is active; this run deactivates it", fallback));
         }
     }
 
-    /// Whether a run that changes nothing in the world is worth a revision: else the next rollback would meet the same state
-    /// again, or go by an order that the plan does not have any more. What is gone has no order.
+    /// Whether a run that changes nothing in the real resources are worth a revision: else the next rollback would meet the same state
+    /// again, or go by an order that the plan does not have any longer. What is gone has no order.
     fn is_news(&self, changes: &Changes, purpose: &RunLabel, wanted: &RunTarget) -> bool {
         let writes = !self.request.only_looks && self.request.purpose != RunPurpose::Destroy;
         writes && changes.is_empty() && purpose.is_news(changes, &wanted.recorded)

@@ -1,9 +1,9 @@
-//! The worlds of a run: an AWS account, devices over SSH and the clusters on them. Each has a connection, an identity, a retry
+//! The platforms of a run: an AWS account, devices over SSH and the clusters on them. Each has a connection, an identity, a retry
 //! policy, and a rule for when it cannot be reached.
 //!
 //! | world | when it cannot be reached |
 //! |---|---|
-//! | AWS account | in a run over the account alone, the run ends. Beside devices, its resources and what needs them are left out |
+//! | AWS account | in a run over the account alone, the run ends. Beside devices, its resources and what needs them are left out. A stack in clusters of kubeconfigs alone has none |
 //! | a device | its resources and what needs them are left out |
 //! | a cluster | its objects and what needs them are left out |
 
@@ -12,12 +12,14 @@ use std::sync::Arc;
 
 use super::account::{need_account, without_service};
 use super::clusters::{clusters, clusters_of_part, need_same_clusters};
+use super::needs_account::{graph_needs, needs_account, state_needs};
 use super::skipped::{cluster, left_out, machine};
 use super::{AccessArgs, AccountConnection, Journals, RunRequest, RunTarget, RunView, connect, place_of};
 use crate::commands::Context;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::Fence;
 use crate::observe;
+use crate::plan::Plan;
 use crate::provider::aws::{self, CallerIdentity};
 use crate::provider::device::{self, Fleet};
 use crate::provider::retry::NO_ANSWER;
@@ -25,9 +27,15 @@ use crate::provider::{ClusterApi, Providers, SendPermission, cluster as kubernet
 use crate::report::RunHeader;
 use crate::resource::{Address, Artifacts, Fault, FaultClass, Observed, PlatformIdentity, SafeText, StackState, shown};
 
-/// The worlds that a run may need. Devices and clusters are connected when the first of them is asked.
+/// How clusters are called where a run has no other endpoint.
+pub const CLUSTERS: &str = "Kubernetes clusters";
+
+/// The platforms that a run may need. Devices and clusters are connected when the first of them is asked.
 pub struct Platforms<'a> {
     context: &'a Context,
+    /// Whether the stack of an account is a part of the run, also where all of it is in clusters.
+    cloud: bool,
+    /// The account; none where nothing of the run is in one.
     account: Option<AccountConnection>,
     devices: Option<DevicePlatform<'a>>,
     /// Whether the leases of the run are still ours.
@@ -50,12 +58,29 @@ impl<'a> Platforms<'a> {
     /// When a setting cannot be used, or no region is configured.
     pub async fn of_account(context: &'a Context) -> Result<Self, Failure> {
         let account = Some(connect(&context.session).await?);
-        Ok(Self { context, account, devices: None, fences: Vec::new() })
+        Ok(Self { context, cloud: true, account, devices: None, fences: Vec::new() })
+    }
+
+    /// The account of a stack, where it needs one: a stack in clusters alone does not.
+    ///
+    /// # Errors
+    /// When a setting cannot be used, no region is configured, or the journal cannot be read.
+    pub async fn of_stack(context: &'a Context, stack: &str, plan: Option<&Plan>) -> Result<Self, Failure> {
+        if needs_account(context, stack, plan).await? {
+            return Self::of_account(context).await;
+        }
+        Ok(Self::of_clusters(context))
+    }
+
+    /// Clusters of kubeconfigs alone.
+    pub const fn of_clusters(context: &'a Context) -> Self {
+        Self { context, cloud: true, account: None, devices: None, fences: Vec::new() }
     }
 
     /// Devices alone.
     pub const fn of_devices(access: &'a AccessArgs, context: &'a Context) -> Self {
-        Self { context, account: None, devices: Some(DevicePlatform { access, fleet: None }), fences: Vec::new() }
+        let devices = Some(DevicePlatform { access, fleet: None });
+        Self { context, cloud: false, account: None, devices, fences: Vec::new() }
     }
 
     /// Devices alone, to which there is a way already.
@@ -76,19 +101,37 @@ impl<'a> Platforms<'a> {
         self.account.as_ref()
     }
 
+    /// Whether the stack of an account is a part of the run.
+    pub const fn has_cloud(&self) -> bool {
+        self.cloud
+    }
+
+    /// Refuses what needs an account in a run that began without one: somebody else changed the stack meanwhile.
+    ///
+    /// # Errors
+    /// When there is such a thing.
+    pub fn need_account_for(&self, wanted: &RunTarget) -> Result<(), Failure> {
+        let may_lack = self.cloud && self.account.is_none();
+        if !may_lack || !(graph_needs(&wanted.built.desired) || state_needs(&wanted.recorded)) {
+            return Ok(());
+        }
+        let problem = "the stack needs an AWS account now, and did not when this run began: nothing was done";
+        Err(codes::CHANGED_MEANWHILE.error(problem, "run the same command again"))
+    }
+
     /// Whether devices are among them.
     pub const fn has_devices(&self) -> bool {
         self.devices.is_some()
     }
 
-    /// Refuses a journal with resources of a world that the run does not reach, or that belong into another journal.
+    /// Refuses a journal with resources of a platform that the run does not reach, or that belong into another journal.
     ///
     /// # Errors
     /// When there are some: which, and how the stack gets rid of them.
     pub fn need_apart(&self, journals: &Journals) -> Result<(), Failure> {
         let own = journals.own();
         let Some(devices) = journals.devices() else {
-            return own.ask(|state| all_within(state, self.account.is_some(), self.has_devices()));
+            return own.ask(|state| all_within(state, self.cloud, self.has_devices()));
         };
         own.ask(|state| all_within(state, true, false))?;
         devices.ask(|state| all_within(state, false, true))
@@ -192,9 +235,11 @@ impl<'a> Platforms<'a> {
         let caller = || format!("{}@{}", session.user, session.host);
         let account = identity.map(|identity| identity.account.clone());
         let mut platforms: Vec<PlatformIdentity> = identity.into_iter().map(of_account).collect();
-        platforms.extend(beside_the_account(wanted, identity.is_some()));
+        let with_account = identity.is_some() || (self.cloud && self.account.is_none());
+        platforms.extend(beside_the_account(wanted, with_account));
         let place = self.account.as_ref().map(place_of);
-        let (region, endpoint) = place.unwrap_or_else(|| (String::new(), "devices over SSH".to_owned()));
+        let others = if self.has_devices() { "devices over SSH" } else { CLUSTERS };
+        let (region, endpoint) = place.unwrap_or_else(|| (String::new(), others.to_owned()));
         RunHeader {
             stack: request.stack.clone(),
             devices: request.devices.clone(),
@@ -217,7 +262,7 @@ fn all_within(state: &StackState, cloud: bool, machines: bool) -> Result<(), Fai
     let (there, whole) = (&state.stack, other.len() == state.resources.len());
     let what = if machines { "resources of an AWS account" } else { "devices" };
     let problem = shown!(
-        "the journal of stack {} holds {} ({}), which this command does not work on: nothing was done",
+        "the journal of stack {} holds {} ({}), which this command does not manage: nothing was done",
         there,
         what,
         first
@@ -229,10 +274,10 @@ fn all_within(state: &StackState, cloud: bool, machines: bool) -> Result<(), Fai
         (true, false) => shown!("akidb-edge jetson uninstall --stack {} removes them; or name another stack", there),
         (false, _) => {
             let all = SafeText::join(other.iter().map(|address| shown!("{}", address)), " ");
-            shown!("let go of them, they stay as they are: akidb-edge state forget {} --stack {}", all, there)
+            shown!("to stop managing them without deleting them: akidb-edge state forget {} --stack {}", all, there)
         }
     };
-    Err(Failure::refused(problem, next))
+    Err(codes::UNNAMED_DEVICE.refused(problem, next))
 }
 
 /// Open as long as all of these leases are ours.

@@ -50,7 +50,7 @@ pub struct RunTarget {
     pub whole: bool,
     /// What the user's selection leaves out.
     pub unselected: OutsideResources,
-    /// Only these devices were named; all when empty.
+    /// The devices that were named; all of them when empty.
     pub hosts: Vec<String>,
     /// Devices that the journal knows and neither plan nor inventory names: what is on them stays.
     pub unnamed: Vec<String>,
@@ -60,7 +60,7 @@ pub struct RunTarget {
     pub again: String,
 }
 
-/// What the run sees of the world.
+/// What the run sees of the real resources.
 pub struct RunView {
     /// Whom it talks to.
     pub header: RunHeader,
@@ -72,7 +72,7 @@ pub struct RunView {
     pub account: String,
 }
 
-/// A difference that nothing stands in the way of.
+/// A difference that nothing is in the way of.
 pub struct AllowedChanges<'a> {
     /// Whom the run talks to.
     pub header: &'a RunHeader,
@@ -91,7 +91,7 @@ pub trait Operation {
     /// What the run is to bring about, now that the journals are open.
     async fn wants(&mut self, journals: &Journals, context: &Context) -> Result<RunTarget, Failure>;
 
-    /// The world was looked at, and the header is printed.
+    /// The real resources were read, and the header is printed.
     fn seen(&mut self, _wanted: &mut RunTarget, _seen: &RunView, _context: &Context) -> Result<(), Failure> {
         Ok(())
     }
@@ -111,7 +111,7 @@ pub trait Operation {
         Ok(())
     }
 
-    /// Nothing stands in its way; it is shown and asked about next.
+    /// Nothing is in its way; it is shown and asked about next.
     async fn allowed(&mut self, _allowed: &AllowedChanges<'_>) -> Result<(), Failure> {
         Ok(())
     }

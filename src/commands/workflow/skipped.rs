@@ -201,7 +201,7 @@ pub fn cluster(desired: &Desired, recorded: &StackState, address: &Address) -> O
     spec.get(field).and_then(Value::as_str).map(str::to_owned)
 }
 
-/// What is wanted at an address, else what is remembered there.
+/// What is wanted at an address, else what is recorded there.
 fn settings<'s>(desired: &'s Desired, recorded: &'s StackState, address: &Address) -> Option<(Kind, &'s Value)> {
     let wanted = desired.resources.get(address).map(|resource| (resource.kind, &resource.spec));
     wanted.or_else(|| recorded.resources.get(address).map(|record| (record.kind, &record.spec)))

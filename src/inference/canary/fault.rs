@@ -29,13 +29,13 @@ pub enum CanaryFault {
         wanted: usize,
     },
     /// The model gives numbers that are not finite.
-    #[error("the model gives NaN or infinite numbers for a plain text")]
+    #[error("the model returns NaN or infinity for a plain text")]
     NotFinite,
     /// The model gives zeros alone.
-    #[error("the model gives zeros for a plain text")]
+    #[error("the model returns zeros for a plain text")]
     Zeros,
     /// The model gives another vector than the file has.
-    #[error("the vector of its text has a cosine of {found:.4} to the one in the file; at least {wanted} is wanted")]
+    #[error("the vector of its text has a cosine of {found:.4} to the one in the file; at least {wanted} is required")]
     Expected {
         /// How alike they are.
         found: f32,
@@ -43,7 +43,7 @@ pub enum CanaryFault {
         wanted: f32,
     },
     /// The model gives another vector than at load.
-    #[error("the canary's vector has a cosine of {found:.4} to the one made at load; at least {wanted} is wanted")]
+    #[error("the canary's vector has a cosine of {found:.4} to the one at load; at least {wanted} is required")]
     Changed {
         /// How alike they are.
         found: f32,

@@ -102,7 +102,7 @@ pub(super) fn finite(
     Ok(())
 }
 
-/// Ids spread evenly over the vocabulary, in rows of neighbours far apart.
+/// Ids spread evenly over the vocabulary, in rows of neighbors far apart.
 fn rows(vocabulary: usize) -> Vec<Vec<u32>> {
     let count = ROWS * WIDTH;
     let id = |number: usize| u32::try_from(number * vocabulary / count).unwrap_or(0);

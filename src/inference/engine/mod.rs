@@ -27,7 +27,7 @@ use crate::inference::worker::{self, WorkerShared};
 
 use token_estimate::TokenEstimate;
 
-const LATE: &str = "its time ran out before the model had answered; send fewer texts or allow more";
+const LATE: &str = "the request timed out before the model answered; send fewer texts or allow more time";
 
 /// How a model is to be run.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +53,7 @@ pub struct EmbedOptions {
     pub prompt_name: Option<String>,
     /// Keep only so many numbers of each vector (for models that were trained for it).
     pub dimensions: Option<usize>,
-    /// When the answer is of no use any more.
+    /// When the answer is of no use any longer.
     pub deadline: Instant,
 }
 
@@ -64,7 +64,7 @@ pub struct Embedded {
     pub vectors: Vec<Vec<f32>>,
     /// Tokens of all texts, special tokens included.
     pub tokens: usize,
-    /// Time to tokenise.
+    /// Time to tokenize.
     pub tokenizing: Duration,
     /// Longest wait in the queue.
     pub waited: Duration,
@@ -136,7 +136,7 @@ impl Engine {
         Ok(Self { folder, hash, runs_on, canary, throughput, estimate, tokenizer, shared, cache: None })
     }
 
-    /// The same with a place for vectors that were made before.
+    /// The same with a place for cached vectors.
     #[must_use]
     pub fn with_cache(mut self, cache: Option<Arc<VectorCache>>) -> Self {
         self.cache = cache.map(|cache| (cache.clone(), cache.version(&self.hash)));
@@ -216,7 +216,7 @@ impl Engine {
         self.shared.soundness.unsound()
     }
 
-    /// Waits until the model is not sound any more.
+    /// Waits until the model is not sound any longer.
     pub async fn lost(&self) {
         self.shared.soundness.lost().await;
     }
@@ -294,7 +294,7 @@ impl Drop for Engine {
 
 /// A worker has no thread.
 #[derive(Debug, thiserror::Error)]
-#[error("no thread can be started: {0}")]
+#[error("cannot start a thread: {0}")]
 struct NoThread(#[source] std::io::Error);
 
 /// The first vector of the canary's text is not what the folder expects.

@@ -121,7 +121,7 @@ async fn a_worker_that_hangs_holds_nobody_beyond_the_requests_time() {
 #[tokio::test]
 async fn what_has_no_chance_is_refused_before_it_is_tokenised() {
     let (engine, hangs, begin) = hanging();
-    // A tokeniser would find it too long.
+    // A tokenizer would find it too long.
     let endless = || vec!["a text ".repeat(1000)];
     engine.embed(vec!["a text ".repeat(3)], within(LONG)).await.expect("it works");
     let fault = engine.embed(endless(), within(LONG)).await.expect_err("it is too long");

@@ -12,10 +12,10 @@ const FRAME: usize = 2;
 const LEAST: usize = 1;
 /// Classes of length in bytes, each twice the one before.
 const CLASSES: usize = 24;
-/// One request of so many that a guess speaks against is tokenised all the same: a refusal teaches nothing.
+/// One request of so many that a guess speaks against is tokenized all the same: a refusal teaches nothing.
 const TRIED: u32 = 32;
 
-/// Tokens for each byte, learned from the requests that were tokenised, for short and long texts apart.
+/// Tokens for each byte, learned from the requests that were tokenized, for short and long texts apart.
 #[derive(Debug)]
 pub struct TokenEstimate {
     /// Bits of an f32; 0: nothing is known.
@@ -52,7 +52,7 @@ impl TokenEstimate {
         place.store(ratio.to_bits(), Ordering::Relaxed);
     }
 
-    /// Whether a request is to be tokenised though a guess speaks against it: so a wrong guess is found out.
+    /// Whether a request is to be tokenized though a guess speaks against it: so a wrong guess is found out.
     pub fn is_tried(&self) -> bool {
         self.refused.fetch_add(1, Ordering::Relaxed) % TRIED == TRIED - 1
     }

@@ -1,4 +1,4 @@
-//! A vector for each token of a text, as the graph gives it: not pooled, not normalised, and never from the cache.
+//! A vector for each token of a text, as the graph gives it: not pooled, not normalized, and never from the cache.
 
 use super::{EmbedOptions, Embedded, Engine};
 use crate::inference::batch::RequestedVectors;

@@ -1,4 +1,4 @@
-//! Texts to vectors by the model itself: tokenise, queue, wait.
+//! Texts to vectors by the model itself: tokenize, queue, wait.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
@@ -13,9 +13,9 @@ use crate::inference::queue::QueueItem;
 use crate::inference::ticket::Ticket;
 use crate::inference::tokenize::{TextTokenizer, Tokens, TruncationSide};
 
-/// Characters of texts above which a request is tokenised on a thread that may block.
+/// Characters of texts above which a request is tokenized on a thread that may block.
 const INLINE_CHARACTERS: usize = 8 * 1024;
-/// Long requests that are tokenised at a time, of all models: one a core. More would only hold more memory.
+/// Long requests that are tokenized at a time, of all models: one a core. More would only hold more memory.
 static TOKENIZING: LazyLock<Semaphore> =
     LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
 
@@ -26,13 +26,13 @@ pub(super) struct Uncached {
     pub vectors: Vec<Vec<f32>>,
     /// Place of each text, its tokens, and whether it was cut.
     pub read: Vec<(usize, usize, bool)>,
-    /// Time to tokenise.
+    /// Time to tokenize.
     pub tokenizing: Duration,
     /// Longest wait in the queue.
     pub waited: Duration,
 }
 
-/// Texts that were tokenised.
+/// Texts that were tokenized.
 #[derive(Debug)]
 pub(super) struct TokenizedTexts {
     /// Each with its place.
@@ -76,7 +76,7 @@ impl Engine {
         Ok(TokenizedTexts { tokens, took })
     }
 
-    /// The vectors of what was tokenised, of a request that has `all` texts.
+    /// The vectors of what was tokenized, of a request that has `all` texts.
     pub(super) async fn run_read(
         &self,
         read: TokenizedTexts,
@@ -143,14 +143,13 @@ fn tokenize(
         let tokens = catch_unwind(AssertUnwindSafe(encode)).map_err(|_| {
             EmbedFault::new(
                 ErrorCode::Internal,
-                format!("the model's tokenizer panics at text {place}; leave that text out"),
+                format!("the model's tokenizer fails at text {place}; remove that text"),
             )
         })?;
         let tokens =
             tokens.map_err(|why| EmbedFault::new(ErrorCode::InvalidRequest, format!("text {place}: {why}")))?;
         if tokens.ids.is_empty() {
-            let message =
-                format!("text {place} has no tokens: the model cannot read it; leave it out, or send other words");
+            let message = format!("text {place} has no tokens for this model; remove or change it");
             return Err(EmbedFault::new(ErrorCode::InvalidRequest, message));
         }
         if tokens.cut && !truncate {

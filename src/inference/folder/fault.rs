@@ -14,7 +14,7 @@ pub type FaultCause = Box<dyn Error + Send + Sync>;
 #[derive(Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum FolderFault {
     /// A file is not there.
-    #[error("{file} is not there: {what}")]
+    #[error("{file} is missing: {what}")]
     Missing {
         /// Its path.
         file: String,
@@ -63,8 +63,8 @@ pub enum UnsupportedPooling {
     Module(String),
     /// No file says it.
     #[error(
-        "no file says how a text's vector comes from those of its tokens, and the graph gives no sentence_embedding: say it with \
-         --pooling (mean, cls, last-token), as the model's card has it"
+        "no file defines the pooling, and the graph has no output sentence_embedding: set --pooling (mean, cls, \
+         last-token) as the model card says"
     )]
     Unsaid,
 }

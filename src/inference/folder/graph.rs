@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::FolderFault;
 use super::read::{bad, inside, missing};
 
-/// Names of graphs in 8-bit integers, the best known first. They lie in the folder or in `onnx/`. The first three are written by
+/// Names of graphs in 8-bit integers, the best known first. They are in the folder or in `onnx/`. The first three are written by
 /// this project and by Transformers.js; the others by sentence-transformers' `export_dynamic_quantized_onnx_model`.
 pub const INT8_GRAPHS: [&str; 8] = [
     "model_int8.onnx",

@@ -53,7 +53,7 @@ impl From<Variant> for ModelOptions {
     }
 }
 
-/// Which folder lies at a path: another one that takes its place by a rename has another identity.
+/// Which folder is at a path: another one that takes its place by a rename has another identity.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct FolderIdentity {
     device: u64,
@@ -150,7 +150,7 @@ impl ModelFolder {
         if let Some(why) = modules.unserved.as_ref().filter(|_| !file.is_file()) {
             return Err(bad(&root.join("modules.json"), format!("{why}; such a model cannot be served")));
         }
-        let config = must::<Config>(&file, "it says how large the model is")?.of_text();
+        let config = must::<Config>(&file, "it defines the size of the model")?.of_text();
         let (graph, variant) = graph::find(root, &inner, choice.variant, choice.graph.as_deref())?;
         let tokenizer = inner.join("tokenizer.json");
         if !tokenizer.is_file() {

@@ -120,7 +120,7 @@ impl Modules {
             "Transformer" if !pooled => folder.clone_into(&mut self.inner),
             "Pooling" if !pooled => {
                 let file = folder.join("config.json");
-                let what = "it says how a text's vector comes from those of its tokens";
+                let what = "it defines the pooling";
                 let (pools, width) = pooling::read(&file)?.ok_or_else(|| missing(&file, what))?;
                 (self.pools, self.width) = (Some(pools), width);
             }
@@ -164,7 +164,7 @@ impl Modules {
 
 /// Two modules do not fit together.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("a module wants {wanted} numbers, and the one before it gives {found}")]
+#[error("a module expects {wanted} dimensions, but the one before it has {found}")]
 pub(super) struct ModuleMismatch {
     wanted: usize,
     found: usize,
@@ -173,15 +173,15 @@ pub(super) struct ModuleMismatch {
 /// Why a module is not applied here.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 enum Unapplied {
-    #[error("it is code of the model's own, which is not run here")]
+    #[error("it is custom code of the model, which is not run")]
     Foreign,
     #[error("it works on the vectors of tokens")]
     OnTokens,
-    #[error("modules of this kind are not applied here")]
+    #[error("modules of this kind are not supported")]
     Kind,
     #[error("it works on {name}, not on sentence_embedding")]
     Input { name: String },
-    #[error("its activation {name} is not known here")]
+    #[error("its activation {name} is not supported")]
     Activation { name: String },
 }
 
@@ -205,7 +205,7 @@ fn yes() -> bool {
 /// A Dense module, or why it cannot be applied.
 fn dense(folder: &Path) -> Result<Result<Dense, Unapplied>, FolderFault> {
     let path = folder.join("config.json");
-    let file: DenseFile = must(&path, "it says how large the Dense layer is")?;
+    let file: DenseFile = must(&path, "it defines the size of the Dense layer")?;
     let names = [&file.module_input_name, &file.module_output_name];
     if let Some(other) = names.into_iter().flatten().find(|name| *name != "sentence_embedding") {
         return Ok(Err(Unapplied::Input { name: other.clone() }));
@@ -245,7 +245,7 @@ fn layer_norm(folder: &Path) -> Result<ModuleStep, FolderFault> {
     struct File {
         dimension: usize,
     }
-    let File { dimension } = must(&folder.join("config.json"), "it says how large the LayerNorm is")?;
+    let File { dimension } = must(&folder.join("config.json"), "it defines the size of the LayerNorm")?;
     Ok(ModuleStep::LayerNorm { weights: weights(folder)?, dimension })
 }
 
@@ -256,10 +256,10 @@ fn weights(folder: &Path) -> Result<PathBuf, FolderFault> {
     }
     let pickled = folder.join("pytorch_model.bin");
     if pickled.is_file() {
-        let why = "weights in Python's pickle format are not read, since such a file can run programs; write them as \
-                   model.safetensors beside it: python3 -c \"import torch, safetensors.torch as s; \
+        let why = "weights in Python's pickle format are not read, because such a file can run code; write them as \
+                   model.safetensors next to it: python3 -c \"import torch, safetensors.torch as s; \
                    s.save_file(torch.load('pytorch_model.bin', weights_only=True), 'model.safetensors')\"";
         return Err(bad(&pickled, why));
     }
-    Err(missing(&file, "the weights of a module that modules.json names; without it vectors would be others"))
+    Err(missing(&file, "the weights of a module in modules.json; without them the vectors would be wrong"))
 }

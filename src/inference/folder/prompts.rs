@@ -39,10 +39,7 @@ impl Prompts {
         let path = root.join(FILE);
         let file: File = may(&path)?.unwrap_or_default();
         if let Some(other) = file.model_type.filter(|kind| kind != "SentenceTransformer") {
-            return Err(bad(
-                &path,
-                format!("it is a {other}; a SentenceTransformer is wanted, which gives one vector"),
-            ));
+            return Err(bad(&path, format!("it is a {other}; only a SentenceTransformer is supported")));
         }
         let named: BTreeMap<_, _> =
             file.prompts.unwrap_or_default().into_iter().map(|(name, text)| (name, text.unwrap_or_default())).collect();
@@ -50,7 +47,7 @@ impl Prompts {
         let prompts = Self { named, default: file.default_prompt_name, dimensions };
         match &prompts.default {
             Some(name) if prompts.of(Some(name)).is_none() => {
-                let why = format!("default_prompt_name is {name:?}, and prompts has no text of that name");
+                let why = format!("default_prompt_name is {name:?}, but prompts has no such entry");
                 Err(bad(&path, why))
             }
             _ => Ok(prompts),

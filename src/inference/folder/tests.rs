@@ -82,7 +82,7 @@ fn modules_are_read_in_their_order() {
     );
     let files = [("modules.json", list.as_str()), MEAN, ("2_Dense/config.json", dense)];
     let why = open(&files).unwrap_err();
-    assert!(why.contains("2_Dense/model.safetensors is not there"), "{why}");
+    assert!(why.contains("2_Dense/model.safetensors is missing"), "{why}");
     let why = open(&[&files[..], &[("2_Dense/pytorch_model.bin", "")]].concat()).unwrap_err();
     assert!(why.contains("pickle") && why.contains("safetensors.torch"), "{why}");
     let opened = open(&[&files[..], &[("2_Dense/model.safetensors", "")]].concat()).unwrap();

@@ -28,8 +28,8 @@ pub enum GraphFileFault {
         /// Bytes of a name that are read.
         most: u64,
     },
-    /// Its weights lie in a file that is not beside it.
-    #[error("its weights lie in {location:?}, which is outside of its folder")]
+    /// Its weights are in a file that is not beside it.
+    #[error("its weights are in {location:?}, which is outside of its folder")]
     Outside {
         /// The path, as the graph has it.
         location: String,
@@ -48,7 +48,7 @@ pub enum InputFault {
         there: Vec<String>,
     },
     /// An input that a text does not have.
-    #[error("it wants an input {name}, which a text does not have")]
+    #[error("it has an unsupported input {name}")]
     Unknown {
         /// Its name.
         name: String,

@@ -8,7 +8,7 @@ use safetensors::{Dtype, SafeTensorError};
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum HeadFault {
     /// Vectors of another length than the files of the model say.
-    #[error("the graph gives vectors of {found} numbers, but config.json says {wanted}")]
+    #[error("the graph returns vectors of {found} dimensions, but config.json has {wanted}")]
     Width {
         /// Numbers that came.
         found: usize,
@@ -19,7 +19,7 @@ pub enum HeadFault {
     #[error("a text of no tokens has no vector")]
     NoTokens,
     /// Vectors of tokens, and no file says how they become one.
-    #[error("the graph gives vectors of tokens, and no file says how they become one of a text: say it with --pooling")]
+    #[error("the graph returns token vectors, and no file defines the pooling: set --pooling")]
     NoPooling,
 }
 
@@ -51,7 +51,7 @@ pub enum LayerFault {
         wanted: Vec<usize>,
     },
     /// A tensor does not hold floats.
-    #[error("{name} is in {found:?}; floats are wanted")]
+    #[error("{name} has the type {found:?}; floats are expected")]
     Type {
         /// Its name.
         name: String,

@@ -150,7 +150,7 @@ mod tests {
         };
         let why = fault(head(Pooling::Cls), &[1.0; 7], &batch());
         assert_eq!(why, HeadFault::Width { found: 1, wanted: 2 });
-        assert!(why.to_string().contains("vectors of 1 numbers, but config.json says 2"), "{why}");
+        assert!(why.to_string().contains("vectors of 1 dimensions, but config.json has 2"), "{why}");
         let mut empty = Batch::default();
         empty.fill([&[][..]].into_iter(), 0);
         assert_eq!(fault(head(Pooling::LastToken), &[], &empty), HeadFault::NoTokens);

@@ -31,14 +31,14 @@ pub enum SessionFault {
     /// Its inputs are not those of a text.
     #[error(transparent)]
     Inputs(#[from] InputFault),
-    /// An input that is no tensor.
+    /// An input that is not a tensor.
     #[error("its input {name} is not a tensor")]
     NotTensor {
         /// Its name.
         name: String,
     },
     /// An input of a type that cannot be filled.
-    #[error("its input {name} is of the type {found}, which is not known here")]
+    #[error("its input {name} has the type {found}, which is not supported")]
     InputType {
         /// Its name.
         name: String,
@@ -74,9 +74,7 @@ pub enum SessionFault {
     #[error(transparent)]
     Unpooled(#[from] UnsupportedPooling),
     /// The device that was asked for does not run it.
-    #[error(
-        "{device} was asked for and cannot be had: {source}; mend that, or allow the processor with --fallback cpu"
-    )]
+    #[error("{device} is not available: {source}; fix that, or allow the CPU with --fallback cpu")]
     Unavailable {
         /// The device.
         device: Device,

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 /// What one gets it from.
-pub const HOW_TO_GET: &str = "get it with `pip install onnxruntime==1.31.1` (or onnxruntime-gpu) and name the file \
-                              onnxruntime/capi/libonnxruntime.so.1.31.1 in ORT_DYLIB_PATH, or with --onnxruntime FILE";
+pub const HOW_TO_GET: &str = "install it with `pip install onnxruntime==1.31.1` (or onnxruntime-gpu) and set the file \
+                              onnxruntime/capi/libonnxruntime.so.1.31.1 in ORT_DYLIB_PATH, or with --onnxruntime \
+                              FILE";
 
 /// The loaded library.
 #[derive(Clone)]
@@ -29,7 +30,7 @@ impl fmt::Debug for OnnxRuntime {
 #[derive(Debug, thiserror::Error)]
 pub enum LibraryFault {
     /// No file.
-    #[error("ONNX Runtime's library is not there; looked for {}", .0.join(", "))]
+    #[error("ONNX Runtime's library was not found; tried {}", .0.join(", "))]
     NotFound(Vec<String>),
     /// A file that cannot be loaded.
     #[error("{} cannot be loaded as ONNX Runtime: {source}", file.display())]

@@ -53,7 +53,7 @@ pub struct OnnxLoader {
 
 /// The weights of one model are larger than the memory of all.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("its weights have {bytes} bytes, and all models may have {most}: see --model-memory")]
+#[error("its weights have {bytes} bytes, but all models may use {most}: see --model-memory")]
 pub struct WeightsTooLarge {
     /// Bytes of the graph and its weights.
     pub bytes: u64,

@@ -14,7 +14,7 @@ const OF_TOKENS: [&str; 3] = ["last_hidden_state", "token_embeddings", "hidden_s
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct ChosenOutput {
     pub(super) name: String,
-    /// One vector for each text, to which nothing is done any more.
+    /// One vector for each text, to which nothing is done any longer.
     pooled: bool,
 }
 

@@ -49,7 +49,7 @@ impl SessionOptions {
 /// Opens the graph of a folder.
 ///
 /// # Errors
-/// A graph that is damaged, wants what no text has, or gives what is no vector; a device that cannot be had.
+/// A graph that is damaged, wants what no text has, or gives what is not a vector; a device that cannot be had.
 pub fn open(runtime: &OnnxRuntime, folder: &ModelFolder, start: &SessionOptions) -> Result<Sessions, FolderFault> {
     let bad = |why: SessionFault| FolderFault::bad(&folder.graph, why);
     if start.device == Device::Cpu {
@@ -60,7 +60,7 @@ pub fn open(runtime: &OnnxRuntime, folder: &ModelFolder, start: &SessionOptions)
         Err(why) if start.fallback => {
             let cpu = SessionOptions { device: Device::Cpu, ..start.clone() };
             let mut sessions = on(runtime, folder, &cpu).map_err(bad)?;
-            sessions.runs_on = format!("cpu ({} was asked for: {why})", start.device);
+            sessions.runs_on = format!("cpu ({} was requested: {why})", start.device);
             Ok(sessions)
         }
         Err(why) => Err(bad(SessionFault::Unavailable { device: start.device, source: Box::new(why) })),
@@ -75,7 +75,7 @@ fn on(runtime: &OnnxRuntime, folder: &ModelFolder, start: &SessionOptions) -> Re
     with_files(runtime, copied.unwrap_or(folder), start, rows)
 }
 
-/// A copy of the graph and its files where constants of nodes lie in files: those are mapped by ONNX Runtime and cannot be given
+/// A copy of the graph and its files where constants of nodes are in files: those are mapped by ONNX Runtime and cannot be given
 /// to it. The copy is taken away when the sessions are made; what is mapped stays.
 fn own_files(folder: &ModelFolder, read: &GraphFile) -> Result<Option<(tempfile::TempDir, ModelFolder)>, SessionFault> {
     if !read.constants {

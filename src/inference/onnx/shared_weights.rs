@@ -66,7 +66,7 @@ const BFLOAT16: i32 = 16;
 /// Weights by name, and where they lie once they are packed.
 pub struct SharedWeights {
     weights: Vec<(String, Arc<DynValue>)>,
-    /// Those that lie in files beside the graph.
+    /// Those that are in files beside the graph.
     external: Vec<(String, Arc<DynValue>)>,
     packed: PrepackedWeights,
 }

@@ -83,22 +83,22 @@ impl TrialLoad {
 #[derive(Debug, thiserror::Error)]
 pub enum TrialFault {
     /// The process cannot bound its own memory.
-    #[error("its trial cannot be bounded: {0}")]
+    #[error("its test load cannot be limited: {0}")]
     Unbounded(#[source] io::Error),
     /// There is no process.
-    #[error("its trial cannot be started: {0}")]
+    #[error("its test load cannot be started: {0}")]
     Unstarted(#[source] io::Error),
     /// The system does not say how the process ended.
-    #[error("the end of its trial is not known: {0}")]
+    #[error("the result of its test load is unknown: {0}")]
     Lost(#[source] io::Error),
     /// The process took longer than a trial may, and was ended.
-    #[error("loading it on trial takes more than {limit:?}; serve another graph of it")]
+    #[error("its test load takes more than {limit:?}; serve another graph of it")]
     TooSlow {
         /// The longest that a trial may take.
         limit: Duration,
     },
     /// The process ended without saying what is wrong.
-    #[error("a process that loaded it on trial ended with {status}: the graph is damaged or needs too much memory")]
+    #[error("the process of its test load ended with {status}: the graph is damaged or needs too much memory")]
     Ended {
         /// How it ended.
         status: ExitStatus,

@@ -10,7 +10,7 @@ use crate::inference::fault::{EmbedFault, ErrorCode};
 /// not measured.
 const HOPELESS: f64 = 8.0;
 
-/// Full batches that may wait for each worker however long they take: fewer are no queue, but what keeps a slow machine busy.
+/// Full batches that may wait for each worker however long they take: fewer are not queue, but what keeps a slow machine busy.
 const BATCHES: usize = 2;
 
 /// Tokens of a request.
@@ -37,7 +37,7 @@ impl RequestTokens {
 }
 
 impl Queue {
-    /// Refuses a request that has no chance, before it costs a tokeniser its time: under overload most of the work would be that.
+    /// Refuses a request that has no chance, before it costs a tokenizer its time: under overload most of the work would be that.
     /// `lengths` are guesses of its texts' tokens. While a worker is free nothing is refused by a guess.
     ///
     /// # Errors
@@ -64,7 +64,7 @@ impl Queue {
         state.busy < self.workers && state.pending.is_empty()
     }
 
-    /// Whether a request can be answered in time, and the seconds until its first text is taken; what stands before it in line
+    /// Whether a request can be answered in time, and the seconds until its first text is taken; what is before it in line
     /// is looked at no further than needed.
     pub(super) fn admit(
         &self,
@@ -109,14 +109,15 @@ impl State {
 
     fn overloaded(&self) -> EmbedFault {
         let (tokens, wait) = (self.pending_tokens(), self.wait());
-        let message = format!("{tokens} tokens wait already, about {} ms of work; ask again later", wait.as_millis());
+        let message = format!("{tokens} tokens are queued, about {} ms of work; try again later", wait.as_millis());
         EmbedFault::new(ErrorCode::Overloaded, message).again_after(wait.max(CALM))
     }
 }
 
 fn never(tokens: usize, needs: f64) -> EmbedFault {
     let message = format!(
-        "{tokens} tokens need about {needs:.1} s, more than the request's time; send fewer texts or allow more"
+        "{tokens} tokens need about {needs:.1} s, more than the request's timeout; send fewer texts or allow more \
+         time"
     );
     EmbedFault::new(ErrorCode::DeadlineExceeded, message)
 }

@@ -13,7 +13,7 @@ pub const MOST_ROWS: usize = 256;
 pub struct BatchBudget {
     /// Tokens of a batch, padding included.
     pub tokens: usize,
-    /// Texts of a batch at most.
+    /// Texts per batch at most.
     pub rows: usize,
     /// What a batch of its own costs, in tokens: so much padding is worth a merge.
     pub overhead: usize,
@@ -80,14 +80,14 @@ impl Queue {
         for Pending { item, .. } in dead.iter().filter_map(|key| state.pending.remove(key)) {
             state.waiting.take(item.ids.len());
             let waited = now.duration_since(item.since).as_millis();
-            let message = format!("its time ran out after {waited} ms in the queue");
+            let message = format!("the request timed out after {waited} ms in the queue");
             item.ticket.fail(EmbedFault::new(ErrorCode::DeadlineExceeded, message).again_after(wait));
         }
         found
     }
 }
 
-/// The first in line and its neighbours by length, as long as another row costs less than a batch of its own, and makes no text
+/// The first in line and its neighbors by length, as long as another row costs less than a batch of its own, and makes no text
 /// of the batch too late.
 fn group(first: Candidate, mut window: Vec<Candidate>, budget: BatchBudget, share: usize) -> Vec<Candidate> {
     window.sort_by_key(|candidate| (candidate.tokens, candidate.key));

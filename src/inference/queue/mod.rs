@@ -1,4 +1,4 @@
-//! Texts that wait for a worker: bounded, fair, and never kept longer than anybody waits for them.
+//! Queued texts for a worker: bounded, fair, and never kept longer than anybody waits for them.
 //!
 //! Each text has a place in line: the moment at which it came. The texts of one large request take places as if they came one
 //! after another at half the measured speed, so that single texts beside it find their place between them, and none starves.
@@ -75,7 +75,7 @@ pub struct BatchTimes {
 #[derive(Debug)]
 struct Pending {
     item: QueueItem,
-    /// Seconds until it is taken, as foreseen when it came; nothing for those that stand behind others of their own request.
+    /// Seconds until it is taken, as foreseen when it came; nothing for those that are behind others of their own request.
     foreseen: Option<f64>,
 }
 
@@ -91,7 +91,7 @@ pub struct QueueBounds {
 /// What waits and runs at a moment.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct QueueDepth {
-    /// Texts that wait.
+    /// Queued texts.
     pub texts: usize,
     /// Their tokens.
     pub tokens: usize,
@@ -133,7 +133,7 @@ impl State {
         self.crowded.is_none_or(|at| at.elapsed() >= CALM)
     }
 
-    /// Tokens that wait.
+    /// Queued tokens.
     fn pending_tokens(&self) -> usize {
         self.waiting.total()
     }
@@ -185,7 +185,7 @@ impl Queue {
         QueueDepth { texts: state.pending.len(), tokens: state.pending_tokens(), busy: state.busy }
     }
 
-    /// Measured tokens a second of all workers together.
+    /// Measured tokens per second of all workers.
     pub fn speed(&self) -> f64 {
         self.state().speeds.overall()
     }
@@ -199,7 +199,7 @@ impl Queue {
         let own = RequestTokens::of(items.iter().map(|item| item.ids.len()));
         let mut state = self.state();
         if state.stopped {
-            return Err(EmbedFault::new(ErrorCode::ShuttingDown, "the server is stopping; ask another one"));
+            return Err(EmbedFault::new(ErrorCode::ShuttingDown, "the server is shutting down; use another one"));
         }
         let place = nanos(now.duration_since(self.began));
         let several = items.len() > 1;
@@ -267,7 +267,7 @@ impl Queue {
         state.speeds.learn(&CompletedBatch { rows, tokens, took, beside, budget: self.budget.tokens }, Instant::now());
     }
 
-    /// Takes nothing in any more; what waits is still run.
+    /// Takes nothing in any longer; what waits is still run.
     pub fn stop(&self) {
         self.state().stopped = true;
         self.wake.notify_all();

@@ -30,7 +30,7 @@ pub struct ModelSource {
 
 /// A model makes vectors of another length than is asked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("its vectors have {found} numbers, but {said} are asked for, by --model-dimension or the list of models")]
+#[error("its vectors have {found} dimensions, but {said} are expected, by --model-dimension or the list of models")]
 pub struct DimensionMismatch {
     /// Numbers of its vectors.
     pub found: usize,
@@ -172,7 +172,10 @@ impl Registry {
         known.get(name).cloned().ok_or_else(|| {
             let names: Vec<&str> = known.keys().map(String::as_str).take(8).collect();
             let name = beginning(name);
-            EmbedFault::new(ErrorCode::ModelNotFound, format!("no model {name:?}; there are: {}", names.join(", ")))
+            EmbedFault::new(
+                ErrorCode::ModelNotFound,
+                format!("unknown model {name:?}; available: {}", names.join(", ")),
+            )
         })
     }
 
@@ -237,7 +240,7 @@ impl Registry {
             self.loader.load(name, source)
         }));
         let broken = |_| {
-            let why = "loading it panics, so one of its files is damaged or not what it should be; the log says where";
+            let why = "loading it fails, so one of its files is damaged or invalid; see the log";
             Err(FolderFault::bad(&source.folder, why))
         };
         let loaded = ended.unwrap_or_else(broken).and_then(|engine| match source.dimension {

@@ -15,7 +15,7 @@ pub enum TokenizerFault {
         most: u64,
     },
     /// The library panics on the file.
-    #[error("it is damaged: the tokenizers library panics on it")]
+    #[error("it is damaged: the tokenizers library fails on it")]
     Panics,
     /// The library does not read the file.
     #[error("it is not a tokenizer: {source}")]
@@ -40,7 +40,7 @@ pub enum TokenizerFault {
         source: tokenizers::Error,
     },
     /// Its template has the text several times.
-    #[error("its post_processor puts a text {times} times into `single`; a text is wanted once")]
+    #[error("its post_processor uses a text {times} times in `single`; once is expected")]
     Repeats {
         /// How often.
         times: usize,
@@ -49,7 +49,7 @@ pub enum TokenizerFault {
     #[error("its post_processor cannot be read: {0}")]
     Template(#[source] serde_json::Error),
     /// It knows more tokens than the graph.
-    #[error("it gives ids up to {highest}, but the graph knows {known} only")]
+    #[error("it produces ids up to {highest}, but the graph has only {known}")]
     Vocabulary {
         /// The highest id that it gives.
         highest: usize,
@@ -57,7 +57,7 @@ pub enum TokenizerFault {
         known: usize,
     },
     /// It gives nothing for a plain text.
-    #[error("it gives no tokens for {text:?}")]
+    #[error("it produces no tokens for {text:?}")]
     Nothing {
         /// The text.
         text: String,

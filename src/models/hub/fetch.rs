@@ -1,6 +1,6 @@
 //! One file: it goes on where it broke off, and counts when it was read back and its hash is right.
 //!
-//! A part lies under the hash of the whole, so what is asked for can only be the same bytes; no `If-Range` is needed. When
+//! A part is under the hash of the whole, so what is asked for can only be the same bytes; no `If-Range` is needed. When
 //! the whole of an old part and a new one is wrong, it is asked for once more from its first byte.
 
 use std::io;
@@ -45,7 +45,7 @@ pub struct FetchedFile {
 }
 
 impl Hub {
-    /// Makes sure that a file lies in the folder of parts.
+    /// Makes sure that a file is in the folder of parts.
     ///
     /// # Errors
     /// When it does not come, is wrong, or cannot be written.
@@ -86,7 +86,7 @@ impl Hub {
             }
             suspect = false;
             listener(&ModelEvent::Remark(
-                "the part from before was not right: the file is fetched again from its first byte",
+                "the partial download was invalid: the file is downloaded again from the start",
             ));
         }
     }
@@ -105,7 +105,7 @@ impl Hub {
                 Ok(()) => return Ok(came),
                 Err(trouble) => trouble,
             };
-            // Bytes that were here before are no progress: a server without ranges sends them again and again.
+            // Bytes that were here before are not progress: a server without ranges sends them again and again.
             let here = length(part).await;
             if here > furthest {
                 furthest = here;
@@ -180,11 +180,11 @@ fn begins(answer: &Response, here: u64, ask: &FetchRequest<'_>) -> Result<Resume
         StatusCode::PARTIAL_CONTENT => {
             let said = answer.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
             let fits = [format!("bytes {here}-{last}/{size}"), format!("bytes {here}-{last}/*")];
-            let why = format!("bytes {here}-{last}/{size} were asked for, the answer has {said:?}");
+            let why = format!("requested bytes {here}-{last}/{size}, the answer has {said:?}");
             Ok(if fits.iter().any(|fit| fit == said) { ResumePoint::At(here) } else { ResumePoint::Elsewhere(why) })
         }
         StatusCode::RANGE_NOT_SATISFIABLE => {
-            Ok(ResumePoint::Elsewhere(format!("there is nothing from byte {here} on")))
+            Ok(ResumePoint::Elsewhere(format!("there is no data from byte {here} on")))
         }
         _ => match answer.content_length() {
             Some(other) if other != size => {
@@ -223,7 +223,7 @@ async fn write(
     while let Some(piece) = answer.chunk().await.map_err(|bad| TransferError::Network(bad.into()))? {
         here += piece.len() as u64;
         if here > ask.remote.size {
-            let why = format!("{} bytes were announced, more came", ask.remote.size);
+            let why = format!("{} bytes were announced, more were received", ask.remote.size);
             return Err(TransferError::Network(ModelsFault::WrongBytes { file: ask.path.to_owned(), why }.into()));
         }
         file.write_all(&piece).await.map_err(TransferError::Disk)?;
@@ -231,7 +231,7 @@ async fn write(
         listener(&ModelEvent::Moved { file: ask.path, here });
     }
     if here < ask.remote.size {
-        let why = format!("it broke off after {here} of {} bytes", ask.remote.size);
+        let why = format!("the connection closed after {here} of {} bytes", ask.remote.size);
         return Err(TransferError::Network(TryFailure::Again { why, after: None }));
     }
     Ok(())

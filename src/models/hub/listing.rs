@@ -55,7 +55,7 @@ impl RepoListing {
         let known = self.files.get_key_value(path).and_then(|(below, remote)| Some((below, remote.as_ref()?)));
         known.ok_or_else(|| ModelsFault::Answer {
             what: path.to_owned(),
-            why: "it gives no size or no hash of it".to_owned(),
+            why: "it has no size or no hash for it".to_owned(),
         })
     }
 }
@@ -148,11 +148,11 @@ fn read(bytes: &[u8], repo: &Repo, revision: &str) -> Result<RepoListing, Models
     let bad = |why: String| ModelsFault::Answer { what: repo.to_string(), why };
     let answer: Answer = serde_json::from_slice(bytes).map_err(|why| bad(format!("not as expected: {why}")))?;
     if !is_commit(&answer.sha) || (is_commit(revision) && !answer.sha.eq_ignore_ascii_case(revision)) {
-        return Err(bad("it names another commit than was asked for, or none".to_owned()));
+        return Err(bad("it names a different commit than requested, or none".to_owned()));
     }
     let mut files = BTreeMap::new();
     for sibling in answer.siblings {
-        // A file of a model has a plain path: one that would lie outside of its folder is none, and is never asked for.
+        // A file of a model has a plain path: one that would be outside of its folder is none, and is never asked for.
         if let Some(below) = RelativePath::parse(&sibling.path) {
             files.insert(below, sibling.remote());
         }

@@ -50,7 +50,7 @@ impl Hub {
     /// A client; nothing is sent.
     ///
     /// # Errors
-    /// When the endpoint is no address, or this machine has no certificates.
+    /// When the endpoint is not address, or this machine has no certificates.
     pub fn new(
         endpoint: &str,
         token: Option<HubToken>,
@@ -66,7 +66,7 @@ impl Hub {
             .read_timeout(STALLED)
             .redirect(Policy::custom(follow));
         let client = within(network, settings).and_then(ClientBuilder::build).map_err(|bad| ModelsFault::Refused {
-            problem: format!("no connection can be made: {}", retry::words(&bad)),
+            problem: format!("cannot set up a connection: {}", retry::words(&bad)),
             next_step: "install the certificates of the system (ca-certificates), or name a file of authorities with \
                         AWS_CA_BUNDLE or SSL_CERT_FILE"
                 .to_owned(),
@@ -119,7 +119,7 @@ fn within(network: Network, mut builder: ClientBuilder) -> reqwest::Result<Clien
 
 fn address(text: &str) -> Result<Url, ModelsFault> {
     let refused = |why: &str| ModelsFault::Refused {
-        problem: format!("HF_ENDPOINT is no address of a hub: {why}"),
+        problem: format!("HF_ENDPOINT is not the address of a hub: {why}"),
         next_step: format!("HF_ENDPOINT={ENDPOINT}"),
     };
     let url = Url::parse(text).map_err(|bad| refused(&bad.to_string()))?;

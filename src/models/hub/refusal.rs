@@ -46,9 +46,9 @@ impl fmt::Display for HubRefusal {
 fn elsewhere(url: &Url, repo: &Repo, what: &str, said: &HubRefusal) -> ModelsFault {
     let host = url.host_str().unwrap_or_default();
     ModelsFault::Refused {
-        problem: format!("{host}, where the hub keeps {what} of {repo}, refuses it (403){}", said.behind()),
-        next_step: "run the same command again: the hub gives another address; if it stays so, look whether a proxy of your network \
-                    refuses that host"
+        problem: format!("{host}, where the hub stores {what} of {repo}, refuses it (403){}", said.behind()),
+        next_step: "run the same command again: the hub returns a new address; if this persists, check whether a \
+                    proxy of your network blocks that host"
             .to_owned(),
     }
 }
@@ -78,12 +78,12 @@ impl Hub {
             (StatusCode::UNAUTHORIZED, code) => self.unauthorized(repo, code == "GatedRepo"),
             (StatusCode::FORBIDDEN, code) if code != "GatedRepo" && !said.message.is_empty() => (
                 format!("{} refuses {what} of {repo} (403): {said}", self.host()),
-                format!("look at {} what the token may read", self.page("settings/tokens")),
+                format!("check at {} what the token may read", self.page("settings/tokens")),
             ),
             (StatusCode::FORBIDDEN, _) => self.forbidden(repo),
             (StatusCode::NOT_FOUND, _) => (
-                format!("{repo} is not at {}, or it is private ({what}: 404)", self.host()),
-                format!("look for its name at {}", self.page("models")),
+                format!("{repo} does not exist at {}, or it is private ({what}: 404)", self.host()),
+                format!("search for its name at {}", self.page("models")),
             ),
             _ => (
                 format!("{} refuses {what} of {repo} ({}){}", self.host(), status.as_u16(), said.behind()),
@@ -103,8 +103,8 @@ impl Hub {
             let problem = format!("{} does not accept the token for {repo} (401)", self.host());
             return (problem, format!("make a new one at {} and set HF_TOKEN", self.page("settings/tokens")));
         }
-        let why = if gated { "it is gated" } else { "it is gated or private, or there is no such repository" };
-        let problem = format!("{repo} is not given to everybody: {why} (401, no token was sent)");
+        let why = if gated { "it is gated" } else { "it is gated or private, or does not exist" };
+        let problem = format!("{repo} is not public: {why} (401, no token was sent)");
         let check = if gated { "" } else { "check its name; " };
         (problem, format!("{check}{}", self.license(repo)))
     }
@@ -113,13 +113,13 @@ impl Hub {
         if self.token.is_none() {
             return (format!("{repo} is gated (403, no token was sent)"), self.license(repo));
         }
-        let problem = format!("the token's owner may not read {repo}: its licence is not accepted yet (403)");
+        let problem = format!("the token's owner may not read {repo}: its license is not accepted yet (403)");
         (problem, format!("accept it at {}, then run the same command again", self.page(&repo.to_string())))
     }
 
     fn license(&self, repo: &Repo) -> String {
         format!(
-            "accept its licence at {}, then set HF_TOKEN to a token from {}",
+            "accept its license at {}, then set HF_TOKEN to a token from {}",
             self.page(&repo.to_string()),
             self.page("settings/tokens")
         )

@@ -75,7 +75,8 @@ impl From<reqwest::Error> for TryFailure {
         if is_untrusted(&bad) {
             return Self::Final(ModelsFault::Refused {
                 problem: format!("the hub's certificate is not accepted: {why}"),
-                next_step: "when a proxy of your network stands between, name its certificate authority (PEM) with AWS_CA_BUNDLE or SSL_CERT_FILE"
+                next_step: "if a proxy of your network intercepts TLS, set AWS_CA_BUNDLE or SSL_CERT_FILE to its \
+                            certificate authority (PEM)"
                     .to_owned(),
             });
         }
@@ -103,7 +104,7 @@ fn is_untrusted(bad: &(dyn Error + 'static)) -> bool {
 /// What a broken connection says, without the address: it may be signed.
 pub(super) fn words(bad: &reqwest::Error) -> String {
     if bad.is_timeout() {
-        return "nothing came for 30 s".to_owned();
+        return "no data for 30 s".to_owned();
     }
     let mut last = None;
     let mut next = bad.source();
@@ -188,7 +189,7 @@ impl<'t> RetryState<'t> {
             return Err(ModelsFault::Unreachable {
                 what: self.what.to_owned(),
                 host: self.host.clone(),
-                why: asked.map_or(why.clone(), |after| format!("{why}; it asks to wait {} s", after.as_secs())),
+                why: asked.map_or(why.clone(), |after| format!("{why}; retry after {} s", after.as_secs())),
                 tries: self.altogether,
             });
         }

@@ -21,8 +21,8 @@ impl HubToken {
             return Ok(None);
         }
         let bad = || ModelsFault::Refused {
-            problem: "the token for the hub holds spaces or letters that no token has".to_owned(),
-            next_step: "look at HF_TOKEN, or at the file of the token".to_owned(),
+            problem: "the token for the hub contains invalid characters".to_owned(),
+            next_step: "check HF_TOKEN, or the token file".to_owned(),
         };
         if !text.chars().all(|c| c.is_ascii_graphic()) {
             return Err(bad());

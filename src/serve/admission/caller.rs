@@ -58,7 +58,7 @@ impl Caller {
     /// Lets one more message in, as if it were a request of its own; it has a place until the slot is dropped.
     ///
     /// # Errors
-    /// The key is not known any more, or an authority of clients was taken away since the connection was opened (401); too many
+    /// The key is not known any longer, or an authority of clients was taken away since the connection was opened (401); too many
     /// messages in a second, or too many requests at a time (429).
     pub fn again(&self) -> Result<TakenSlots, ApiProblem> {
         let admitted = self.admitted();
@@ -73,7 +73,7 @@ impl Caller {
 
     fn admitted(&self) -> Result<TakenSlots, ApiProblem> {
         if self.authorities.as_ref().is_some_and(|authorities| authorities.has_changed().unwrap_or(false)) {
-            let message = "the authorities of clients are not those any more by which this connection's certificate was checked: connect again";
+            let message = "the client CA has changed since this connection's certificate was checked: connect again";
             return Err(ApiProblem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message));
         }
         let key = match &self.key {

@@ -83,11 +83,11 @@ impl ApiKeys {
                 let name = self.file.display();
                 if !emptied {
                     return ReloadResult::Unread(format!(
-                        "{name} holds no key; if it holds none at the next look, no key is accepted"
+                        "{name} contains no key; if it still contains none at the next check, all keys are rejected"
                     ));
                 }
                 self.take(none);
-                ReloadResult::Doubtful(format!("{name} holds no key: whoever needs one is refused"))
+                ReloadResult::Doubtful(format!("{name} contains no key: requests that need one are rejected"))
             }
         }
     }
@@ -291,6 +291,6 @@ mod tests {
         assert!(parse("").unwrap().is_empty());
         let twice = parse(&format!("a:sha256:{hash}\nb:sha256:{hash}")).unwrap_err();
         assert_eq!(twice, InvalidKeyLine { number: 2, wrong: LineFault::Twice });
-        assert_eq!(twice.to_string(), "line 2: the same key is there twice");
+        assert_eq!(twice.to_string(), "line 2: the same key appears twice");
     }
 }

@@ -1,4 +1,4 @@
-//! Who may ask, how often, and how many at a time. One gate stands before all transports; what it refuses costs next to nothing.
+//! Who may ask, how often, and how many at a time. One gate is before all transports; what it refuses costs next to nothing.
 
 pub mod caller;
 pub mod connection_slots;
@@ -257,19 +257,19 @@ impl Gate {
         // Whoever tries keys may do so only as often as whoever has none.
         self.within_rate(None, peer)?;
         let message = if token.is_some() {
-            "the key is not known here: ask for a new one, or look for a typing error"
+            "unknown API key: request a new one, or check for a typo"
         } else if headers.contains_key(header::AUTHORIZATION) {
-            "the header authorization holds something else than `Bearer KEY`"
+            "the header authorization is not `Bearer KEY`"
         } else {
-            "a key is wanted: send the header `Authorization: Bearer KEY`"
+            "an API key is required: send the header `Authorization: Bearer KEY`"
         };
         Err(ApiProblem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message))
     }
 
-    /// The key as the file has it now.
+    /// The key as the file was updated.
     fn still(&self, key: &ApiKey) -> Result<Arc<ApiKey>, ApiProblem> {
         self.keys.as_ref().and_then(|keys| keys.again(key)).ok_or_else(|| {
-            let message = "the key with which this was opened is not known any more: open another one with a new key";
+            let message = "the key of this stream was revoked: open another stream with a new key";
             ApiProblem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message)
         })
     }
@@ -284,19 +284,18 @@ impl Gate {
             None => self.addresses.as_ref().map_or(Ok(()), |addresses| addresses.take(peer, self.clock.now())),
         };
         taken.map_err(|pause| {
-            let message =
-                "more requests than this client may send in a second; the header retry-after says when to go on";
+            let message = "rate limit of this client exceeded; see the header retry-after";
             ApiProblem::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", message).again_after(pause)
         })
     }
 
     fn streaming(&self) -> ApiProblem {
-        let message = format!("{} streams are open, which is the most; ask again later", self.rules.streams);
+        let message = format!("the maximum of {} streams is open; try again later", self.rules.streams);
         ApiProblem::new(StatusCode::TOO_MANY_REQUESTS, "OVERLOADED", message).again_after(Duration::from_secs(1))
     }
 
     fn full(&self) -> ApiProblem {
-        let message = format!("{} requests are under way, which is the most; ask again later", self.rules.in_flight);
+        let message = format!("the maximum of {} requests is in progress; try again later", self.rules.in_flight);
         ApiProblem::new(StatusCode::TOO_MANY_REQUESTS, "OVERLOADED", message).again_after(Duration::from_secs(1))
     }
 }
@@ -304,7 +303,8 @@ impl Gate {
 /// Too many bytes are held.
 pub fn heavy(bytes: &Slots) -> ApiProblem {
     let message = format!(
-        "requests with {} MiB together are under way, which is about the most; ask again later, or send fewer texts at a time",
+        "requests with {} MiB in total are in progress, which is about the maximum; try again later, or send fewer \
+         texts per request",
         bytes.taken() >> 20
     );
     ApiProblem::new(StatusCode::TOO_MANY_REQUESTS, "OVERLOADED", message).again_after(Duration::from_secs(1))
@@ -312,7 +312,7 @@ pub fn heavy(bytes: &Slots) -> ApiProblem {
 
 /// Too many requests of an open address, of all clients or over this connection.
 fn busy() -> ApiProblem {
-    let message = "too many requests of this address are under way; end some of them, or ask again later";
+    let message = "too many requests from this address are in progress; finish some of them, or try again later";
     ApiProblem::new(StatusCode::TOO_MANY_REQUESTS, "OVERLOADED", message).again_after(Duration::from_secs(1))
 }
 
@@ -321,7 +321,7 @@ fn burst(rate: u32, burst: u32) -> u32 {
 }
 
 fn stopping() -> ApiProblem {
-    let message = "the server is stopping: ask another one";
+    let message = "the server is shutting down: use another one";
     ApiProblem::new(StatusCode::SERVICE_UNAVAILABLE, "SHUTTING_DOWN", message).again_after(Duration::from_secs(1))
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Addresses that are remembered at most.
+/// Addresses that are recorded at most.
 const ADDRESSES: usize = 65_536;
 
 /// A rate and how much may come at once.

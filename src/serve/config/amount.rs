@@ -16,7 +16,7 @@ pub fn time(text: &str) -> Result<Duration, InvalidValue> {
     });
     parsed
         .map(Duration::from_secs_f64)
-        .ok_or_else(|| InvalidValue::new(text, "a time up to a day, such as 500ms, 30s or 2m"))
+        .ok_or_else(|| InvalidValue::new(text, "a duration up to a day, such as 500ms, 30s or 2m"))
 }
 
 /// `8MiB`, `64KiB`, `1GiB`, `8MB`; a number alone is bytes.

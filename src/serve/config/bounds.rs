@@ -28,7 +28,7 @@ pub fn bounds(config: &Config) -> Vec<CacheBound> {
     vec![
         bound("bodies and the texts in them", rules.bytes),
         bound("answers and the vectors in them", rules.bytes),
-        bound("vectors that were made before", config.limits.vector_cache),
+        bound("cached vectors", config.limits.vector_cache),
         bound(
             "connections",
             connections.most.saturating_mul(connections.header_limits.bytes.saturating_add(CONNECTION)),

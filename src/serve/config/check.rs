@@ -30,7 +30,7 @@ fn wrong(place: &str, why: &dyn fmt::Display) -> ConfigError {
 #[derive(Debug, thiserror::Error)]
 pub enum ModelFault {
     /// It is not there.
-    #[error("no model {model} in {}: akidb-edge models pull {model}, or name one that is there with --model", store.display())]
+    #[error("no model {model} in {}: akidb-edge models pull {model}, or name an existing one with --model", store.display())]
     Absent {
         /// Its name.
         model: String,
@@ -49,7 +49,7 @@ pub enum ModelFault {
         source: UnsupportedModel,
     },
     /// Its vectors have another length than was asked for.
-    #[error("{model} makes vectors of {found} numbers, not {wanted}: correct --model-dimension, or name another model")]
+    #[error("{model} has vectors of {found} dimensions, not {wanted}: correct --model-dimension, or use another model")]
     Dimension {
         /// Its name.
         model: String,

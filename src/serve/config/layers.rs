@@ -137,8 +137,7 @@ impl Layers {
                 }
                 (None, _) => {
                     let near = nearest(key).map_or_else(String::new, |near| format!("; did you mean {near}?"));
-                    self.wrong
-                        .push(ConfigError { place: place.clone(), why: format!("there is no setting {key}{near}") });
+                    self.wrong.push(ConfigError { place: place.clone(), why: format!("unknown setting {key}{near}") });
                 }
             }
         }
@@ -157,7 +156,7 @@ fn written(value: &toml::Value) -> Option<Vec<String>> {
     })
 }
 
-/// The values of a text: of several, commas stand between them.
+/// The values of a text: of several, commas are between them.
 fn split(setting: &Setting, text: &str) -> Vec<String> {
     match setting.kind {
         SettingKind::Many(_) => {

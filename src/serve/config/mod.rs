@@ -152,6 +152,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Where downloads of models are sent to; served from the store when it is not given.
     pub offline_cdn: Option<String>,
+    /// The folder of the page that embeds in the browser, when it is served.
+    pub demo: Option<PathBuf>,
     /// What the gate asks.
     pub rules: AdmissionRules,
     /// What connections may do.

@@ -105,7 +105,7 @@ fn texts(mut bytes: &[u8], fields: &[u64]) -> usize {
     count
 }
 
-/// The number of the next field, and its bytes when it has a length. What lies in a group counts as if there were no group: nobody
+/// The number of the next field, and its bytes when it has a length. What is in a group counts as if there were no group: nobody
 /// sends one, and whatever reads the message has to read no less than what is counted here.
 fn next<'a>(bytes: &mut &'a [u8]) -> Option<(u64, Option<&'a [u8]>)> {
     let key = number(bytes)?;

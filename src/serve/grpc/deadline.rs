@@ -14,7 +14,7 @@ pub fn time(metadata: &MetadataMap) -> Result<Option<Duration>, EmbedFault> {
     let Some(value) = metadata.get("grpc-timeout") else { return Ok(None) };
     let time = value.to_str().ok().and_then(parse);
     time.map(Some).ok_or_else(|| {
-        let message = "grpc-timeout is no time: at most eight digits and one of H, M, S, m, u, n";
+        let message = "grpc-timeout is invalid: write at most eight digits and one of H, M, S, m, u, n";
         EmbedFault::new(ErrorCode::InvalidRequest, message)
     })
 }

@@ -1,5 +1,5 @@
 //! A code for each failed call. What the service answers by itself has one; what the transport refuses before a message reaches the
-//! service (bytes that are no message, an unknown method, an encoding that is not read) has a status alone, and gets the rest here.
+//! service (bytes that are not message, an unknown method, an encoding that is not read) has a status alone, and gets the rest here.
 
 use axum::body::Body;
 use axum::extract::Request;

@@ -92,18 +92,18 @@ fn of_transport(status: &Status) -> (&'static str, &'static str) {
     let interface =
         "the interface of this server is printed by akidb-edge serve --print-proto and by its reflection service";
     match status.code() {
-        Grpc::Cancelled => ("CANCELLED", "the call was given up before it was answered; nothing has to be done"),
+        Grpc::Cancelled => ("CANCELLED", "the call was canceled before it was answered; no action needed"),
         Grpc::DeadlineExceeded => {
-            (ErrorCode::DeadlineExceeded.name(), "give it more time, or send fewer texts at a time")
+            (ErrorCode::DeadlineExceeded.name(), "allow more time, or send fewer texts per request")
         }
         Grpc::OutOfRange | Grpc::ResourceExhausted => {
-            ("BODY_TOO_LARGE", "send fewer texts at a time; the setting max-body of the server is the most")
+            ("BODY_TOO_LARGE", "send fewer texts per request; the server's setting max-body is the maximum")
         }
         Grpc::Unimplemented if status.metadata().contains_key("grpc-accept-encoding") => {
-            ("UNSUPPORTED_ENCODING", "send it in an encoding that grpc-accept-encoding names, or as it is")
+            ("UNSUPPORTED_ENCODING", "use an encoding that grpc-accept-encoding lists, or none")
         }
         Grpc::NotFound | Grpc::Unimplemented => ("NOT_FOUND", interface),
-        Grpc::Unavailable => (ErrorCode::Overloaded.name(), "ask again later"),
+        Grpc::Unavailable => (ErrorCode::Overloaded.name(), "try again later"),
         Grpc::Unauthenticated => ("UNAUTHORIZED", "send a key: authorization: Bearer KEY"),
         _ => (ErrorCode::InvalidRequest.name(), interface),
     }
@@ -140,7 +140,8 @@ pub fn told(problem: ApiProblem) -> EmbedError {
 /// A stream that has lived as long as one may.
 pub fn lived(time: Duration) -> ApiProblem {
     let message = format!(
-        "the stream has been open for {} s, which is the longest: open another one; what has no answer was not done",
+        "the stream reached its maximum lifetime of {} s: open another one; requests without a response were not \
+         processed",
         time.as_secs_f64()
     );
     ApiProblem::new(StatusCode::SERVICE_UNAVAILABLE, "STREAM_ENDED", message)

@@ -68,7 +68,7 @@ impl Health for ModelServingStatus {
         let service = request.into_inner().service;
         match self.of(&service) {
             ServingStatus::ServiceUnknown => {
-                let message = format!("no service {:?} here", beginning(&service));
+                let message = format!("unknown service {:?}", beginning(&service));
                 Err(Status::not_found(shown::message(&message)))
             }
             status => Ok(Response::new(said(status))),

@@ -27,7 +27,7 @@ pub struct OpenStream {
     pub app: Arc<App>,
     /// Its end.
     pub stop: ShutdownHandle,
-    /// Who opened it; nobody where no gate stands before the service.
+    /// Who opened it; nobody where no gate is before the service.
     pub caller: Option<Caller>,
     /// When its client gives up.
     pub deadline: Option<Instant>,
@@ -112,7 +112,7 @@ fn farewell(
 ) -> impl Stream<Item = Result<EmbedStreamResponse, Status>> {
     stream::once(async move {
         if stop.is_stopping() {
-            let why = "the server is stopping; what has no answer was not done";
+            let why = "the server is shutting down; requests without a response were not processed";
             return Some(Err(fault::status(EmbedFault::new(ErrorCode::ShuttingDown, why), "")));
         }
         (opened.elapsed() >= life).then(|| Err(fault::refused(&fault::lived(life), "")))

@@ -63,7 +63,7 @@ async fn once(app: &App) -> HealthCheck {
     let began = Instant::now();
     match tokio::time::timeout(TIME + GRACE, engine.probe(began + TIME)).await {
         Ok(Ok(alike)) => {
-            let detail = format!("{name}: the canary's vector has a cosine of {alike:.6} to the one made at load");
+            let detail = format!("{name}: the canary's vector has a cosine of {alike:.6} to the one at load");
             HealthCheck::new(CheckOutcome::Ok, detail).since(began)
         }
         Ok(Err(fault)) if matches!(fault.code, ErrorCode::Overloaded | ErrorCode::DeadlineExceeded) => full(app, name),
@@ -73,7 +73,7 @@ async fn once(app: &App) -> HealthCheck {
         Ok(Err(fault)) => HealthCheck::failed(format!("{name}: {}", fault.message)).mended_by_restart().since(began),
         Err(_) => {
             let waited = (TIME + GRACE).as_secs();
-            let detail = format!("{name}: no worker has taken the canary for {waited} s");
+            let detail = format!("{name}: no worker has started the canary for {waited} s");
             HealthCheck::failed(detail).mended_by_restart().since(began)
         }
     }
@@ -94,11 +94,11 @@ fn full(app: &App, name: &str) -> HealthCheck {
 /// The first look of model sync may still bring it.
 fn absent(app: &App, fault: &EmbedFault) -> HealthCheck {
     match app.sync.as_ref().map(|sync| (sync.looked(), sync.told(app.embedder.registry().default_model()).error)) {
-        Some((_, Some(why))) => HealthCheck::new(CheckOutcome::Failed, format!("model sync cannot bring it: {why}")),
+        Some((_, Some(why))) => HealthCheck::new(CheckOutcome::Failed, format!("model sync failed: {why}")),
         Some((Some(Err(why)), None)) => {
             HealthCheck::new(CheckOutcome::Failed, format!("{}; model sync: {why}", fault.message))
         }
-        Some((_, None)) => HealthCheck::new(CheckOutcome::Loading, "waits for model sync to bring it"),
+        Some((_, None)) => HealthCheck::new(CheckOutcome::Loading, "waiting for model sync"),
         None => HealthCheck::new(CheckOutcome::Failed, fault.message.clone()),
     }
 }

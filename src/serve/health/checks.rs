@@ -48,7 +48,7 @@ pub async fn database(app: Arc<App>) {
     let Some(replica) = app.catalog.replica.clone() else {
         return app
             .health
-            .put(CheckKind::Database, HealthCheck::new(CheckOutcome::NotConfigured, "no metadata replica is given"));
+            .put(CheckKind::Database, HealthCheck::new(CheckOutcome::NotConfigured, "no metadata replica configured"));
     };
     let mut known: Option<FileMark> = None;
     loop {
@@ -88,10 +88,9 @@ fn seen(replica: &Replica, thorough: bool) -> Result<String, ReplicaFault> {
 /// The bucket of model sync answers, and its last listing was not refused.
 pub async fn bucket(app: Arc<App>) {
     let Some(sync) = &app.sync else {
-        return app.health.put(
-            CheckKind::S3,
-            HealthCheck::new(CheckOutcome::NotConfigured, "no bucket is given to sync models from"),
-        );
+        return app
+            .health
+            .put(CheckKind::S3, HealthCheck::new(CheckOutcome::NotConfigured, "no bucket configured for model sync"));
     };
     loop {
         let began = Instant::now();
@@ -104,7 +103,7 @@ pub async fn bucket(app: Arc<App>) {
                 OpenedSource::Folder(_) => {
                     HealthCheck::new(CheckOutcome::NotConfigured, "models are synced from a folder")
                 }
-                OpenedSource::Bucket(_) => HealthCheck::new(CheckOutcome::Ok, "the bucket answers"),
+                OpenedSource::Bucket(_) => HealthCheck::new(CheckOutcome::Ok, "the bucket responds"),
             },
         };
         app.health.put(CheckKind::S3, check.since(began));
@@ -124,16 +123,20 @@ pub async fn gpu(app: Arc<App>) {
         let registry = app.embedder.registry();
         let engine = registry.look(registry.default_model()).and_then(|listed| listed.engine);
         let check = match (driver(Path::new("/")), engine) {
-            (None, _) => {
-                HealthCheck::new(CheckOutcome::Failed, format!("{device} was asked for, but there is no NVIDIA driver"))
-            }
+            (None, _) => HealthCheck::new(
+                CheckOutcome::Failed,
+                format!(
+                    "{device} was requested, but no NVIDIA driver was \
+                     found"
+                ),
+            ),
             (Some(_), None) => HealthCheck::new(CheckOutcome::Loading, "the default model is not loaded yet"),
             (Some(driver), Some(engine)) if engine.runs_on.starts_with(device.name()) => {
                 HealthCheck::new(CheckOutcome::Ok, format!("{} on {driver}", engine.runs_on))
             }
             (Some(_), Some(engine)) => HealthCheck::new(
                 CheckOutcome::Failed,
-                format!("{device} was asked for, but {} runs the graphs", engine.runs_on),
+                format!("{device} was requested, but {} runs the graphs", engine.runs_on),
             ),
         };
         let soon = check.outcome == CheckOutcome::Loading;
@@ -159,7 +162,7 @@ pub async fn peers(app: Arc<App>) {
     if app.config.peers.is_empty() {
         return app
             .health
-            .put(kind, HealthCheck::new(CheckOutcome::NotConfigured, "no server of another region is given"));
+            .put(kind, HealthCheck::new(CheckOutcome::NotConfigured, "no server of another region configured"));
     }
     // Another part of the program may have chosen one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -168,7 +171,7 @@ pub async fn peers(app: Arc<App>) {
         Err(why) => {
             return app
                 .health
-                .put(kind, HealthCheck::new(CheckOutcome::Failed, format!("no client can be made: {why}")));
+                .put(kind, HealthCheck::new(CheckOutcome::Failed, format!("cannot create a client: {why}")));
         }
     };
     loop {

@@ -16,7 +16,7 @@ pub struct CheckTimeout {
 #[derive(Debug, thiserror::Error)]
 pub enum PeerFault {
     /// It answers with an error.
-    #[error("{name} says {status}")]
+    #[error("{name} answered {status}")]
     Status {
         /// Its name.
         name: String,
@@ -24,7 +24,7 @@ pub enum PeerFault {
         status: StatusCode,
     },
     /// It does not answer in its time.
-    #[error("{name} does not answer within {} s", time.as_secs())]
+    #[error("{name} did not answer within {} s", time.as_secs())]
     Late {
         /// Its name.
         name: String,

@@ -56,7 +56,7 @@ pub struct HealthCheck {
     pub latency: Option<Duration>,
     /// When it ended.
     pub at: Instant,
-    /// Whether a restart of the server can mend what failed: a loaded model that does not answer any more, such as one whose CUDA
+    /// Whether a restart of the server can mend what failed: a loaded model that does not answer any longer, such as one whose CUDA
     /// context is lost. A model that cannot be loaded is tried again by this process, and a new one would fail as well.
     pub restart_helps: bool,
 }
@@ -154,14 +154,14 @@ pub enum ReadyState {
     Loading(String),
     /// No, and why.
     Failed(String),
-    /// Not any more.
+    /// Not any longer.
     Stopping,
 }
 
 impl Health {
     /// Nothing is known yet.
     pub fn new() -> Self {
-        let checks = CheckKind::ALL.map(|_| HealthCheck::new(CheckOutcome::Loading, "not looked at yet"));
+        let checks = CheckKind::ALL.map(|_| HealthCheck::new(CheckOutcome::Loading, "not checked yet"));
         Self { checks: Mutex::new(checks), broken: Mutex::new(None), stopping: AtomicBool::new(false) }
     }
 
@@ -222,7 +222,7 @@ impl Health {
             && since.elapsed() >= after
         {
             let (detail, seconds) = (self.last(CheckKind::ModelCache).detail, since.elapsed().as_secs());
-            return Some(format!("{detail}; every canary has failed for {seconds} s, and a restart can mend that"));
+            return Some(format!("{detail}; every canary has failed for {seconds} s; a restart may fix it"));
         }
         let bad = self.not_ok();
         (when.strict && !bad.is_empty()).then(|| format!("these checks are not ok: {}", bad.join(", ")))
@@ -279,10 +279,7 @@ mod tests {
     #[test]
     fn a_cold_cache_is_loading_and_not_dead() {
         let health = Health::new();
-        assert_eq!(
-            (health.ready(), health.status()),
-            (ReadyState::Loading("not looked at yet".to_owned()), "degraded")
-        );
+        assert_eq!((health.ready(), health.status()), (ReadyState::Loading("not checked yet".to_owned()), "degraded"));
         assert_eq!(health.json()["model_cache"]["status"], "loading");
     }
 

@@ -1,4 +1,4 @@
-//! Why JSON could not be read, where the reader's own words help nobody: halves of surrogate pairs, and bytes that are no UTF-8.
+//! Why JSON could not be read, where the reader's own words help nobody: halves of surrogate pairs, and bytes that are not UTF-8.
 
 use std::fmt;
 
@@ -15,16 +15,17 @@ impl fmt::Display for ConnectionFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Half(half) => {
-                f.write_str("the text holds half of a surrogate pair")?;
+                f.write_str("the text contains half of a surrogate pair")?;
                 if let Some(half) = half {
                     write!(f, " (\\u{half:04x})")?;
                 }
                 f.write_str(
-                    ", which is no character: a cut in the middle of an emoji leaves one; cut between characters, or take it out",
+                    ", which is not a character: splitting an emoji leaves one; split between characters, or remove \
+                     it",
                 )
             }
             Self::NotUtf8(byte) => {
-                write!(f, "the text is not UTF-8 (it holds the byte 0x{byte:02x}): encode it as UTF-8")
+                write!(f, "the text is not UTF-8 (it contains the byte 0x{byte:02x}): encode it as UTF-8")
             }
         }
     }
@@ -44,7 +45,7 @@ pub fn stopped(body: &[u8], line: usize, column: usize) -> usize {
     (lines.map(<[u8]>::len).sum::<usize>() + column).min(body.len())
 }
 
-/// What is no UTF-8 in the string in which a reader stopped, or behind it.
+/// What is not UTF-8 in the string in which a reader stopped, or behind it.
 fn bytes(body: &[u8], stopped: usize) -> Option<ConnectionFault> {
     let quote = |bytes: &[u8]| bytes.iter().rposition(|byte| *byte == b'"');
     let inside = body[..stopped].strip_suffix(b"\"").unwrap_or(&body[..stopped]);

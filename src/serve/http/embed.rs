@@ -161,7 +161,7 @@ pub fn time(headers: &HeaderMap) -> Result<Option<Duration>, Rejection> {
     let milliseconds = value.to_str().ok().and_then(|text| text.parse().ok());
     milliseconds
         .map(|milliseconds| Some(Duration::from_millis(milliseconds)))
-        .ok_or_else(|| invalid("x-request-timeout-ms is no number of milliseconds"))
+        .ok_or_else(|| invalid("x-request-timeout-ms is not a number of milliseconds"))
 }
 
 /// Vectors for texts.
@@ -223,7 +223,7 @@ fn query(text: &str) -> Result<Query, Rejection> {
             "encoding" => return Err(invalid(format!("encoding is float or base64, not {:?}", beginning(&value)))),
             _ => {
                 let known = QUERY_PARAMETERS.join(", ");
-                return Err(invalid(format!("no parameter {:?}; there are {known}", beginning(&key))));
+                return Err(invalid(format!("unknown parameter {:?}; allowed: {known}", beginning(&key))));
             }
         }
         known.push(key);

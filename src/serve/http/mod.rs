@@ -1,6 +1,7 @@
 //! REST: bodies in and out. Each handler translates to one [`Ask`](super::EmbeddingRequest).
 
 mod connection_fault;
+mod demo;
 mod embed;
 mod fault;
 pub mod middleware;
@@ -44,9 +45,10 @@ pub const EMBED_PATHS: [&str; 8] = [OWN, OPENAI[0], OPENAI[1], OPENAI[2], OPENAI
 /// All routes.
 pub fn router(app: Arc<App>) -> Router {
     let openai = |router: Router<Arc<App>>, path| router.route(path, post(openai::post));
+    let first = if app.config.demo.is_some() { demo::router() } else { Router::new() };
     OPENAI
         .into_iter()
-        .fold(Router::new(), openai)
+        .fold(first, openai)
         .route(OWN, post(embed::post).get(embed::get))
         .route(DEPLOYMENT, post(openai::deployment))
         .route("/v1/models", get(openai_models::list))

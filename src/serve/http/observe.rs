@@ -97,7 +97,7 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
         ReadyState::Ready => return Json(json!({"status": "ready"})).into_response(),
         ReadyState::Loading(why) => ("loading", why),
         ReadyState::Failed(why) => ("failed", why),
-        ReadyState::Stopping => ("stopping", "the server was told to stop".to_owned()),
+        ReadyState::Stopping => ("stopping", "the server received a stop signal".to_owned()),
     };
     let again = [(header::RETRY_AFTER, "1")];
     (StatusCode::SERVICE_UNAVAILABLE, again, Json(json!({"status": status, "reason": reason}))).into_response()

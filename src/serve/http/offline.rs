@@ -124,23 +124,23 @@ fn wanted(query: &str) -> Result<Wanted, Rejection> {
         let place = match name.as_str() {
             "file" => &mut wanted.file,
             "sha256" => &mut wanted.sha256,
-            _ => return Err(invalid(format!("parameter {:?}: there are file and sha256", beginning(&name)))),
+            _ => return Err(invalid(format!("unknown parameter {:?}; allowed: file and sha256", beginning(&name)))),
         };
         if place.replace(value).is_some() {
-            return Err(invalid(format!("parameter {name:?} is there twice")));
+            return Err(invalid(format!("parameter {name:?} appears twice")));
         }
     }
     Ok(wanted)
 }
 
 /// The folder has another model than the one that embeds: both are of one version again when that is loaded.
-fn replaced(name: &str) -> Rejection {
+pub(super) fn replaced(name: &str) -> Rejection {
     let message = format!("the folder of {name} was replaced; its new version is being loaded");
     Rejection(ApiProblem::new(StatusCode::SERVICE_UNAVAILABLE, "MODEL_LOADING", message).again_after(AGAIN))
 }
 
 /// The files of a model; nothing when another folder has taken the place of the one that it was loaded from.
-async fn files(app: &App, known: &ListedModel) -> std::io::Result<Option<Vec<OfflineFile>>> {
+pub(super) async fn files(app: &App, known: &ListedModel) -> std::io::Result<Option<Vec<OfflineFile>>> {
     let (store, folder) = (app.config.models.clone(), known.source.folder.clone());
     let loaded = known.engine.as_ref().map(|engine| engine.folder.identity);
     let listed = tokio::task::spawn_blocking(move || -> std::io::Result<Option<Vec<OfflineFile>>> {
@@ -163,6 +163,6 @@ fn address(app: &App, model: &str, file: &str, sha256: &str) -> String {
     }
 }
 
-fn unreadable(why: std::io::Error) -> Rejection {
+pub(super) fn unreadable(why: std::io::Error) -> Rejection {
     EmbedFault::new(ErrorCode::Internal, format!("the model's files cannot be read: {why}")).into()
 }

@@ -1,6 +1,6 @@
 //! Percent signs in addresses: read strictly, written safely.
 
-/// Name and value of each parameter of a query; nothing when one of them is no UTF-8.
+/// Name and value of each parameter of a query; nothing when one of them is not UTF-8.
 pub fn pairs(query: &str) -> Option<Vec<(String, String)>> {
     let parts = query.split('&').filter(|part| !part.is_empty());
     parts

@@ -7,7 +7,7 @@ pub fn keep(headers: &mut HeaderMap) {
     let said = headers.get(header::CACHE_CONTROL).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let words = said.split(',').map(str::trim).filter(|word| !word.is_empty());
     let is = |word: &str, name: &str| word.split('=').next().is_some_and(|word| word.eq_ignore_ascii_case(name));
-    // What is for shared caches alone makes no sense any more.
+    // What is for shared caches alone makes no sense any longer.
     let kept: Vec<&str> =
         words.filter(|word| !["public", "private", "s-maxage"].iter().any(|name| is(word, name))).collect();
     if kept.iter().any(|word| is(word, "no-store")) {

@@ -115,7 +115,7 @@ fn is_one_of(wanted: &str, tag: &str) -> bool {
 }
 
 fn unmatched(hash: &str) -> Rejection {
-    let message = format!("If-Match names another file; this one has the SHA-256 {hash}");
+    let message = format!("If-Match does not match: the file has the SHA-256 {hash}");
     Rejection(ApiProblem::new(StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED", message))
 }
 
@@ -127,7 +127,7 @@ fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 }
 
 fn unsatisfiable(size: u64) -> Response {
-    let message = format!("the range begins behind the end; the file has {size} bytes");
+    let message = format!("the range starts after the end; the file has {size} bytes");
     let mut response =
         Rejection(ApiProblem::new(StatusCode::RANGE_NOT_SATISFIABLE, "RANGE_NOT_SATISFIABLE", message)).into_response();
     put(response.headers_mut(), header::CONTENT_RANGE, &format!("bytes */{size}"));

@@ -10,24 +10,24 @@ use crate::inference::fault::beginning;
 /// What the reader says of text that is not JSON, by how it begins, and what a client is told.
 const SYNTAX: &[(&str, &str)] = &[
     ("EOF", "the body ends before the JSON is complete; send all of it"),
-    ("expected `:`", "a colon is missing behind the name of a field"),
+    ("expected `:`", "a colon is missing after the name of a field"),
     ("expected `,` or `]`", "a comma or the end of the list is missing"),
     ("expected `,` or `}`", "a comma or the end of the object is missing"),
-    ("expected", "a JSON value is missing; a text stands in double quotes"),
+    ("expected", "a JSON value is missing; a string needs double quotes"),
     ("invalid unicode code point", "the text is not UTF-8; encode it as UTF-8"),
-    ("invalid number", "the number is not written as JSON writes numbers"),
+    ("invalid number", "the number is not valid JSON"),
     ("number out of range", "the number is too large"),
-    ("control character", "the text holds a control character, such as the end of a line; escape it (\\n)"),
-    ("key must be a string", "the name of a field must stand in double quotes"),
-    ("trailing comma", "a comma stands in front of the end; take it out"),
-    ("trailing characters", "something follows the JSON object; send one object and nothing else"),
+    ("control character", "the string contains a control character, such as a line break; escape it (\\n)"),
+    ("key must be a string", "the name of a field must be in double quotes"),
+    ("trailing comma", "remove the comma before the end"),
+    ("trailing characters", "there is more data after the JSON object; send only one object"),
     ("recursion limit", "lists and objects are nested too deeply"),
 ];
 /// The rest: escapes.
-const ESCAPE: &str = "the text holds an escape that JSON does not have; a backslash is written twice";
+const ESCAPE: &str = "the string contains an invalid escape; write a backslash twice";
 
 /// Which field of a body is wrong, what is wanted there, and what came. `path` is where the reader stopped: `.` is the
-/// outermost object, and `?` stands in place of a name that cannot be read.
+/// outermost object, and `?` is in place of a name that cannot be read.
 pub fn words(path: &str, why: &Error, body: &[u8]) -> String {
     let path = path.strip_suffix(".?").unwrap_or(path);
     let place = Some(path).filter(|path| ![".", "?"].contains(path)).map(beginning);
@@ -53,7 +53,7 @@ fn mismatch(place: Option<&str>, reason: &str) -> String {
         return format!("{} is missing; /openapi.json describes the body", field());
     }
     if reason.starts_with("duplicate field ") {
-        return format!("{} is there twice; send it once", field());
+        return format!("{} appears twice; send it once", field());
     }
     if let Some(rest) = reason.strip_prefix("unknown field `") {
         return unknown(rest);
@@ -74,7 +74,7 @@ fn mismatch(place: Option<&str>, reason: &str) -> String {
 fn unknown(rest: &str) -> String {
     let (name, known) = rest.rsplit_once("`, expected ").unwrap_or((rest, ""));
     let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
-    format!("{:?} is not a field of this address; its fields are {}", beginning(name), known.join(", "))
+    format!("unknown field {:?}; allowed: {}", beginning(name), known.join(", "))
 }
 
 fn wanted_in_json(wanted: &str) -> &str {
@@ -99,7 +99,7 @@ fn came_in_json(came: &str) -> Cow<'_, str> {
     match came {
         "sequence" => "a list".into(),
         "map" => "an object".into(),
-        // Numbers, true and false stand in backticks; null stands alone.
+        // Numbers, true and false are in backticks; null stands alone.
         _ => came.split('`').nth(1).unwrap_or(came).into(),
     }
 }
@@ -161,16 +161,13 @@ mod tests {
             (r#""inputs": "a", "parts": ["b"]"#, r#"parts[0] must be an object, not the string "b""#),
             (r#""inputs": "a", "parts": [[]]"#, "parts[0] must be an object, not a list"),
             (r#""inputs": "a", "parts": [{}]"#, "parts[0].name is missing; /openapi.json describes the body"),
-            (r#""inputs": "a", "parts": [{"name": "a", "name": "b"}]"#, "parts[0].name is there twice; send it once"),
-            (
-                r#""input": "a""#,
-                r#""input" is not a field of this address; its fields are inputs, model, truncate, dimensions, ids, parts"#,
-            ),
+            (r#""inputs": "a", "parts": [{"name": "a", "name": "b"}]"#, "parts[0].name appears twice; send it once"),
+            (r#""input": "a""#, r#"unknown field "input"; allowed: inputs, model, truncate, dimensions, ids, parts"#),
             (
                 r#""a`, expected `b": 1"#,
-                r#""a`, expected `b" is not a field of this address; its fields are inputs, model, truncate, dimensions, ids, parts"#,
+                r#"unknown field "a`, expected `b"; allowed: inputs, model, truncate, dimensions, ids, parts"#,
             ),
-            (r#""inputs": "a", "model": ", expected u32", "model": 1"#, "model is there twice; send it once"),
+            (r#""inputs": "a", "model": ", expected u32", "model": 1"#, "model appears twice; send it once"),
             (
                 r#""inputs": "a", "truncate": ", expected u32""#,
                 r#"truncate must be true or false, not the string ", expected u32""#,
@@ -188,10 +185,10 @@ mod tests {
             (r#"{"inputs": ["a" "b"]}"#, "inputs: a comma or the end of the list is missing"),
             (r#"{"inputs": "a" "b"}"#, "the body: a comma or the end of the object is missing"),
             (r#"{"inputs" "a"}"#, "the body: a colon is missing"),
-            (r#"{"inputs": "a",}"#, "the body: a comma stands in front of the end"),
-            (r#"{"inputs": "a", "parts": [{name: 1}]}"#, "parts[0]: the name of a field must stand in double quotes"),
-            (r#"{"inputs": "\x"}"#, "inputs: the text holds an escape that JSON does not have"),
-            ("{\"inputs\": \"a\nb\"}", "inputs: the text holds a control character"),
+            (r#"{"inputs": "a",}"#, "the body: remove the comma before the end"),
+            (r#"{"inputs": "a", "parts": [{name: 1}]}"#, "parts[0]: the name of a field must be in double quotes"),
+            (r#"{"inputs": "\x"}"#, "inputs: the string contains an invalid escape"),
+            ("{\"inputs\": \"a\nb\"}", "inputs: the string contains a control character"),
             (r#"{"inputs": "a", "dimensions": 1e999}"#, "dimensions: the number is too large (byte 35 of the body)"),
         ] {
             let refused = refused(body);

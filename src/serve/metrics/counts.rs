@@ -1,4 +1,4 @@
-//! Answers by route and status, and by tenant.
+//! Responses by route and status, and by tenant.
 
 use std::sync::{PoisonError, RwLock};
 
@@ -24,7 +24,7 @@ struct ByRoute {
     status: String,
 }
 
-/// Answers by route and status.
+/// Responses by route and status.
 pub struct RouteCounts {
     family: Family<ByRoute, Counter>,
     known: Keyed<RwLock<Vec<(u16, Counter)>>>,

@@ -33,7 +33,7 @@ use model::{Families, ModelSeries};
 pub use request_outcome::RequestOutcome;
 pub use text::TextFormat;
 
-/// The model label of requests whose model nobody knows: names that clients make up are no labels.
+/// The model label of requests whose model nobody knows: names that clients make up are not labels.
 const UNKNOWN: &str = "unknown";
 
 /// A request that ended.
@@ -78,7 +78,7 @@ pub struct Metrics {
     gpu: gpu::GpuReadings,
     engines: OnceLock<engines::Engines>,
     vectors: OnceLock<Arc<VectorCache>>,
-    /// Spans that the collector took.
+    /// Spans exported to the collector.
     pub spans: Counter,
     /// Spans that were lost.
     pub spans_dropped: Counter,

@@ -73,60 +73,72 @@ macro_rules! names {
 
 names! {
     REQUESTS = Counter "akidb_embed_requests_total"
-        "Requests for embeddings by how they ended: success, invalid, refused, error or cancelled";
-    LATENCY = Histogram "akidb_embed_latency_seconds" "Time from a request's arrival to its answer, of those that succeeded";
-    REFUSED = Counter "akidb_refused_requests_total" "Requests that got no vectors, by the code that their client got";
-    GATE = Counter "akidb_admission_refusals_total" "Requests that the gate refused before a model was looked at, by code" Gate;
-    REQUEST_TEXTS = Histogram "akidb_request_texts" "Texts of a request that succeeded";
-    TOKENIZE = Histogram "akidb_tokenise_seconds" "Time in the tokenizer, per request";
-    QUEUE_WAIT = Histogram "akidb_queue_wait_seconds" "Longest wait of a text in the queue, per request";
-    IN_FLIGHT = Gauge "akidb_requests_in_flight" "Requests for embeddings that are being answered";
-    BATCH_SIZE = Histogram "akidb_batch_size" "Texts of a batch";
-    BATCH_TOKENS = Histogram "akidb_batch_tokens" "Tokens of a batch that were computed, padding included";
-    INFERENCE = Histogram "akidb_inference_seconds" "Time in the model, per batch";
-    BATCH_OVERHEAD = Histogram "akidb_batch_overhead_seconds" "Time to make a batch and to pool its output, outside of the model";
-    TOKENS = Counter "akidb_tokens_processed_total" "Tokens of texts that were run, padding not included";
-    PADDING = Counter "akidb_padding_tokens_total" "Tokens that were computed only to fill rows up";
-    DROPPED = Counter "akidb_dropped_texts_total" "Texts that were dropped from the queue: nobody waited for them any more, or their time was up";
-    NOT_FINITE = Counter "akidb_not_finite_vectors_total" "Texts whose vector had NaN or an infinite number in it; their requests got NOT_FINITE";
-    BROKEN_BATCHES = Counter "akidb_broken_batches_total" "Batches that the model could not run, or whose run panicked; their requests got INTERNAL";
-    CACHE_HITS = Counter "akidb_model_cache_hits_total" "Requests whose model was in memory";
-    CACHE_MISSES = Counter "akidb_model_cache_misses_total" "Requests whose model had to be loaded first";
+        "Embedding requests by outcome: success, invalid, refused, error or cancelled";
+    LATENCY = Histogram "akidb_embed_latency_seconds" "Request duration of successful requests";
+    REFUSED = Counter "akidb_refused_requests_total" "Failed requests by error code";
+    GATE = Counter "akidb_admission_refusals_total" "Requests rejected at admission, by error code" Gate;
+    REQUEST_TEXTS = Histogram "akidb_request_texts" "Texts per successful request";
+    TOKENIZE = Histogram "akidb_tokenize_seconds" "Tokenizer time per request";
+    QUEUE_WAIT = Histogram "akidb_queue_wait_seconds" "Longest queue wait of a text per request";
+    IN_FLIGHT = Gauge "akidb_requests_in_flight" "Embedding requests in progress";
+    BATCH_SIZE = Histogram "akidb_batch_size" "Texts per batch";
+    BATCH_TOKENS = Histogram "akidb_batch_tokens" "Computed tokens per batch, including padding";
+    INFERENCE = Histogram "akidb_inference_seconds" "Model time per batch";
+    BATCH_OVERHEAD = Histogram "akidb_batch_overhead_seconds" "Time to build a batch and pool its output";
+    TOKENS = Counter "akidb_tokens_processed_total" "Tokens of embedded texts, without padding";
+    PADDING = Counter "akidb_padding_tokens_total" "Padding tokens computed";
+    DROPPED = Counter "akidb_dropped_texts_total" "Texts dropped from the queue because of a canceled request or a \
+         timeout";
+    NOT_FINITE = Counter "akidb_not_finite_vectors_total" "Texts whose vector contained NaN or infinity; their \
+         requests failed with NOT_FINITE";
+    BROKEN_BATCHES = Counter "akidb_broken_batches_total" "Batches that the model failed to run; their requests \
+         failed with INTERNAL";
+    CACHE_HITS = Counter "akidb_model_cache_hits_total" "Requests whose model was loaded";
+    CACHE_MISSES = Counter "akidb_model_cache_misses_total" "Requests whose model had to be loaded";
     CACHE_SIZE = Gauge "akidb_model_cache_size" "Models in memory";
-    VECTOR_HITS = Counter "akidb_vector_cache_hits_total" "Texts whose vector was kept from before" Cache;
-    VECTOR_MISSES = Counter "akidb_vector_cache_misses_total" "Texts that had to be run" Cache;
-    VECTOR_SHARED = Counter "akidb_vector_cache_shared_total" "Texts that got the vector of the same text of another request, which was under way" Cache;
-    VECTOR_EVICTED = Counter "akidb_vector_cache_evicted_bytes_total" "Bytes of vectors and texts that were pushed out by others" Cache;
-    VECTOR_BYTES = Gauge "akidb_vector_cache_bytes" "Bytes of vectors and texts that are kept" Cache;
-    LOAD = Histogram "akidb_model_load_seconds" "Time to load a model, of those loads that succeeded";
-    LOAD_FAILURES = Counter "akidb_model_load_failures_total" "Loads of a model that failed";
-    UNLOADS = Counter "akidb_model_unloads_total" "Models that left memory to make room";
-    SYNCS = Counter "akidb_model_sync_total" "Versions that model sync brought, or could not bring" Sync;
-    MODEL_STATE = Gauge "akidb_model_state" "1 for what a model is doing: available, loading, loaded or failed";
-    MODEL_MEMORY = Gauge "akidb_model_memory_bytes" "Memory of a model, measured around its load";
-    READY = Gauge "akidb_ready" "1 when the default model is in memory";
-    QUEUE_TEXTS = Gauge "akidb_queue_texts" "Texts that wait";
-    QUEUE_TOKENS = Gauge "akidb_queue_tokens" "Tokens that wait";
+    VECTOR_HITS = Counter "akidb_vector_cache_hits_total" "Texts answered from the vector cache" Cache;
+    VECTOR_MISSES = Counter "akidb_vector_cache_misses_total" "Texts not in the vector cache" Cache;
+    VECTOR_SHARED = Counter "akidb_vector_cache_shared_total" "Texts that shared the computation of an identical text \
+         in progress" Cache;
+    VECTOR_EVICTED = Counter "akidb_vector_cache_evicted_bytes_total" "Bytes evicted from the vector cache" Cache;
+    VECTOR_BYTES = Gauge "akidb_vector_cache_bytes" "Bytes in the vector cache" Cache;
+    LOAD = Histogram "akidb_model_load_seconds" "Duration of successful model loads";
+    LOAD_FAILURES = Counter "akidb_model_load_failures_total" "Failed model loads";
+    UNLOADS = Counter "akidb_model_unloads_total" "Models evicted from memory";
+    SYNCS = Counter "akidb_model_sync_total" "Model versions synced, by result" Sync;
+    MODEL_STATE = Gauge "akidb_model_state" "1 for the current state of a model: available, loading, loaded or failed";
+    MODEL_MEMORY = Gauge "akidb_model_memory_bytes" "Memory of a model, measured when it was loaded";
+    READY = Gauge "akidb_ready" "1 when the default model is loaded";
+    QUEUE_TEXTS = Gauge "akidb_queue_texts" "Queued texts";
+    QUEUE_TOKENS = Gauge "akidb_queue_tokens" "Queued tokens";
     WORKERS = Gauge "akidb_workers" "Threads that run batches";
-    WORKERS_BUSY = Gauge "akidb_workers_busy" "Threads that run a batch at this moment";
-    SPEED = Gauge "akidb_speed_tokens_per_second" "Measured tokens a second of all workers together";
-    PROVIDER = Gauge "akidb_execution_provider_info" "1 for what runs a model: provider, variant and version";
-    BUILD = Gauge "akidb_build_info" "1 for this version";
-    HTTP = Counter "akidb_http_responses_total" "Answers by route and status";
-    TENANT = Counter "akidb_tenant_requests_total" "Requests by tenant and how they ended" Tenant;
+    WORKERS_BUSY = Gauge "akidb_workers_busy" "Threads that are running a batch";
+    SPEED = Gauge "akidb_speed_tokens_per_second" "Measured tokens per second of all workers";
+    PROVIDER = Gauge "akidb_execution_provider_info" "1 with the provider, variant and version of a model";
+    BUILD = Gauge "akidb_build_info" "1 with the version of the server";
+    HTTP = Counter "akidb_http_responses_total" "Responses by route and status";
+    TENANT = Counter "akidb_tenant_requests_total" "Requests by tenant and outcome" Tenant;
     GPU_MEMORY = Gauge "akidb_gpu_memory_used_bytes" "Memory in use on the GPU, of all processes" Gpu;
-    GPU_UTILIZATION = Gauge "akidb_gpu_utilization_percent" "Share of the last moments in which the GPU ran something" Gpu;
-    ENGINE_BUILDS = Counter "akidb_tensorrt_engine_builds_total" "Engines that TensorRT built" TensorRt;
-    ENGINE_CACHE_HITS = Counter "akidb_tensorrt_engine_cache_hits_total" "Engines that came from TensorRT's cache" TensorRt;
-    SPANS = Counter "akidb_trace_spans_exported_total" "Spans that the collector took";
-    SPANS_DROPPED = Counter "akidb_trace_spans_dropped_total" "Spans that were lost: the queue was full or the collector took none";
-    LOG_LINES_DROPPED = Counter "akidb_log_lines_dropped_total" "Lines about requests that the log left out, because there were too many in that second";
+    GPU_UTILIZATION = Gauge "akidb_gpu_utilization_percent" "Share of time in which the GPU was busy" Gpu;
+    ENGINE_BUILDS = Counter "akidb_tensorrt_engine_builds_total" "TensorRT engines built" TensorRt;
+    ENGINE_CACHE_HITS = Counter "akidb_tensorrt_engine_cache_hits_total" "TensorRT engines loaded from the cache" TensorRt;
+    SPANS = Counter "akidb_trace_spans_exported_total" "Spans exported to the collector";
+    SPANS_DROPPED = Counter "akidb_trace_spans_dropped_total" "Spans lost because the queue was full or the export \
+         failed";
+    LOG_LINES_DROPPED = Counter "akidb_log_lines_dropped_total" "Request log lines dropped because of the rate limit";
     CPU = Counter "process_cpu_seconds_total" "User and system time of the process";
     RESIDENT = Gauge "process_resident_memory_bytes" "Resident memory of the process";
-    STARTED = Gauge "process_start_time_seconds" "When the process began, in seconds since 1970";
+    STARTED = Gauge "process_start_time_seconds" "Start time of the process in seconds since the epoch";
     FILES = Gauge "process_open_fds" "Open files of the process";
     THREADS = Gauge "process_threads" "Threads of the process";
 }
+
+/// The former name of [`TOKENIZE`], exported beside it for one version (`docs/reference/renames.md`).
+pub const FORMER_TOKENIZE: MetricName =
+    MetricName::new("akidb_tokenise_seconds", MetricKind::Histogram, "Former name of akidb_tokenize_seconds");
+
+/// Former names that are still exported.
+pub const FORMER: &[MetricName] = &[FORMER_TOKENIZE];
 
 /// The names whose series may be there or not.
 pub fn is_optional(name: &MetricName) -> bool {
@@ -135,11 +147,11 @@ pub fn is_optional(name: &MetricName) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{ALL, MetricKind};
+    use super::{ALL, FORMER, MetricKind};
 
     #[test]
     fn names_follow_the_rules_of_prometheus() {
-        let mut names: Vec<&str> = ALL.iter().map(|name| name.name).collect();
+        let mut names: Vec<&str> = ALL.iter().chain(FORMER).map(|name| name.name).collect();
         for name in ALL {
             assert_eq!(name.kind == MetricKind::Counter, name.name.ends_with("_total"), "{}", name.name);
             assert!(!name.help.ends_with('.'), "{}: the library puts a dot behind it", name.name);

@@ -83,7 +83,7 @@ pub enum SyncFault {
     #[error(transparent)]
     Delivery(#[from] DeliveryFault),
     /// Another process works on the same model of the same store.
-    #[error("{0}, in the same store; it is looked at again")]
+    #[error("{0}, in the same store; it is checked again")]
     Shared(#[source] LockFault),
     /// The model cannot be loaded.
     #[error(transparent)]
@@ -92,6 +92,6 @@ pub enum SyncFault {
     #[error("{0}")]
     Ended(#[source] JoinError),
     /// It is served, and after a restart the old one would be.
-    #[error("served, but not written down: {0}")]
+    #[error("served, but not recorded: {0}")]
     Unwritten(#[source] io::Error),
 }

@@ -13,7 +13,7 @@ const DEEPEST: usize = 8;
 /// Files and folders of a source.
 const MOST: usize = 100_000;
 
-/// Lists what lies below a folder. A link that leads out of it is passed over: what is brought is given to everybody who downloads
+/// Lists what is below a folder. A link that leads out of it is passed over: what is brought is given to everybody who downloads
 /// a model. So is what is no plain file. Folders that cannot be read, links that lead round in circles and what lies too deep are
 /// passed over and named.
 ///
@@ -32,7 +32,7 @@ struct Walk {
     root: PathBuf,
     /// Files and folders so far.
     visited: usize,
-    /// The folder that is looked at and those that it lies in, by device and number.
+    /// The folder that is looked at and those that it is in, by device and number.
     above: BTreeSet<(u64, u64)>,
     found: Listing,
 }
@@ -49,11 +49,11 @@ impl Walk {
             Err(why) => return self.skip(below, why),
         };
         if deep > DEEPEST {
-            return self.skip(below, format!("it lies within more than {DEEPEST} folders"));
+            return self.skip(below, format!("it is nested in more than {DEEPEST} folders"));
         }
         let own = (facts.dev(), facts.ino());
         if !self.above.insert(own) {
-            return self.skip(below, "it is a link to a folder that it lies in");
+            return self.skip(below, "it is a link to one of its parent folders");
         }
         match entries(&place) {
             Ok(names) => names.into_iter().for_each(|name| self.entry(below, &name, deep)),
@@ -66,7 +66,7 @@ impl Walk {
         self.visited += 1;
         if self.visited > MOST {
             if self.visited == MOST + 1 {
-                self.skip("", format!("it has more than {MOST} files and folders: the rest is not looked at"));
+                self.skip("", format!("it has more than {MOST} files and folders: the rest is ignored"));
             }
             return;
         }
@@ -167,7 +167,7 @@ mod tests {
         fs::create_dir_all(&deep).unwrap();
         fs::write(deep.join("x"), "x").unwrap();
         let listing = list(source.path()).unwrap();
-        assert!(listing.entries.is_empty() && listing.skipped[0].contains("within more than"), "{listing:?}");
+        assert!(listing.entries.is_empty() && listing.skipped[0].contains("nested in more than"), "{listing:?}");
     }
 
     #[test]

@@ -130,7 +130,7 @@ impl ModelSync {
     /// Why what the source has of a model is not served: the model's own reason, or that the source cannot be looked at.
     pub fn last_error(&self, name: &str) -> Option<String> {
         self.told(name).error.or_else(|| match self.looked() {
-            Some(Err(why)) => Some(format!("the source cannot be looked at: {why}")),
+            Some(Err(why)) => Some(format!("cannot read the source: {why}")),
             _ => None,
         })
     }
@@ -150,7 +150,7 @@ impl ModelSync {
         let listing = match self.origin.list().await {
             Ok(listing) => listing,
             Err(why) => {
-                let what = format!("model sync cannot look at its source: {why}; what is served stays");
+                let what = format!("model sync cannot read its source: {why}; the current versions stay in use");
                 self.catalog.log.say(LogLevel::Warn, &what, &[]);
                 self.metrics.synced("", false);
                 self.state(|state| state.looked = Some(Err(Arc::new(why))));
@@ -171,7 +171,7 @@ impl ModelSync {
     fn say_skipped(&self, skipped: BTreeSet<String>) {
         let before = self.state(|state| std::mem::replace(&mut state.skipped, skipped.clone()));
         for what in skipped.difference(&before) {
-            self.catalog.log.say(LogLevel::Warn, &format!("model sync passes over {what}"), &[]);
+            self.catalog.log.say(LogLevel::Warn, &format!("model sync skips {what}"), &[]);
         }
     }
 
@@ -268,7 +268,7 @@ impl ModelSync {
             }
             Err(_) if shared => {}
             Err(why) => {
-                let what = format!("the new version is not served, the old one stays: {why}");
+                let what = format!("the new version is not served, the old one stays in use: {why}");
                 self.catalog.log.say(LogLevel::Error, &what, &[("model", name.into())]);
             }
         }

@@ -17,7 +17,7 @@ pub enum TlsFault {
         source: Box<dyn Error + Send + Sync>,
     },
     /// The file can be read, and holds none.
-    #[error("{}: it holds no certificate in PEM", file.display())]
+    #[error("{}: it contains no certificate in PEM", file.display())]
     NoCertificate {
         /// The file.
         file: PathBuf,
@@ -47,7 +47,7 @@ pub enum TlsFault {
         source: VerifierBuilderError,
     },
     /// The key is not that of the certificate.
-    #[error("{} and {} do not fit together: {source}", certificate.display(), key.display())]
+    #[error("{} and {} do not match: {source}", certificate.display(), key.display())]
     Pair {
         /// The file of the certificate.
         certificate: PathBuf,

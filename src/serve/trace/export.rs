@@ -33,7 +33,7 @@ const COMPLAIN: Duration = Duration::from_secs(60);
 
 /// A collector that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("{collector} cannot take traces: {source}")]
+#[error("{collector} cannot receive traces: {source}")]
 struct NoTraces {
     /// Its address, without a password.
     collector: String,
@@ -61,10 +61,10 @@ impl SpanQueue {
     ) -> Result<Self, ServeFault> {
         let refused = |source: Box<dyn Error + Send + Sync>| {
             let why = NoTraces { collector: redacted(collector), source };
-            ServeFault::refused(why, "name an OTLP collector that takes gRPC, as http://HOST:4317")
+            ServeFault::refused(why, "name an OTLP gRPC collector, such as http://HOST:4317")
         };
         if !collector.starts_with("http://") {
-            return Err(refused("only http:// is spoken".into()));
+            return Err(refused("only http:// is supported".into()));
         }
         let exporter = SpanExporter::builder().with_tonic().with_endpoint(collector).with_timeout(PATIENCE).build();
         let mut exporter = exporter.map_err(|why| refused(why.into()))?;
@@ -167,7 +167,7 @@ impl Post {
         if self.complained.is_none_or(|at| at.elapsed() >= COMPLAIN) {
             self.complained = Some(Instant::now());
             let fields = [("collector", self.collector.as_str().into()), ("why", why.into()), ("spans", count.into())];
-            self.log.say(LogLevel::Warn, "the collector took no spans; requests go on without traces", &fields);
+            self.log.say(LogLevel::Warn, "the collector accepted no spans; requests continue without traces", &fields);
         }
     }
 }

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const SAMPLED: u8 = 1;
 
-/// Where a span stands in its trace.
+/// Where a span is in its trace.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SpanParent {
     /// The trace.
@@ -18,7 +18,7 @@ pub struct SpanParent {
 }
 
 impl SpanParent {
-    /// What the client says; nothing when it says nothing, or nonsense.
+    /// What the client says; nothing when it is empty, or nonsense.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         Self::parse(headers.get(TRACEPARENT)?.as_bytes())
     }

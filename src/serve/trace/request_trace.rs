@@ -18,7 +18,7 @@ pub struct RequestTrace {
     pub tokens: usize,
     /// Why there are no vectors.
     pub code: Option<ErrorCode>,
-    /// When tokenising began.
+    /// When tokenizing began.
     pub began: Instant,
     /// Time in the tokenizer.
     pub tokenizing: Duration,

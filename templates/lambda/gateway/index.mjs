@@ -1,10 +1,13 @@
 // Lambda@Edge, origin-request, with the body included: answers its own health path, turns malformed embed requests away
-// before they travel to an origin, and passes everything else on. It does not embed anything itself. At this event it runs for
-// what the cache does not have: an answer to GET that CloudFront kept does not come here again.
+// before they travel to an origin, embeds where the package has a model (inference.mjs), and passes everything else on. Alone, as
+// one file, it is the gateway: it embeds nothing. At this event it runs for what the cache does not have: an answer to GET that
+// CloudFront kept does not come here again.
 //
-// The edge allows no environment variables, so every limit stands here. Node.js 20 and newer, no dependencies.
+// The edge allows no environment variables, so every limit stands here. Node.js 20 and newer.
 
-export const VERSION = '1.2.0';
+import { existsSync } from 'node:fs';
+
+export const VERSION = '2.0.0';
 
 const HEALTH_PATH = '/edge/health';
 // The list of the server (src/serve/http/mod.rs), where a test compares the two. Azure's clients name the model in the address.
@@ -18,8 +21,9 @@ const EMBED_PATHS = new Set([
   '/embed_all',
 ]);
 const DEPLOYMENT = /^\/openai\/deployments\/[^/]+\/embeddings$/;
-// The address whose answers to GET are cached, and its parameters: the cache key. The server (src/serve/http/embed.rs) and the cache
-// policy of plans/week13.yaml have the same list, and a test compares the three.
+// The address that is answered here, and whose answers to GET are cached. Its parameters: those of the server
+// (src/serve/http/embed.rs; a test compares the lists) and the tier, which is between a client and the edge. The cache policy of
+// plans/week13.yaml has every parameter in the key, since CloudFront takes a list of ten at most; others are refused here.
 const CACHEABLE_PATH = '/api/v1/embed';
 const QUERY_PARAMETERS = new Set([
   'dimensions',
@@ -29,10 +33,12 @@ const QUERY_PARAMETERS = new Set([
   'model',
   'normalize',
   'prompt_name',
+  'tier',
   'truncate',
   'truncation_direction',
   'version',
 ]);
+const TIERS = new Set(['full', 'static', 'any']);
 const TEXT_PARAMETERS = new Set(['input', 'inputs']);
 // Headers of one viewer that would change an answer which all viewers get: a deadline of 1 ms would be a 504 that CloudFront keeps
 // for 10 s. CORS for cached answers belongs into the response headers policy of the behaviour.
@@ -46,9 +52,11 @@ const MODEL = /^[A-Za-z0-9._/-]{1,128}$/;
 const MODEL_FORM = 'model is 1 to 128 letters, digits, dots, underscores, slashes and dashes';
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
-const DESCRIPTIONS = {
+export const DESCRIPTIONS = {
   200: 'OK',
+  304: 'Not Modified',
   400: 'Bad Request',
+  404: 'Not Found',
   413: 'Content Too Large',
   415: 'Unsupported Media Type',
 };
@@ -65,8 +73,23 @@ class Refusal extends Error {
 const bad = (message) => new Refusal(400, 'BAD_REQUEST', message);
 const tooLarge = (message) => new Refusal(413, 'BODY_TOO_LARGE', message);
 
+/** What embeds here; null in a package without a model. */
+const inference = await opened(new URL('.', import.meta.url));
+
+async function opened(folder) {
+  if (!existsSync(new URL('model.json', folder))) return null;
+  try {
+    const { Inference } = await import('./inference.mjs');
+    return new Inference(folder);
+  } catch (error) {
+    // A package that cannot be loaded is no reason to turn requests away: the origin answers them.
+    process.stdout.write(`${JSON.stringify({ level: 'error', event: 'package', error: String(error?.message ?? error) })}\n`);
+    return null;
+  }
+}
+
 /** The CloudFront event handler: a request to pass on, or a response. */
-export const handler = async (event) => {
+export const handler = async (event, context) => {
   const cf = event?.Records?.[0]?.cf;
   const request = cf?.request;
   if (!request) throw new Error('this is no CloudFront request event');
@@ -75,13 +98,15 @@ export const handler = async (event) => {
   const reads = method === 'GET' || method === 'HEAD';
   if (!(reads ? plain(uri) === CACHEABLE_PATH : method === 'POST' && takesTexts(uri))) return request;
   try {
-    if (reads) return cacheable(request);
-    checkMediaType(request.headers);
-    checkEmbedRequest(readJson(request.body));
-    return request;
+    const question = reads ? checkQuery(request.querystring) : posted(request);
+    const own = plain(uri) === CACHEABLE_PATH;
+    const answer = inference && own ? await inference.answer(question, request, context) : null;
+    if (answer) return answer;
+    if (own && question.tier === 'static') throw new Refusal(404, 'TIER_NOT_AVAILABLE', NO_STATIC);
+    return reads ? cacheable(request, question) : withoutTier(request, question, own);
   } catch (error) {
     // What the checks did not foresee (a parser that runs out of stack) is the sender's doing, too.
-    const refusal = error instanceof Refusal ? error : bad('the body cannot be read');
+    const refusal = typeof error?.status === 'number' ? error : bad('the body cannot be read');
     return respond(refusal.status, {
       error: refusal.message,
       code: refusal.code,
@@ -89,6 +114,8 @@ export const handler = async (event) => {
     });
   }
 };
+
+const NO_STATIC = 'the static tier cannot be had here: ask for tier=full or tier=any';
 
 /** Slashes too many, which clients make of an address and a path, are left out, as the server does it. */
 function plain(uri) {
@@ -101,14 +128,25 @@ function takesTexts(uri) {
 }
 
 /** A request whose answer may be kept: its parameters are known, and nothing outside the cache key changes the answer. */
-function cacheable(request) {
-  checkQuery(request.querystring);
+function cacheable(request, question) {
   const headers = request.headers ?? {};
-  if (!NOT_IN_KEY.some((name) => Object.hasOwn(headers, name))) return request;
+  const taken = NOT_IN_KEY.some((name) => Object.hasOwn(headers, name));
+  if (!taken && question.tier === undefined) return request;
   const kept = Object.entries(headers).filter(([name]) => !NOT_IN_KEY.includes(name));
-  return { ...request, headers: Object.fromEntries(kept) };
+  // The origin has one tier and knows no such parameter.
+  const parts = request.querystring.split('&').filter((part) => unescaped(part.split('=', 1)[0]) !== 'tier');
+  return { ...request, querystring: parts.join('&'), headers: Object.fromEntries(kept) };
 }
 
+/** A body for the origin, which knows no tiers. */
+function withoutTier(request, question, own) {
+  if (!own || question.tier === undefined) return request;
+  const { tier, ...rest } = question.value;
+  const data = Buffer.from(JSON.stringify(rest), 'utf8').toString('base64');
+  return { ...request, body: { ...request.body, action: 'replace', encoding: 'base64', data } };
+}
+
+/** The question of a query, whose parameters are all known. */
 function checkQuery(querystring) {
   const texts = [];
   const given = new Map();
@@ -123,6 +161,21 @@ function checkQuery(querystring) {
   if (texts.length === 0) throw bad(`input is missing: ${CACHEABLE_PATH}?model=NAME&input=TEXT`);
   checkTexts('input', texts);
   if (given.has('model') && !MODEL.test(given.get('model'))) throw bad(MODEL_FORM);
+  checkTier(given.get('tier'));
+  return { texts, tier: given.get('tier'), value: Object.fromEntries(given) };
+}
+
+/** The question of a body. */
+function posted(request) {
+  checkMediaType(request.headers);
+  const value = readJson(request.body);
+  const texts = checkEmbedRequest(value);
+  if (plain(request.uri) === CACHEABLE_PATH) checkTier(value.tier);
+  return { texts, tier: value.tier, value };
+}
+
+function checkTier(tier) {
+  if (tier !== undefined && !TIERS.has(tier)) throw bad('tier is full, static or any');
 }
 
 /** Percent signs as the server reads them: one without two digits stands for itself. */
@@ -135,7 +188,8 @@ function unescaped(text) {
 }
 
 function health(method) {
-  const response = respond(200, { status: 'ok', version: VERSION, region: process.env.AWS_REGION ?? null });
+  const more = inference ? inference.health() : {};
+  const response = respond(200, { status: 'ok', version: VERSION, region: process.env.AWS_REGION ?? null, ...more });
   if (method === 'HEAD') delete response.body;
   return response;
 }
@@ -193,6 +247,8 @@ function checkEmbedRequest(value) {
   if (Object.hasOwn(value, 'model') && !(typeof value.model === 'string' && MODEL.test(value.model))) {
     throw bad(MODEL_FORM);
   }
+  // Several fields are a mistake, which the origin explains.
+  return given.length === 1 ? [value[given[0]]].flat() : null;
 }
 
 function checkTexts(field, value) {

@@ -37,7 +37,7 @@ fn an_agent_that_gives_nothing() {
     let user = User::new();
     let agent = container(&user.account);
     let user = user.with("AWS_CONTAINER_CREDENTIALS_FULL_URI", &agent.url);
-    user.is_refused(&["the container's credentials agent gave no credentials", "role of the task or pod"]);
+    user.is_refused(&["the container's credentials agent provided no credentials", "role of the task or pod"]);
     let file = user.file("token", "secret-token\n");
     let user = user.with("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", &file.to_string_lossy());
     user.is_refused(&["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE has a line break"]);

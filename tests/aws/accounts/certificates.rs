@@ -53,7 +53,7 @@ fn a_machine_without_authorities() {
     let empty = user.file("empty.pem", "");
     let nowhere = user.home.path().join("nowhere");
     let user = user.with("SSL_CERT_FILE", &empty.to_string_lossy()).with("SSL_CERT_DIR", &nowhere.to_string_lossy());
-    user.is_refused(&["no certificate authorities that can be used", "ca-certificates"]);
+    user.is_refused(&["no usable certificate authorities", "ca-certificates"]);
 }
 
 /// One client for both: the same run speaks with and without TLS.

@@ -63,10 +63,10 @@ fn what_a_program_does_wrong_is_named() {
             "echo 'no session: log in' >&2\nexit 3",
             &["credential_process ./bad of profile dev", "exit status: 3", "no session: log in"][..],
         ),
-        ("echo '{\"Version\": 1, \"SecretAccessKey\": \"s3cret\"}'", &["something else than the JSON of AWS"]),
+        ("echo '{\"Version\": 1, \"SecretAccessKey\": \"s3cret\"}'", &["did not print the JSON that AWS specifies"]),
         ("yes s3cret", &["prints more than 65536 bytes"]),
-        ("echo 'AKIA s3cret'", &["something else than the JSON of AWS", "line 1"]),
-        ("echo '{\"Version\": \"s3cret\"}'", &["something else than the JSON of AWS"]),
+        ("echo 'AKIA s3cret'", &["did not print the JSON that AWS specifies", "line 1"]),
+        ("echo '{\"Version\": \"s3cret\"}'", &["did not print the JSON that AWS specifies"]),
         ("echo '{\"Version\": 2, \"AccessKeyId\": \"a\", \"SecretAccessKey\": \"s3cret\"}'", &["version 2"]),
         ("echo '{\"Version\": 1, \"AccessKeyId\": \"a\\u000a\", \"SecretAccessKey\": \"s3cret\"}'", &["AccessKeyId"]),
         (

@@ -72,7 +72,7 @@ fn a_role_is_assumed_with_keys_of_the_profile_itself_or_of_the_environment() {
 fn what_a_profile_lacks_is_named() {
     let nowhere = sts("1");
     let cases = [
-        ("", "says nothing about who assumes the role"),
+        ("", "no source of credentials to assume the role"),
         ("source_profile = base\ncredential_source = Environment\n", "both source_profile and credential_source"),
         ("source_profile = nobody\n", "source_profile of profile dev is \"nobody\", and there is no such profile"),
         (

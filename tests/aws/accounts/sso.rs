@@ -80,10 +80,7 @@ fn a_session_is_a_source_for_roles() {
 #[test]
 fn who_is_not_logged_in_is_told_the_command() {
     let (user, portal) = user(PROFILE);
-    user.is_refused(&[
-        "nobody is logged in to the SSO session corp of profile dev",
-        "next: aws sso login --profile dev\n",
-    ]);
+    user.is_refused(&["not logged in to the SSO session corp of profile dev", "next: aws sso login --profile dev\n"]);
     user.file(&place("corp"), &token("good", Duration::ZERO, &json!({})));
     user.is_refused(&["SSO session corp of profile dev", "has ended", "next: aws sso login --profile dev\n"]);
     assert!(portal.take().is_empty());

@@ -38,7 +38,7 @@ fn a_token_that_is_not_there_or_not_taken() {
         StandIn::start(|_| sts_refusal(400, "InvalidIdentityToken", "No OpenIDConnect provider found in your account"));
     let user = User::new().with("AWS_ENDPOINT_URL_STS", &sts.url).with("AWS_ROLE_ARN", "arn:aws:iam::1:role/ci");
     let user = user.with("AWS_WEB_IDENTITY_TOKEN_FILE", "/nonexistent/token");
-    user.is_refused(&["the web identity token /nonexistent/token cannot be read", "new token written"]);
+    user.is_refused(&["the web identity token /nonexistent/token cannot be read", "write a new token to"]);
     let file = user.file("token", "x");
     let user = user.with("AWS_WEB_IDENTITY_TOKEN_FILE", &file.to_string_lossy());
     user.is_refused(&["No OpenIDConnect provider found", "role arn:aws:iam::1:role/ci", "trusts its issuer"]);

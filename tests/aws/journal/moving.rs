@@ -80,7 +80,7 @@ fn a_journal_moves_into_a_bucket_and_back() {
     moving.here("deploy --plan plan.yaml --dry-run").exits(0);
     moving.here(&format!("rollback --stack {stack} --yes --to 1")).exits(0);
     let again = moving.here(&format!("state push back.jsonl --stack {stack}")).exits(3);
-    assert!(again.stderr.contains("lacks the last"), "the journal went on: {}", again.stderr);
+    assert!(again.stderr.contains("lacks the last"), "the journal has grown: {}", again.stderr);
     let same = moving.there(&format!("state push back.jsonl --stack {stack} --json")).exits(0).json();
     assert_eq!((&same["added"], &same["kept"]), (&0.into(), &serde_json::Value::Null));
 }

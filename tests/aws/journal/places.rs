@@ -147,7 +147,7 @@ fn a_tilde_is_the_home_directory_and_an_empty_place_is_refused() {
     std::fs::create_dir_all(&stack).expect("a directory");
     std::fs::write(stack.join("journal.jsonl"), "{\"v\":99,\"seq\":1}\n").expect("a file");
     assert!(run("file:~/x").exits(1).stderr.contains("has format 99"), "it is the one below the home directory");
-    assert!(run("file:").exits(3).stderr.contains("names no directory"));
+    assert!(run("file:").exits(3).stderr.contains("has no directory"));
     assert!(run("file:~somebody/x").exits(3).stderr.contains("another user"));
     assert!(!ground.account.path("~").exists());
 }

@@ -73,7 +73,7 @@ fn a_bucket_of_others_is_taken_up_with_what_is_in_it() {
     // The plan gives it up: it was taken in, so it is let go, whatever the flags say.
     let other = stack.plan("none.yaml", &bucket("c", &format!("other-{}", stack.account)));
     let let_go = stack.run(&["deploy", "--plan", &other.to_string_lossy(), "--yes", "--empty-buckets"]).exits(0);
-    assert!(let_go.stdout.contains("[imported, not made by this stack]"), "{}", let_go.stdout);
+    assert!(let_go.stdout.contains("[imported, not created by this stack]"), "{}", let_go.stdout);
     still_theirs(&stack, &name);
     // So it is by a rollback of the run that took it in.
     let again = Stack::of(stack.account.clone());
@@ -151,6 +151,6 @@ fn what_others_put_in_the_place_of_ours_is_not_deleted() {
     wait(client.delete_bucket().bucket(&name).send()).expect("deleted by somebody");
     wait(client.create_bucket().bucket(&name).send()).expect("and made again by somebody else");
     let destroyed = stack.run(&["destroy", "--plan", &plan.to_string_lossy(), "--yes", "--empty-buckets"]).exits(0);
-    assert!(destroyed.stdout.contains("it may be somebody else's, and stays"), "{}", destroyed.stdout);
+    assert!(destroyed.stdout.contains("somebody else may own it, so it is kept"), "{}", destroyed.stdout);
     wait(client.head_bucket().bucket(&name).send()).expect("their bucket");
 }

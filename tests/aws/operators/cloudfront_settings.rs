@@ -107,7 +107,7 @@ fn behaviors() -> Vec<(&'static str, Value, Value)> {
         ),
         row("functions", json!({"/default_behaviour/functions": [edge()]})),
         row("behaviours", json!({"/behaviours": null})),
-        row("a behaviour in front, and policies", json!({"/behaviours": more})),
+        row("a behavior in front, and policies", json!({"/behaviours": more})),
     ]
 }
 

@@ -247,7 +247,7 @@ fn page_and_function() -> BoxedStrategy<Vec<Value>> {
     let cache = one_of(&["public, max-age=60", "no-cache"]);
     (bucket("page"), cache, function)
         .prop_map(|(bucket, cache, (runtime, memory, seconds, description, handler))| {
-            let file = json!({"template": "browser/index.html", "content_type": "text/html; charset=utf-8",
+            let file = json!({"template": "browser/site.json", "content_type": "application/json",
                 "cache_control": cache});
             let function = json!({"name": "chance-ACCOUNT-f", "runtime": runtime, "memory_mb": memory,
                 "timeout_seconds": seconds, "description": description, "handler": handler,

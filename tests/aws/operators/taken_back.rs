@@ -157,7 +157,7 @@ fn what_was_imported_comes_back_under_its_address_of_then() {
     let name = all.stack.name();
     let back = ["rollback", "--to", "1", "--stack", &name, "--empty-buckets", "--yes"];
     let done = all.stack.run(&back).exits(0);
-    assert!(done.all().contains("which existed before this stack, is taken up again"), "{}", done.all());
+    assert!(done.all().contains("which existed before this stack, is adopted again"), "{}", done.all());
     assert_eq!((all.origin(), all.tagged("akidb:address")), ("imported".into(), Some("models.bucket.b".to_owned())));
     all.destroyed();
 }

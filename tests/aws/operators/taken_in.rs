@@ -137,7 +137,7 @@ fn a_rollback_of_an_import_forgets_what_was_imported() {
     let imported = ["models.bucket.b imported", "routing.records.web imported", "routing.zone.main imported"];
     assert_eq!(theirs.origins(), imported);
     let undone = theirs.verb("rollback", &["--empty-buckets"]).exits(0);
-    assert!(undone.stdout.contains("[imported, not made by this stack]"), "{}", undone.stdout);
+    assert!(undone.stdout.contains("[imported, not created by this stack]"), "{}", undone.stdout);
     theirs.all_stands();
     assert!(theirs.origins().is_empty());
 }
@@ -206,7 +206,7 @@ fn a_destroy_leaves_what_was_imported_unless_it_is_named() {
     let looked = looked.exits(2);
     assert!(looked.stdout.contains("- delete  bucket.b"), "{}", looked.stdout);
     let left = theirs.verb("destroy", &["--empty-buckets"]).exits(0);
-    assert!(left.stderr.contains("left: imported, not made by this stack: models.bucket.b"), "{}", left.stderr);
+    assert!(left.stderr.contains("left: imported, not created by this stack: models.bucket.b"), "{}", left.stderr);
     // The record is as it was before the stack.
     theirs.all_stands();
     assert!(theirs.origins().is_empty());
@@ -266,12 +266,12 @@ fn a_new_name_makes_a_new_bucket_and_the_imported_one_stays() {
     let own = format!("own-{}", theirs.stack.account);
     let other = theirs.stack.plan("other.yaml", &format!("{}{ZONE}{}", bucket("b", &own, ""), records(WWW)));
     let done = theirs.stack.run(&["deploy", "--plan", &other.to_string_lossy(), "--yes", "--empty-buckets"]).exits(0);
-    assert!(done.stdout.contains("it stays as it is and is forgotten; a new one is made"), "{}", done.stdout);
+    assert!(done.stdout.contains("it is kept and forgotten; a new one is created"), "{}", done.stdout);
     wait(theirs.s3().get_object().bucket(&theirs.bucket).key("data").send()).expect("the data");
     assert!(theirs.origins().contains(&"models.bucket.b made".to_owned()), "{:?}", theirs.origins());
     // The way back takes theirs up again, and the preview says so.
     let back = theirs.stack.run(&["rollback", "--stack", &theirs.stack.name(), "--dry-run"]).exits(2).stdout;
-    let words = format!("{}, which existed before this stack, is taken up again; {own} goes", theirs.bucket);
+    let words = format!("{}, which existed before this stack, is adopted again; {own} goes", theirs.bucket);
     assert!(back.contains(&words), "{words} in {back}");
     theirs.verb("destroy", &[]).exits(0);
     assert!(!theirs.has_bucket(&own));
@@ -287,7 +287,7 @@ fn a_new_name_that_another_bucket_has_is_refused() {
     let second = theirs.stack.plan("second.yaml", &bucket("b", &theirs.bucket, ""));
     let refused =
         theirs.stack.run(&["deploy", "--plan", &second.to_string_lossy(), "--yes", "--empty-buckets"]).exits(1);
-    assert!(refused.stdout.contains("exists already and does not carry the mark of this stack"), "{}", refused.all());
+    assert!(refused.stdout.contains("already exists and does not carry the mark of this stack"), "{}", refused.all());
     let tags = wait(theirs.s3().get_bucket_tagging().bucket(&theirs.bucket).send());
     let marked = tags.is_ok_and(|tags| tags.tag_set().iter().any(|tag| tag.key().starts_with("akidb")));
     assert!(!marked && theirs.has_bucket(&own), "{}", refused.all());

@@ -9,18 +9,19 @@ use testkit::cli::{TestAccount, finish};
 use testkit::local_aws;
 use testkit::proxy::{CallSelector, FaultProxy, ProxyAction};
 
-const VERBS: [&str; 11] = [
-    "deploy --out saved.plan.json -vv",
-    "deploy --yes -vv",
+const VERBS: [&str; 12] = [
+    "deploy --out saved.plan.json -vvv",
+    "deploy --yes -vvv",
     "deploy --yes --json",
     "status --json",
-    "status -vv",
-    "state export -vv",
+    "status -vvv",
+    "status --drift -vv",
+    "state export -vvv",
     "state journal",
     "report",
     "route cutover --yes",
-    "rollback --yes -vv",
-    "destroy --empty-buckets --yes -vv",
+    "rollback --yes -vvv",
+    "destroy --empty-buckets --yes -vvv",
 ];
 
 #[test]
@@ -77,7 +78,7 @@ fn a_panic_tells_no_secret() {
 fn a_log_does_not_say_which_key_signs() {
     let account = TestAccount::of(local_aws::account());
     // The client of S3 writes the identity that it signs with into its log.
-    let output = finish(&mut account.command("status --stack none --state s3://no-such-bucket-anywhere/x -vv"));
+    let output = finish(&mut account.command("status --stack none --state s3://no-such-bucket-anywhere/x -vvv"));
     assert!(output.stderr.contains("access_key_id: \"(hidden)"), "the log speaks of it: {}", output.stderr);
     assert!(!output.stderr.contains(&format!("access_key_id: \"{}", account.number)));
     assert!(!output.stderr.contains(&format!("Credential={}", account.number)));
@@ -95,7 +96,7 @@ fn words_of_a_service_do_nothing_to_a_terminal() {
         ProxyAction::Answer(400, said.to_owned()),
     );
     for words in
-        ["deploy --yes", "deploy --yes --json", "deploy --yes -vv", "state journal --stack akidb-week13", "report"]
+        ["deploy --yes", "deploy --yes --json", "deploy --yes -vvv", "state journal --stack akidb-week13", "report"]
     {
         let mut command = if words.contains("--stack") { account.command(words) } else { account.planned(words) };
         let output = finish(&mut command);

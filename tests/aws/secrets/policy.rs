@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use testkit::cli::{bare, finish, write_model};
+use testkit::cli::{bare, finish, own_files, write_model};
 use testkit::local_aws;
 
 /// What parliament (an IAM policy linter) finds, as `SEVERITY ISSUE DETAIL`. None where it is not installed.
@@ -33,9 +33,8 @@ fn the_policy_that_is_asked_for_passes_the_linter() {
     local_aws::endpoint();
     let models = tempfile::tempdir().expect("a directory");
     write_model(models.path());
-    let directory = format!("model_dir={}", models.path().display());
-    let policy =
-        finish(bare().args(["deploy", "--print-iam-policy", "--plan", "week13", "--var", &directory])).exits(0);
+    let words = ["deploy", "--print-iam-policy", "--plan", "week13"];
+    let policy = finish(bare().args(words).args(own_files(models.path()))).exits(0);
     let Some(mut findings) = parliament(&policy.stdout, &[]) else {
         panic!("parliament is not installed: localstack/up --install brings it");
     };
@@ -73,9 +72,8 @@ fn the_policy_that_is_asked_for_passes_the_linter() {
 fn printed_policy() -> Value {
     let models = tempfile::tempdir().expect("a directory");
     write_model(models.path());
-    let directory = format!("model_dir={}", models.path().display());
-    let printed =
-        finish(bare().args(["deploy", "--print-iam-policy", "--plan", "week13", "--var", &directory])).exits(0);
+    let words = ["deploy", "--print-iam-policy", "--plan", "week13"];
+    let printed = finish(bare().args(words).args(own_files(models.path()))).exits(0);
     serde_json::from_str(&printed.stdout).expect("a policy")
 }
 

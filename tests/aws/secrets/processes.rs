@@ -41,7 +41,7 @@ fn a_secret_is_in_no_list_of_processes() {
     let proxy = FaultProxy::start(&local_aws::endpoint());
     let account = TestAccount::new().through(proxy.url());
     proxy.on(ProxyCall::mutates, CallSelector::Nth(4), ProxyAction::HoldBefore);
-    let mut command = account.planned("deploy --yes -vv");
+    let mut command = account.planned("deploy --yes -vvv");
     with_secrets(&account, &mut command);
     let mut running = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
     assert!(proxy.held_within(Duration::from_secs(20)), "it is in the middle of its work");

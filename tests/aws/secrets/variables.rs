@@ -52,18 +52,18 @@ fn a_sensitive_variable_is_kept_apart_and_shown_nowhere() {
         assert!(!holds(output.all().as_bytes()) && !output.all().contains(OTHER), "{words} tells it: {}", output.all());
         output
     };
-    run("deploy --plan sensitive.yaml --out saved.plan.json -vv", CANARY);
+    run("deploy --plan sensitive.yaml --out saved.plan.json -vvv", CANARY);
     // The saved plan has it from beside the journal.
-    run("deploy saved.plan.json --yes -vv", OTHER);
+    run("deploy saved.plan.json --yes -vvv", OTHER);
     assert!(proofs(&account).contains(CANARY), "{}", proofs(&account));
     run("deploy --plan sensitive.yaml --yes --json", CANARY).exits(0);
     let changed = run("deploy --plan sensitive.yaml --dry-run", OTHER).exits(2);
     assert!(changed.stdout.contains("(sensitive)"), "{}", changed.stdout);
-    run("deploy --plan sensitive.yaml --yes -vv", OTHER);
+    run("deploy --plan sensitive.yaml --yes -vvv", OTHER);
     assert!(proofs(&account).contains(OTHER));
     for words in [
         "status --drift --plan sensitive.yaml --json",
-        "status --stack sensitive -vv",
+        "status --stack sensitive -vvv",
         "state show --stack sensitive --json",
         "state journal --stack sensitive",
         "state export --stack sensitive",
@@ -74,9 +74,9 @@ fn a_sensitive_variable_is_kept_apart_and_shown_nowhere() {
         run(words, OTHER);
     }
     // A rollback needs neither the plan nor the variable.
-    run("rollback --stack sensitive --yes -vv", OTHER);
+    run("rollback --stack sensitive --yes -vvv", OTHER);
     assert!(proofs(&account).contains(CANARY), "{}", proofs(&account));
-    run("destroy --stack sensitive --yes -vv", OTHER);
+    run("destroy --stack sensitive --yes -vvv", OTHER);
     let apart = account.path("state/sensitive/content");
     let kept: Vec<PathBuf> = fs::read_dir(&apart).expect("kept").map(|entry| entry.expect("one").path()).collect();
     assert!(kept.iter().any(|file| holds(&fs::read(file).expect("a file"))), "it is kept there, for rollbacks");
@@ -87,7 +87,8 @@ fn a_sensitive_variable_is_kept_apart_and_shown_nowhere() {
     }
 }
 
-/// In a text of DNS quotes are escaped and long values divided, and names are in small letters: what is kept apart is none of these.
+/// In a text of DNS quotes are escaped and long values divided, and names are in lower case: what is kept apart is none
+/// of these.
 #[test]
 fn a_sensitive_value_that_would_be_written_in_another_form_is_refused() {
     let account = TestAccount::new();
@@ -102,7 +103,7 @@ fn a_sensitive_value_that_would_be_written_in_another_form_is_refused() {
         ("sensitive.yaml", long),
         ("named.yaml", "Canary-F3A9c1-Never-Shown".to_owned()),
     ] {
-        let mut command = account.command(&format!("deploy --plan {plan} --dry-run -vv"));
+        let mut command = account.command(&format!("deploy --plan {plan} --dry-run -vvv"));
         let output = finish(command.env("AKIDB_EDGE_VAR_token", &value)).exits(3);
         assert!(output.stderr.contains("could not be kept out of the journal"), "{}", output.all());
         assert!(!output.all().to_lowercase().contains("canary-f3a9c1"), "{}", output.all());

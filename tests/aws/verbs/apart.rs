@@ -78,6 +78,30 @@ fn a_saved_plan_takes_no_options_that_it_has_decided() {
 }
 
 #[test]
+fn the_policy_of_what_is_deployed_names_its_ids() {
+    let stack = Stack::new();
+    stack.plan("p.yaml", &format!("{ZONE}{}", records("simple")));
+    let zones = |words: &str| -> Vec<String> {
+        let policy = run(&stack, words).exits(0).json();
+        let all = policy["policy"]["Statement"].as_array().cloned().unwrap_or_default();
+        let on = |statement: serde_json::Value| statement["Resource"].as_array().cloned().unwrap_or_default();
+        let named = all.into_iter().flat_map(on).filter_map(|one| one.as_str().map(str::to_owned));
+        named.filter(|one| one.contains(":hostedzone/")).collect()
+    };
+    let before = run(&stack, "deploy --plan p.yaml --print-iam-policy --deployed").exits(3);
+    says(&before, "is deployed, so no IDs are known");
+    run(&stack, "deploy --plan p.yaml --yes").exits(0);
+    let every = zones("deploy --plan p.yaml --print-iam-policy --json");
+    assert!(!every.is_empty() && every.iter().all(|one| one == "arn:aws:route53:::hostedzone/*"), "{every:?}");
+    let state = run(&stack, "state show --plan p.yaml --json").exits(0).json();
+    let all = state["resources"].as_array().expect("a list");
+    let zone = all.iter().find(|one| one["kind"] == "zone").expect("the zone");
+    let own = format!("arn:aws:route53:::hostedzone/{}", zone["id"].as_str().expect("an ID"));
+    let narrow = zones("deploy --plan p.yaml --print-iam-policy --deployed --json");
+    assert!(narrow.len() == every.len() && narrow.iter().all(|one| *one == own), "{narrow:?} {own}");
+}
+
+#[test]
 fn a_saved_plan_is_for_one_journal_and_one_endpoint() {
     let stack = Stack::new();
     stack.plan("p.yaml", &buckets(&stack, &["a"]));
@@ -99,7 +123,7 @@ fn a_saved_plan_is_for_one_journal_and_one_endpoint() {
     let mut saved: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).expect("it")).expect("JSON");
     saved.as_object_mut().expect("fields").remove("state");
     std::fs::write(&file, saved.to_string()).expect("it");
-    says(&run(&stack, "deploy x.plan.json --state file:one --yes").exits(3), "an older version made it");
+    says(&run(&stack, "deploy x.plan.json --state file:one --yes").exits(3), "an older version saved it");
 }
 
 #[test]
@@ -163,7 +187,7 @@ fn what_stands_in_the_way_is_a_finding_of_drift_beside_the_others() {
     wait(storage(&stack).create_bucket().bucket(format!("b-{}", stack.account)).send()).expect("a bucket of others");
     let said = run(&stack, "status --drift --plan p.yaml").exits(2).stdout;
     for words in [
-        "in the way of the plan: models.bucket.b: ",
+        "blocks the plan: models.bucket.b: ",
         "--adopt models.bucket.b",
         "deploy is refused until then; after that it would do this:",
         "+ create  bucket.c",
@@ -183,14 +207,14 @@ fn what_is_adopted_or_requested_must_be_in_the_run() {
     let typo = run(&stack, "deploy --plan p.yaml --adopt models.bucket.aa --yes").exits(3);
     says(&typo, "the plan has no models.bucket.aa");
     let outside = run(&stack, "deploy --plan p.yaml --target models.bucket.b --adopt models.bucket.a --yes").exits(3);
-    says(&outside, "--adopt models.bucket.a is not among the addresses");
+    says(&outside, "--adopt models.bucket.a is outside the scope");
     assert!(!exists(&stack, "a") && !exists(&stack, "b"));
     let nothing = run(&stack, "deploy --plan p.yaml --adopt models.bucket.a --yes").exits(0);
-    says(&nothing, "takes nothing up: nothing is there yet");
+    says(&nothing, "takes nothing up: it does not exist yet");
     let ours = run(&stack, "deploy --plan p.yaml --adopt models.bucket.a --yes").exits(0);
-    says(&ours, "takes nothing up: it is this stack's already");
+    says(&ours, "takes nothing up: this stack already owns it");
     let never = run(&stack, "deploy --plan p.yaml --request m --yes").exits(3);
-    says(&never, "every deploy carries it out");
+    says(&never, "every deploy runs it");
 }
 
 #[test]
@@ -248,7 +272,7 @@ fn a_bucket_that_is_destroyed_takes_its_replication_along() {
     stack.plan("p.yaml", &step);
     run(&stack, "deploy --plan p.yaml --yes").exits(0);
     let shown = run(&stack, "destroy --plan p.yaml --target models.bucket.b --dry-run").exits(2);
-    says(&shown, "it needs models.bucket.b, which goes");
+    says(&shown, "it depends on models.bucket.b, which is deleted");
     run(&stack, "destroy --plan p.yaml --target models.bucket.b --yes").exits(0);
     let rules = wait(storage(&stack).get_bucket_replication().bucket(&one).send());
     assert!(rules.is_err(), "{rules:?}");
@@ -277,7 +301,7 @@ fn what_an_imported_resource_needs_is_not_destroyed_without_its_name() {
     stack.plan("q.yaml", &format!("{ZONE}{}{}", records("web"), buckets(&stack, &["a"])));
     run(&stack, "deploy --plan q.yaml --yes").exits(0);
     let outside = run(&stack, "destroy --plan p.yaml --target models --delete-imported routing.records.web").exits(3);
-    says(&outside, "is not among the addresses that this run works on");
+    says(&outside, "is outside the scope of this run");
     run(&stack, "destroy --plan p.yaml --target routing.zone --yes --delete-imported routing.records.web").exits(0);
     assert!(wait(names.list_hosted_zones().send()).expect("zones").hosted_zones().is_empty());
     assert!(exists(&stack, "a"));
@@ -420,13 +444,13 @@ fn explain_answers_what_it_was_asked_or_refuses() {
     let explain =
         |words: &str| cli::finish(cli::bare().args(["route", "explain", "--plan", "week13"]).args(words.split(' ')));
     for (words, said) in [
-        ("--down nonsense", "no target of the plan is called"),
-        ("--down ,", "no target of the plan is called"),
-        ("--down a", "no target of the plan is called"),
+        ("--down nonsense", "unknown target"),
+        ("--down ,", "unknown target"),
+        ("--down a", "unknown target"),
         ("--request nope", "the plan has no step"),
-        ("--request zone", "is not on request only"),
-        ("--from XX", "Route 53 knows no place"),
-        ("--from US-XX", "Route 53 knows no place"),
+        ("--request zone", "is not an on-request step"),
+        ("--from XX", "unknown Route 53 location"),
+        ("--from US-XX", "unknown Route 53 location"),
         ("--name other.example", "no record set of the plan has that name"),
         ("--name .api", "no record set of the plan has that name"),
     ] {

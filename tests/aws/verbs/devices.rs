@@ -63,7 +63,7 @@ fn a_device_that_is_away_does_not_stop_the_account() {
     // Without its devices the plan is deployed as before.
     let without = run(&stack, "deploy --plan p.yaml --yes").exits(0);
     says(&without, "no changes: 1 resource matches the plan");
-    says(&without, "run separately: d (akidb-edge jetson provision)");
+    says(&without, "not part of this run: run separately d (-v says how)");
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_step_that_comes_after_devices_waits_for_them() {
     stack.plan("p.yaml", &format!("{after}{AWAY}"));
     let refused = run(&stack, "deploy --plan p.yaml --yes").exits(3);
     says(&refused, "models.bucket.a needs jetson.host.one");
-    says(&refused, "akidb-edge jetson deploy --plan PLAN makes it");
+    says(&refused, "run akidb-edge jetson deploy --plan PLAN first");
     let partly = run(&stack, "deploy --plan p.yaml --devices --yes").exits(1);
     says(&partly, "left out: one");
     assert!(!exists(&stack, "a"), "{}", partly.all());
@@ -84,7 +84,7 @@ fn a_saved_plan_over_both_is_whole() {
     let stack = Stack::new();
     bucket_and_device(&stack);
     run(&stack, "deploy --plan p.yaml --out cloud.plan.json").exits(2);
-    says(&run(&stack, "deploy cloud.plan.json --devices --yes").exits(3), "it was made without --devices");
+    says(&run(&stack, "deploy cloud.plan.json --devices --yes").exits(3), "it was saved without --devices");
     // The device is away: a saved plan is carried out as a whole, so there is none.
     let refused = run(&stack, "deploy --plan p.yaml --devices --out both.plan.json").exits(1);
     says(&refused, "no plan was saved");
@@ -93,7 +93,7 @@ fn a_saved_plan_over_both_is_whole() {
     assert!(!exists(&stack, "a"), "saving does nothing");
     let made = run(&stack, "deploy cloud.plan.json --yes").exits(0);
     assert!(exists(&stack, "a") && !journal(&stack, "-devices").exists(), "{}", made.all());
-    says(&run(&stack, "deploy cloud.plan.json --yes").exits(3), "the journal went on");
+    says(&run(&stack, "deploy cloud.plan.json --yes").exits(3), "the journal has grown");
 }
 
 /// A run over both holds a lease on each stack, and both live as long as was said.

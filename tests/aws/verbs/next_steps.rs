@@ -253,7 +253,7 @@ fn what_carries_the_mark_is_imported() {
     let drift = run(&stack, "status --plan q.yaml --drift").exits(2);
     says(&drift, &format!("b-{} carries this stack's mark", stack.account));
     let line = drift.stdout.lines().find(|line| line.contains("akidb-edge state import")).expect("a command");
-    let words = command(line, &[("PLAN", "p.yaml"), (", or delete it by hand", "")]);
+    let words = command(line, &[("PLAN", "p.yaml"), (", or delete it manually", "")]);
     let asked = run(&stack, &words).exits(3);
     run(&stack, &format!("{words} {}", option(&next(&asked)))).exits(0);
     assert!(run(&stack, "deploy --plan p.yaml --yes").exits(0).stdout.contains("no changes"));

@@ -43,6 +43,7 @@ const NEEDS: &[(&str, &str, &[&str])] = &[
     ("status", "dry_run", &["drift", "accept"]),
     ("status", "yes", &["drift", "accept"]),
     ("deploy", "force", &["out"]),
+    ("deploy", "deployed", &["print_iam_policy"]),
     ("deploy", "ssh_config", &["devices"]),
     ("deploy", "accept_new", &["devices"]),
     ("deploy", "ask_sudo_password", &["devices"]),
@@ -67,6 +68,19 @@ const NEEDS: &[(&str, &str, &[&str])] = &[
     ("state export", "force", &["out"]),
     ("state pull", "force", &["out"]),
     ("jetson kubeconfig", "merge", &["out"]),
+    ("validate latency", "requests", &["url"]),
+    ("validate latency", "rate", &["url"]),
+    ("validate latency", "p95_ms", &["url"]),
+    ("validate latency", "p99_ms", &["url"]),
+    ("validate latency", "yes", &["regions"]),
+    ("route cutover", "steps", &["gate"]),
+    ("route cutover", "requests", &["gate"]),
+    ("route cutover", "rate", &["gate"]),
+    ("route cutover", "path", &["gate"]),
+    ("route cutover", "connect_to", &["gate"]),
+    ("route cutover", "plain_http", &["gate"]),
+    ("route cutover", "ca_bundle", &["gate"]),
+    ("route cutover", "key_file", &["gate"]),
 ];
 
 fn options(verb: &Verb) -> Vec<&Arg> {
@@ -89,6 +103,10 @@ fn value(arg: &Arg) -> String {
         "state" => "file:place".to_owned(),
         "endpoint" => "https://example.com".to_owned(),
         "from" => "EU".to_owned(),
+        "connect_to" => "127.0.0.1:1".to_owned(),
+        "gate" => "p95<25ms@all".to_owned(),
+        "origin" => "us-east-1=http://127.0.0.1:1/".to_owned(),
+        "watch" => "60".to_owned(),
         id if id.contains("addr") => "127.0.0.1:0".to_owned(),
         _ => "1".to_owned(),
     }

@@ -105,6 +105,50 @@ const POINTER: &str = r#"{"version":"one","root":"one","files":[{"path":"model.o
     "sha256":"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"},{"path":"1_Pooling/config.json","size":5,
     "sha256":"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}]}"#;
 
+/// Objects of a cluster, of kinds whose fields are known.
+const OBJECTS: &str = r#"version: 1
+stack: web
+metadata: {name: web, title: t}
+days:
+- day: 1
+  title: d
+  steps:
+  - id: web
+    title: t
+    kind: kubernetes
+    with:
+      name: web
+      cluster: {kubeconfig: {context: west}}
+      namespace: web
+      force_conflicts: [Deployment/web]
+      objects:
+      - apiVersion: apps/v1
+        kind: Deployment
+        metadata: {name: web, labels: {app: web}, annotations: {note: "x"}}
+        spec:
+          replicas: 2
+          selector: {matchLabels: {app: web}}
+          template:
+            metadata: {labels: {app: web}}
+            spec:
+              containers:
+              - name: web
+                image: example/web:1
+                ports: [{containerPort: 80, name: http}]
+                env: [{name: A, value: "1"}, {name: PASSWORD, valueFrom: {secretKeyRef: {name: s, key: k}}}]
+                resources: {limits: {memory: 64Mi, cpu: 100m}}
+              tolerations: [{key: gpu, operator: Exists, tolerationSeconds: 60}]
+      - apiVersion: v1
+        kind: Service
+        metadata: {name: web}
+        spec: {selector: {app: web}, ports: [{name: http, port: 80, targetPort: http}, {name: b, port: 81, targetPort: 8080}]}
+      - apiVersion: v1
+        kind: ConfigMap
+        metadata: {name: page}
+        data: {index.html: "<p>"}
+        binaryData: {b: AAAA}
+"#;
+
 /// What all cases of a process share.
 pub struct Parsers {
     plans: Vec<String>,
@@ -133,7 +177,7 @@ impl Parsers {
         let states: Vec<&str> = states.iter().map(String::as_str).collect();
         Self {
             plans: texts(&["plans", "tests/fixtures/plans"], "yaml"),
-            short: texts(&["plans/examples"], "yaml"),
+            short: texts(&["plans/examples"], "yaml").into_iter().chain([OBJECTS.to_owned()]).collect(),
             journals: texts(&states, "jsonl"),
             inventory: tempfile::tempdir().expect("a place for inventories"),
             saved: OnceCell::new(),

@@ -115,7 +115,7 @@ async fn each_message_of_a_stream_counts_for_the_rate() {
     }
     let most = 3.0 + 2.0 * began.elapsed().as_secs_f64();
     assert!(done >= 1 && f64::from(done) <= most, "{done} answered in {:?}", began.elapsed());
-    server.wait_for("request refused: more requests than this client may send");
+    server.wait_for("request refused: rate limit of this client exceeded");
     assert!(!server.said().contains(&key), "{}", server.said());
 }
 
@@ -140,7 +140,7 @@ async fn a_stream_goes_no_further_without_its_key() {
     sender.send(numbered(300)).await.unwrap();
     let fault = answers.message().await.unwrap_err();
     assert_eq!((fault.code(), code(&fault)), (Code::Unauthenticated, "UNAUTHORIZED"), "{fault}");
-    server.wait_for("request refused: the key with which this was opened is not known any more");
+    server.wait_for("request refused: the key of this stream was revoked");
     assert!(!server.said().contains(&key), "{}", server.said());
 }
 

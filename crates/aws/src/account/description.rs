@@ -38,7 +38,7 @@ pub struct SourceDescription {
     pub kind: &'static str,
     /// In words.
     pub source: String,
-    /// What to do when they are not accepted any more.
+    /// What to do when they are not accepted any longer.
     pub renew: String,
 }
 

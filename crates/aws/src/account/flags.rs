@@ -64,7 +64,7 @@ pub fn tries(environment: &Environment, profiles: &Profiles) -> Result<Option<u3
         Ok(tries) if tries > 0 => Ok(Some(tries)),
         _ => Err(wrong(
             "InvalidSetting",
-            format!("{setting} is {value:?}, which is not a whole number from 1 on"),
+            format!("{setting} is {value:?}, which is not a whole number of at least 1"),
             format!("set {setting} to a number such as 3, or remove it"),
         )),
     }

@@ -39,7 +39,7 @@ pub fn checked(name: &str, setting: String) -> Result<RegionChoice, Fault> {
     Err(wrong(
         "InvalidRegion",
         format!("{setting} is {name:?}, which is not the name of an AWS region"),
-        format!("set {setting} to a region such as us-east-1, in small letters, without blanks"),
+        format!("set {setting} to a region such as us-east-1, in lower case, without spaces"),
     ))
 }
 

@@ -1,4 +1,4 @@
-//! What a person does when credentials are not accepted any more: it depends on where they came from.
+//! What a person does when credentials are not accepted any longer: it depends on where they came from.
 
 use super::CredentialSource;
 use akidb_edge_network::Environment;
@@ -8,7 +8,8 @@ impl CredentialSource {
     pub fn renewal(&self, environment: &Environment) -> String {
         match self {
             Self::Keys { keys, profile: None } if keys.session_token().is_some() => {
-                "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN again: those of the environment are not valid (any more)".to_owned()
+                "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN again: those of the environment \
+                 are not valid or have expired".to_owned()
             }
             Self::Keys { profile: None, .. } => {
                 let token = environment.get("AWS_PROFILE").map_or_else(String::new, |profile| {
@@ -22,7 +23,7 @@ impl CredentialSource {
             }
             Self::Role(role) => role.by.renewal(environment),
             Self::WebIdentity { token, .. } => {
-                format!("have a new token written to {token}, and check that the role trusts its issuer")
+                format!("write a new token to {token}, and check that the role trusts its issuer")
             }
             Self::Sso(sso) => format!("aws sso login --profile {}", sso.profile),
             Self::Login { profile, .. } => format!("aws login --profile {profile}"),

@@ -140,15 +140,15 @@ fn sendable(setting: &str, value: &str) -> Result<(), Fault> {
     let why = if value.ends_with(['\n', '\r']) {
         "ends with a line break"
     } else if value.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
-        "has a blank or a line break in it"
+        "contains a space or a line break"
     } else if !value.is_ascii() {
-        "has letters in it that are not ASCII"
+        "contains characters that are not ASCII"
     } else {
         return Ok(());
     };
     Err(wrong(
         "InvalidCredentials",
-        format!("{setting} {why}, which no AWS key has"),
+        format!("{setting} {why}, so it is not a valid AWS key"),
         format!("set {setting} again, without it"),
     ))
 }
@@ -169,7 +169,7 @@ fn role(
             return Err(wrong("InvalidProfile", problem, format!("remove one of them in {config}")));
         }
         (None, None) => {
-            let problem = format!("profile {name} has role_arn and says nothing about who assumes the role");
+            let problem = format!("profile {name} has role_arn, but no source of credentials to assume the role");
             return Err(wrong(
                 "InvalidProfile",
                 problem,
@@ -215,7 +215,7 @@ fn source_profile(
         return Ok(CredentialSource::Keys { keys, profile: Some(other.to_owned()) });
     }
     if seen.iter().any(|before| before == other) {
-        let problem = format!("source_profile goes in a circle: {} -> {other}", seen.join(" -> "));
+        let problem = format!("circular source_profile: {} -> {other}", seen.join(" -> "));
         return Err(wrong("InvalidProfile", problem, format!("name a profile with credentials in {config}")));
     }
     if let Some(found) = role(environment, profiles, other, seen)? {

@@ -1,12 +1,15 @@
 //! Whether something in a bucket would stop its deletion.
 
 use super::*;
+use crate::pages::Pages;
 
 /// A key that stays when the objects `going` are deleted: S3 refuses to delete a bucket that holds any object, old version
 /// or delete marker. Once a bucket keeps versions, deleting an object leaves them.
 pub async fn staying(client: &Client, name: &str, going: &BTreeSet<String>) -> Result<Option<String>, Fault> {
     let (mut key, mut version, mut plain) = (None, None, None);
+    let mut pages = Pages::of_content("s3", "ListObjectVersions");
     loop {
+        pages.next()?;
         let call = client.list_object_versions().bucket(name).set_key_marker(key).set_version_id_marker(version);
         let page = match call.send().await.map_err(|bad| fault_of("s3", "ListObjectVersions", bad)) {
             Err(fault) if fault.class == FaultClass::Missing => return Ok(None),

@@ -4,6 +4,7 @@ use futures::FutureExt;
 
 use super::super::owned::marked;
 use super::super::{Clients, GLOBAL, fault_of};
+use crate::pages::Pages;
 use crate::provider::OwnedQuery;
 use crate::resource::{Fault, Kind, OwnedResource};
 
@@ -11,7 +12,9 @@ use crate::resource::{Fault, Kind, OwnedResource};
 pub async fn listing(clients: &Clients, search: &OwnedQuery<'_>) -> Result<Vec<OwnedResource>, Fault> {
     let client = clients.s3(GLOBAL)?;
     let (mut all, mut token) = (Vec::new(), None);
+    let mut pages = Pages::of("s3", "ListBuckets");
     loop {
+        pages.next()?;
         // S3 tells the regions only when some parameter is set.
         let page = client.list_buckets().max_buckets(1_000).set_continuation_token(token).send().await;
         let page = page.map_err(|bad| fault_of("s3", "ListBuckets", bad))?;

@@ -155,7 +155,7 @@ impl Provider for Buckets {
             Ok(_) => Ok(DeleteOutcome::Deleted),
             Err(fault) if fault.class == FaultClass::Missing => Ok(DeleteOutcome::Deleted),
             Err(fault) if fault.code == "BucketNotEmpty" => {
-                Err(fault.next("objects or old versions are left in it: add --empty-buckets to delete them, too"))
+                Err(fault.next("it still contains objects or old versions: add --empty-buckets to delete them"))
             }
             Err(fault) => Err(fault),
         }
@@ -177,15 +177,15 @@ impl Provider for Buckets {
     }
 }
 
-/// A bucket of the account that is not to be taken up.
+/// A bucket of the account that is not to be adopted.
 fn occupied(name: &str) -> Fault {
-    let problem = format!("the bucket {name} exists already and does not carry the mark of this stack");
+    let problem = format!("the bucket {name} already exists and does not carry the mark of this stack");
     let fault = Fault::new(FaultClass::Exists, "s3", "CreateBucket", "BucketAlreadyOwnedByYou", problem);
-    fault.next("choose another name, or take the bucket into the journal with state import")
+    fault.next("choose another name, or import the bucket with state import")
 }
 
 impl Buckets {
-    /// The tags of the bucket that has the name, none of them when the name is free; nothing when the bucket may not be taken up.
+    /// The tags of the bucket that has the name, none of them when the name is free; nothing when the bucket may not be adopted.
     async fn tags_if_free(
         &self,
         subject: &ResourceContext<'_>,
@@ -198,7 +198,7 @@ impl Buckets {
         }
     }
 
-    /// The tags of a bucket that we own already and that may be taken up: it carries our mark, or none and nothing in it (the
+    /// The tags of a bucket that we own already and that may be adopted: it carries our mark, or none and nothing in it (the
     /// answer to its creation was lost before it could be tagged). What a journal goes back to that imported it may carry none.
     async fn tags_if_ours(
         &self,

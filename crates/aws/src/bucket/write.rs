@@ -99,8 +99,9 @@ async fn ownership(client: &Client, spec: &BucketSpec) -> Result<(), Fault> {
     answer.map(drop).map_err(|bad| fault_of("s3", "PutBucketOwnershipControls", bad))
 }
 
-/// Deletes every object, old version and marker, page by page.
+/// Deletes every object, old version and marker, page by page. What is listed again after it was deleted ends it.
 pub async fn empty(client: &Client, name: &str) -> Result<(), Fault> {
+    let mut deleted = None;
     loop {
         let listed = client.list_object_versions().bucket(name).send().await;
         let listed = match listed.map_err(|bad| fault_of("s3", "ListObjectVersions", bad)) {
@@ -113,9 +114,13 @@ pub async fn empty(client: &Client, name: &str) -> Result<(), Fault> {
             s3::ObjectIdentifier::builder().key(key?).set_version_id(version.map(str::to_owned)).build().ok()
         });
         let to_delete: Vec<_> = to_delete.collect();
-        if to_delete.is_empty() {
-            return Ok(());
+        let Some(first) = to_delete.first().cloned() else { return Ok(()) };
+        if deleted.as_ref() == Some(&first) {
+            let words = format!("{} was deleted and is listed again", first.key());
+            return Err(Fault::new(FaultClass::Refused, "s3", "DeleteObjects", "StillListed", words)
+                .next("somebody writes it anew, or the endpoint does not delete: look at who writes to the bucket, then run the same command again"));
         }
+        deleted = Some(first);
         let batch =
             s3::Delete::builder().set_objects(Some(to_delete)).quiet(true).build().map_err(bad("DeleteObjects"))?;
         let answer = client.delete_objects().bucket(name).delete(batch).send().await;

@@ -40,7 +40,7 @@ pub async fn of_container(source: &CredentialSource, means: &CredentialContext) 
     answer.map_err(|bad| {
         let code =
             if matches!(bad, CredentialsError::InvalidConfiguration(_)) { "InvalidSetting" } else { "NoCredentials" };
-        let problem = format!("{source} gave no credentials: {}", fault::chain(&bad));
+        let problem = format!("{source} provided no credentials: {}", fault::chain(&bad));
         refused(operation, code, problem, next)
     })
 }
@@ -72,7 +72,7 @@ pub async fn of_instance(source: &CredentialSource, means: &CredentialContext) -
         bad => refused(
             "Metadata",
             "NoCredentials",
-            format!("{source} gave no credentials: {}", fault::chain(&bad)),
+            format!("{source} provided no credentials: {}", fault::chain(&bad)),
             source.renewal(&means.account.environment),
         ),
     })

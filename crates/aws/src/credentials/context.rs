@@ -13,6 +13,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use crate::account::{AccountSettings, Service};
+use crate::requests::TellRequests;
 use crate::resource::Untrusted;
 use crate::transport::HttpTransport;
 
@@ -87,7 +88,8 @@ impl CredentialContext {
     /// STS, with these credentials.
     pub fn sts(&self, credentials: Option<Credentials>) -> aws_sdk_sts::Client {
         let (region, url) = self.account.sts(&self.region);
-        let mut config = aws_sdk_sts::config::Builder::from(&self.config(Service::Sts, &region, credentials));
+        let config = aws_sdk_sts::config::Builder::from(&self.config(Service::Sts, &region, credentials));
+        let mut config = config.interceptor(TellRequests);
         config.set_endpoint_url(url);
         aws_sdk_sts::Client::from_conf(config.build())
     }

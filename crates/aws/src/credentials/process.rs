@@ -35,9 +35,7 @@ struct Printed {
 pub async fn credentials(command: &str, profile: &str, means: &CredentialContext) -> Result<Credentials, Fault> {
     let name = format!("credential_process {} of profile {profile}", program(command));
     let config = means.account.profiles.config.display();
-    let next = format!(
-        "run the command that credential_process of profile {profile} in {config} names by itself, and make it work"
-    );
+    let next = format!("run the command in credential_process of profile {profile} in {config} on its own, and fix it");
     let bad = |code: &str, why: String| refused(OPERATION, code, format!("{name} {why}"), next.clone());
     let output = means.waiting(&name, run(command, means)).await;
     let output = output.map_err(|bad_start| bad("ProcessFailed", format!("cannot be run: {bad_start}")))?;
@@ -47,7 +45,7 @@ pub async fn credentials(command: &str, profile: &str, means: &CredentialContext
     // The words of the parser may quote a secret: only the place is said.
     let printed: Printed = serde_json::from_slice(&output.stdout).map_err(|wrong| {
         let place = format!("line {}, column {}", wrong.line(), wrong.column());
-        bad("InvalidCredentials", format!("printed something else than the JSON of AWS (at {place})"))
+        bad("InvalidCredentials", format!("did not print the JSON that AWS specifies (at {place})"))
     })?;
     if printed.version != 1 {
         return Err(bad(
@@ -65,7 +63,7 @@ pub async fn credentials(command: &str, profile: &str, means: &CredentialContext
     let expiry = expiry.map(SystemTime::from);
     for (key, value) in [("AccessKeyId", &printed.access_key_id), ("SecretAccessKey", &printed.secret_access_key)] {
         if value.is_empty() || value.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
-            return Err(bad("InvalidCredentials", format!("printed an {key} that is empty or has blanks in it")));
+            return Err(bad("InvalidCredentials", format!("printed an {key} that is empty or contains spaces")));
         }
     }
     let (id, secret) = (printed.access_key_id, printed.secret_access_key);

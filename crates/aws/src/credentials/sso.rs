@@ -63,7 +63,7 @@ async fn token(sso: &Sso, source: &CredentialSource, means: &CredentialContext) 
     let log_in = source.renewal(&means.account.environment);
     let operation = "GetToken";
     let Some(token) = SsoToken::of(sso.session.as_ref().unwrap_or(&sso.start_url), means) else {
-        return Err(refused(operation, "SsoLoginNeeded", format!("nobody is logged in to the {source}"), log_in));
+        return Err(refused(operation, "SsoLoginNeeded", format!("not logged in to the {source}"), log_in));
     };
     let lasts = token.lasts();
     match &sso.session {

@@ -1,4 +1,4 @@
-//! Cache behaviours: the default one and those by path are two types of the SDK with the same fields.
+//! Cache behaviors: the default one and those by path are two types of the SDK with the same fields.
 
 use std::collections::BTreeSet;
 
@@ -43,7 +43,7 @@ macro_rules! parts {
     };
 }
 
-/// The default behaviour, changed as the plan says.
+/// The default behavior, changed as the plan says.
 #[expect(deprecated, reason = "the legacy time to live is part of the spec")]
 pub fn default(
     spec: &Behavior,
@@ -59,7 +59,7 @@ pub fn default(
     Ok(held)
 }
 
-/// The behaviours by path: the plan's in its order, each with its other settings as they are held; those of others keep
+/// The behaviors by path: the plan's in its order, each with its other settings as they are held; those of others keep
 /// their place behind the one that stood before them. With them, what those of others lead to.
 #[expect(deprecated, reason = "the legacy time to live is part of the spec")]
 pub fn by_path(
@@ -177,13 +177,13 @@ fn functions(wanted: &[EdgeAssociation]) -> Result<cf::LambdaFunctionAssociation
         .map_err(unbuilt)
 }
 
-/// The default behaviour as a spec.
+/// The default behavior as a spec.
 #[expect(deprecated, reason = "the legacy time to live is part of the spec")]
 pub fn default_spec(mut held: cf::DefaultCacheBehavior) -> Behavior {
     as_spec(None, parts!(held))
 }
 
-/// A behaviour by path as a spec.
+/// A behavior by path as a spec.
 #[expect(deprecated, reason = "the legacy time to live is part of the spec")]
 pub fn spec(mut held: cf::CacheBehavior) -> Behavior {
     as_spec(Some(std::mem::take(&mut held.path_pattern)), parts!(held))

@@ -4,13 +4,16 @@ use futures::FutureExt;
 
 use super::super::owned::marked;
 use super::super::{Clients, fault_of};
+use crate::pages::Pages;
 use crate::provider::OwnedQuery;
 use crate::resource::{Fault, Kind, OwnedResource};
 
 /// Distributions.
 pub async fn listing(clients: &Clients, search: &OwnedQuery<'_>) -> Result<Vec<OwnedResource>, Fault> {
     let (mut all, mut marker) = (Vec::new(), None);
+    let mut pages = Pages::of("cloudfront", "ListDistributions");
     loop {
+        pages.next()?;
         let page = clients.cloudfront.list_distributions().set_marker(marker).send().await;
         let list = page.map_err(|bad| fault_of("cloudfront", "ListDistributions", bad))?.distribution_list;
         let Some(list) = list else { break };

@@ -4,6 +4,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::pages::Pages;
 use crate::resource::UnmanagedField;
 use crate::resource::distribution::{GeoRestriction, Logging, ViewerCertificate};
 
@@ -102,7 +103,9 @@ async fn candidates(client: &Client, wanted: &DistributionSpec) -> Result<Vec<(S
     const CALL: &str = "ListDistributions";
     let mut candidates = Vec::new();
     let mut marker = None;
+    let mut pages = Pages::of("cloudfront", CALL);
     loop {
+        pages.next()?;
         let answer = client.list_distributions().set_marker(marker).send().await;
         let answer = answer.map_err(|bad| fault_of("cloudfront", CALL, bad))?;
         let list = answer.distribution_list.ok_or_else(lacking(CALL, "list"))?;
@@ -140,7 +143,7 @@ pub fn parted(
 ) -> Result<(Value, Vec<UnmanagedField>), Fault> {
     let others = unmanaged::all(&config);
     let (spec, mut extras) = stated::parted(subject, &spec(config, tags)?, &usual())?;
-    // Of a whole origin or behaviour that others made, it is enough to say that it is there.
+    // Of a whole origin or behavior that others made, it is enough to say that it is there.
     let wholes: Vec<String> = extras.iter().map(|extra| format!("{}.", extra.path)).collect();
     let inside = |path: &str| wholes.iter().any(|whole| path.starts_with(whole.as_str()));
     extras.extend(others.into_iter().filter(|(path, _)| !inside(path)).map(|(path, value)| UnmanagedField {

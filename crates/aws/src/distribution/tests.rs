@@ -235,7 +235,7 @@ fn behaviours_of_others_keep_their_place_and_what_they_lead_to() {
     assert_eq!(found["behaviours"].as_array().map(Vec::len), Some(1));
     let told: Vec<&str> = extras.iter().filter_map(|extra| extra.split(' ').next()).collect();
     assert_eq!(told, ["behaviours./first", "behaviours./last"]);
-    // The plan gives up the origin and adds a behaviour.
+    // The plan gives up the origin and adds a behavior.
     let mut to = spec();
     let mut more = to["behaviours"][0].clone();
     more["path"] = json!("/more/*");

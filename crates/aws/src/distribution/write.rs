@@ -96,7 +96,7 @@ pub fn apply(
     routing(held, spec, before)
 }
 
-/// Where requests go: the behaviours, the groups and the origins. What others put there stays with what it leads to.
+/// Where requests go: the behaviors, the groups and the origins. What others put there stays with what it leads to.
 fn routing(
     mut held: cf::DistributionConfig,
     spec: &DistributionSpec,

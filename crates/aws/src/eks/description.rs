@@ -57,7 +57,7 @@ fn ready(status: Option<&ClusterStatus>, named: &NamedCluster) -> Result<(), Fau
         ClusterStatus::Deleting => (
             FaultClass::Refused,
             "it is being deleted",
-            "name another cluster in the plan, or take the step out of it".to_owned(),
+            "name another cluster in the plan, or remove the step".to_owned(),
         ),
         _ => (
             FaultClass::Refused,

@@ -4,6 +4,7 @@ use futures::FutureExt;
 
 use super::super::owned::marked;
 use super::super::{Clients, fault_of};
+use crate::pages::Pages;
 use crate::provider::OwnedQuery;
 use crate::resource::{Fault, Kind, OwnedResource};
 
@@ -13,7 +14,9 @@ pub async fn listing(clients: &Clients, search: &OwnedQuery<'_>) -> Result<Vec<O
     for region in search.regions {
         let client = clients.lambda(region)?;
         let mut marker = None;
+        let mut pages = Pages::of("lambda", "ListFunctions");
         loop {
+            pages.next()?;
             let page = client.list_functions().set_marker(marker).send().await;
             let page = page.map_err(|bad| fault_of("lambda", "ListFunctions", bad))?;
             let listed = page.functions.into_iter().flatten();

@@ -1,9 +1,11 @@
-//! Lambda functions: code by its hash from the run's artefacts, and their configuration.
+//! Lambda functions: code by its hash from the run's artifacts, and their configuration.
 
 mod calls;
+mod invoke;
 mod listing;
 mod previous;
 mod unmanaged;
+mod versions;
 mod write;
 
 use std::collections::BTreeMap;
@@ -17,6 +19,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 pub use self::calls::{CODES, GRANTS};
+pub use self::invoke::invoke;
+pub use self::versions::versions;
 use super::fault::{optional, taken};
 use super::{Clients, fault_of, tag_changes, tags};
 use crate::provider::{Applied, DeleteOutcome, OwnedQuery, Progress, Provider, ResourceContext};
@@ -147,7 +151,7 @@ pub fn hex_digest(base64: Option<&str>) -> String {
     STANDARD.decode(base64.unwrap_or_default()).map(hex::encode).unwrap_or_default()
 }
 
-/// The 64 hex digits as Lambda writes them. What is no hex cannot match and is passed on as it is.
+/// The 64 hex digits as Lambda writes them. What is not hex cannot match and is passed on as it is.
 pub fn base64_digest(sha256: &str) -> String {
     hex::decode(sha256).map_or_else(|_| sha256.to_owned(), |bytes| STANDARD.encode(bytes))
 }

@@ -13,10 +13,10 @@ use crate::response_limit::{Download, limited};
 /// The zip of a published version with this code; none when there is none, or its bytes do not come.
 pub async fn zip(client: &Client, spec: &FunctionSpec) -> Result<Option<Vec<u8>>, Fault> {
     let digest = base64_digest(&spec.code_sha256);
-    let pages = client.list_versions_by_function().function_name(&spec.name).into_paginator().items().send();
-    let listed = pages.collect::<Result<Vec<_>, _>>().await;
-    let listed = optional(listed.map_err(|bad| fault_of("lambda", "ListVersionsByFunction", bad)))?;
-    let same = listed.into_iter().flatten().filter(|held| held.code_sha256.as_deref() == Some(digest.as_str()));
+    let same = versions(client, &spec.name)
+        .await?
+        .into_iter()
+        .filter(|held| held.code_sha256.as_deref() == Some(digest.as_str()));
     for version in same.filter_map(|held| held.version) {
         let call = client.get_function().function_name(&spec.name).qualifier(version);
         let answer = optional(call.send().await.map_err(|bad| fault_of("lambda", "GetFunction", bad)))?;

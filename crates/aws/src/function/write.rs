@@ -22,9 +22,9 @@ fn supported(spec: &FunctionSpec, operation: &str) -> Result<(), Fault> {
     match named.iter().find(|(_, stated)| *stated) {
         None => Ok(()),
         Some((what, _)) => {
-            let words = format!("function {} states {what}, which is not written by this version", spec.name);
+            let words = format!("function {} sets {what}, which this version does not support", spec.name);
             Err(Fault::new(FaultClass::Refused, "lambda", operation, "Unsupported", words)
-                .next(format!("take {what} out of the function's settings")))
+                .next(format!("remove {what} from the function's settings")))
         }
     }
 }
@@ -50,7 +50,7 @@ async fn zip(artifacts: &Artifacts, spec: &FunctionSpec, operation: &str) -> Res
         Some(ArtifactSource::File(path)) => tokio::fs::read(path).await.map(Blob::new).map_err(|bad| {
             let words = format!("{what} cannot be read from {}: {bad}", path.display());
             Fault::new(FaultClass::Refused, "lambda", operation, "BytesNotAtHand", words)
-                .next("make the file readable, then run again")
+                .next("make the file readable, then run the same command again")
         }),
         None => Err(not_at_hand("lambda", operation, &what, &spec.code_sha256)),
     }

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::literal;
+use super::{Ids, literal};
 use crate::resource::{Desired, Kind};
 
 /// The statement for all clusters of a graph that are reached at EKS; none when there are none.
-pub fn statement(desired: &Desired, account: &str) -> Option<Value> {
+pub fn statement(desired: &Desired, account: &str, ids: &Ids) -> Option<Value> {
     let clusters = desired.resources.values().filter(|resource| resource.kind == Kind::Cluster);
-    let arns: BTreeSet<String> = clusters.filter_map(|cluster| arn(&literal(desired, cluster), account)).collect();
+    let arns: BTreeSet<String> = clusters.filter_map(|cluster| arn(&literal(desired, cluster, ids), account)).collect();
     (!arns.is_empty())
         .then(|| json!({"Sid": "EksClusters", "Effect": "Allow", "Action": ["eks:DescribeCluster"], "Resource": arns}))
 }
@@ -52,7 +52,7 @@ mod tests {
             json!({"kubeconfig": {"context": "west"}}),
             json!({"k3s": {"host": "jetson-01"}}),
         ]);
-        let all = policy(&desired, "1");
+        let all = policy(&desired, "1", &Ids::new());
         let wanted = json!([{
             "Sid": "EksClusters", "Effect": "Allow", "Action": ["eks:DescribeCluster"],
             "Resource": ["arn:aws:eks:eu-central-1:1:cluster/akidb-eu", "arn:aws:eks:eu-west-1:1:cluster/*",
@@ -64,6 +64,6 @@ mod tests {
     #[test]
     fn clusters_that_are_reached_otherwise_need_nothing_of_aws() {
         let desired = graph(&[json!({"kubeconfig": {"context": "west"}})]);
-        assert_eq!(policy(&desired, "1")["Statement"], json!([]));
+        assert_eq!(policy(&desired, "1", &Ids::new())["Statement"], json!([]));
     }
 }

@@ -13,17 +13,18 @@ use super::grants::{
     ATTACH_POLICIES, CHANGE_RECORDS, GIVE_ROLES, MAKE_DISTRIBUTIONS, OWN_CERTIFICATES, OWN_DISTRIBUTIONS,
     REQUEST_CERTIFICATES, TAG_CERTIFICATES, TAG_DISTRIBUTIONS,
 };
+use super::{Ids, context, facts};
 use crate::resource::certificate::CertificateSpec;
 use crate::resource::role::RoleSpec;
-use crate::resource::{ACCOUNT, Desired, Kind, STACK_TAG};
+use crate::resource::{ACCOUNT, Desired, Kind, Resource, STACK_TAG};
 
 /// The statements with conditions that a graph needs.
-pub fn statements(desired: &Desired, account: &str) -> Vec<Value> {
+pub fn statements(desired: &Desired, account: &str, ids: &Ids) -> Vec<Value> {
     let mut all = bounded_roles(desired, account);
     all.extend(attached_policies(desired, account));
     all.extend(distributions(desired, account));
     all.extend(certificates(desired, account));
-    all.extend(own_records(desired));
+    all.extend(own_records(desired, account, ids));
     all
 }
 
@@ -143,11 +144,14 @@ fn certificates(desired: &Desired, account: &str) -> Vec<Value> {
 }
 
 /// Records of the plan's zones, and those of other zones that it names.
-fn own_records(desired: &Desired) -> Option<Value> {
-    if !desired.resources.values().any(|resource| resource.kind == Kind::Records) {
+fn own_records(desired: &Desired, account: &str, ids: &Ids) -> Option<Value> {
+    let groups = desired.resources.values().filter(|resource| resource.kind == Kind::Records);
+    let on = |group: &Resource| context::zone_of_records(&facts(desired, group, account, ids));
+    let zones: BTreeSet<String> = groups.flat_map(on).collect();
+    if zones.is_empty() {
         return None;
     }
-    let mut statement = allow("ChangeRecords", CHANGE_RECORDS, ["arn:aws:route53:::hostedzone/*"]);
+    let mut statement = allow("ChangeRecords", CHANGE_RECORDS, zones);
     if let Some(names) = record_names(desired) {
         statement["Condition"] =
             json!({"ForAllValues:StringLike": {"route53:ChangeResourceRecordSetsNormalizedRecordNames": names}});
@@ -162,7 +166,7 @@ fn record_names(desired: &Desired) -> Option<BTreeSet<String>> {
         of(Kind::Zone).filter_map(|zone| Some(normal(zone.spec.get("name")?.as_str()?))).collect();
     let sets = of(Kind::Records).filter_map(|group| group.spec.get("sets")?.as_array()).flatten();
     let names: BTreeSet<String> = sets.filter_map(|set| Some(normal(set.get("name")?.as_str()?))).collect();
-    // Those that certificates want lie in the zones of the plan.
+    // Those that certificates want are in the zones of the plan.
     let (unknown, known): (BTreeSet<String>, BTreeSet<String>) =
         names.into_iter().partition(|name| name.contains("${"));
     if !unknown.is_empty() && zones.is_empty() {
@@ -182,7 +186,7 @@ fn normal(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resource::{Address, Resource};
+    use crate::resource::Address;
 
     fn graph(all: &[(Kind, &str, Value)]) -> Desired {
         let mut desired = Desired::new("prod");
@@ -205,7 +209,11 @@ mod tests {
     #[test]
     fn a_role_gets_policies_and_trust_only_within_its_boundary() {
         let own = format!("arn:aws:iam::{ACCOUNT}:policy/B2");
-        let all = statements(&graph(&[role("a", json!({"boundary": "B1"})), role("b", json!({"boundary": own}))]), "1");
+        let all = statements(
+            &graph(&[role("a", json!({"boundary": "B1"})), role("b", json!({"boundary": own}))]),
+            "1",
+            &Ids::new(),
+        );
         assert_eq!(sids(&all), ["GiveRoles1", "GiveRoles2"]);
         assert_eq!(all[0]["Resource"], json!(["arn:aws:iam::1:role/a"]));
         assert_eq!(all[0]["Condition"], json!({"ArnEquals": {"iam:PermissionsBoundary": "B1"}}));
@@ -215,9 +223,9 @@ mod tests {
 
     #[test]
     fn only_the_policies_of_the_plan_are_attached() {
-        let none = statements(&graph(&[role("a", json!({"boundary": "B"}))]), "1");
+        let none = statements(&graph(&[role("a", json!({"boundary": "B"}))]), "1", &Ids::new());
         assert!(!none.iter().any(|statement| statement.to_string().contains("AttachRolePolicy")), "{none:#?}");
-        let one = statements(&graph(&[role("a", json!({"managed": ["P"], "boundary": "B"}))]), "1");
+        let one = statements(&graph(&[role("a", json!({"managed": ["P"], "boundary": "B"}))]), "1", &Ids::new());
         assert_eq!(sids(&one), ["GiveRoles1", "AttachPolicies1"]);
         let equal = json!({"ArnEquals": {"iam:PolicyARN": ["P"], "iam:PermissionsBoundary": "B"}});
         assert_eq!(one[1]["Condition"], equal);
@@ -226,7 +234,7 @@ mod tests {
     #[test]
     fn certificates_are_asked_for_by_the_names_of_the_plan_and_with_its_tag() {
         let spec = |domain: &str| json!({"region": "us-east-1", "domain": domain, "alternative_names": ["b.example"]});
-        let all = statements(&graph(&[(Kind::Certificate, "c", spec("a.example"))]), "1");
+        let all = statements(&graph(&[(Kind::Certificate, "c", spec("a.example"))]), "1", &Ids::new());
         assert_eq!(sids(&all), ["OwnCertificates", "RequestCertificates", "TagCertificates", "OthersCertificates"]);
         let names = json!({"acm:DomainNames": ["a.example", "b.example"]});
         assert_eq!(all[1]["Condition"]["ForAllValues:StringEqualsIgnoreCase"], names);
@@ -234,7 +242,7 @@ mod tests {
         assert_eq!((&all[1]["Condition"]["StringEquals"], &all[2]["Condition"]["StringEquals"]), (&tag, &tag));
         let given = json!(["arn:aws:acm:us-east-1:1:certificate/*-*"]);
         assert_eq!((&all[3]["Effect"], &all[3]["Resource"]), (&json!("Deny"), &given));
-        let open = statements(&graph(&[(Kind::Certificate, "c", spec("${x#name}"))]), "1");
+        let open = statements(&graph(&[(Kind::Certificate, "c", spec("${x#name}"))]), "1", &Ids::new());
         assert_eq!(open[1]["Condition"], json!({"StringEquals": tag}));
     }
 

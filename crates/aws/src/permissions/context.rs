@@ -2,14 +2,17 @@
 
 use serde_json::Value;
 
-use crate::resource::{Desired, Kind};
+use crate::resource::{Desired, Kind, has_references};
+use crate::route53::bare;
 
-/// One resource with its settings as far as they are literal, and the graph that it stands in.
+/// One resource with its settings as far as they are literal, and the graph that it is in.
 pub struct PolicyContext<'a> {
     /// The settings.
     pub spec: Value,
     /// Twelve digits, or `*`.
     pub account: &'a str,
+    /// What the service calls it; `*` before it is made.
+    pub id: &'a str,
     /// The graph.
     pub graph: &'a Desired,
 }
@@ -93,12 +96,32 @@ pub fn web_acl(facts: &PolicyContext<'_>) -> Vec<String> {
     arn.map(str::to_owned).into_iter().collect()
 }
 
-/// Everything of a sort in CloudFront: its IDs are not known before.
+/// One of a sort in CloudFront, by its ID; before it is made everything of the sort.
 pub fn cloudfront(facts: &PolicyContext<'_>, what: &str) -> Vec<String> {
-    vec![format!("arn:aws:cloudfront::{}:{what}/*", facts.account)]
+    vec![format!("arn:aws:cloudfront::{}:{what}/{}", facts.account, facts.id)]
 }
 
-/// Distributions of the account.
+/// A hosted zone, by its ID; before it is made all of the account.
+pub fn zone(facts: &PolicyContext<'_>) -> Vec<String> {
+    vec![hosted_zone(facts.id)]
+}
+
+/// The hosted zone that record sets are in.
+pub fn zone_of_records(facts: &PolicyContext<'_>) -> Vec<String> {
+    let id = facts.text("zone_id");
+    vec![hosted_zone(if has_references(&Value::from(id.as_str())) { "*" } else { &id })]
+}
+
+fn hosted_zone(id: &str) -> String {
+    format!("arn:aws:route53:::hostedzone/{}", bare(id))
+}
+
+/// A health check, by its ID; before it is made all of the account.
+pub fn health_check(facts: &PolicyContext<'_>) -> Vec<String> {
+    vec![format!("arn:aws:route53:::healthcheck/{}", facts.id)]
+}
+
+/// A distribution.
 pub fn distributions(facts: &PolicyContext<'_>) -> Vec<String> {
     cloudfront(facts, "distribution")
 }
@@ -109,8 +132,11 @@ pub fn log_bucket(facts: &PolicyContext<'_>) -> Vec<String> {
     host.rsplit_once(".s3.").map(|(name, _)| format!("arn:aws:s3:::{name}")).into_iter().collect()
 }
 
-/// Certificates of a region.
+/// A certificate, whose ID is its ARN; before it is made all of the region.
 pub fn certificates(facts: &PolicyContext<'_>) -> Vec<String> {
+    if facts.id != "*" {
+        return vec![facts.id.to_owned()];
+    }
     vec![format!("arn:aws:acm:{}:{}:certificate/*", facts.text("region"), facts.account)]
 }
 

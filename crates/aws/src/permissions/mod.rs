@@ -1,6 +1,6 @@
 //! The least that the tool itself must be allowed to do for a plan: an IAM policy made from its graph. Pure.
 //!
-//! Source of the actions: the operations that the providers of this room call, by the Service Authorization Reference
+//! Source of the actions: the operations that the providers of this crate call, by the Service Authorization Reference
 //! (S3 names several actions otherwise than its operations). `sts:GetCallerIdentity` needs no permission.
 
 mod boundary;
@@ -16,18 +16,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::grants_of;
-use crate::resource::{Desired, Kind, Resource, resolve};
+use crate::resource::{Address, Desired, Kind, Resource, resolve};
 pub use boundary::boundaries;
 pub use context::PolicyContext;
 pub use grants::{Grant, LOOK, MAKE};
 pub use parts::{MOST, parts, size};
 pub use simulate::{MissingAction, Simulation, simulate};
 
-/// The policy document for everything in `desired`. `account` is twelve digits, or `*` when it is not known.
-pub fn policy(desired: &Desired, account: &str) -> Value {
+/// What services call the things of a stack, by address: those that are made and known.
+pub type Ids = BTreeMap<Address, String>;
+
+/// The policy document for everything in `desired`. `account` is twelve digits, or `*` when it is not known. What is in `ids` is
+/// named by its ID where the ID is chosen by AWS; the rest of its sort is then out of reach.
+pub fn policy(desired: &Desired, account: &str, ids: &Ids) -> Value {
     let mut statements: BTreeMap<&str, (BTreeSet<&str>, BTreeSet<String>)> = BTreeMap::new();
     for resource in desired.resources.values() {
-        let facts = PolicyContext { spec: literal(desired, resource), account, graph: desired };
+        let facts = facts(desired, resource, account, ids);
         for grant in grants_of(resource.kind) {
             let on = (grant.on)(&facts);
             if !on.is_empty() {
@@ -41,18 +45,25 @@ pub fn policy(desired: &Desired, account: &str) -> Value {
         .into_iter()
         .map(|(sid, (actions, on))| json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": on}))
         .collect();
-    all.extend(clusters::statement(desired, account));
-    all.extend(conditions::statements(desired, account));
+    all.extend(clusters::statement(desired, account, ids));
+    all.extend(conditions::statements(desired, account, ids));
     all.extend(handed_over(desired, account));
     all.extend(service_linked_roles(desired, account));
     json!({"Version": "2012-10-17", "Statement": all})
 }
 
-/// A spec with the names of other resources of the graph filled in.
-fn literal(desired: &Desired, resource: &Resource) -> Value {
+fn facts<'a>(desired: &'a Desired, resource: &Resource, account: &'a str, ids: &'a Ids) -> PolicyContext<'a> {
+    let id = ids.get(&resource.address).map_or("*", String::as_str);
+    PolicyContext { spec: literal(desired, resource, ids), account, id, graph: desired }
+}
+
+/// A spec with the names of other resources of the graph filled in, and their IDs as far as they are known.
+fn literal(desired: &Desired, resource: &Resource, ids: &Ids) -> Value {
     resolve(&resource.spec, &|address, attribute| {
-        let target = desired.resources.get(&address.parse().ok()?)?;
-        target.spec.get(attribute).filter(|value| value.is_string()).cloned()
+        let address: Address = address.parse().ok()?;
+        let target = desired.resources.get(&address)?;
+        let named = target.spec.get(attribute).filter(|value| value.is_string()).cloned();
+        named.or_else(|| ids.get(&address).filter(|_| attribute == "id").cloned().map(Value::from))
     })
 }
 
@@ -91,6 +102,7 @@ fn service_linked_roles(desired: &Desired, account: &str) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resource::link;
 
     #[test]
     fn every_kind_that_is_called_for_is_granted() {
@@ -102,7 +114,7 @@ mod tests {
             assert!(grant.actions.is_sorted(), "{}: the actions are in order", grant.sid);
             // A statement gives all its actions on all its resources: its rows have the one or the other in common.
             let graph = Desired::new("prod");
-            let facts = PolicyContext { spec: json!({}), account: "1", graph: &graph };
+            let facts = PolicyContext { spec: json!({}), account: "1", id: "*", graph: &graph };
             for other in all.iter().filter(|other| other.sid == grant.sid) {
                 let same = other.actions == grant.actions || (other.on)(&facts) == (grant.on)(&facts);
                 assert!(same, "{}", grant.sid);
@@ -119,7 +131,7 @@ mod tests {
         desired.add(Resource::new(bucket, Kind::Bucket, &json!({"name": "my.logs", "region": "us-east-1"})));
         let address = crate::resource::Address::new("cdn", Kind::Distribution, "main");
         desired.add(Resource::new(address, Kind::Distribution, &spec));
-        let all = policy(&desired, "1");
+        let all = policy(&desired, "1", &Ids::new());
         let statement = all["Statement"].as_array().unwrap().iter().find(|one| one["Sid"] == "AccessLogs").unwrap();
         assert_eq!(statement["Action"], json!(["s3:GetBucketAcl", "s3:PutBucketAcl"]));
         assert_eq!(statement["Resource"], json!(["arn:aws:s3:::my.logs"]));
@@ -138,9 +150,61 @@ mod tests {
         let spec = json!({"bucket": crate::resource::link(&bucket, "name"), "region": region, "key": "k"});
         let object = crate::resource::Address::new("models", Kind::Object, "one");
         desired.add(Resource::new(object, Kind::Object, &spec));
-        let all = policy(&desired, "1");
+        let all = policy(&desired, "1", &Ids::new());
         let statement = all["Statement"].as_array().unwrap().iter().find(|one| one["Sid"] == "BucketKeys").unwrap();
         assert_eq!(statement["Resource"], json!([format!("{key}-with")]));
+    }
+
+    #[test]
+    fn what_is_deployed_is_named_by_its_id_and_nothing_else_of_its_sort() {
+        let mut desired = Desired::new("prod");
+        let all = [
+            (Kind::Zone, "z", json!({"name": "example.com"})),
+            (Kind::HealthCheck, "h", json!({})),
+            (Kind::CachePolicy, "c", json!({"name": "c"})),
+            (Kind::OriginRequestPolicy, "o", json!({"name": "o"})),
+            (Kind::ResponseHeadersPolicy, "r", json!({"name": "r"})),
+            (Kind::OriginAccess, "a", json!({"name": "a"})),
+            (Kind::Distribution, "d", json!({})),
+            (Kind::Certificate, "t", json!({"region": "us-east-1", "domain": "example.com"})),
+        ];
+        let at = |kind: Kind, name: &str| Address::new("x", kind, name);
+        for (kind, name, spec) in &all {
+            desired.add(Resource::new(at(*kind, name), *kind, spec));
+        }
+        for (name, zone) in [("own", link(&at(Kind::Zone, "z"), "id")), ("other", "/hostedzone/ZOTHER".to_owned())] {
+            let spec = json!({"zone_id": zone, "sets": []});
+            desired.add(Resource::new(at(Kind::Records, name), Kind::Records, &spec));
+        }
+        let on = |ids: &Ids, sid: &str| -> Vec<String> {
+            let policy = policy(&desired, "1", ids);
+            let all = policy["Statement"].as_array().cloned().unwrap_or_default();
+            let one = all.into_iter().find(|statement| statement["Sid"] == sid).unwrap_or_default();
+            serde_json::from_value(one["Resource"].clone()).expect(sid)
+        };
+        let before = Ids::new();
+        let zone = |id: &str| format!("arn:aws:route53:::hostedzone/{id}");
+        assert_eq!(on(&before, "Zones"), [zone("*")]);
+        assert_eq!(on(&before, "ChangeRecords"), [zone("*"), zone("ZOTHER")]);
+        let mut ids: Ids = all.iter().map(|(kind, name, _)| (at(*kind, name), format!("ID{name}"))).collect();
+        let certificate = "arn:aws:acm:us-east-1:1:certificate/abc".to_owned();
+        ids.insert(at(Kind::Certificate, "t"), certificate.clone());
+        assert_eq!(on(&ids, "Zones"), [zone("IDz")]);
+        for sid in ["Records", "ChangeRecords"] {
+            assert_eq!(on(&ids, sid), [zone("IDz"), zone("ZOTHER")], "{sid}");
+        }
+        assert_eq!(on(&ids, "HealthChecks"), ["arn:aws:route53:::healthcheck/IDh"]);
+        assert_eq!(on(&ids, "Tags"), ["arn:aws:route53:::healthcheck/IDh".to_owned(), zone("IDz")]);
+        assert_eq!(on(&ids, "Certificates"), [certificate]);
+        let stars = |ids: &Ids| {
+            let policy = policy(&desired, "1", ids).to_string();
+            let sorts = ["cache-policy", "origin-request-policy", "response-headers-policy", "origin-access-control"];
+            sorts.map(|sort| policy.contains(&format!("{sort}/*\"")))
+        };
+        assert_eq!((stars(&before), stars(&ids)), ([true; 4], [false; 4]));
+        // One that is not made yet keeps all of its sort in reach.
+        ids.remove(&at(Kind::CachePolicy, "c"));
+        assert_eq!(stars(&ids), [true, false, false, false]);
     }
 
     #[test]
@@ -150,7 +214,7 @@ mod tests {
             let mut desired = Desired::new("prod");
             let address = crate::resource::Address::new("cdn", Kind::Distribution, "main");
             desired.add(Resource::new(address, Kind::Distribution, &spec));
-            let all = policy(&desired, "000000000000");
+            let all = policy(&desired, "000000000000", &Ids::new());
             let statements = all["Statement"].as_array().cloned().unwrap_or_default();
             statements.into_iter().find(|statement| statement["Sid"] == "WebAcl")
         };

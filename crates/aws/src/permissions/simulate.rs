@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::clients::{CallerIdentity, Clients};
 use crate::fault;
+use crate::pages::Pages;
 use crate::resource::Fault;
 
 /// Simulations at the same time: IAM throttles early.
@@ -186,9 +187,10 @@ async fn ask(clients: &Clients, principal: &str, question: &SimulationRequest) -
         let entry = ContextEntry::builder().context_key_name(&key.name).context_key_type(kind);
         call = call.context_entries(entry.set_context_key_values(Some(key.values.clone())).build());
     }
-    let mut pages = call.into_paginator().send();
-    let mut missing = Vec::new();
-    while let Some(page) = pages.next().await {
+    let mut listed = call.into_paginator().send();
+    let (mut missing, mut pages) = (Vec::new(), Pages::of("iam", "SimulatePrincipalPolicy"));
+    while let Some(page) = listed.next().await {
+        pages.next()?;
         let page = page.map_err(|bad| fault::of("iam", "SimulatePrincipalPolicy", bad))?;
         missing.extend(page.evaluation_results.unwrap_or_default().iter().flat_map(refused));
     }

@@ -5,6 +5,7 @@ use futures::FutureExt;
 use super::super::Clients;
 use super::super::owned::marked;
 use super::{fault_of, read};
+use crate::pages::Pages;
 use crate::provider::OwnedQuery;
 use crate::resource::{Fault, Kind, OwnedResource};
 
@@ -14,7 +15,9 @@ pub async fn listing(clients: &Clients, search: &OwnedQuery<'_>) -> Result<Vec<O
     for region in search.regions {
         let client = clients.sqs(region)?;
         let mut token = None;
+        let mut pages = Pages::of("sqs", "ListQueues");
         loop {
+            pages.next()?;
             // SQS tells where the rest begins only when a page has a size.
             let page = client.list_queues().max_results(1_000).set_next_token(token).send().await;
             let page = page.map_err(|bad| fault_of("sqs", "ListQueues", bad))?;

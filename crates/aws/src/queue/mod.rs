@@ -151,7 +151,7 @@ impl Provider for Queues {
     async fn delete(&self, subject: &ResourceContext<'_>) -> Result<DeleteOutcome, Fault> {
         let (client, name) = self.at(subject)?;
         let Some(held) = read::held(&client, &name).await? else { return Ok(DeleteOutcome::Deleted) };
-        // Without its ARN it was never finished: what stands there is ours only by its mark.
+        // Without its ARN it was never finished: what is there is ours only by its mark.
         if subject.id.is_none() && tags::read(subject, held.tags.clone()).0 != Owner::Ours {
             return Ok(DeleteOutcome::Deleted);
         }
@@ -217,7 +217,7 @@ fn ours(subject: &ResourceContext<'_>, spec: &QueueSpec, held: &CurrentQueue) ->
 fn not_empty(name: &str, messages: u64) -> Fault {
     let words = format!("queue {name} holds messages, about {messages}");
     Fault::new(FaultClass::Refused, "sqs", "DeleteQueue", "QueueNotEmpty", words)
-        .next("let their receivers finish, or add --empty-buckets to delete them, too")
+        .next("let their receivers finish, or add --empty-buckets to delete them")
 }
 
 async fn write(client: &Client, url: &str, all: QueueAttributes) -> Result<(), Fault> {

@@ -1,4 +1,4 @@
-//! The change batch: from what stands there to what is wanted, in the fewest changes. Pure: no call.
+//! The change batch: from what is there to what is wanted, in the fewest changes. Pure: no call.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

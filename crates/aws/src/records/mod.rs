@@ -74,7 +74,7 @@ impl Records {
         }
     }
 
-    /// Sends one batch, alone in its zone, and remembers its change id for the group.
+    /// Sends one batch, alone in its zone, and records its change id for the group.
     async fn send(&self, group: &GroupCall<'_>, changes: Vec<Change>) -> Result<(), Fault> {
         let bad =
             |bad: aws_smithy_types::error::operation::BuildError| Fault::unexpected("route53", CHANGE, bad.to_string());
@@ -118,7 +118,7 @@ fn refusal(
     fault
 }
 
-/// Whether a batch was refused because of what stands in the zone.
+/// Whether a batch was refused because of what is in the zone.
 fn stands_in_the_way(fault: &Fault) -> bool {
     let known = ["already exists", "other RRSets exist", "conflicts with other records"];
     fault.code == "InvalidChangeBatch" && known.iter().any(|words| fault.message.contains(words))
@@ -128,7 +128,7 @@ fn stands_in_the_way(fault: &Fault) -> bool {
 struct GroupCall<'s> {
     subject: &'s ResourceContext<'s>,
     spec: RecordsSpec,
-    /// Bare id of the zone that it stands in; while it is replaced, the old one.
+    /// Bare id of the zone that it is in; while it is replaced, the old one.
     zone: String,
 }
 
@@ -149,7 +149,7 @@ impl<'s> GroupCall<'s> {
     }
 
     /// The keys that are known to be the group's: those that it wrote, by the journal. A journal of an older version
-    /// knows the settings that were asked for; for a group that no plan wants any more, those are the spec.
+    /// knows the settings that were asked for; for a group that no plan wants any longer, those are the spec.
     fn owned(&self) -> BTreeSet<String> {
         written(self.subject).unwrap_or_else(|| {
             let older = self.subject.attributes.contains_key("names").then_some(self.subject.spec);
@@ -159,7 +159,7 @@ impl<'s> GroupCall<'s> {
         })
     }
 
-    /// What stands at the group's names: under its keys, and besides. `held` are further sets of it.
+    /// What is at the group's names: under its keys, and besides. `held` are further sets of it.
     fn standing(&self, listed: &ListedSets, held: &[RecordSet]) -> ZoneContents {
         let mut scope = keys(&self.spec.sets);
         scope.extend(self.owned());
@@ -169,7 +169,7 @@ impl<'s> GroupCall<'s> {
     }
 
     /// Sets of others that are in the way, each with the reason: under a wanted key and not as wanted, or such that a
-    /// wanted set cannot stand beside them.
+    /// wanted set cannot be next to them.
     fn in_the_way(&self, standing: &ZoneContents) -> Vec<String> {
         let owned = self.owned();
         let wanted: BTreeMap<String, &RecordSet> = self.spec.sets.iter().map(|set| (set.owned_key(), set)).collect();
@@ -189,7 +189,7 @@ impl GroupCall<'_> {
     }
 }
 
-/// The wanted sets that cannot stand beside these of others.
+/// The wanted sets that cannot be next to these of others.
 fn impossible(wanted: &[RecordSet], others: &[RecordSet]) -> Vec<String> {
     let reason = |other: &RecordSet| wanted.iter().find_map(|set| conflict(set, other));
     others.iter().filter_map(|other| Some(format!("{} ({})", words(other), reason(other)?))).collect()
@@ -219,7 +219,7 @@ fn words(set: &RecordSet) -> String {
     }
 }
 
-/// What else stands at the group's names.
+/// What else is at the group's names.
 fn extras(others: Vec<RecordSet>) -> Vec<UnmanagedField> {
     let extra = |set: RecordSet| {
         let path = format!("{SETS}.{}", set.owned_key());
@@ -229,9 +229,11 @@ fn extras(others: Vec<RecordSet>) -> Vec<UnmanagedField> {
 }
 
 fn exists(in_the_way: &[String]) -> Fault {
-    let told = format!("record sets that are not this stack's are in the way: {}", in_the_way.join(", "));
-    Fault::new(FaultClass::Exists, "route53", CHANGE, "RecordsExist", told)
-        .next("ask whose they are; delete them, or take those names out of the plan; then run this again")
+    let told = format!("record sets that this stack does not own are in the way: {}", in_the_way.join(", "));
+    Fault::new(FaultClass::Exists, "route53", CHANGE, "RecordsExist", told).next(
+        "find out who owns them; delete them, or remove those names from the plan; then run the same command \
+               again",
+    )
 }
 
 #[async_trait]
@@ -367,7 +369,7 @@ impl Records {
         }
         if !same(&standing, held) {
             fault.class = FaultClass::Stale;
-            return Err(fault.next("the records changed since they were read: run this again"));
+            return Err(fault.next("the records changed since they were read: run the same command again"));
         }
         Err(fault)
     }

@@ -9,6 +9,7 @@ use aws_sdk_route53::types as sdk;
 use super::super::shared::SharedAnswer;
 use super::batch::depths;
 use super::{Clients, Fault, RecordSet, domain, fault_of};
+use crate::pages::Pages;
 use crate::resource::records::{Alias, GeoLocation};
 
 /// One page of a list, at most (R53 "ListResourceRecordSets": 300).
@@ -40,7 +41,9 @@ impl SharedZone {
 async fn pages(clients: &Clients, zone: &str) -> Result<ListedSets, Fault> {
     let mut sets = Vec::new();
     let (mut name, mut kind, mut set) = (None, None, None);
+    let mut pages = Pages::of_content("route53", "ListResourceRecordSets");
     loop {
+        pages.next()?;
         let call = clients.route53().await.list_resource_record_sets().hosted_zone_id(zone).max_items(PAGE);
         let call = call.set_start_record_name(name).set_start_record_type(kind).set_start_record_identifier(set);
         let page = call.send().await.map_err(|bad| fault_of("route53", "ListResourceRecordSets", bad))?;
@@ -81,11 +84,11 @@ pub async fn staying(clients: &Clients, zone: &str, going: &BTreeSet<String>) ->
     Ok(others.filter(|key| !going.contains(key)).collect())
 }
 
-/// What stands in a zone, as one group sees it.
+/// What is in a zone, as one group sees it.
 #[derive(Debug, Default)]
 pub struct ZoneContents {
     /// The sets under the group's keys, in the plan's words, sorted. One that means the same as a wanted one is given in
-    /// the wanted one's spelling, so that case, order and final dots are no difference.
+    /// the wanted one's spelling, so that case, order and final dots are not difference.
     pub ours: Vec<RecordSet>,
     /// Other sets at the group's names, without those that the service made with the zone.
     pub others: Vec<RecordSet>,

@@ -4,13 +4,16 @@ use futures::FutureExt;
 
 use super::super::owned::marked;
 use super::super::{Clients, fault_of};
+use crate::pages::Pages;
 use crate::provider::OwnedQuery;
 use crate::resource::{Fault, Kind, OwnedResource};
 
 /// Roles: the tool makes them at the path `/`, where no service-linked role stands.
 pub async fn listing(clients: &Clients, search: &OwnedQuery<'_>) -> Result<Vec<OwnedResource>, Fault> {
     let (mut all, mut marker) = (Vec::new(), None);
+    let mut pages = Pages::of("iam", "ListRoles");
     loop {
+        pages.next()?;
         let page = clients.iam.list_roles().set_marker(marker).max_items(1_000).send().await;
         let page = page.map_err(|bad| fault_of("iam", "ListRoles", bad))?;
         let listed = page.roles.into_iter().filter(|role| role.path == "/");

@@ -45,8 +45,8 @@ fn release(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAndRemedy
     let plan = wanted.jetpack.as_deref()?;
     match facts.jetpack() {
         _ if facts.l4t.is_empty() => say(
-            "it is no Jetson: /etc/nv_tegra_release is not there",
-            "leave `jetpack` out of the plan for other machines, or flash the device (NVIDIA SDK Manager)",
+            "it is not a Jetson: /etc/nv_tegra_release does not exist",
+            "remove `jetpack` from the plan for other machines, or flash the device (NVIDIA SDK Manager)",
         ),
         None => say(
             format!("L4T {} is not known", facts.l4t.line()),
@@ -70,10 +70,10 @@ fn patch_release(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAnd
     (!facts.is_listed()).then_some(())?;
     say(
         format!(
-            "L4T {} is not in the list of this version: it is taken for JetPack {plan}, of the same line",
+            "L4T {} is not known to this version: it is treated as JetPack {plan}, of the same line",
             facts.l4t.line()
         ),
-        format!("nothing must be done if the proof on the GPU passes; the list: {}", known_releases()),
+        format!("no action needed if the GPU test passes; known releases: {}", known_releases()),
     )
 }
 
@@ -82,7 +82,7 @@ fn no_default_route(facts: &DeviceFacts, wanted: &DeviceRequirements) -> Problem
     wanted.k3s.as_ref()?;
     (facts.default_route == Some(false)).then_some(())?;
     say(
-        "there is no default route, without which k3s does not start",
+        "there is no default route, which k3s needs to start",
         "give the device its gateway (nmcli connection modify NAME ipv4.gateway ADDRESS); in a network without one, a route that leads \
          nowhere is enough (k3s guide, Air-Gap Install): sudo ip link add dummy0 type dummy; sudo ip link set dummy0 up; sudo ip addr \
          add 203.0.113.254/31 dev dummy0; sudo ip route add default via 203.0.113.255 dev dummy0 metric 1000, again at each start of the device",
@@ -130,7 +130,7 @@ fn modules(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAndRemedy
     }
     let settings: Vec<String> = missing.iter().map(|name| format!("{}=m", setting(name))).collect();
     say(
-        format!("the kernel {} cannot load {}, which k3s needs", facts.kernel.line(), missing.join(", ")),
+        format!("the kernel {} cannot load {}, which k3s requires", facts.kernel.line(), missing.join(", ")),
         format!(
             "sudo apt-get install --reinstall nvidia-l4t-kernel; if they are still missing, build the kernel of this release with {} (NVIDIA's guide, Kernel Customization)",
             settings.join(" ")
@@ -158,9 +158,7 @@ fn iptables_both(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAnd
     (legacy > 0 && nft > 0).then_some(())?;
     let (other, idle) = if facts.iptables == "legacy" { ("nft", nft) } else { ("legacy", legacy) };
     say(
-        format!(
-            "rules stand in both tables of iptables ({legacy} legacy, {nft} nftables): packets may be dropped twice"
-        ),
+        format!("both iptables backends have rules ({legacy} legacy, {nft} nftables): packets may be dropped twice"),
         format!(
             "clear the {idle} that are not in use: sudo iptables-{other} -F; sudo iptables-{other} -t nat -F; then restart the device"
         ),
@@ -178,7 +176,8 @@ fn disk(facts: &DeviceFacts, from_gib: u64, below_gib: u64) -> ProblemAndRemedy 
     within.then_some(())?;
     say(
         format!("{} free of {} on /: images and logs need {below_gib} GiB", gib(free), gib(facts.disk_kib)),
-        "sudo journalctl --vacuum-size=100M; sudo apt-get clean; sudo k3s crictl rmi --prune; then look at sudo du -xh / | sort -h | tail",
+        "sudo journalctl --vacuum-size=100M; sudo apt-get clean; sudo k3s crictl rmi --prune; then check sudo du -xh \
+         / | sort -h | tail",
     )
 }
 
@@ -189,18 +188,18 @@ fn root_on_sd(facts: &DeviceFacts, _wanted: &DeviceRequirements) -> ProblemAndRe
     if facts.nvme {
         return say(
             problem,
-            "an NVMe is there: flash the device to it (l4t_initrd_flash.sh --external-device nvme0n1p1)",
+            "an NVMe is installed: flash the device to it (l4t_initrd_flash.sh --external-device nvme0n1p1)",
         );
     }
-    say(problem, "put in an NVMe and flash the device to it (l4t_initrd_flash.sh --external-device nvme0n1p1)")
+    say(problem, "install an NVMe and flash the device to it (l4t_initrd_flash.sh --external-device nvme0n1p1)")
 }
 
 fn memory(facts: &DeviceFacts, _wanted: &DeviceRequirements) -> ProblemAndRemedy {
     const NEEDED_KIB: u64 = 1 << 20;
     (facts.memory_kib > 0 && facts.memory_free_kib < NEEDED_KIB).then_some(())?;
     say(
-        format!("{} of {} memory can be had", gib(facts.memory_free_kib), gib(facts.memory_kib)),
-        "switch the desktop off: sudo systemctl set-default multi-user.target, then restart the device",
+        format!("{} of {} memory is available", gib(facts.memory_free_kib), gib(facts.memory_kib)),
+        "disable the desktop: sudo systemctl set-default multi-user.target, then restart the device",
     )
 }
 
@@ -222,9 +221,9 @@ fn hot(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAndRemedy {
     let (zone, degrees) = facts.temperatures.iter().max_by_key(|(_, degrees)| **degrees)?;
     (*degrees >= HOT).then_some(())?;
     say(
-        format!("{zone} is at {degrees} °C: the device slows down, then switches off"),
+        format!("{zone} is at {degrees} °C: the device throttles, then shuts down"),
         format!(
-            "look at fan and dust; until then a smaller mode: akidb-edge jetson power --mode 15W --host {}",
+            "check the fan and dust; until then use a lower mode: akidb-edge jetson power --mode 15W --host {}",
             wanted.host
         ),
     )
@@ -238,7 +237,7 @@ fn adaptive_modes_unknown(facts: &DeviceFacts, wanted: &DeviceRequirements) -> P
     (!wanted.adaptive_modes.iter().any(is)).then_some(())?;
     let there: Vec<String> = facts.power_modes.iter().map(Untrusted::line).collect();
     say(
-        format!("power_mode auto goes through {}, and this device has none of them", wanted.adaptive_modes.join(", ")),
+        format!("power_mode auto uses {}, and this device has none of them", wanted.adaptive_modes.join(", ")),
         format!(
             "write adaptive_power: {{modes: [...]}} in the plan, from the smallest to the largest of: {}",
             there.join(", ")
@@ -268,7 +267,10 @@ fn adaptive_power(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAn
     let follows = facts.units.get("akidb-adaptive-power").is_some_and(|state| *state == "active");
     (wanted.power_mode.as_deref() == Some("auto") && !follows).then_some(())?;
     say(
-        format!("the plan wants power mode auto; nothing follows the load, mode {} stays", facts.power_mode.line()),
+        format!(
+            "the plan wants power mode auto, but no service follows the load: mode {} stays",
+            facts.power_mode.line()
+        ),
         format!("akidb-edge jetson power --mode auto --host {}", wanted.host),
     )
 }
@@ -299,7 +301,7 @@ fn k3s_down(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAndRemed
 pub const TOOLKIT: &str = "nvidia-container-toolkit";
 
 fn toolkit_missing(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAndRemedy {
-    // Before the first provision nothing is there yet, and that is as it should be.
+    // Before the first provision it does not exist yet, and that is as it should be.
     (wanted.toolkit && !facts.k3s.is_empty() && !facts.packages.contains_key(TOOLKIT)).then_some(())?;
     say("NVIDIA's container toolkit is not installed: pods get no GPU", "akidb-edge jetson provision installs it")
 }
@@ -307,7 +309,7 @@ fn toolkit_missing(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemA
 fn toolkit_after_k3s(facts: &DeviceFacts, _wanted: &DeviceRequirements) -> ProblemAndRemedy {
     (running(facts) && !facts.k3s_nvidia && facts.packages.contains_key(TOOLKIT)).then_some(())?;
     say(
-        "k3s started before the container toolkit was there and does not know the runtime: pods get no GPU",
+        "k3s started before the container toolkit was installed and does not know the runtime: pods get no GPU",
         "sudo systemctl restart k3s on the server, k3s-agent on agents",
     )
 }
@@ -317,8 +319,8 @@ fn docker(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAndRemedy 
     let there = facts.packages.contains_key("docker.io") || facts.units.get("docker").is_some_and(|is| *is == "active");
     there.then_some(())?;
     say(
-        "Docker is installed; k3s has a containerd of its own and does not use it",
-        "nothing must be done; to win memory: sudo systemctl disable --now docker",
+        "Docker is installed; k3s uses its own containerd",
+        "no action needed; to win memory: sudo systemctl disable --now docker",
     )
 }
 
@@ -327,6 +329,6 @@ fn swap(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAndRemedy {
     (facts.swap_kib > 0).then_some(())?;
     say(
         format!("{} of swap: pods may be slow before they are ended for memory", gib(facts.swap_kib)),
-        "nothing must be done; to be strict: sudo systemctl disable --now nvzramconfig",
+        "no action needed; to be strict: sudo systemctl disable --now nvzramconfig",
     )
 }

@@ -1,4 +1,4 @@
-//! The difference: what is wanted, what is remembered, what is there.
+//! The difference: what is wanted, what is recorded, what is there.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +23,7 @@ use crate::resource::{
 pub struct DiffScope {
     /// The addresses to work on; none for all.
     pub only: Option<BTreeSet<Address>>,
-    /// Foreign things at these addresses are taken up on purpose.
+    /// Foreign things at these addresses are adopted on purpose.
     pub adopt: BTreeSet<Address>,
     /// Imported things at these addresses are deleted on purpose, when they are not wanted.
     pub delete_imported: BTreeSet<Address>,
@@ -43,10 +43,10 @@ impl DiffScope {
     }
 }
 
-/// The changes that lead from the world to what is wanted.
+/// The changes that lead from the real resources to what is wanted.
 ///
 /// # Errors
-/// Every address where something stands in the way: a thing of the same name that is not ours, or one that could not
+/// Every address where something is in the way: a thing of the same name that is not ours, or one that could not
 /// be read.
 pub fn diff(
     desired: &Desired,
@@ -58,7 +58,7 @@ pub fn diff(
     if refused.is_empty() { Ok(changes) } else { Err(refused) }
 }
 
-/// The same as far as nothing stands in the way, and everything that does.
+/// The same as far as nothing is in the way, and everything that does.
 pub fn diff_around(
     desired: &Desired,
     recorded: &StackState,
@@ -104,7 +104,7 @@ fn unanswered(record: Option<&ResourceRecord>) -> bool {
     record.is_some_and(|record| record.standing == ResourceStatus::Creating && record.id.is_none())
 }
 
-/// Addresses by what stands behind them.
+/// Addresses by what is behind them.
 pub(super) type Identities<'a> = BTreeMap<(Kind, String), Vec<&'a Address>>;
 
 pub(super) struct DiffView<'a> {
@@ -117,7 +117,7 @@ pub(super) struct DiffView<'a> {
 }
 
 impl DiffView<'_> {
-    /// What is known now: seen first, remembered else.
+    /// What is known now: seen first, recorded else.
     pub(super) fn resolved(&self, spec: &Value) -> Value {
         resolve(spec, &|address, attribute| known(self.observed, self.recorded, address, attribute))
     }
@@ -130,7 +130,7 @@ impl DiffView<'_> {
             None => self.absent(resource, record),
             // The mark may come in a call of its own (S3): whether it is ours, the provider tells from the thing itself.
             Some(found) if unanswered(record) && matches!(found.owner, Owner::Foreign(_)) => {
-                let reason = Some("an earlier run began it and never heard the answer".to_owned());
+                let reason = Some("an earlier run started it and got no answer".to_owned());
                 Change { reason, ..start(resource, Action::Create, record, None) }
             }
             Some(found) => self.present(resource, record, found)?,
@@ -140,7 +140,7 @@ impl DiffView<'_> {
 
     fn absent(&self, resource: &Resource, record: Option<&ResourceRecord>) -> Change {
         let gone = record.is_some_and(|record| record.standing == ResourceStatus::Present);
-        let reason = gone.then(|| "it was there and is gone".to_owned());
+        let reason = gone.then(|| "it existed and is gone".to_owned());
         Change { reason, ..start(resource, Action::Create, record, None) }
     }
 
@@ -192,9 +192,11 @@ impl DiffView<'_> {
         };
         let risk = risk(resource.kind, action, &fields, &found.spec);
         let reason = (!known && action == Action::Adopt).then(|| match record {
-            _ if matches!(found.owner, Owner::Foreign(_)) => "it is not this stack's: taken up on purpose".to_owned(),
-            Some(_) => "an earlier run made it and never heard the answer".to_owned(),
-            None if resource.kind.on_a_machine() => "it is there already".to_owned(),
+            _ if matches!(found.owner, Owner::Foreign(_)) => {
+                "this stack does not own it: adopted as requested".to_owned()
+            }
+            Some(_) => "an earlier run created it and got no answer".to_owned(),
+            None if resource.kind.on_a_machine() => "it already exists".to_owned(),
             None => "it carries this stack's mark, but the journal does not know it".to_owned(),
         });
         let reason = reason.or_else(|| facts.when_replaced.filter(|_| action == Action::Replace).map(str::to_owned));
@@ -324,10 +326,10 @@ fn stays_when_replaced(change: &Change) -> bool {
 }
 
 fn stays_beside(found: &ObservedResource) -> String {
-    format!("{} was imported, not made by this stack: it stays as it is and is forgotten; a new one is made", found.id)
+    format!("{} was imported, not created by this stack: it is kept and forgotten; a new one is created", found.id)
 }
 
-/// Nothing differs: still, an unanswered update is written down as done, and settings said another way are remembered.
+/// Nothing differs: still, an unanswered update is written down as done, and settings said another way are recorded.
 fn settled_action(record: Option<&ResourceRecord>) -> Action {
     match record {
         Some(record) if record.standing == ResourceStatus::Present && record.pending.is_none() => Action::Keep,
@@ -383,6 +385,8 @@ pub(super) fn risk(kind: Kind, action: Action, fields: &[FieldChange], there: &V
             Risk::Disruptive
         }
         Action::Update => Risk::Brief,
+        // To put a mark on something changes nothing that others see.
+        Action::Adopt if fields.iter().any(|field| facts.mark != Some(field.path.as_str())) => Risk::Brief,
         _ => Risk::Safe,
     }
 }

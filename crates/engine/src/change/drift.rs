@@ -36,6 +36,7 @@ impl DriftWalk<'_> {
             reason: None,
             wanted: self.desired.resources.contains_key(address),
             origin: record.origin,
+            refused: None,
             fields: Vec::new(),
         };
         let Some(found) = seen else { return Some(DriftedResource { happened: DriftKind::Gone, ..drifted }) };
@@ -64,12 +65,12 @@ impl DriftWalk<'_> {
         let settings = differing.into_iter().filter(|field| field.drifted);
         let mut fields: Vec<DriftField> =
             settings.map(|field| self.setting(field, record.kind, wanted.as_ref(), &before)).collect();
-        // What was imported carries no mark until a run writes it: none is remembered.
+        // What was imported carries no mark until a run writes it: none is recorded.
         if record.is_imported() && found.is_unmarked() {
             let marks = fields.iter_mut().filter(|field| field.sort == FieldOrigin::Mark);
             marks.for_each(|field| field.recorded = None);
         }
-        // Outputs follow the settings: while those differ, they are no news of their own.
+        // Outputs follow the settings: while those differ, they are not news of their own.
         if fields.is_empty() {
             fields.extend(outputs(record, found));
         }
@@ -90,6 +91,7 @@ impl DriftWalk<'_> {
 
     fn setting(&self, field: FieldChange, kind: Kind, wanted: Option<&Value>, before: &Value) -> DriftField {
         let mark = kind.facts().mark == Some(field.path.as_str());
+        let condition = kind.facts().condition == Some(field.path.as_str());
         let stated = wanted.and_then(|wanted| at_path(wanted, &field.path)).cloned();
         let (plan, recorded) = match (mark, &field.new) {
             (true, own) => (PlannedValue::Silent, own.clone()),
@@ -98,12 +100,16 @@ impl DriftWalk<'_> {
         };
         let dropped = plan == PlannedValue::Silent && wanted.is_some() && !mark;
         let remedy = if dropped { Remedy::Accept } else { Remedy::Deploy };
-        let sort = if mark { FieldOrigin::Mark } else { FieldOrigin::Setting };
+        let sort = match (mark, condition) {
+            (true, _) => FieldOrigin::Mark,
+            (false, true) => FieldOrigin::Condition,
+            (false, false) => FieldOrigin::Setting,
+        };
         DriftField { path: field.path, sort, plan, recorded, real: field.old, remedy }
     }
 }
 
-/// What a resource made known and now says otherwise. What it was known for while it was made, and is not told any more,
+/// What a resource made known and now says otherwise. What it was known for while it was made, and is not told any longer,
 /// is no difference.
 fn outputs(record: &ResourceRecord, found: &ObservedResource) -> Vec<DriftField> {
     let output = |path: &str, recorded: &Value, real: &Value| DriftField {
@@ -126,7 +132,7 @@ fn changed_outputs<'a>(
     before.iter().filter_map(|(name, held)| Some((name, held, now.get(name)?))).filter(|(_, held, now)| held != now)
 }
 
-/// Whether a resource makes known otherwise than is remembered.
+/// Whether a resource makes known otherwise than is recorded.
 pub fn says_otherwise(record: &ResourceRecord, found: &ObservedResource) -> bool {
     changed_outputs(&record.attributes, &found.attributes).next().is_some()
 }

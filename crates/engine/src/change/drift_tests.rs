@@ -234,3 +234,17 @@ fn what_was_imported_has_no_mark_that_is_remembered() {
     let made = fields(known(), there());
     assert!(made.len() == 1 && made[0].sort == FieldOrigin::Mark && made[0].recorded.is_some());
 }
+
+#[test]
+fn an_object_that_is_not_ready_was_changed_by_nobody() {
+    const WEB: &str = "k.manifest.web";
+    let web = |ready: &str| {
+        json!({"cluster": "west", "api_version": "apps/v1", "kind": "Deployment", "namespace": "n", "name": "web",
+            "object": {"spec": {"replicas": 2}}, "ready": ready})
+    };
+    let place = Place::new().want(WEB, web("rolled-out")).know(WEB, record(WEB, Some("web"), web("rolled-out")));
+    let all = told(&place.see(WEB, found("web", web("1 of 2 available"))), true);
+    let fields: Vec<_> = all[0].fields.iter().map(|field| (field.path.as_str(), field.sort, field.remedy)).collect();
+    assert_eq!(fields, [("ready", FieldOrigin::Condition, Remedy::Deploy)]);
+    assert!(all[0].counts() && all[0].happened == DriftKind::Changed);
+}

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::resource::sensitive::is_secret_variable;
 use crate::resource::{FieldChange, Kind, ObservedResource, Owner, counterpart, has_references};
 
 /// The fields in which a found thing differs, its mark among them: one that was taken away or changed from outside is put
@@ -79,7 +80,13 @@ impl Walk {
                 let before = recorded.and_then(Value::as_array);
                 for (at, (wanted, found)) in wanted.iter().zip(held).enumerate() {
                     let before = before.and_then(|before| counterpart(before, found, at));
-                    self.value(&join(path, &at.to_string()), wanted, before, Some(found));
+                    let path = join(path, &at.to_string());
+                    if is_secret_and_differs(&path, wanted, found) {
+                        // With its name, so that whoever shows it knows that it is secret.
+                        self.note(&path, Some(wanted), before, Some(found));
+                    } else {
+                        self.value(&path, wanted, before, Some(found));
+                    }
                 }
             }
             (wanted, found) if found == Some(wanted) => {}
@@ -120,6 +127,12 @@ impl Walk {
             drifted: recorded.is_some_and(|before| Some(before) != found && !has_references(before)),
         });
     }
+}
+
+/// Whether a member of a list is an environment variable with a secret value that differs.
+fn is_secret_and_differs(path: &str, wanted: &Value, found: &Value) -> bool {
+    let in_env = path.rsplit_once('.').is_some_and(|(list, _)| list.ends_with(".env"));
+    in_env && is_secret_variable(wanted) && wanted.get("value") != found.get("value")
 }
 
 /// Takes away the value at a dotted path; keys may hold dots themselves.
@@ -211,7 +224,7 @@ mod tests {
         assert!(!one(was.clone(), was.clone()), "as the last run left it");
         assert!(one(was.clone(), other.clone()), "somebody wrote something else");
         assert!(one(was, json!("directory")), "something of another form stands there");
-        // What the last run filled in is not known any more.
+        // What the last run filled in is not known any longer.
         assert!(!one(json!({"text": "${models.bucket.b#name}"}), other));
     }
 
@@ -239,6 +252,19 @@ mod tests {
         let before = json!({"origins": [{"id": "a"}, {"id": "b", "path": "/x"}]});
         let found = json!({"origins": [{"id": "b", "path": "/x"}]});
         assert_eq!(paths(Kind::Distribution, &wanted, Some(&before), &found), ["origins.0.path"]);
+    }
+
+    #[test]
+    fn a_secret_variable_differs_with_its_name() {
+        let object = |password: &str, mode: &str| {
+            let env = json!([{"name": "PASSWORD", "value": password}, {"name": "MODE", "value": mode}]);
+            json!({"object": {"spec": {"env": env}}})
+        };
+        assert_eq!(
+            paths(Kind::Manifest, &object("b", "y"), None, &object("a", "x")),
+            ["object.spec.env.0", "object.spec.env.1.value"]
+        );
+        assert!(paths(Kind::Manifest, &object("a", "x"), None, &object("a", "x")).is_empty());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What can never change under the same name, told from the journal before the world is asked.
+//! What can never change under the same name, told from the journal before the real resources are read.
 
 use serde_json::Value;
 
@@ -31,6 +31,7 @@ fn refusal(resource: &Resource, record: &ResourceRecord, recorded: &StackState) 
     let shown = |spec: &Value| at_path(spec, path).and_then(Value::as_str).unwrap_or("(not set)").to_owned();
     let id = record.id.clone().unwrap_or_default();
     Some(PlanningRefusal {
+        unread: false,
         address: resource.address.clone(),
         problem: format!(
             "the {path} of {} {id} cannot be changed ({} -> {}), and it holds data",
@@ -39,7 +40,8 @@ fn refusal(resource: &Resource, record: &ResourceRecord, recorded: &StackState) 
             shown(&now)
         ),
         next_step: format!(
-            "put {path}: {} back; or add a second one with another name and copy the data, then take {id} out of the plan",
+            "restore {path}: {}; or add a second one with another name and copy the data, then remove {id} from the \
+             plan",
             shown(&then)
         ),
     })

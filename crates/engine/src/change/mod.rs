@@ -1,4 +1,4 @@
-//! [5] What stands between the world and the plan. Pure: no call, no clock.
+//! [5] What is between the real resources and the plan. Pure: no call, no clock.
 
 mod by_journal;
 mod dependents;
@@ -9,6 +9,7 @@ mod fixed;
 mod moves;
 mod order;
 mod origin;
+mod previewed;
 mod recreated;
 mod refusal;
 mod unmanaged;
@@ -24,6 +25,7 @@ pub use fixed::fixed;
 pub use moves::moves;
 pub use order::{Barrier, ChangePart, OrderNode, PartKey, RunOrder, leans_on, order};
 pub use origin::found_origin;
+pub use previewed::previewed;
 pub use recreated::{coming_back, is_the_former, take_up_again};
 pub use refusal::PlanningRefusal;
 

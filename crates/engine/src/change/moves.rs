@@ -12,7 +12,7 @@ use crate::resource::{
 /// Identities become known in this many rounds: [`Facts::identity_rank`](crate::resource::KindFacts::identity_rank).
 const RANKS: usize = 3;
 
-/// The moves that lead from what is remembered to what is wanted.
+/// The moves that lead from what is recorded to what is wanted.
 pub fn moves(desired: &Desired, recorded: &StackState) -> Moves {
     let mut search = Search { desired, recorded, moves: Moves::default(), sources: BTreeMap::new() };
     for rank in 0..RANKS - 1 {
@@ -31,7 +31,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Settings of the plan with what is known already: references lead to where the thing stands in the journal.
+    /// Settings of the plan with what is known already: references lead to where the thing is in the journal.
     fn wanted(&self, spec: &Value) -> Value {
         resolve(spec, &|address, attribute| {
             let address: Address = address.parse().ok()?;
@@ -138,7 +138,7 @@ struct Group<'d> {
     keys: BTreeSet<String>,
 }
 
-/// The zone that a group stands in: the first part of its id.
+/// The zone that a group is in: the first part of its id.
 fn zone_of(record: &ResourceRecord) -> Option<String> {
     let of_id = record.id.as_deref().and_then(|id| id.split_once('/')).map(|(zone, _)| zone.to_owned());
     of_id.or_else(|| record.spec.get("zone_id").and_then(Value::as_str).map(str::to_owned))
@@ -213,7 +213,7 @@ fn matched(
     moved.into_iter().chain(found).collect()
 }
 
-/// What stands at a goal and does not move itself goes to the address at which the chain of moves began: nothing in the
+/// What is at a goal and does not move itself goes to the address at which the chain of moves began: nothing in the
 /// journal is overwritten.
 fn make_room(known: &BTreeMap<&Address, Option<String>>, moved: &mut BTreeMap<Address, Address>) {
     let origin: BTreeMap<Address, Address> = moved.iter().map(|(from, to)| (to.clone(), from.clone())).collect();

@@ -10,7 +10,7 @@ use crate::resource::{
     ResourceRecord, Risk, StackState, identity,
 };
 
-/// The origin of what is remembered; what is not comes by this stack.
+/// The origin of what is recorded; what is not comes by this stack.
 pub(super) fn origin_of(record: Option<&ResourceRecord>) -> ResourceOrigin {
     record.map(|record| record.origin).unwrap_or_default()
 }
@@ -47,7 +47,7 @@ impl DiffView<'_> {
     }
 
     /// Whether what the journal says of an origin is said of this thing. A rollback that failed before it brought back what was
-    /// imported leaves its word of that; under the settings of the plan, something else of this stack may stand at the address.
+    /// imported leaves its word of that; under the settings of the plan, something else of this stack may be at the address.
     fn speaks_of(&self, record: &ResourceRecord, found: &ObservedResource) -> bool {
         if record.id.is_some() || record.origin == ResourceOrigin::Made {
             return true;
@@ -111,7 +111,7 @@ pub(super) fn keep_needs_of_imported(changes: &mut Changes) {
                 continue;
             };
             (used.action, used.risk) = (Action::Forget, Risk::Safe);
-            used.reason = Some(format!("{address} stays and uses it: it stays as it is, too"));
+            used.reason = Some(format!("{address} stays and uses it: it is kept as well"));
             open.push(need);
         }
     }

@@ -1,4 +1,4 @@
-//! What an undoing gives back that this stack did not make: where it still stands, it is taken up again and not made.
+//! What an undoing gives back that this stack did not make: where it still stands, it is adopted again and not made.
 
 use std::collections::BTreeSet;
 
@@ -12,8 +12,8 @@ pub fn coming_back(changes: &Changes) -> BTreeSet<Address> {
     back.map(|change| change.address.clone()).collect()
 }
 
-/// Whether what stands under the settings that come back carries this stack's mark: under this address, or of something
-/// imported under a former one, at which nothing has it now.
+/// Whether what is under the settings that come back carries this stack's mark: under this address, or of something
+/// imported under a former one, at which nothing was updated.
 pub fn is_the_former(changes: &Changes, change: &Change, found: &ObservedResource) -> bool {
     let has_it = |other: &Change| {
         let seen = other.found.as_ref().map(|seen| &seen.id);
@@ -25,7 +25,7 @@ pub fn is_the_former(changes: &Changes, change: &Change, found: &ObservedResourc
     found.owner == Owner::Ours || (marked && !changes.items.values().any(has_it))
 }
 
-/// Says of each what will happen. `seen` is what stands under the settings that it had then. Gives what stands in the way: it
+/// Says of each what will happen. `seen` is what is under the settings that it had then. Gives what is in the way: it
 /// carries the mark of somebody else now.
 #[must_use]
 pub fn take_up_again(changes: &mut Changes, seen: &Observed) -> Vec<PlanningRefusal> {
@@ -48,16 +48,16 @@ pub fn take_up_again(changes: &mut Changes, seen: &Observed) -> Vec<PlanningRefu
         let title = change.kind.facts().title;
         change.reason = Some(match found {
             Some(found) if former => {
-                format!("{title} {}, which existed before this stack, is taken up again{goes}", found.id)
+                format!("{title} {}, which existed before this stack, is adopted again{goes}", found.id)
             }
             Some(found) => format!(
-                "{title} {} existed before this stack and does not carry its mark: it is taken up again, or this step is \
-                 refused, as its service tells them apart{goes}",
+                "{title} {} existed before this stack and does not carry its mark: it is adopted again if its service \
+                 can identify it; otherwise this step is refused{goes}",
                 found.id
             ),
             None => {
                 change.origin = ResourceOrigin::Made;
-                format!("the {title} that existed before this stack is not there any more: a new one is made{goes}")
+                format!("the {title} that existed before this stack no longer exists: a new one is created{goes}")
             }
         });
     }
@@ -123,12 +123,12 @@ mod tests {
         assert_eq!(refused.iter().map(|one| one.address.name()).collect::<Vec<_>>(), ["lost"]);
         assert!(refused[0].problem.contains("tagged as a of stack b"), "{}", refused[0].problem);
         let reason = |name: &str| changes.items[&at(name)].reason.clone().unwrap_or_default();
-        assert!(reason("there").ends_with(" theirs, which existed before this stack, is taken up again; own goes"));
-        assert!(reason("gone").ends_with("is not there any more: a new one is made"), "{}", reason("gone"));
+        assert!(reason("there").ends_with(" theirs, which existed before this stack, is adopted again; own goes"));
+        assert!(reason("gone").ends_with("no longer exists: a new one is created"), "{}", reason("gone"));
         assert_eq!(changes.items[&at("gone")].origin, ResourceOrigin::Made);
-        assert!(reason("moved").ends_with(" renamed, which existed before this stack, is taken up again; own goes"));
+        assert!(reason("moved").ends_with(" renamed, which existed before this stack, is adopted again; own goes"));
         assert!(reason("made").is_empty());
-        // Another address has it now: it is not the former one's.
+        // Another address was updated: it is not the former one's.
         let mut other = change("other", Action::Keep, ResourceOrigin::Made);
         other.found = Some(found("renamed", Owner::Ours));
         changes.items.insert(at("other"), other);

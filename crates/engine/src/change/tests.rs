@@ -108,7 +108,7 @@ fn what_is_wanted_and_not_there_is_made() {
     assert!(new.after.is_some() && new.before.is_none() && new.found.is_none() && new.fields.is_empty());
     let imported = ResourceRecord { origin: ResourceOrigin::Imported, ..record(ROLE, Some("r"), role("r")) };
     let gone = Place::new().want(ROLE, role("r")).know(ROLE, imported).one(ROLE);
-    assert_eq!(told(&gone), (Action::Create, Risk::Safe, Some("it was there and is gone")));
+    assert_eq!(told(&gone), (Action::Create, Risk::Safe, Some("it existed and is gone")));
     assert_eq!(gone.origin, ResourceOrigin::Made, "the new one is made");
     let begun = ResourceRecord { standing: ResourceStatus::Creating, ..record(ROLE, None, role("r")) };
     let begun = Place::new().want(ROLE, role("r")).know(ROLE, begun).one(ROLE);
@@ -173,27 +173,31 @@ fn what_the_journal_does_not_know_is_taken_up_when_it_is_ours() {
     let reason = "it carries this stack's mark, but the journal does not know it";
     assert_eq!((told(&ours), ours.origin), ((Action::Adopt, Risk::Safe, Some(reason)), ResourceOrigin::Recovered));
     let lost = seen(Owner::Ours).know(ROLE, begun()).one(ROLE);
-    let reason = "an earlier run made it and never heard the answer";
+    let reason = "an earlier run created it and got no answer";
     assert_eq!((told(&lost), lost.origin), ((Action::Adopt, Risk::Safe, Some(reason)), ResourceOrigin::Made));
 
     let refused = seen(foreign()).refused();
-    assert_eq!(refused[0].problem, "IAM role r exists and is not this stack's: no mark");
+    assert_eq!(refused[0].problem, "IAM role r exists and is not owned by this stack: no mark");
     assert!(refused[0].next_step.ends_with("--adopt e.role.r"), "{}", refused[0].next_step);
     let mut adopted = seen(foreign());
     adopted.scope.adopt.insert(at(ROLE));
     let adopted = adopted.one(ROLE);
     assert_eq!((adopted.action, adopted.origin), (Action::Adopt, ResourceOrigin::Imported));
-    assert_eq!(adopted.reason.as_deref(), Some("it is not this stack's: taken up on purpose"));
+    assert_eq!(adopted.reason.as_deref(), Some("this stack does not own it: adopted as requested"));
     let marks: Vec<_> = adopted.fields.iter().map(|field| (field.path.as_str(), field.drifted)).collect();
-    assert_eq!(marks, [("tags.akidb:stack", false)]);
+    assert_eq!((marks.as_slice(), adopted.risk), (&[("tags.akidb:stack", false)][..], Risk::Safe));
+    let there = ObservedResource { owner: foreign(), ..found("r", role("r")) };
+    let mut changed = Place::new().want(ROLE, json!({"name": "r", "description": "other"})).see(ROLE, there);
+    changed.scope.adopt.insert(at(ROLE));
+    assert_eq!(changed.one(ROLE).risk, Risk::Brief, "it changes what others may rely on");
     let unanswered = seen(foreign()).know(ROLE, begun()).one(ROLE);
-    let reason = "an earlier run began it and never heard the answer";
+    let reason = "an earlier run started it and got no answer";
     assert_eq!(told(&unanswered), (Action::Create, Risk::Safe, Some(reason)));
     assert!(unanswered.found.is_none());
 
     let (mode, spec) = ("d.power-mode.h", json!({"host": "h", "mode": "15W"}));
     let device = Place::new().want(mode, spec.clone()).see(mode, found("h", spec)).one(mode);
-    assert_eq!((device.reason.as_deref(), device.origin), (Some("it is there already"), ResourceOrigin::Made));
+    assert_eq!((device.reason.as_deref(), device.origin), (Some("it already exists"), ResourceOrigin::Made));
 }
 
 #[test]
@@ -232,7 +236,7 @@ fn what_is_somebody_elses_is_not_replaced_and_not_taken_without_a_word() {
     let foreign = || Owner::Foreign("no mark".to_owned());
     let contested = || Owner::Contested("of stack other".to_owned());
     let known = || record(ROLE, Some("r"), role("r"));
-    let replaced = "was not made by this stack, and name, tags.akidb:stack cannot change in place";
+    let replaced = "was not created by this stack, and name, tags.akidb:stack cannot change in place";
     assert!(named(seen(foreign(), "x")).refused()[0].problem.contains(replaced));
     assert!(named(seen(contested(), "x").know(ROLE, known())).refused()[0].problem.contains(replaced));
     let refused = seen(contested(), "r").know(ROLE, known()).refused();
@@ -304,9 +308,9 @@ fn what_the_plan_does_not_want_goes_unless_it_is_not_ours_to_delete() {
     let foreign = || Owner::Foreign("no mark".to_owned());
     let contested = || Owner::Contested("of stack other".to_owned());
     let begun = || ResourceRecord { standing: ResourceStatus::Creating, ..record(ROLE, None, role("r")) };
-    let undone = "the runs that are undone found it and did not make it: it stays as it is";
-    let unfinished = "it was never finished, and what stands there is not this stack's";
-    let taken = "it carries another stack's mark now: it is left alone";
+    let undone = "the undone runs found it and did not create it: it is kept as it is";
+    let unfinished = "it was never finished, and this stack does not own what exists there";
+    let taken = "it now carries another stack's mark: it is left alone";
     for (record, owner, undo, named, action, reason) in [
         (known(), Owner::Ours, false, false, Action::Delete, ""),
         (known(), Owner::Ours, true, false, Action::Delete, ""),
@@ -359,7 +363,7 @@ fn data_whose_mark_is_gone_stays() {
     let foreign = || ObservedResource { owner: Owner::Foreign("no mark".to_owned()), ..found("b", spec()) };
     let with = |record: ResourceRecord, there: ObservedResource| Place::new().know(BUCKET, record).see(BUCKET, there);
     assert_eq!(told(&with(known(), found("b", spec())).one(BUCKET)), (Action::Delete, Risk::DestroysData, None));
-    let stays = "the mark of this stack is gone from the S3 bucket: it may be somebody else's, and stays";
+    let stays = "the S3 bucket no longer carries this stack's mark: somebody else may own it, so it is kept";
     assert_eq!(told(&with(known(), foreign()).one(BUCKET)), (Action::Forget, Risk::Safe, Some(stays)));
     let mut named = with(known(), foreign());
     named.scope.delete_imported.insert(at(BUCKET));
@@ -374,7 +378,7 @@ fn data_whose_mark_is_gone_stays() {
     assert_eq!(with(record(BUCKET, None, spec()), foreign()).one(BUCKET).action, Action::Delete);
     // Under another address of the plan it is wanted: it is the same thing.
     let elsewhere = with(known(), found("b", spec())).want("m.bucket.new", spec()).one(BUCKET);
-    assert_eq!(elsewhere.reason.as_deref(), Some("the plan wants the same S3 bucket as m.bucket.new"));
+    assert_eq!(elsewhere.reason.as_deref(), Some("the plan has the same S3 bucket as m.bucket.new"));
     assert_eq!(elsewhere.action, Action::Forget);
     let other = with(known(), found("b", spec())).want("m.bucket.new", bucket("c", "us-east-1", true)).one(BUCKET);
     assert_eq!(other.action, Action::Delete);
@@ -468,7 +472,7 @@ fn what_stays_keeps_what_it_uses() {
         "only rules of a bucket"
     );
     let kept = with(FUNCTION, ResourceOrigin::Imported, vec![]);
-    let reason = "e.function.f stays and uses it: it stays as it is, too";
+    let reason = "e.function.f stays and uses it: it is kept as well";
     assert_eq!(told(&kept), (Action::Forget, Risk::Safe, Some(reason)));
 }
 

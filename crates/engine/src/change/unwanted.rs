@@ -38,7 +38,7 @@ impl<'a> DiffView<'a> {
         let title = record.kind.facts().title;
         // Whatever led here (an earlier `--adopt`, an import): what the plan wants is not deleted under another address.
         if let Some(other) = self.wanted_elsewhere(address, record) {
-            return Some(format!("the plan wants the same {title} as {other}"));
+            return Some(format!("the plan has the same {title} as {other}"));
         }
         if let Some(why) = self.taken_in(address, record) {
             return Some(why);
@@ -48,16 +48,16 @@ impl<'a> DiffView<'a> {
         let data = record.kind.data(&record.spec).is_some() || record.kind == Kind::Object;
         if foreign && data && record.id.is_some() && record.made_at.is_none() && !self.is_named(address) {
             return Some(format!(
-                "the mark of this stack is gone from the {title}: it may be somebody else's, and stays"
+                "the {title} no longer carries this stack's mark: somebody else may own it, so it is kept"
             ));
         }
         // A create that never ended may have been refused because somebody else was first. A bucket gets its mark in a
         // call after its creation, and S3 deletes only an empty one.
         if foreign && record.id.is_none() && record.kind != Kind::Bucket {
-            return Some("it was never finished, and what stands there is not this stack's".to_owned());
+            return Some("it was never finished, and this stack does not own what exists there".to_owned());
         }
         let taken = matches!(found.owner, Owner::Contested(_));
-        taken.then(|| "it carries another stack's mark now: it is left alone".to_owned())
+        taken.then(|| "it now carries another stack's mark: it is left alone".to_owned())
     }
 
     /// Whether an imported thing is to be deleted by its name.
@@ -69,7 +69,7 @@ impl<'a> DiffView<'a> {
         match record.origin {
             _ if self.is_named(address) => None,
             ResourceOrigin::Recovered if self.scope.undo => {
-                Some("the runs that are undone found it and did not make it: it stays as it is".to_owned())
+                Some("the undone runs found it and did not create it: it is kept as it is".to_owned())
             }
             ResourceOrigin::Imported => {
                 let fate = self.fate(address, record);

@@ -106,7 +106,7 @@ mod tests {
         desired
     }
 
-    /// A run of a plan: what was changed, and what is remembered afterwards.
+    /// A run of a plan: what was changed, and what is recorded afterwards.
     fn run(desired: &Desired, state: &mut StackState) -> BTreeMap<String, Action> {
         let seen = state.resources.iter().map(|(address, record)| {
             let found = ObservedResource {

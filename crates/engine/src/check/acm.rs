@@ -67,7 +67,9 @@ fn domain(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
         let formed = plain.contains('.') && plain.split('.').all(label);
         let longest = if path == "domain" { 64 } else { 253 };
         let wrong = !formed || name.len() > longest;
-        notes.add_if(wrong, path, || format!("`{name}` is no such name ({})", counted(name.len(), "character")));
+        notes.add_if(wrong, path, || {
+            format!("`{name}` is not a valid domain name ({})", counted(name.len(), "character"))
+        });
     }
 }
 
@@ -79,13 +81,13 @@ fn names(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
 fn wildcard(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, name) in all_names(&seen.spec) {
         let rest = name.strip_prefix("*.").unwrap_or(name);
-        notes.add_if(rest.contains('*'), path, || format!("`{name}` is no wildcard of a certificate"));
+        notes.add_if(rest.contains('*'), path, || format!("`{name}` is not a valid wildcard of a certificate"));
     }
 }
 
 fn region_form(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let region = &seen.spec.region;
-    notes.add_if(!is_open(region) && !is_region_form(region), "region", || format!("`{region}` is no region"));
+    notes.add_if(!is_open(region) && !is_region_form(region), "region", || format!("`{region}` is not an AWS region"));
 }
 
 #[cfg(test)]

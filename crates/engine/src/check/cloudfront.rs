@@ -73,7 +73,7 @@ pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     ),
     error(
         "CF109-alias-taken",
-        "an alias stands on one distribution, once",
+        "an alias belongs to one distribution, once",
         "CNAMEAlreadyExists: One or more of the CNAMEs you provided are already associated with a different resource.",
         "leave the name on one distribution only",
         alias_taken,
@@ -89,7 +89,7 @@ pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
         "CF111-group-count",
         "a distribution has at most 10 origin groups",
         "TooManyOriginGroupsPerDistribution",
-        "take out groups that no behaviour uses",
+        "take out groups that no behavior uses",
         group_count,
     ),
     error(
@@ -122,7 +122,7 @@ fn comment(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
 
 fn price_class(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let class = &seen.spec.price_class;
-    notes.add_if(PriceClass::parse(class).is_none(), "price_class", || format!("`{class}` is no price class"));
+    notes.add_if(PriceClass::parse(class).is_none(), "price_class", || format!("`{class}` is not a price class"));
 }
 
 /// Regions in which the stack has something, each with one thing that says so.
@@ -175,7 +175,7 @@ fn certificate_settings(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let settings =
         [("ssl_support_method", &certificate.ssl_support_method), ("minimum_protocol", &certificate.minimum_protocol)];
     for (field, _) in settings.into_iter().filter(|(_, set)| set.is_none()) {
-        notes.add(format!("certificate.{field}"), format!("{field} is not there"));
+        notes.add(format!("certificate.{field}"), format!("{field} is missing"));
     }
 }
 
@@ -203,19 +203,19 @@ fn alias_count(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
 fn alias_taken(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let aliases = seen.spec.names();
     for (at, alias) in aliases.iter().enumerate().filter(|(at, alias)| aliases[..*at].contains(alias)) {
-        notes.add(format!("aliases.{at}"), format!("`{alias}` stands twice"));
+        notes.add(format!("aliases.{at}"), format!("`{alias}` appears twice"));
     }
     let others = seen.scope.each::<DistributionSpec>(Kind::Distribution);
     for (other, spec) in others.filter(|(other, _)| *other < seen.address) {
         if let Some(at) = aliases.iter().position(|alias| spec.names().contains(alias)) {
-            notes.add(format!("aliases.{at}"), format!("`{}` stands on `{other}`, too", aliases[at]));
+            notes.add(format!("aliases.{at}"), format!("`{}` is also an alias of `{other}`", aliases[at]));
         }
     }
 }
 
 fn behavior_count(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let count = seen.spec.behaviors.len() + 1;
-    notes.add_if(count > 75, "behaviours", || format!("there are {count} behaviours with the default one"));
+    notes.add_if(count > 75, "behaviours", || format!("there are {count} behaviors with the default one"));
 }
 
 fn group_count(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {

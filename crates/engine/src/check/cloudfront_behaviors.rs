@@ -1,4 +1,4 @@
-//! Rules on behaviours: where they lead, what they allow, how they cache.
+//! Rules on behaviors: where they lead, what they allow, how they cache.
 
 use super::rule::{CheckRule, CheckedResource, RuleFindings, error, warning};
 use super::scope::is_open;
@@ -14,14 +14,14 @@ pub(super) const CACHING_DISABLED: &str = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     error(
         "CF301-target-unknown",
-        "every behaviour leads to an origin or a group of the distribution",
+        "every behavior targets an origin or an origin group of the distribution",
         "NoSuchOrigin: One or more of your origins or origin groups do not exist.",
         "name the id of an origin or an origin group",
         target,
     ),
     error(
         "CF302-write-methods-on-group",
-        "a behaviour on an origin group takes no POST, PUT, PATCH or DELETE",
+        "a behavior on an origin group takes no POST, PUT, PATCH or DELETE",
         "InvalidArgument: The parameter AllowedMethods cannot include POST, PUT, PATCH, or DELETE for a cached behavior associated with an origin group.",
         "send writing paths to one origin (a latency name over the regions keeps failover), and only GET, HEAD, OPTIONS to the group",
         group_methods,
@@ -42,35 +42,35 @@ pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     ),
     error(
         "CF305-path-form",
-        "path patterns are well formed; only the default behaviour has none",
+        "path patterns are well formed; only the default behavior has none",
         "InvalidArgument: The parameter PathPattern is not valid",
         "write for example /v1/* (up to 255 letters, digits and _-.*$/~\"'@:+&?)",
         path_form,
     ),
     error(
         "CF306-cache-policy-xor-ttl",
-        "a behaviour has a cache policy or a legacy time to live, not both, not neither",
+        "a behavior has a cache policy or a legacy time to live, not both, not neither",
         "InvalidArgument: a behavior needs either CachePolicyId or ForwardedValues with MinTTL",
         "write cache_policy_id and leave min_ttl out",
         cache_policy,
     ),
     warning(
         "CF307-post-not-cached",
-        "a behaviour that takes POST caches by something that its GET has",
+        "a behavior that takes POST caches by something that its GET has",
         "accepted; CloudFront never caches POST: it caches answers to GET and HEAD, and to OPTIONS when told to",
         "use CachingDisabled (4135ea2d-6df8-44a3-9df3-4b5a84be39ad) here, or let GET ask by query and put each parameter that changes the answer into the cache policy (query_strings), nothing of the body (Content-Type) and min_ttl 0",
         post_cached,
     ),
     error(
         "CF308-viewer-protocol",
-        "the viewer protocol is a known one",
+        "the viewer protocol is valid",
         "InvalidArgument: the viewer protocol policy is not known",
         "write redirect-to-https, https-only or allow-all",
         viewer_protocol,
     ),
     error(
         "CF309-request-policy-needs-cache-policy",
-        "an origin request policy stands beside a cache policy",
+        "an origin request policy needs a cache policy",
         "InvalidArgument: an origin request policy cannot be used with ForwardedValues",
         "write cache_policy_id instead of min_ttl",
         request_policy,
@@ -84,13 +84,13 @@ pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     ),
 ];
 
-/// Every behaviour with its path in the spec.
+/// Every behavior with its path in the spec.
 pub(super) fn behaviors(spec: &DistributionSpec) -> Vec<(String, &Behavior)> {
     let others = spec.behaviors.iter().enumerate().map(|(at, one)| (format!("behaviours.{at}"), one));
     [("default_behaviour".to_owned(), &spec.default_behavior)].into_iter().chain(others).collect()
 }
 
-/// Whether a behaviour leads to an origin group.
+/// Whether a behavior leads to an origin group.
 pub(super) fn on_group(spec: &DistributionSpec, behavior: &Behavior) -> bool {
     spec.origin_groups.iter().any(|group| group.id == behavior.target)
 }
@@ -104,7 +104,9 @@ fn target(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, behavior) in behaviors(&seen.spec) {
         let known =
             seen.spec.origins.iter().any(|origin| origin.id == behavior.target) || on_group(&seen.spec, behavior);
-        notes.add_if(!known, format!("{path}.target"), || format!("`{}` is no origin and no group", behavior.target));
+        notes.add_if(!known, format!("{path}.target"), || {
+            format!("`{}` is neither an origin nor an origin group", behavior.target)
+        });
     }
 }
 
@@ -133,14 +135,14 @@ fn path_twice(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
         if let Some(pattern) = &behavior.path
             && all[..at].iter().any(|before| before.path.as_ref() == Some(pattern))
         {
-            notes.add(format!("behaviours.{at}.path"), format!("`{pattern}` stands twice"));
+            notes.add(format!("behaviours.{at}.path"), format!("`{pattern}` appears twice"));
         }
     }
 }
 
 fn path_form(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     if let Some(pattern) = &seen.spec.default_behavior.path {
-        notes.add("default_behaviour.path", format!("the default behaviour has the pattern `{pattern}`"));
+        notes.add("default_behaviour.path", format!("the default behavior has the pattern `{pattern}`"));
     }
     for (at, behavior) in seen.spec.behaviors.iter().enumerate() {
         let pattern = behavior.path.as_deref().unwrap_or_default();
@@ -174,7 +176,7 @@ fn post_cached(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, behavior) in behaviors(&seen.spec) {
         let Some(id) = behavior.cache_policy_id.as_deref().filter(|id| *id != CACHING_DISABLED) else { continue };
         let post = behavior.methods.iter().any(|method| method == "POST") && !caches_by_query(seen, id);
-        let problem = || format!("the behaviour takes POST and has the caching policy `{id}`");
+        let problem = || format!("the behavior takes POST and has the caching policy `{id}`");
         notes.add_if(post, format!("{path}.cache_policy_id"), problem);
     }
 }
@@ -183,7 +185,7 @@ fn viewer_protocol(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, behavior) in behaviors(&seen.spec) {
         let word = behavior.viewer_protocol.as_str();
         let known = ["redirect-to-https", "https-only", "allow-all"].contains(&word);
-        notes.add_if(!known, format!("{path}.viewer_protocol"), || format!("`{word}` is no viewer protocol"));
+        notes.add_if(!known, format!("{path}.viewer_protocol"), || format!("`{word}` is not a viewer protocol"));
     }
 }
 
@@ -209,7 +211,7 @@ fn policy_id(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
         ];
         for (field, id) in fields {
             let Some(id) = id.as_deref().filter(|id| !is_open(id)) else { continue };
-            notes.add_if(!is_uuid(id), format!("{path}.{field}"), || format!("`{id}` is no policy id"));
+            notes.add_if(!is_uuid(id), format!("{path}.{field}"), || format!("`{id}` is not a policy id"));
         }
     }
 }

@@ -56,14 +56,14 @@ const REFERRER: [&str; 8] = [
 pub(super) const RULES: &[CheckRule<ResponseHeadersPolicySpec>] = &[
     error(
         "CP401-security-header-as-custom",
-        "a header with a setting of its own is not among the custom ones",
+        "a header with its own setting is not among the custom ones",
         "InvalidArgument: The parameter CustomHeaders contains a security header: use the security headers configuration",
         "use its own setting",
         own_setting,
     ),
     error(
         "CP402-security-header",
-        "security headers have values that CloudFront knows",
+        "security headers have values that CloudFront accepts",
         "InvalidArgument: a security header has a value that is not allowed",
         "write frame_options DENY or SAMEORIGIN; a referrer policy of the Referrer-Policy standard; a content security policy that is not empty",
         security,
@@ -98,16 +98,16 @@ pub(super) const RULES: &[CheckRule<ResponseHeadersPolicySpec>] = &[
     ),
     error(
         "CP407-removed-header",
-        "removed headers are ones that CloudFront can take away",
+        "removed headers are ones that CloudFront can remove",
         "InvalidArgument: The parameter RemoveHeaders contains a header that cannot be removed",
-        "take the header out of the list",
+        "remove the header from the list",
         removed,
     ),
     error(
         "CP408-policy-says-nothing",
         "a response headers policy sets or removes at least one header",
         "InvalidArgument: the response headers policy has no configuration",
-        "write a setting, or take the policy out",
+        "write a setting, or remove the policy",
         nothing,
     ),
 ];
@@ -172,7 +172,7 @@ fn removed(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
         notes.add_if(never, format!("remove.{at}"), || format!("CloudFront does not remove `{name}`"));
         notes.add_if(!is_header(name), format!("remove.{at}"), || format!("`{name}` is not a header name"));
         let twice = names[..at].iter().any(|other| other.eq_ignore_ascii_case(name));
-        notes.add_if(twice, format!("remove.{at}"), || format!("`{name}` stands twice"));
+        notes.add_if(twice, format!("remove.{at}"), || format!("`{name}` appears twice"));
     }
 }
 
@@ -187,7 +187,7 @@ fn nothing(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
         || spec.server_timing_percent.is_some_and(|percent| percent > 0.0)
         || spec.remove.as_ref().is_some_and(|list| !list.is_empty())
         || spec.custom.as_ref().is_some_and(|list| !list.is_empty());
-    notes.add_if(!says, "", || "it says nothing".to_owned());
+    notes.add_if(!says, "", || "it is empty".to_owned());
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ type Spec<'a> = CheckedResource<'a, DistributionSpec>;
 pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     error(
         "CF214-origin-is-alias",
-        "no origin is a name of the distribution itself",
+        "no origin is an alias of the distribution itself",
         "accepted or refused as InvalidArgument; every request comes back to the distribution until it answers 403 (a loop)",
         "name the host behind it, for example origin.<domain>",
         own_alias,

@@ -37,7 +37,7 @@ pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     ),
     error(
         "CF204-group-status-code",
-        "failover codes are ones that CloudFront knows",
+        "failover codes are ones that CloudFront accepts",
         "InvalidArgument: The parameter StatusCodes contains a code that is not allowed",
         "take codes from 400, 403, 404, 416, 500, 502, 503, 504",
         status_codes,
@@ -46,7 +46,7 @@ pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
         "CF205-origin-id-twice",
         "ids of origins and groups are unique",
         "InvalidArgument: origin ids must be unique in a distribution",
-        "give each origin and group an id of its own",
+        "give each origin and group its own id",
         id_twice,
     ),
     error(
@@ -72,7 +72,7 @@ pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     ),
     error(
         "CF209-access-control-not-s3",
-        "an origin access control stands on an S3 origin",
+        "an origin access control belongs to an S3 origin",
         "InvalidArgument: The specified origin access control type does not match the origin's domain",
         "use the bucket's domain (<bucket>.s3.<region>.amazonaws.com), or `custom` settings",
         not_s3,
@@ -123,7 +123,7 @@ fn member_unknown(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (at, group) in seen.spec.origin_groups.iter().enumerate() {
         for (member, id) in group.members.iter().enumerate() {
             let known = seen.spec.origins.iter().any(|origin| origin.id == *id);
-            notes.add_if(!known, format!("origin_groups.{at}.members.{member}"), || format!("`{id}` is no origin"));
+            notes.add_if(!known, format!("origin_groups.{at}.members.{member}"), || format!("`{id}` is not an origin"));
         }
     }
 }
@@ -133,7 +133,7 @@ fn member_twice(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
         let distinct: BTreeSet<&String> = group.members.iter().collect();
         let path = format!("origin_groups.{at}.members");
         notes.add_if(distinct.len() < group.members.len(), path, || {
-            format!("one of {} stands twice", group.members.join(", "))
+            format!("one of {} appears twice", group.members.join(", "))
         });
     }
 }
@@ -141,7 +141,9 @@ fn member_twice(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
 fn status_codes(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (at, group) in seen.spec.origin_groups.iter().enumerate() {
         let path = format!("origin_groups.{at}.status_codes");
-        notes.add_if(group.status_codes.is_empty(), path.as_str(), || format!("group `{}` names no code", group.id));
+        notes.add_if(group.status_codes.is_empty(), path.as_str(), || {
+            format!("group `{}` has no status code", group.id)
+        });
         for code in group.status_codes.iter().filter(|code| !FAILOVER_CODES.contains(code)) {
             notes.add(path.as_str(), format!("{code} cannot cause failover"));
         }
@@ -153,7 +155,7 @@ fn id_twice(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let origins = seen.spec.origins.iter().enumerate().map(|(at, origin)| (format!("origins.{at}.id"), &origin.id));
     let groups = seen.spec.origin_groups.iter().enumerate();
     for (path, id) in origins.chain(groups.map(|(at, group)| (format!("origin_groups.{at}.id"), &group.id))) {
-        notes.add_if(!met.insert(id), path, || format!("the id `{id}` stands twice"));
+        notes.add_if(!met.insert(id), path, || format!("the id `{id}` appears twice"));
     }
 }
 
@@ -187,13 +189,13 @@ fn domain(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
         let address = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
         let legal = host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
         let wrong = !is_open(host) && (address || !legal || !host.contains('.'));
-        notes.add_if(wrong, format!("{path}.domain_name"), || format!("`{host}` is no host name"));
+        notes.add_if(wrong, format!("{path}.domain_name"), || format!("`{host}` is not a host name"));
     });
 }
 
 fn origin_kind(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     each_origin(seen, |path, origin| match (&origin.custom, &origin.origin_access_id) {
-        (Some(_), Some(_)) => notes.add(path, format!("origin `{}` is custom and S3 at once", origin.id)),
+        (Some(_), Some(_)) => notes.add(path, format!("origin `{}` is both custom and S3", origin.id)),
         (None, None) => notes.add(path, format!("origin `{}` is neither custom nor S3", origin.id)),
         _ => {}
     });
@@ -221,7 +223,7 @@ fn not_s3(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
         notes.add_if(access && wrong, format!("{path}.origin_access_id"), || {
             let capitals = !other && is_bucket_host(&host.to_ascii_lowercase());
             let why = if capitals {
-                "has capitals; the name of a bucket's host has none"
+                "has capital letters, which a bucket's host name cannot have"
             } else {
                 "is not the host of a bucket"
             };
@@ -253,7 +255,7 @@ fn custom(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
         let Some(custom) = &origin.custom else { return };
         let protocol = custom.protocol.as_str();
         let known = ["https-only", "http-only", "match-viewer"].contains(&protocol);
-        notes.add_if(!known, format!("{path}.custom.protocol"), || format!("`{protocol}` is no origin protocol"));
+        notes.add_if(!known, format!("{path}.custom.protocol"), || format!("`{protocol}` is not an origin protocol"));
         for (field, port) in [("http_port", custom.http_port), ("https_port", custom.https_port)] {
             let legal = port == 80 || port == 443 || (1024..=65535).contains(&port);
             notes.add_if(!legal, format!("{path}.custom.{field}"), || format!("port {port} is not allowed"));

@@ -29,7 +29,7 @@ const NEVER_IN_KEY: [&str; 14] = [
 pub(super) const CACHE: &[CheckRule<CachePolicySpec>] = &[
     error(
         "CP001-ttl-order",
-        "min_ttl, default_ttl and max_ttl rise and are not negative",
+        "min_ttl, default_ttl and max_ttl are in ascending order and not negative",
         "InvalidArgument: The parameter MinTTL must be less than or equal to DefaultTTL, and DefaultTTL less than or equal to MaxTTL",
         "write min_ttl <= default_ttl <= max_ttl",
         ttl_order,
@@ -52,21 +52,21 @@ pub(super) const CACHE: &[CheckRule<CachePolicySpec>] = &[
         "CP004-accept-encoding",
         "Accept-Encoding is not listed beside gzip or brotli",
         "InvalidArgument: The parameter Headers contains Accept-Encoding that is not allowed when EnableAcceptEncodingGzip or EnableAcceptEncodingBrotli is true",
-        "take Accept-Encoding out of the headers; gzip and brotli put it into the key in a normal form",
+        "remove Accept-Encoding from the headers; gzip and brotli add it to the key in normalized form",
         accept_encoding,
     ),
     error(
         "CP005-key-header-illegal",
         "headers in the key are ones that CloudFront can cache by",
         "InvalidArgument: The parameter Headers contains a header that is not allowed",
-        "take the header out; send it on with an origin request policy if the origin needs it",
+        "remove the header; forward it with an origin request policy if the origin needs it",
         header_illegal,
     ),
     warning(
         "CP006-content-type-in-key",
         "Content-Type is not in the key",
         "accepted; a GET has no body and so no content type: the key only grows",
-        "take Content-Type out of the headers",
+        "remove Content-Type from the headers",
         content_type,
     ),
     warning(
@@ -87,7 +87,7 @@ pub(super) const CACHE: &[CheckRule<CachePolicySpec>] = &[
         "CP009-key-without-caching",
         "a policy that caches nothing has an empty key",
         "InvalidArgument: The parameter HeaderBehavior is invalid for policy with caching disabled.",
-        "take headers, query strings, cookies, gzip and brotli out, or write max_ttl above 0",
+        "remove headers, query strings, cookies, gzip and brotli, or write max_ttl above 0",
         disabled_key,
     ),
     error(
@@ -101,7 +101,7 @@ pub(super) const CACHE: &[CheckRule<CachePolicySpec>] = &[
         "CP011-host-in-key",
         "Host is not in the key",
         "accepted; the key is sent on to the origin: a bucket answers 403 SignatureDoesNotMatch, and a custom origin needs a certificate for the viewer's host name (else 502)",
-        "take Host out of the headers",
+        "remove Host from the headers",
         host,
     ),
 ];

@@ -58,8 +58,9 @@ const NEVER_ADDED: [&str; 23] = [
 pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     error(
         "CF401-error-code",
-        "error pages stand for statuses that CloudFront knows, each once",
-        "InvalidErrorCode: the error code is not one that CloudFront can replace, or InvalidArgument: it stands twice",
+        "error pages replace statuses that CloudFront can replace, each once",
+        "InvalidErrorCode: the error code is not one that CloudFront can replace, or InvalidArgument: it appears \
+         twice",
         "write each of 400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504 at most once",
         error_code,
     ),
@@ -93,7 +94,7 @@ pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     ),
     error(
         "CF406-origin-shield",
-        "Origin Shield stands in a region that has it",
+        "Origin Shield is in a region that has it",
         "InvalidArgument: The parameter OriginShieldRegion is not valid",
         "write the region of the list that is nearest to the origin, or an empty text for none",
         shield,
@@ -107,7 +108,7 @@ pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     ),
     error(
         "CF408-key-groups",
-        "a behaviour has at most four key groups, each once, by id",
+        "a behavior has at most four key groups, each once, by id",
         "TooManyKeyGroupsAssociatedToDistribution, or TrustedKeyGroupDoesNotExist",
         "write up to four ids of key groups",
         key_groups,
@@ -119,7 +120,7 @@ fn error_code(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (at, response) in seen.spec.custom_error_responses.iter().flatten().enumerate() {
         let (path, code) = (format!("custom_error_responses.{at}.code"), response.code);
         notes.add_if(!ERRORS.contains(&code), path.as_str(), || format!("{code} has no error page"));
-        notes.add_if(!met.insert(code), path, || format!("{code} stands twice"));
+        notes.add_if(!met.insert(code), path, || format!("{code} appears twice"));
     }
 }
 
@@ -152,7 +153,7 @@ fn geo(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (at, country) in list.iter().enumerate() {
         let formed = country.len() == 2 && country.bytes().all(|letter| letter.is_ascii_uppercase());
         notes.add_if(!formed, format!("{path}.{at}"), || format!("`{country}` is not a country code"));
-        notes.add_if(list[..at].contains(country), format!("{path}.{at}"), || format!("`{country}` stands twice"));
+        notes.add_if(list[..at].contains(country), format!("{path}.{at}"), || format!("`{country}` appears twice"));
     }
 }
 
@@ -185,7 +186,7 @@ fn origin_headers(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
             let length = value.chars().count();
             let wrong = !is_open(value) && !(1..=1783).contains(&length);
             notes.add_if(wrong, at.as_str(), || format!("the value of `{name}` has {length} characters"));
-            notes.add_if(!met.insert(lower), at, || format!("`{name}` stands twice"));
+            notes.add_if(!met.insert(lower), at, || format!("`{name}` appears twice"));
         }
     });
 }

@@ -64,7 +64,7 @@ pub(super) const RESPONSE: &[CheckRule<Value>] = &[
                 let beside = names.len() > 1 && names.contains(&every);
                 let word = part.copied().or_else(|| beside.then_some(every));
                 if let Some(word) = word {
-                    notes.add(format!("cors.{field}"), format!("`{word}` stands in {}", names.join(", ")));
+                    notes.add(format!("cors.{field}"), format!("`{word}` is in {}", names.join(", ")));
                 }
             }
         },
@@ -100,7 +100,7 @@ fn origin(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {
         notes.add_if(wrong, format!("cors.origins.{at}"), || format!("the origin is `{text}`"));
     }
     let all = origins.is_some_and(|list| list.len() > 1 && list.iter().any(|one| one == "*"));
-    notes.add_if(all, "cors.origins", || "`*` stands beside others".to_owned());
+    notes.add_if(all, "cors.origins", || "`*` is listed with others".to_owned());
 }
 
 #[cfg(test)]

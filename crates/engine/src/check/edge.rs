@@ -13,14 +13,14 @@ type Spec<'a> = CheckedResource<'a, DistributionSpec>;
 pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     error(
         "LE001-event",
-        "the event of an association is a known one",
+        "the event of an association is valid",
         "InvalidArgument: the event type is not known",
         "write viewer-request, viewer-response, origin-request or origin-response",
         event,
     ),
     error(
         "LE002-one-function-per-event",
-        "a behaviour has one function per event",
+        "a behavior has one function per event",
         "InvalidLambdaFunctionAssociation: there can be only one function for each event type of a cache behavior",
         "join the two functions into one",
         one_per_event,
@@ -34,9 +34,9 @@ pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     ),
     warning(
         "LE004-function-on-group",
-        "no origin-request function stands in front of an origin group",
+        "no origin-request function runs before an origin group",
         "accepted; on failover the function runs a second time for the same request",
-        "lead the behaviour to one origin, or make the function indifferent to running twice",
+        "point the behavior at one origin, or make the function idempotent",
         group,
     ),
     error(
@@ -48,7 +48,7 @@ pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     ),
     error(
         "LE006-edge-region",
-        "an associated function lives in us-east-1",
+        "an associated function is in us-east-1",
         "InvalidLambdaFunctionAssociation: The function must be in region 'us-east-1'",
         "make the function in us-east-1; AWS copies it to the edge itself",
         region,
@@ -62,21 +62,23 @@ pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     ),
     warning(
         "LE008-viewer-event",
-        "functions that make answers stand at origin events",
-        "accepted; an answer made at a viewer event is never cached, bodies are cut at 40 KB and answers are capped at 40 KB (at origin-request: cached for GET and HEAD, 1 MB)",
+        "functions that generate responses run at origin events",
+        "accepted; a response generated at a viewer event is never cached, bodies are cut at 40 KB and answers are \
+         capped at 40 KB (at origin-request: cached for GET and HEAD, 1 MB)",
         "use origin-request",
         viewer,
     ),
     warning(
         "LE009-body-not-included",
-        "a request function on a behaviour that takes POST sees the body",
-        "accepted; request.body is not there, so a function that reads it throws, and the request goes on to the origin",
+        "a request function on a behavior that takes POST sees the body",
+        "accepted; request.body is missing, so a function that reads it throws, and the request continues to the \
+         origin",
         "write include_body: true at that request event if the function reads the body",
         body_missing,
     ),
 ];
 
-/// Every association: its path, its behaviour, itself.
+/// Every association: its path, its behavior, itself.
 pub(super) fn associations(spec: &DistributionSpec) -> Vec<(String, &Behavior, &EdgeAssociation)> {
     let mut found = Vec::new();
     for (path, behavior) in behaviors(spec) {
@@ -90,7 +92,7 @@ fn event(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     const EVENTS: [&str; 4] = ["viewer-request", "viewer-response", "origin-request", "origin-response"];
     for (path, _, function) in associations(&seen.spec) {
         let known = EVENTS.contains(&function.event.as_str());
-        notes.add_if(!known, format!("{path}.event"), || format!("`{}` is no event", function.event));
+        notes.add_if(!known, format!("{path}.event"), || format!("`{}` is not an event", function.event));
     }
 }
 
@@ -133,7 +135,8 @@ fn numbered(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
         let path = format!("{path}.function_arn");
         if let Some((address, target)) = whole(arn).and_then(|to| seen.scope.at(to.address)) {
             let wrong = target.kind != Kind::FunctionVersion;
-            notes.add_if(wrong, path, || format!("`{address}` is no published version but a {}", target.kind.name()));
+            notes
+                .add_if(wrong, path, || format!("`{address}` is not a published version but a {}", target.kind.name()));
         } else if !is_open(arn) {
             let qualifier = arn.split(':').nth(7).unwrap_or_default();
             let number = !qualifier.is_empty() && qualifier.bytes().all(|b| b.is_ascii_digit());
@@ -166,7 +169,7 @@ fn arn_form(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
 fn viewer(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, _, function) in associations(&seen.spec) {
         let wrong = function.event.starts_with("viewer-");
-        notes.add_if(wrong, format!("{path}.event"), || format!("a function stands at {}", function.event));
+        notes.add_if(wrong, format!("{path}.event"), || format!("a function runs at {}", function.event));
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) const RULES: &[CheckRule<FunctionSpec>] = &[
         "LE105-edge-network",
         "an edge function is in no VPC",
         "InvalidLambdaFunctionAssociation: The function cannot have a VPC configuration",
-        "take the subnets out",
+        "remove the subnets",
         network,
     ),
     error(
@@ -58,8 +58,8 @@ pub(super) const RULES: &[CheckRule<FunctionSpec>] = &[
     error(
         "LE107-edge-provisioned-concurrency",
         "an edge function has no provisioned concurrency",
-        "InvalidLambdaFunctionAssociation: provisioned concurrency is no feature of Lambda@Edge; cold starts stay",
-        "take provisioned_concurrency out; for warm instances put a regional function behind CloudFront as an origin",
+        "InvalidLambdaFunctionAssociation: Lambda@Edge does not support provisioned concurrency; cold starts remain",
+        "remove provisioned_concurrency; for warm instances put a regional function behind CloudFront as an origin",
         provisioned,
     ),
     error(
@@ -80,7 +80,7 @@ pub(super) const RULES: &[CheckRule<FunctionSpec>] = &[
         "LE110-edge-package-size",
         "an edge function's zip has at most 50 MB, unpacked 250 MB",
         "InvalidLambdaFunctionAssociation: the function's code is larger than Lambda@Edge allows",
-        "pack linux/x64 binaries only, and leave out what the runtime brings along",
+        "pack linux/x64 binaries only, and leave out what the runtime provides",
         package,
     ),
     error(
@@ -108,7 +108,7 @@ fn uses(seen: &Spec<'_>) -> Vec<(String, String)> {
 /// A finding when the function is at the edge and `wrong` holds.
 fn at_edge(seen: &Spec<'_>, notes: &mut RuleFindings<'_>, path: &str, wrong: bool, what: impl FnOnce() -> String) {
     if let Some((cdn, event)) = uses(seen).first().filter(|_| wrong) {
-        notes.add(path, format!("{}, and `{cdn}` takes it to {event}", what()));
+        notes.add(path, format!("{}, and `{cdn}` runs it at {event}", what()));
     }
 }
 

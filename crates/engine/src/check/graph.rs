@@ -11,22 +11,22 @@ pub(super) const RULES: &[CheckRule<Value>] = &[
     error(
         "GR001-unknown-reference",
         "every reference and every need names a resource of the plan",
-        "the run stops there: nothing will ever answer this reference",
-        "name a resource of this plan, or add the step that makes it",
+        "the run stops there: nothing resolves this reference",
+        "name a resource of this plan, or add the step that creates it",
         unknown_reference,
     ),
     error(
         "GR002-unknown-attribute",
-        "every reference asks for an attribute that the kind makes known",
-        "the run stops there: nothing will ever answer this reference",
-        "ask for an attribute of that kind",
+        "every reference names an attribute that the kind provides",
+        "the run stops there: nothing resolves this reference",
+        "use an attribute of that kind",
         unknown_attribute,
     ),
     error(
         "GR003-circular-needs",
-        "needs form no circle",
-        "no resource of the circle could ever be made first",
-        "take one of the needs out, for example by making the bucket policy a resource of its own",
+        "needs are not circular",
+        "no resource of the cycle could be created first",
+        "remove one of the needs, for example by making the bucket policy a separate resource",
         cycle,
     ),
     error(
@@ -38,8 +38,8 @@ pub(super) const RULES: &[CheckRule<Value>] = &[
     ),
     warning(
         "GR005-not-checked",
-        "no reference stands where a number or a list is wanted",
-        "the other rules cannot read such a spec, so its mistakes show only when AWS answers",
+        "references are not used for numbers or lists",
+        "the other rules cannot check such a spec, so its mistakes show only when AWS refuses it",
         "write the value itself, and references only for texts",
         unchecked,
     ),
@@ -72,7 +72,7 @@ fn unknown_attribute(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings
         for to in references(text).into_iter().filter(|to| !is_of_a_script(seen, to)) {
             if to.address.is_empty() {
                 let wrong = to.attribute != "account";
-                notes.add_if(wrong, path, || format!("the run knows no fact `{}`, only `account`", to.attribute));
+                notes.add_if(wrong, path, || format!("unknown fact `{}`; the only fact is `account`", to.attribute));
             } else if let Some((address, target)) = seen.scope.at(to.address)
                 && !target.kind.facts().has_attribute(to.attribute)
             {
@@ -80,8 +80,8 @@ fn unknown_attribute(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings
                 let known = if known.is_empty() { "nothing".to_owned() } else { known };
                 notes.add_with(
                     path,
-                    format!("`{address}` makes no `{}` known", to.attribute),
-                    format!("a {} makes known: {known}", target.kind.name()),
+                    format!("`{address}` has no attribute `{}`", to.attribute),
+                    format!("a {} has the attributes: {known}", target.kind.name()),
                 );
             }
         }
@@ -91,7 +91,7 @@ fn unknown_attribute(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings
 fn cycle(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {
     if let Some(cycle) = seen.scope.cycle().filter(|cycle| cycle.at == *seen.address) {
         let names: Vec<&str> = cycle.places.iter().chain(cycle.places.first()).map(String::as_str).collect();
-        notes.add("", format!("each needs the next: {}", names.join(" -> ")));
+        notes.add("", format!("circular needs, each needs the next: {}", names.join(" -> ")));
     }
 }
 

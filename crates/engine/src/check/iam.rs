@@ -33,7 +33,7 @@ pub(super) const RULES: &[CheckRule<RoleSpec>] = &[
     ),
     error(
         "IA004-placeholder",
-        "no placeholder is left in a policy document",
+        "a policy document has no unfilled placeholder",
         "MalformedPolicyDocument: Invalid principal in policy (or a resource that never matches)",
         "write ${#account} for the account, and references for the rest",
         placeholders,
@@ -41,14 +41,14 @@ pub(super) const RULES: &[CheckRule<RoleSpec>] = &[
     warning(
         "IA005-wildcard-action",
         "no statement allows every action",
-        "accepted; whoever takes the role on may do everything",
+        "accepted; the role may do everything",
         "name the actions",
         wildcard,
     ),
     error(
         "IA006-managed-arn",
         "attached policies are named by ARN, at most ten",
-        "NoSuchEntity: Policy does not exist or is not attachable, or InvalidInput for a text that is no ARN",
+        "NoSuchEntity: Policy does not exist or is not attachable, or InvalidInput for a text that is not an ARN",
         "write for example arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
         managed,
     ),
@@ -141,7 +141,12 @@ fn managed(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
         let formed = matches!(parts[..], ["arn", "aws" | "aws-cn" | "aws-us-gov", "iam", "", account, policy]
             if policy.starts_with("policy/") && policy.len() > 7
             && (account == "aws" || account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit())));
-        notes.add_if(!formed && !is_open(arn), format!("managed.{at}"), || format!("`{arn}` is no ARN of a policy"));
+        notes.add_if(!formed && !is_open(arn), format!("managed.{at}"), || {
+            format!(
+                "`{arn}` is not the ARN of a \
+             policy"
+            )
+        });
     }
 }
 

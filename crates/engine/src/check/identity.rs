@@ -12,9 +12,10 @@ use crate::resource::{Kind, Resource, identity_paths};
 
 pub(super) const RULES: &[CheckRule<Value>] = &[error(
     "GR006-same-thing-twice",
-    "no two resources of the plan are the same thing in AWS",
-    "the second create answers that it exists (BucketAlreadyOwnedByYou, CachePolicyAlreadyExists, EntityAlreadyExists, ResourceConflictException), or both change one thing in turn",
-    "give each a name of its own, or refer to the first one",
+    "no two resources of the plan are the same AWS resource",
+    "the second create answers that it exists (BucketAlreadyOwnedByYou, CachePolicyAlreadyExists, \
+     EntityAlreadyExists, ResourceConflictException), or both change the same resource in turn",
+    "give each its own name, or refer to the first one",
     twice,
 )];
 
@@ -53,7 +54,7 @@ fn twice(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {
     }
 }
 
-/// Says of record sets that stand in two groups where the other one is, whichever rule found them.
+/// Says of record sets that are in two groups where the other one is, whichever rule found them.
 pub(super) fn second_places(scope: &CheckScope<'_>, found: &mut [Finding]) {
     for finding in found.iter_mut().filter(|finding| finding.also.is_none() && finding.rule.starts_with("R5209-")) {
         let Some(own) = scope.desired.resources.get(&finding.address) else { continue };
@@ -163,7 +164,7 @@ pub(super) mod tests {
         assert_eq!(found.iter().map(|finding| finding.also.clone()).collect::<Vec<_>>(), [Some(also)]);
     }
 
-    /// What the rule says when these stand beside a good stack.
+    /// What the rule says when these are next to a good stack.
     fn said(more: &[(&str, Value)]) -> Vec<String> {
         let all = more.iter().fold(case(TWICE), |case, (address, spec)| case.set(address, "", spec.clone()));
         let found = super::super::all(&all.desired, TODAY).into_iter().filter(|finding| finding.rule == TWICE);

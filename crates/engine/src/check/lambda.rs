@@ -22,7 +22,7 @@ pub(super) const RULES: &[CheckRule<FunctionSpec>] = &[
     ),
     error(
         "LA002-runtime-unknown",
-        "the runtime is a known one",
+        "the runtime is valid",
         "InvalidParameterValueException: Value at 'runtime' failed to satisfy constraint: Member must satisfy enum value set",
         "write for example nodejs24.x",
         runtime_unknown,
@@ -86,7 +86,7 @@ pub(super) const RULES: &[CheckRule<FunctionSpec>] = &[
     error(
         "LA011-code-hash",
         "the code is named by a SHA-256 and is not empty",
-        "the run stops there: no artefact has this hash",
+        "the run stops there: no artifact has this hash",
         "write the 64 lower-case hex digits of the zip's SHA-256, and its size",
         hash,
     ),
@@ -104,7 +104,7 @@ pub(super) const VERSION: &[CheckRule<FunctionVersionSpec>] = &[error(
     "LA101-version-differs",
     "a version freezes its function's code, in its function's region",
     "PreconditionFailedException or ResourceNotFoundException: CodeSHA256 differs from the function's code",
-    "take code_sha256 and region from the function",
+    "use code_sha256 and region of the function",
     version,
 )];
 
@@ -118,15 +118,15 @@ fn name(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
 fn runtime_unknown(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let name = &seen.spec.runtime;
     let wrong = runtime(name).is_none() && seen.spec.image.is_none();
-    notes.add_if(wrong, "runtime", || format!("`{name}` is no runtime in the table of {AS_OF}"));
+    notes.add_if(wrong, "runtime", || format!("`{name}` is not a runtime in the table of {AS_OF}"));
 }
 
 fn runtime_deprecated(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some(known) = runtime(&seen.spec.runtime) else { return };
     let Some(day) = known.deprecated.filter(|day| *day <= seen.scope.today) else { return };
     let blocked = match known.blocked {
-        Some(day) if day <= seen.scope.today => format!("; since {day} no function can be made with it"),
-        Some(day) => format!("; from {day} on no function can be made with it"),
+        Some(day) if day <= seen.scope.today => format!("; since {day} no function can be created with it"),
+        Some(day) => format!("; from {day} on no function can be created with it"),
         None => String::new(),
     };
     notes.add("runtime", format!("{} is deprecated since {day}{blocked} (table of {AS_OF})", known.name));
@@ -144,7 +144,7 @@ fn timeout(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
 
 fn architecture(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let word = seen.spec.architecture.as_str();
-    notes.add_if(!["x86_64", "arm64"].contains(&word), "architecture", || format!("`{word}` is no architecture"));
+    notes.add_if(!["x86_64", "arm64"].contains(&word), "architecture", || format!("`{word}` is not an architecture"));
 }
 
 fn handler(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
@@ -192,7 +192,7 @@ fn hash(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
 
 fn region(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let region = &seen.spec.region;
-    notes.add_if(!is_open(region) && !is_region_form(region), "region", || format!("`{region}` is no region"));
+    notes.add_if(!is_open(region) && !is_region_form(region), "region", || format!("`{region}` is not an AWS region"));
 }
 
 fn version(seen: &CheckedResource<'_, FunctionVersionSpec>, notes: &mut RuleFindings<'_>) {

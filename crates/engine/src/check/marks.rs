@@ -9,13 +9,13 @@ pub(super) const RULES: &[CheckRule<Value>] = &[
     error(
         "MK001-mark-room",
         "stack name and address fit into the comment that carries them",
-        "the run stops there: without its mark the thing would not be known again",
+        "the run stops there: without its mark the resource could not be recognized",
         "shorten the stack's name, or the name of the policy in the plan",
         room,
     ),
     warning(
         "MK002-comment-cut",
-        "a comment fits beside the mark of its stack",
+        "a comment fits next to the mark of its stack",
         "accepted, cut at its end: the mark is never cut",
         "shorten the comment",
         cut,
@@ -36,7 +36,7 @@ fn field(seen: &CheckedResource<'_, Value>) -> Option<(&'static str, usize, usiz
 
 fn room(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {
     let Some((field, limit, mark)) = field(seen) else { return };
-    notes.add_if(mark > limit, field, || format!("the mark has {mark} characters, {limit} are there"));
+    notes.add_if(mark > limit, field, || format!("the mark has {mark} characters, {limit} are available"));
 }
 
 fn cut(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {
@@ -45,7 +45,7 @@ fn cut(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {
     let room = limit.saturating_sub(mark + 1);
     // What is longer than the field itself is an error of another rule.
     let wrong = long > room && long <= limit && mark <= limit;
-    notes.add_if(wrong, field, || format!("the {field} has {long} characters, {room} are there beside the mark"));
+    notes.add_if(wrong, field, || format!("the {field} has {long} characters, {room} are available next to the mark"));
 }
 
 #[cfg(test)]

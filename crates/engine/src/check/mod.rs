@@ -1,4 +1,4 @@
-//! Between planning and acting: what AWS would refuse, or take and answer wrongly, said before the first call.
+//! Between planning and acting: what AWS or a cluster would refuse, or take and answer wrongly, said before the first call.
 //!
 //! Pure and synchronous. Every rule is one row of a table (id, what it looks for, what AWS says, what to write instead)
 //! and one small function. All rules run; nothing stops at the first finding.
@@ -18,8 +18,11 @@ mod graph;
 mod headers;
 mod iam;
 mod identity;
+mod kinds;
 mod lambda;
+mod manifest;
 mod marks;
+mod node;
 mod pins;
 mod policy;
 mod queue;
@@ -128,8 +131,8 @@ about! {
     Kind::Records: route53::RULES, route53_places::RULES, route53_values::RULES, route53_syntax::RULES,
         route53_names::RULES, route53_alias::RULES;
     Kind::Queue: queue::RULES;
-    Kind::Manifest: pins::MANIFEST;
-    Kind::Node: pins::NODE;
+    Kind::Manifest: pins::MANIFEST, manifest::RULES;
+    Kind::Node: pins::NODE, node::RULES;
 }
 
 /// All findings at once, sorted by severity, address, path, rule.
@@ -195,6 +198,8 @@ mod tests {
             headers::tests::cases(),
             cors::tests::cases(),
             pins::tests::cases(),
+            manifest::tests::cases(),
+            node::tests::cases(),
             shapes::cases(),
         ]
         .into_iter()
@@ -224,7 +229,7 @@ mod tests {
         let tried: BTreeSet<&str> = cases().into_iter().flat_map(|case| case.rules).collect();
         let listed: Vec<&str> = catalog().iter().map(|(id, _)| *id).collect();
         let unique: BTreeSet<&str> = listed.iter().copied().collect();
-        assert_eq!(unique.len(), listed.len(), "an id stands twice");
+        assert_eq!(unique.len(), listed.len(), "an id appears twice");
         assert_eq!(tried, unique);
     }
 

@@ -11,16 +11,16 @@ use crate::resource::{Address, Kind};
 
 pub(super) const MANIFEST: &[CheckRule<ManifestSpec>] = &[warning(
     "PN001-image-by-tag",
-    "an image that a registry answers for is named by its digest",
-    "accepted: what the tag stands for is decided by its registry, at each pull anew",
+    "an image from a registry is named by its digest",
+    "accepted: the registry decides at each pull what the tag refers to",
     "write NAME:TAG@sha256:DIGEST, or bring the image as an archive: k3s: {images: {NAME:TAG: FILE}}",
     image,
 )];
 
 pub(super) const NODE: &[CheckRule<NodeSpec>] = &[warning(
     "PN002-program-by-list",
-    "the k3s program is held against a hash that the plan names",
-    "accepted: it is held against the list of its release, which comes from the same place",
+    "the k3s binary is verified against a hash in the plan",
+    "accepted: it is verified against the list of its release, which comes from the same source",
     "write k3s: {sha256: HEX} for the program of the devices' architecture, or bring it with --artifacts DIRECTORY",
     program,
 )];
@@ -46,7 +46,7 @@ fn by_tag(spec: &ManifestSpec) -> BTreeMap<String, String> {
     found
 }
 
-/// Whether a container's image stands at this path: `containers.0.image`, `initContainers.0.image`.
+/// Whether a container's image is at this path: `containers.0.image`, `initContainers.0.image`.
 fn is_image(path: &str) -> bool {
     path.ends_with(".image") && path.contains("ontainers.")
 }

@@ -49,7 +49,7 @@ fn matches_action(pattern: &str, action: &str) -> bool {
     }
 }
 
-/// A word that somebody was to fill in, when one stands in the text.
+/// A word that somebody was to fill in, when one is in the text.
 pub(super) fn placeholder(text: &str) -> Option<&'static str> {
     const WORDS: [&str; 9] =
         ["ACCOUNT_ID", "ACCOUNT-ID", "OIDC_ID", "YOUR_", "YOUR-", "<ACCOUNT", "REPLACE_ME", "CHANGEME", "CHANGE_ME"];
@@ -66,7 +66,7 @@ pub(super) fn bad_role_arn(arn: &str) -> Option<String> {
     let open = super::scope::is_open(arn);
     let good = matches!(parts[..], ["arn", _, "iam", "", account, role]
         if account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()) && role.starts_with("role/"));
-    (!open && !good).then(|| format!("`{arn}` is no ARN of a role"))
+    (!open && !good).then(|| format!("`{arn}` is not the ARN of a role"))
 }
 
 /// Visits every text in a document.

@@ -108,7 +108,7 @@ pub(super) fn region(name: &str) -> Option<&'static Region> {
     REGIONS.iter().find(|region| region.name == name)
 }
 
-/// Whether the text has the form of a region name: a new region is no error.
+/// Whether the text has the form of a region name: a new region is not an error.
 pub(super) fn is_region_form(name: &str) -> bool {
     let parts: Vec<&str> = name.split('-').collect();
     let words = parts.len().checked_sub(1).and_then(|last| parts.split_at_checked(last));

@@ -14,14 +14,14 @@ type Spec<'a> = CheckedResource<'a, ReplicationSpec>;
 pub(super) const RULES: &[CheckRule<ReplicationSpec>] = &[
     error(
         "RP001-source-versioned",
-        "the source of a replication keeps versions",
+        "the source of a replication has versioning",
         "InvalidRequest: Versioning must be 'Enabled' on the bucket to apply a replication configuration",
         "write versioning: true on the source bucket",
         source_versioned,
     ),
     error(
         "RP002-destination-versioned",
-        "every destination keeps versions",
+        "every destination has versioning",
         "InvalidRequest: Destination bucket must have versioning enabled.",
         "write versioning: true on the destination bucket",
         destination_versioned,
@@ -30,14 +30,14 @@ pub(super) const RULES: &[CheckRule<ReplicationSpec>] = &[
         "RP003-versioning-suspended",
         "versioning is not suspended on a bucket that replicates",
         "InvalidBucketState: A replication configuration is present on this bucket, so you cannot change the versioning state to suspended",
-        "write versioning: true, or take the replication out first",
+        "write versioning: true, or remove the replication first",
         suspended,
     ),
     warning(
         "RP004-bucket-not-in-plan",
         "source and destinations are buckets of the plan",
-        "InvalidRequest: Destination bucket must exist, if nobody made it",
-        "add the bucket to the plan, or make sure that it exists and keeps versions",
+        "InvalidRequest: Destination bucket must exist, if it was not created",
+        "add the bucket to the plan, or make sure that it exists and has versioning",
         not_in_plan,
     ),
     error(
@@ -49,9 +49,9 @@ pub(super) const RULES: &[CheckRule<ReplicationSpec>] = &[
     ),
     error(
         "RP006-priority",
-        "every rule has a priority of its own, and an id of its own",
+        "every rule has its own priority and id",
         "InvalidRequest: Priority must be specified for this version of Cross Region Replication configuration schema, or InvalidArgument for a duplicate",
-        "write a priority in each rule, each time another number, and ids that differ",
+        "write a different priority and a different id in each rule",
         priority,
     ),
     error(
@@ -92,7 +92,7 @@ pub(super) const RULES: &[CheckRule<ReplicationSpec>] = &[
     error(
         "RP012-role-trust",
         "the role of the plan trusts s3.amazonaws.com",
-        "accepted; objects stay at ReplicationStatus FAILED, for S3 cannot take the role on",
+        "accepted; objects stay at ReplicationStatus FAILED, because S3 cannot assume the role",
         "name s3.amazonaws.com as a principal of sts:AssumeRole in the trust document",
         role_trust,
     ),
@@ -100,26 +100,26 @@ pub(super) const RULES: &[CheckRule<ReplicationSpec>] = &[
         "RP013-rule-count",
         "a replication has 1 to 1,000 rules",
         "MalformedXML: The XML you provided was not well-formed or did not validate against our published schema",
-        "write at least one rule, or take the replication out",
+        "write at least one rule, or remove the replication",
         rule_count,
     ),
     error(
         "RP014-source-region",
         "the region is that of the source bucket",
         "PermanentRedirect: The bucket you are attempting to access must be addressed using the specified endpoint.",
-        "take the region of the source bucket",
+        "use the region of the source bucket",
         source_region,
     ),
     error(
         "RP015-encrypted-source",
-        "a rule says what becomes of objects under a KMS key",
-        "accepted; S3 leaves objects under a KMS key out, without a word",
+        "a rule states whether objects under a KMS key are replicated",
+        "accepted; S3 silently skips objects under a KMS key",
         "write encrypted_objects: true and a kms_key (an ARN) on the destination bucket; or encrypted_objects: false",
         encrypted_source,
     ),
     error(
         "RP016-encrypted-destination",
-        "a rule into a bucket under a KMS key says what becomes of the replicas",
+        "a rule into a bucket with a KMS key states the key of the replicas",
         "accepted; replicas keep the encryption of their source, so the key of the destination is not used for them",
         "write encryption: aws:kms on the source bucket and encrypted_objects: true in the rule; or encrypted_objects: false",
         encrypted_destination,
@@ -149,14 +149,14 @@ fn unversioned<'a>(seen: &Spec<'a>, bucket: &str) -> Option<(&'a Address, Bucket
 
 fn source_versioned(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     if let Some((address, _)) = unversioned(seen, &seen.spec.source) {
-        notes.add("source", format!("`{address}` keeps no versions"));
+        notes.add("source", format!("`{address}` has no versioning"));
     }
 }
 
 fn destination_versioned(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, rule) in rules(&seen.spec) {
         if let Some((address, _)) = unversioned(seen, &rule.destination) {
-            notes.add(format!("{path}.destination"), format!("`{address}` keeps no versions"));
+            notes.add(format!("{path}.destination"), format!("`{address}` has no versioning"));
         }
     }
 }
@@ -179,19 +179,19 @@ fn not_in_plan(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
 fn delete_markers(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, rule) in rules(&seen.spec) {
         let lacks = rule.delete_markers.is_none();
-        notes.add_if(lacks, format!("{path}.delete_markers"), || format!("rule `{}` says nothing of it", rule.id));
+        notes.add_if(lacks, format!("{path}.delete_markers"), || format!("rule `{}` does not state it", rule.id));
     }
 }
 
 fn priority(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let (mut numbers, mut ids) = (BTreeSet::new(), BTreeSet::new());
     for (path, rule) in rules(&seen.spec) {
-        notes.add_if(!ids.insert(&rule.id), format!("{path}.id"), || format!("the id `{}` stands twice", rule.id));
+        notes.add_if(!ids.insert(&rule.id), format!("{path}.id"), || format!("the id `{}` appears twice", rule.id));
         let at = format!("{path}.priority");
         match rule.priority {
             None => notes.add(at, format!("rule `{}` has no priority", rule.id)),
             Some(number) => {
-                notes.add_if(!numbers.insert(number), at, || format!("priority {number} stands twice"));
+                notes.add_if(!numbers.insert(number), at, || format!("priority {number} appears twice"));
             }
         }
     }
@@ -287,7 +287,7 @@ fn encrypted_source(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     };
     for (path, rule) in rules(&seen.spec).filter(|(_, rule)| rule.encrypted_objects.is_none()) {
         let problem =
-            format!("`{address}` keeps its objects under a KMS key, and rule `{}` does not copy them", rule.id);
+            format!("`{address}` encrypts its objects with a KMS key, and rule `{}` does not copy them", rule.id);
         notes.add(format!("{path}.encrypted_objects"), problem);
     }
 }

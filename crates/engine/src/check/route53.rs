@@ -13,14 +13,14 @@ type Spec<'a> = CheckedResource<'a, RecordsSpec>;
 pub(super) const RULES: &[CheckRule<RecordsSpec>] = &[
     error(
         "R5001-record-type",
-        "the record type is one of Route 53",
+        "the record type is valid",
         "InvalidInput: Value at 'type' failed to satisfy constraint: Member must satisfy enum value set",
         "write A, AAAA, CAA, CNAME, DS, HTTPS, MX, NAPTR, NS, PTR, SOA, SPF, SRV, SSHFP, SVCB, TLSA or TXT",
         record_type,
     ),
     error(
         "R5004-set-identifier",
-        "a routed set has a set identifier, a simple one has none",
+        "a routed set has a set identifier; a simple set has none",
         "InvalidInput: SetIdentifier must be given with a routing policy, and only with one",
         "write set_identifier in every set with a routing policy, and in no other",
         set_identifier,
@@ -29,7 +29,7 @@ pub(super) const RULES: &[CheckRule<RecordsSpec>] = &[
         "R5005-one-policy",
         "a set has one routing policy",
         "InvalidInput: a record set can have only one of geolocation, region, failover and weight",
-        "make one set per policy under names of their own, and point one to the other by an alias",
+        "create one set per policy under different names, and point one to the other by an alias",
         one_policy,
     ),
     error(
@@ -43,12 +43,12 @@ pub(super) const RULES: &[CheckRule<RecordsSpec>] = &[
         "R5007-alias-ttl",
         "an alias has no time to live",
         "InvalidInput: Invalid request: TTL is not allowed with AliasTarget",
-        "take `ttl` out: an alias takes the time of its target",
+        "remove `ttl`: an alias uses the TTL of its target",
         alias_ttl,
     ),
     error(
         "R5008-cloudfront-alias-health",
-        "an alias to CloudFront does not ask for its health",
+        "an alias to CloudFront does not evaluate its health",
         "InvalidInput: EvaluateTargetHealth cannot be true for an alias to a CloudFront distribution",
         "write evaluate_target_health: false",
         cloudfront_health,
@@ -57,7 +57,7 @@ pub(super) const RULES: &[CheckRule<RecordsSpec>] = &[
         "R5009-alias-zone",
         "the zone of an alias is the zone of its target",
         "InvalidChangeBatch: Tried to create an alias that targets <name>, type A in zone <id>, but the alias target name does not lie within the target zone",
-        "take both from the load balancer or distribution: ${...#zone_id} and ${...#dns_name}",
+        "use both attributes of the load balancer or distribution: ${...#zone_id} and ${...#dns_name}",
         alias_zone,
     ),
     error(
@@ -90,22 +90,24 @@ pub(super) const RULES: &[CheckRule<RecordsSpec>] = &[
     ),
     error(
         "R5014-outside-zone",
-        "every name lies in the zone",
+        "every name is in the zone",
         "InvalidChangeBatch: RRSet with DNS name <name> is not permitted in zone <zone>",
-        "write a name that ends with the zone's name, or take the other zone",
+        "write a name that ends with the zone's name, or use the other zone",
         outside,
     ),
     error(
         "R5015-name-form",
         "names are in lower case, without a final dot",
-        "accepted; Route 53 gives names back in lower case, so each run would find a difference; labels over 63 or names over 255 characters are InvalidDomainName",
+        "accepted; Route 53 gives names back in lower case, so each run would find drift; labels over 63 or names \
+         over 255 characters are InvalidDomainName",
         "write the full name in lower case without the final dot",
         name_form,
     ),
     warning(
         "R5016-plain-letters",
         "a wildcard is the whole first label, and names with other letters are written in Punycode",
-        "accepted; the star stands for itself, and clients ask for the Punycode form (xn--...), so nobody gets an answer",
+        "accepted; the star is taken literally, and clients query the Punycode form (xn--...), so the name never \
+         resolves",
         "write *.example.com, or the name in Punycode",
         plain_letters,
     ),
@@ -137,7 +139,7 @@ fn record_type(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     ];
     for (path, set) in sets(&seen.spec) {
         let known = TYPES.contains(&set.record_type.as_str());
-        notes.add_if(!known, format!("{path}.type"), || format!("`{}` is no record type", set.record_type));
+        notes.add_if(!known, format!("{path}.type"), || format!("`{}` is not a record type", set.record_type));
     }
 }
 
@@ -145,7 +147,7 @@ fn set_identifier(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, set) in sets(&seen.spec) {
         let path = format!("{path}.set_identifier");
         match (set.policy(), set.set_identifier.as_deref()) {
-            ("simple", Some(id)) => notes.add(path, format!("`{id}` stands at a set without routing")),
+            ("simple", Some(id)) => notes.add(path, format!("`{id}` is on a set without routing")),
             ("simple", None) => {}
             (policy, None | Some("")) => notes.add(path, format!("the {policy} set of {} has none", set.name)),
             (_, Some(id)) => notes.add_if(id.chars().count() > 128, path, || format!("it has {} characters", id.len())),
@@ -210,7 +212,7 @@ fn alias_zone(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
             let strange = kind_behind(seen, host) != Some(Kind::Records) && kind_behind(seen, zone) != Some(Kind::Zone);
             let wrong = to.address != of.address && strange;
             notes.add_if(wrong, path, || {
-                format!("the zone of `{}` stands with the name of `{}`", of.address, to.address)
+                format!("the zone of `{}` is combined with the name of `{}`", of.address, to.address)
             });
         } else if !is_open(zone) {
             let region = load_balancer_region(host);
@@ -232,7 +234,7 @@ fn health_check(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
         let uuid = lengths == [8, 4, 4, 4, 12] && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
         let referred = whole(id).is_some() && kind_behind(seen, id).is_none_or(|kind| kind == Kind::HealthCheck);
         notes.add_if(!uuid && !referred, format!("{path}.health_check_id"), || {
-            format!("`{id}` is no id of a health check")
+            format!("`{id}` is not the id of a health check")
         });
     }
 }
@@ -241,7 +243,7 @@ fn latency_region(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, set) in sets(&seen.spec) {
         let Some(name) = set.latency_region.as_deref().filter(|name| !is_open(name)) else { continue };
         notes.add_if(region(name).is_none(), format!("{path}.latency_region"), || {
-            format!("`{name}` is no known region")
+            format!("`{name}` is not a known region")
         });
     }
 }
@@ -257,7 +259,7 @@ fn failover(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, set) in sets(&seen.spec) {
         let Some(role) = set.failover.as_deref() else { continue };
         let known = ["PRIMARY", "SECONDARY"].contains(&role);
-        notes.add_if(!known, format!("{path}.failover"), || format!("`{role}` is no failover role"));
+        notes.add_if(!known, format!("{path}.failover"), || format!("`{role}` is not a failover role"));
     }
 }
 

@@ -14,23 +14,23 @@ type Spec<'a> = CheckedResource<'a, RecordsSpec>;
 pub(super) const RULES: &[CheckRule<RecordsSpec>] = &[
     error(
         "R5501-alias-to-nothing",
-        "an alias to a name of the zone leads to a record set of the plan",
+        "an alias to a name of the zone targets a record set of the plan",
         "InvalidChangeBatch: [Tried to create an alias that targets <name>, type A in zone <zone>, but that target was not found]",
-        "add the record set that it is to lead to, or write the name of one that is there",
+        "add the record set that it targets, or write the name of an existing one",
         to_nothing,
     ),
     error(
         "R5502-alias-type",
-        "an alias to a name of the zone leads to a record set of the same type",
+        "an alias to a name of the zone targets a record set of the same type",
         "InvalidChangeBatch: [Tried to create an alias that targets <name>, type A in zone <zone>, but that target was not found]",
-        "give both the same type; beside an alias of type AAAA the target needs a set of type AAAA, too",
+        "give both the same type; an alias of type AAAA needs a target set of type AAAA",
         other_type,
     ),
     error(
         "R5503-alias-loop",
-        "no alias leads back to itself",
+        "aliases are not circular",
         "InvalidChangeBatch: [Tried to create an alias that targets <name>, but that target was not found] (or a loop that no resolver can answer)",
-        "let the last alias of the chain lead to a record set with values, or to a load balancer or distribution",
+        "point the last alias of the chain at a record set with values, or at a load balancer or distribution",
         ring,
     ),
 ];
@@ -99,7 +99,7 @@ fn ring(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
                 open.extend(all.get(&next).into_iter().flatten().cloned());
             }
         }
-        notes.add_if(met.contains(&start), path, || format!("the alias {} leads back to itself", start.0));
+        notes.add_if(met.contains(&start), path, || format!("the alias {} is circular", start.0));
     }
 }
 

@@ -12,7 +12,7 @@ type Spec<'a> = CheckedResource<'a, HealthCheckSpec>;
 pub(super) const RULES: &[CheckRule<HealthCheckSpec>] = &[
     error(
         "R5301-interval",
-        "a health check asks every 10 or 30 seconds",
+        "a health check runs every 10 or 30 seconds",
         "InvalidInput: RequestInterval must be 10 or 30",
         "write 10 or 30; it cannot be changed later",
         interval,
@@ -26,7 +26,7 @@ pub(super) const RULES: &[CheckRule<HealthCheckSpec>] = &[
     ),
     error(
         "R5303-protocol",
-        "a health check asks over HTTP or HTTPS",
+        "a health check uses HTTP or HTTPS",
         "InvalidInput: the type of the health check is not known",
         "write HTTPS or HTTP",
         protocol,
@@ -54,7 +54,7 @@ pub(super) const RULES: &[CheckRule<HealthCheckSpec>] = &[
     ),
     error(
         "R5307-regions",
-        "a health check asks from at least three of Route 53's eight regions",
+        "a health check runs from at least three of Route 53's eight regions",
         "InvalidInput: Value at 'healthCheckConfig.regions' failed to satisfy constraint (at least 3, or an enum value)",
         "write three or more of ap-northeast-1, ap-southeast-1, ap-southeast-2, eu-west-1, sa-east-1, us-east-1, us-west-1, us-west-2; or leave `regions` out",
         regions,
@@ -99,7 +99,7 @@ fn regions(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let unique: BTreeSet<&String> = regions.iter().collect();
     notes.add_if(unique.len() < 3, "regions", || format!("there are {} regions", unique.len()));
     for (at, region) in regions.iter().enumerate().filter(|(_, one)| !CHECKER_REGIONS.contains(&one.as_str())) {
-        notes.add(format!("regions.{at}"), format!("Route 53 does not ask from `{region}`"));
+        notes.add(format!("regions.{at}"), format!("Route 53 has no health checkers in `{region}`"));
     }
 }
 

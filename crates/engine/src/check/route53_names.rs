@@ -14,21 +14,21 @@ type Spec<'a> = CheckedResource<'a, RecordsSpec>;
 pub(super) const RULES: &[CheckRule<RecordsSpec>] = &[
     error(
         "R5201-cname-beside-others",
-        "a CNAME stands alone at its name",
+        "a CNAME is the only set at its name",
         "InvalidChangeBatch: [RRSet of type CNAME with DNS name <name> is not permitted as it conflicts with other records with the same DNS name in zone <zone>]",
-        "take the other sets out in the same batch and write alias sets A and AAAA instead of the CNAME",
+        "remove the other sets in the same batch and write alias sets A and AAAA instead of the CNAME",
         cname_beside,
     ),
     error(
         "R5202-cname-at-apex",
-        "no CNAME stands at the zone's own name",
+        "the zone's own name has no CNAME",
         "InvalidChangeBatch: [RRSet of type CNAME with DNS name <zone> is not permitted at apex in zone <zone>]",
         "write alias sets A and AAAA",
         cname_apex,
     ),
     error(
         "R5203-simple-beside-routed",
-        "a simple set does not stand beside routed sets",
+        "a name has no simple set next to routed sets",
         "InvalidChangeBatch: [Tried to create resource record set [name='<name>', type='A'] but it cannot be created as other RRSets exist with the same name and type.]",
         "keep either the simple set or the routed ones; going back needs one batch that deletes the one and creates the other",
         simple_beside,
@@ -37,14 +37,14 @@ pub(super) const RULES: &[CheckRule<RecordsSpec>] = &[
         "R5204-mixed-policies",
         "sets of one name and type share one routing policy",
         "InvalidChangeBatch: [Tried to create resource record set but it conflicts with other RRSets of the same name and type that have a different routing policy]",
-        "put the second policy under a name of its own and point an alias to it",
+        "put the second policy under its own name and point an alias to it",
         mixed,
     ),
     error(
         "R5205-same-set-twice",
         "no two sets have the same name, type and set identifier",
         "InvalidChangeBatch: [The request contains an invalid set of changes for a resource record set: duplicate]",
-        "give each set an identifier of its own",
+        "give each set its own identifier",
         same_set,
     ),
     error(
@@ -63,7 +63,7 @@ pub(super) const RULES: &[CheckRule<RecordsSpec>] = &[
     ),
     warning(
         "R5208-geolocation-no-failover",
-        "a dead region is moved to another one",
+        "an unhealthy region fails over to another one",
         "accepted; an unhealthy place falls to a larger place that holds it and at last to the default, never to a sibling continent; when all are unhealthy, all are answered as healthy",
         "nest: let the geolocation set alias <place>.<name>, a failover or latency set over several regions, and the default alias a latency set over all regions, each with evaluate_target_health: true",
         geolocation_trap,
@@ -71,8 +71,8 @@ pub(super) const RULES: &[CheckRule<RecordsSpec>] = &[
     error(
         "R5209-set-owned-twice",
         "a record set belongs to one group of records",
-        "each run would write what the other group wrote otherwise",
-        "keep the set in one group; sets of other types or identifiers at its name may stand in others",
+        "each run would overwrite what the other group wrote",
+        "keep the set in one group; sets of other types or identifiers at its name may be in others",
         owned_twice,
     ),
     warning(
@@ -153,7 +153,7 @@ fn cname_beside(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
             .collect();
         let held: Vec<_> = at_name().flat_map(|(_, held)| held.clone()).collect();
         if let Some(path) = own(&held, |set| set.record_type == "CNAME").filter(|_| !beside.is_empty()) {
-            notes.add(path, format!("the CNAME {name} stands beside {}", beside.join(", ")));
+            notes.add(path, format!("the CNAME {name} is next to {}", beside.join(", ")));
         }
     }
 }
@@ -162,7 +162,7 @@ fn cname_apex(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some((_, zone)) = seen.scope.behind::<ZoneSpec>(Kind::Zone, &seen.spec.zone_id) else { return };
     for (path, set) in sets(&seen.spec) {
         let wrong = set.record_type == "CNAME" && set.name.eq_ignore_ascii_case(&zone.name);
-        notes.add_if(wrong, path, || format!("the CNAME stands at {}", zone.name));
+        notes.add_if(wrong, path, || format!("the CNAME is at {}", zone.name));
     }
 }
 
@@ -225,7 +225,7 @@ fn repeated<K: Ord + Clone>(
 fn same_set(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for ((name, kind), held) in groups(&seen.spec, &[]) {
         for (path, id) in repeated(&held, |set| Some(set.set_identifier.clone().unwrap_or_default())) {
-            notes.add(path, format!("{name} {kind} `{id}` stands twice"));
+            notes.add(path, format!("{name} {kind} `{id}` appears twice"));
         }
     }
 }

@@ -49,7 +49,7 @@ fn place(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
         let GeoLocation { continent, country, subdivision } = place;
         let country = country.as_deref();
         if let (Some(continent), Some(country)) = (continent, country) {
-            notes.add(path.as_str(), format!("continent {continent} stands beside country {country}"));
+            notes.add(path.as_str(), format!("continent {continent} is set together with country {country}"));
         }
         let empty = continent.is_none() && country.is_none();
         notes.add_if(empty, path.as_str(), || "there is neither a continent nor a country".to_owned());

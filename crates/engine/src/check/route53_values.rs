@@ -75,10 +75,10 @@ fn values<'s>(spec: &'s RecordsSpec, record_type: &'s str) -> impl Iterator<Item
 
 fn addresses(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     for (path, value) in values(&seen.spec, "A").filter(|(_, value)| value.parse::<Ipv4Addr>().is_err()) {
-        notes.add(path, format!("`{value}` is no IPv4 address"));
+        notes.add(path, format!("`{value}` is not an IPv4 address"));
     }
     for (path, value) in values(&seen.spec, "AAAA").filter(|(_, value)| value.parse::<Ipv6Addr>().is_err()) {
-        notes.add(path, format!("`{value}` is no IPv6 address"));
+        notes.add(path, format!("`{value}` is not an IPv6 address"));
     }
 }
 
@@ -130,7 +130,7 @@ fn count(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
         notes.add_if(count > 400, path.as_str(), || format!("there are {count} values"));
         let unique: BTreeSet<String> = set.meaning().values.into_iter().collect();
         let twice = set.values.len() > unique.len();
-        notes.add_if(twice, path.as_str(), || "a value stands twice".to_owned());
+        notes.add_if(twice, path.as_str(), || "a value appears twice".to_owned());
         let long = set.values.iter().map(|value| value.chars().count()).find(|length| *length > 4_000);
         notes.add_if(long.is_some(), path, || format!("a value has {} characters", long.unwrap_or_default()));
     }

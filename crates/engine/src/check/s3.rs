@@ -34,7 +34,7 @@ pub(super) const RULES: &[CheckRule<BucketSpec>] = &[
     ),
     error(
         "S3004-ownership",
-        "ownership is a known word",
+        "ownership is valid",
         "MalformedXML: the object ownership is not known",
         "write BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter",
         ownership,
@@ -55,7 +55,7 @@ pub(super) const RULES: &[CheckRule<BucketSpec>] = &[
     ),
     error(
         "S3007-kms-key",
-        "a KMS key goes with encryption by KMS, and lies in the bucket's region",
+        "a KMS key needs encryption by KMS, and is in the bucket's region",
         "InvalidArgument: a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse",
         "write encryption: aws:kms, and as kms_key the ARN, id or alias/NAME of a key in the bucket's region; bucket_key goes with aws:kms only",
         kms_key,
@@ -76,7 +76,7 @@ fn bad_name(name: &str) -> Option<&'static str> {
         return Some("it must begin and end with a letter or digit");
     }
     if name.contains("..") {
-        return Some("two dots stand together");
+        return Some("two dots are adjacent");
     }
     if name.parse::<Ipv4Addr>().is_ok() {
         return Some("it is formed as an IP address");
@@ -84,7 +84,7 @@ fn bad_name(name: &str) -> Option<&'static str> {
     let heads = ["xn--", "sthree-", "amzn-s3-demo-"];
     let tails = ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"];
     let kept = heads.iter().any(|head| name.starts_with(head)) || tails.iter().any(|tail| name.ends_with(tail));
-    kept.then_some("AWS keeps such a beginning or end for itself")
+    kept.then_some("AWS reserves this prefix or suffix")
 }
 
 fn name(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
@@ -96,13 +96,13 @@ fn name(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
 
 fn region(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let region = &seen.spec.region;
-    notes.add_if(!is_open(region) && !is_region_form(region), "region", || format!("`{region}` is no region"));
+    notes.add_if(!is_open(region) && !is_region_form(region), "region", || format!("`{region}` is not an AWS region"));
 }
 
 fn encryption(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some(word) = seen.spec.encryption.as_deref() else { return };
     let known = ["AES256", "aws:kms", "aws:kms:dsse"].contains(&word);
-    notes.add_if(!known, "encryption", || format!("`{word}` is no encryption of S3"));
+    notes.add_if(!known, "encryption", || format!("`{word}` is not an S3 encryption"));
 }
 
 /// What is wrong with the ARN of a KMS key in this region, if anything.
@@ -142,7 +142,7 @@ fn kms_key(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
 fn ownership(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let Some(word) = seen.spec.ownership.as_deref() else { return };
     let known = ["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"].contains(&word);
-    notes.add_if(!known, "ownership", || format!("`{word}` is no ownership"));
+    notes.add_if(!known, "ownership", || format!("`{word}` is not an ownership setting"));
 }
 
 fn cors(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
@@ -161,7 +161,7 @@ fn lifecycle(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let mut ids = BTreeSet::new();
     for (at, rule) in seen.spec.lifecycle.iter().flatten().enumerate() {
         let path = format!("lifecycle.{at}");
-        notes.add_if(!ids.insert(&rule.id), format!("{path}.id"), || format!("`{}` stands twice", rule.id));
+        notes.add_if(!ids.insert(&rule.id), format!("{path}.id"), || format!("`{}` appears twice", rule.id));
         let days = [
             ("expire_days", rule.expire_days),
             ("expire_old_versions_days", rule.expire_old_versions_days),

@@ -22,15 +22,15 @@ pub(super) const OBJECT: &[CheckRule<ObjectSpec>] = &[
     ),
     warning(
         "S3103-immutable-key",
-        "an object that is kept for ever carries its hash in its key",
-        "accepted; a new content under the same key is not seen by anybody who has the old one",
-        "put the SHA-256 into the key, or take immutable out of cache_control",
+        "an object with immutable caching has its hash in its key",
+        "accepted; clients that cached the old content do not see new content under the same key",
+        "put the SHA-256 into the key, or remove immutable from cache_control",
         immutable,
     ),
     error(
         "S3104-object-hash",
         "the content is named by a SHA-256",
-        "the run stops there: no artefact has this hash",
+        "the run stops there: no artifact has this hash",
         "write 64 lower-case hex digits",
         hash,
     ),
@@ -38,7 +38,7 @@ pub(super) const OBJECT: &[CheckRule<ObjectSpec>] = &[
         "S3105-object-region",
         "the region is that of the bucket",
         "PermanentRedirect: The bucket you are attempting to access must be addressed using the specified endpoint.",
-        "take the region of the bucket",
+        "use the region of the bucket",
         object_region,
     ),
 ];
@@ -46,7 +46,7 @@ pub(super) const OBJECT: &[CheckRule<ObjectSpec>] = &[
 pub(super) const POLICY: &[CheckRule<BucketPolicySpec>] = &[
     error(
         "S3201-policy-other-bucket",
-        "a bucket policy speaks of its own bucket",
+        "a bucket policy refers to its own bucket",
         "MalformedPolicy: Policy has invalid resource",
         "name arn:aws:s3:::<this bucket> and arn:aws:s3:::<this bucket>/*",
         other_bucket,
@@ -69,13 +69,13 @@ pub(super) const POLICY: &[CheckRule<BucketPolicySpec>] = &[
         "S3204-policy-region",
         "the region is that of the bucket",
         "PermanentRedirect: The bucket you are attempting to access must be addressed using the specified endpoint.",
-        "take the region of the bucket",
+        "use the region of the bucket",
         policy_region,
     ),
     error(
         "S3205-cloudfront-needs-own-key",
         "a bucket that CloudFront reads is not under the AWS-managed KMS key",
-        "accepted; CloudFront answers 403 for every object, for the policy of the key aws/s3 cannot be changed",
+        "accepted; CloudFront answers 403 for every object, because the policy of the key aws/s3 cannot be changed",
         "write encryption: AES256, or kms_key with a key of your own",
         managed_key,
     ),
@@ -99,7 +99,7 @@ fn content_type(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
         |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b));
     let essence = full.split(';').next().unwrap_or_default().trim();
     let formed = essence.split_once('/').is_some_and(|(kind, sub)| token(kind) && token(sub));
-    notes.add_if(!formed, "content_type", || format!("`{full}` is no media type"));
+    notes.add_if(!formed, "content_type", || format!("`{full}` is not a media type"));
 }
 
 fn immutable(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
@@ -114,7 +114,7 @@ fn immutable(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
 fn hash(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     let hash = seen.spec.sha256.as_str();
     let formed = hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    notes.add_if(!formed && !is_open(hash), "sha256", || format!("`{hash}` is no SHA-256"));
+    notes.add_if(!formed && !is_open(hash), "sha256", || format!("`{hash}` is not a SHA-256"));
 }
 
 fn object_region(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
@@ -131,7 +131,7 @@ fn policy_region(seen: &Policy<'_>, notes: &mut RuleFindings<'_>) {
     notes.add_if(wrong, "region", || format!("`{address}` is in {}, not in {region}", held.region));
 }
 
-/// Whether a resource of a statement lies in the bucket that this policy is for.
+/// Whether a resource of a statement is in the bucket that this policy is for.
 fn is_own(seen: &Policy<'_>, resource: &str) -> bool {
     let own = seen.scope.bucket(&seen.spec.bucket);
     if let Some(to) = resource.starts_with("${").then(|| references(resource)).and_then(|all| all.first().copied()) {
@@ -177,7 +177,7 @@ fn public(seen: &Policy<'_>, notes: &mut RuleFindings<'_>) {
     for (at, _) in all.filter(|(_, statement)| blocked && allows_everybody(statement)) {
         notes.add(
             format!("policy.Statement.{at}.Principal"),
-            "everybody is allowed, and the bucket blocks public access",
+            "everyone is allowed, and the bucket blocks public access",
         );
     }
 }

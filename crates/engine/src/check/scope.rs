@@ -80,7 +80,7 @@ pub(super) fn references(text: &str) -> Vec<Reference<'_>> {
     found
 }
 
-/// Whether a reference stands in the text: then it will be right, and nothing more is known of it.
+/// Whether a reference is in the text: then it will be right, and nothing more is known of it.
 pub(super) fn is_open(text: &str) -> bool {
     !references(text).is_empty()
 }

@@ -14,9 +14,9 @@ use crate::resource::{ADDRESS_TAG, Kind, ORIGIN_TAG, STACK_TAG};
 pub(super) const RULES: &[CheckRule<Value>] = &[
     error(
         "TG001-tag-key-kept",
-        "no tag has a key that AWS or this tool keeps for itself",
+        "no tag has a key that AWS or this tool reserves",
         "InvalidTag or ValidationException: aws: prefixed tag key names are not allowed for external use (akidb: keys are written by this tool, last)",
-        "choose another beginning than aws: and akidb:",
+        "choose a prefix other than aws: and akidb:",
         kept,
     ),
     error(
@@ -30,7 +30,7 @@ pub(super) const RULES: &[CheckRule<Value>] = &[
         "TG003-tag-letters",
         "tags hold letters, digits, spaces and _ . : / = + - @",
         "InvalidTag: The TagValue you have provided is invalid",
-        "leave other characters out",
+        "remove other characters",
         letters,
     ),
     error(
@@ -42,7 +42,7 @@ pub(super) const RULES: &[CheckRule<Value>] = &[
     ),
     error(
         "TG005-tag-key-twice",
-        "keys of a role's tags differ in more than the case of letters",
+        "the tag keys of a role differ in more than case",
         "InvalidInput: Duplicate tag keys found. Please note that Tag keys are case insensitive.",
         "join the two tags",
         twice,
@@ -97,7 +97,7 @@ fn letters(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {
 fn count(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {
     let own = if kind(seen) == Some(Kind::HealthCheck) { 3 } else { 2 };
     let count = tags(seen).map_or(0, Map::len);
-    notes.add_if(count + own > 50, "tags", || format!("there are {count}, and {own} of this tool"));
+    notes.add_if(count + own > 50, "tags", || format!("there are {count}, plus {own} of this tool"));
 }
 
 fn twice(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {

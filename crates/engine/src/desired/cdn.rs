@@ -122,7 +122,7 @@ fn bucket(builder: &mut Builder<'_>, step: &Step, below: &str, name: &str) -> Op
         _ => None,
     });
     if found.is_none() {
-        builder.complain(step, below, format!("there is no bucket {name:?} in the plan"), "write models.NAME or page");
+        builder.unknown(step, below, format!("the plan has no bucket {name:?}"), "write models.NAME or page");
     }
     found
 }
@@ -201,7 +201,7 @@ fn policy_id(builder: &mut Builder<'_>, step: &Step, below: &str, kind: Kind, na
     if !like_id {
         let managed: Vec<&str> = MANAGED.iter().map(|(managed, _)| *managed).collect();
         let next = format!("name one of this step, one of {}, or an id", managed.join(", "));
-        builder.complain(step, below, format!("there is no {} {name:?}", kind.facts().title), next);
+        builder.unknown(step, below, format!("there is no {} {name:?}", kind.facts().title), next);
     }
     name.to_owned()
 }
@@ -214,10 +214,10 @@ fn association(builder: &mut Builder<'_>, step: &Step, below: &str, plan: &Assoc
         link(&Address::new("edge", Kind::FunctionVersion, &as_name(&plan.function)), "arn")
     } else {
         if !plan.function.starts_with("arn:") {
-            builder.complain(
+            builder.unknown(
                 step,
                 &format!("{below}.functions"),
-                format!("there is no function {:?} in the plan", plan.function),
+                format!("the plan has no function {:?}", plan.function),
                 "name a function of an edge-function step, or give an ARN with its version",
             );
         }

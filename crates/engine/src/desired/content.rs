@@ -33,7 +33,7 @@ struct Content {
     bytes: u64,
 }
 
-/// The objects of one entry. `below` is where it stands in the step.
+/// The objects of one entry. `below` is where it is in the step.
 pub fn add(
     builder: &mut Builder<'_>,
     step: &Step,
@@ -77,7 +77,7 @@ fn digest(text: &str) -> String {
     sha256_hex(text.as_bytes())
 }
 
-/// What stands in front of the paths of a folder.
+/// What is in front of the paths of a folder.
 fn prefix(key: &str) -> String {
     let bare = key.trim_matches('/');
     if bare.is_empty() || bare == "." { String::new() } else { format!("{bare}/") }
@@ -93,7 +93,7 @@ fn rendered(builder: &mut Builder<'_>, step: &Step, below: &str, key: &str, name
             vec![Content { path: key.to_owned(), sha256, bytes }]
         }
         Err(bad) => {
-            builder.complain(step, below, bad.to_string(), "name a template that the tool carries");
+            builder.complain(step, below, bad.to_string(), "use a built-in template");
             Vec::new()
         }
     }

@@ -33,12 +33,7 @@ fn code(builder: &mut Builder<'_>, step: &Step, below: &str, function: &Function
                 Some(Code(builder.built.artifacts.add_bytes(archive.bytes), bytes, unpacked))
             }
             Err(bad) => {
-                builder.complain(
-                    step,
-                    &format!("{below}.code"),
-                    bad.to_string(),
-                    "name a template that the tool carries",
-                );
+                builder.complain(step, &format!("{below}.code"), bad.to_string(), "use a built-in template");
                 None
             }
         },
@@ -56,7 +51,7 @@ fn code(builder: &mut Builder<'_>, step: &Step, below: &str, function: &Function
     }
 }
 
-/// The bytes of a zip when it is unpacked. One that is no zip, or lacks the handler, is said here.
+/// The bytes of a zip when it is unpacked. One that is not a zip, or lacks the handler, is said here.
 fn unpacked(builder: &mut Builder<'_>, step: &Step, below: &str, path: &str, function: &FunctionPlan) -> u64 {
     let below = format!("{below}.code");
     match builder.plan.files.get(path).and_then(|known| known.archive.clone()) {

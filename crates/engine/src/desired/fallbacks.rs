@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::build;
-use crate::plan::{Plan, PlanError, PlanErrors};
+use crate::plan::{Plan, PlanError, PlanErrors, rules};
 use crate::resource::{Address, Desired};
 
 /// Checks every fallback against the graph that the plan becomes with it. Whether the plan itself can be built is checked before.
@@ -60,10 +60,11 @@ fn without_effect(plan: &Plan, name: &str) -> Vec<PlanError> {
         let path = format!("fallbacks.{name}.set.{key}");
         let all: Vec<&str> = changed.iter().map(|address| address.as_str()).collect();
         problems.push(PlanError {
+            rule: rules::FALLBACK,
             file: plan.file_of(&path).to_owned(),
             place: plan.place(&path),
             problem: format!("fallback {name} sets {key:?}, which changes {}: only does not select it", all.join(", ")),
-            next_step: "add the address to only, or take the setting out of set".to_owned(),
+            next_step: "add the address to only, or remove the setting from set".to_owned(),
         });
     }
     problems
@@ -85,6 +86,7 @@ fn unknown(plan: &Plan, name: &str, addresses: &BTreeSet<&Address>) -> Vec<PlanE
         let known: BTreeSet<String> =
             addresses.iter().map(|address| format!("{}.{}", address.area(), address.kind_name())).collect();
         PlanError {
+            rule: rules::FALLBACK,
             file: plan.file_of(&path).to_owned(),
             place: plan.place(&path),
             problem: format!("fallback {name}: only names {pattern:?}, and the plan has no such address"),

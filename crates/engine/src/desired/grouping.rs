@@ -61,6 +61,7 @@ impl DesiredStack {
         self.by_step.extend(devices.by_step);
         self.missing.extend(devices.missing);
         self.record_places.extend(devices.record_places);
+        self.written.extend(devices.written);
         self
     }
 

@@ -20,7 +20,7 @@ pub fn objects<'p>(builder: &mut Builder<'p>, step: &'p Step, plan: &'p Kubernet
     };
     let Some(cluster) = cluster(builder, step, &spec) else { return };
     if let Some(namespace) = plan.namespace.as_ref().filter(|namespace| !syntax_check::label(namespace)) {
-        let problem = format!("namespace: {namespace:?} cannot stand here");
+        let problem = format!("namespace: {namespace:?} is not valid");
         return builder.complain(step, "namespace", problem, syntax_check::OBJECT_NAME);
     }
     if plan.files.is_empty() && plan.objects.is_empty() {
@@ -34,6 +34,8 @@ pub fn objects<'p>(builder: &mut Builder<'p>, step: &'p Step, plan: &'p Kubernet
         namespace: plan.namespace.as_deref(),
         wait: plan.wait,
         before: vec![cluster],
+        force_conflicts: &plan.force_conflicts,
+        recreate: &plan.recreate,
     };
     let mut sources = manifests::in_files(builder, step, "files", &plan.files);
     // The same data as `plan.objects`, as a file has them.
@@ -51,7 +53,8 @@ fn cluster(builder: &mut Builder<'_>, step: &Step, spec: &ClusterSpec) -> Option
         builder.complain(step, &wrong.field, format!("{}: {}", wrong.field, wrong.problem), wrong.next_step);
     }
     if has_references(&resource.spec) {
-        let problem = "how a cluster is reached is known before anything is made: it refers to nothing";
+        let problem = "the connection of a cluster must be known before anything is created: it cannot contain \
+                       references";
         builder.complain(step, "cluster", problem, "write it out, or set it by a variable");
     }
     if is_machine(builder, &spec.name) {

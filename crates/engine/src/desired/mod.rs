@@ -3,6 +3,7 @@
 mod boundary;
 mod cdn;
 mod content;
+mod draft;
 mod edge;
 mod fallbacks;
 mod grouping;
@@ -11,6 +12,7 @@ pub mod jetson;
 mod kubernetes;
 mod manifests;
 mod models;
+pub mod probes;
 mod queues;
 mod record_groups;
 mod replication;
@@ -21,13 +23,15 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::plan::{Plan, PlanError, PlanErrors, Step, StepConfig};
+use crate::plan::{Plan, PlanError, PlanErrors, Step, StepConfig, rules};
 use crate::resource::records::RecordsSpec;
 use crate::resource::sensitive::{found_in, is_altered};
 use crate::resource::{Address, ArtifactSource, Artifacts, Desired, Kind, Resource, link};
 
+pub use draft::Draft;
 pub use fallbacks::check_fallbacks;
 pub use grouping::together;
+pub use manifests::Written;
 
 /// What a plan wants, with the bytes that it carries and what it cannot have yet.
 #[derive(Clone, Debug, Default)]
@@ -40,7 +44,7 @@ pub struct DesiredStack {
     pub by_step: BTreeMap<String, BTreeSet<Address>>,
     /// Files of this machine that the plan names and that cannot be read: path, where the plan names it, why.
     pub missing: Vec<(String, String, String)>,
-    /// Where the plan names each record set: by group and key, one place for each time that it stands there.
+    /// Where the plan names each record set: by group and key, one place for each time that it is there.
     pub record_places: BTreeMap<Address, BTreeMap<String, Vec<String>>>,
     /// Steps that later verbs do: step, verb.
     pub later: Vec<(String, String)>,
@@ -48,6 +52,8 @@ pub struct DesiredStack {
     pub waiting: Vec<String>,
     /// What a step comes after in the plan's other graph (the cloud's or the devices'): its addresses there, by step.
     pub beyond: BTreeMap<String, BTreeSet<Address>>,
+    /// Where the objects of clusters stand that are written in files of their own.
+    pub written: BTreeMap<Address, Written>,
 }
 
 impl DesiredStack {
@@ -59,7 +65,7 @@ impl DesiredStack {
         self.record_origin(resource, path).unwrap_or_else(|| format!("{}.{path}", resource.origin))
     }
 
-    /// The sets of a group are sorted: their place in it says nothing about their place in the plan.
+    /// The sets of a group are sorted: their place in it is empty about their place in the plan.
     fn record_origin(&self, resource: &Resource, path: &str) -> Option<String> {
         let (at, below) = path.strip_prefix("sets.")?.split_once('.').unwrap_or((path.strip_prefix("sets.")?, ""));
         let at: usize = at.parse().ok()?;
@@ -78,9 +84,12 @@ impl DesiredStack {
 /// # Errors
 /// Every name in the plan that nothing answers to.
 pub fn build(plan: &Plan, requested: &BTreeSet<String>) -> Result<DesiredStack, PlanErrors> {
-    let mut builder =
-        Builder { plan, requested, built: DesiredStack::default(), problems: Vec::new(), proven: BTreeSet::new() };
-    builder.built.desired = Desired::new(&plan.stack);
+    draft(plan, requested).whole()
+}
+
+/// Builds the graph of a plan with the steps that were asked for, as far as it goes.
+pub fn draft(plan: &Plan, requested: &BTreeSet<String>) -> Draft {
+    let mut builder = Builder::new(plan, requested, &plan.stack);
     for step in plan.in_force(requested) {
         match &step.work {
             StepConfig::Models(models) => models::models(&mut builder, step, models),
@@ -95,6 +104,9 @@ pub fn build(plan: &Plan, requested: &BTreeSet<String>) -> Result<DesiredStack, 
             // Devices have a graph of their own.
             StepConfig::Jetson(_) => builder.built.later.push((step.id.clone(), "jetson provision".to_owned())),
             StepConfig::JetsonApp(_) => builder.built.later.push((step.id.clone(), "jetson deploy".to_owned())),
+            StepConfig::Validate(validation) => {
+                builder.built.later.push((step.id.clone(), format!("validate {}", validation.check())));
+            }
             StepConfig::Later(later) => builder.built.later.push((step.id.clone(), later.verb.clone())),
         }
     }
@@ -116,11 +128,7 @@ pub fn build(plan: &Plan, requested: &BTreeSet<String>) -> Result<DesiredStack, 
         }
     }
     builder.refuse_altered();
-    let mut problems = builder.problems;
-    problems.sort_by(|one, other| one.order().cmp(&other.order()));
-    // A name that is used at several places of the graph may stand at one of the plan.
-    problems.dedup();
-    if problems.is_empty() { Ok(builder.built) } else { Err(PlanErrors(problems)) }
+    builder.done()
 }
 
 /// What the areas build with.
@@ -131,6 +139,23 @@ struct Builder<'p> {
     problems: Vec<PlanError>,
     /// Domains that a certificate proves already.
     proven: BTreeSet<String>,
+    /// Where in the plan something cannot be built.
+    unsound: BTreeSet<String>,
+}
+
+impl<'p> Builder<'p> {
+    fn new(plan: &'p Plan, requested: &'p BTreeSet<String>, stack: &str) -> Self {
+        let built = DesiredStack { desired: Desired::new(stack), ..DesiredStack::default() };
+        Self { plan, requested, built, problems: Vec::new(), proven: BTreeSet::new(), unsound: BTreeSet::new() }
+    }
+
+    fn done(self) -> Draft {
+        let Self { built, mut problems, unsound, .. } = self;
+        problems.sort_by(|one, other| one.order().cmp(&other.order()));
+        // A name that is used at several places of the graph may stand at one of the plan.
+        problems.dedup();
+        Draft { built, problems, unsound }
+    }
 }
 
 impl Builder<'_> {
@@ -145,6 +170,7 @@ impl Builder<'_> {
         let altered = self.built.desired.resources.values();
         let altered = altered.filter(|resource| is_altered(&resource.spec) || names(resource));
         let problems = altered.map(|resource| PlanError {
+            rule: rules::SENSITIVE,
             file: self.plan.file_of("variables").to_owned(),
             place: self.plan.place("variables"),
             problem: format!(
@@ -159,14 +185,14 @@ impl Builder<'_> {
         self.problems.extend(problems.collect::<Vec<_>>());
     }
 
-    /// Adds a resource of a step; `below` is where its settings stand below the step's `with`.
+    /// Adds a resource of a step; `below` is where its settings are below the step's `with`.
     fn add(&mut self, step: &Step, below: &str, resource: Resource) -> Address {
         let origin =
             if below.is_empty() { format!("{}.with", step.path) } else { format!("{}.with.{below}", step.path) };
         if self.built.desired.resources.contains_key(&resource.address) {
             // Keys that differ only in dots and dashes become one address.
-            let problem = format!("two parts of the plan become {}", resource.address);
-            self.complain(step, below, problem, "give one of them another name");
+            let problem = format!("two parts of the plan have the address {}", resource.address);
+            self.complain_of(rules::SAME_ADDRESS, step, below, problem, "give one of them another name");
             return resource.address;
         }
         let address = self.built.desired.add(resource.from_step(&step.id, origin));
@@ -190,9 +216,34 @@ impl Builder<'_> {
         }
     }
 
+    /// A setting cannot be used as it is.
     fn complain(&mut self, step: &Step, below: &str, problem: impl Into<String>, next_step: impl Into<String>) {
+        self.complain_of(rules::SETTING, step, below, problem, next_step);
+    }
+
+    /// A name refers to nothing. While a step of the plan cannot be read, it may be declared there.
+    fn unknown(&mut self, step: &Step, below: &str, problem: impl Into<String>, next_step: impl Into<String>) {
+        if self.plan.knows_its_names() {
+            self.complain_of(rules::UNKNOWN_NAME, step, below, problem, next_step);
+        }
+    }
+
+    /// Notes a problem, unless something is known to be wrong there already.
+    fn complain_of(
+        &mut self,
+        rule: &'static str,
+        step: &Step,
+        below: &str,
+        problem: impl Into<String>,
+        next_step: impl Into<String>,
+    ) {
         let path = format!("{}.with.{below}", step.path);
+        self.unsound.insert(path.trim_end_matches('.').to_owned());
+        if !self.plan.is_sound(&path) {
+            return;
+        }
         self.problems.push(PlanError {
+            rule,
             file: self.plan.file_of(&path).to_owned(),
             place: self.plan.place(&path),
             problem: problem.into(),
@@ -202,6 +253,9 @@ impl Builder<'_> {
 
     /// What the plan says has moved in this graph: the devices', or the cloud's.
     fn moved(&mut self, devices: bool) {
+        if !self.plan.is_sound("moved") {
+            return;
+        }
         for (at, moved) in self.plan.moved.iter().enumerate().filter(|(_, moved)| moved.to.is_of_devices() == devices) {
             let resources = &self.built.desired.resources;
             let problem = if !resources.contains_key(&moved.to) {
@@ -216,6 +270,7 @@ impl Builder<'_> {
             match problem {
                 None => drop(self.built.desired.moved.insert(moved.from.clone(), moved.to.clone())),
                 Some((field, problem)) => self.problems.push(PlanError {
+                    rule: rules::MOVED,
                     file: self.plan.file_of(&format!("moved.{at}.{field}")).to_owned(),
                     place: self.plan.place(&format!("moved.{at}.{field}")),
                     problem,

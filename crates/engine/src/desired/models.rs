@@ -8,7 +8,7 @@ use super::content::{self, ContentTarget};
 use super::replication::replication;
 use super::{Builder, as_name, distribution};
 use crate::plan::models::{ModelPlan, ModelsStep, PageStep};
-use crate::plan::{Step, StepConfig};
+use crate::plan::{Step, StepConfig, suggest};
 use crate::resource::bucket::BucketSpec;
 use crate::resource::bucket_policy::BucketPolicySpec;
 use crate::resource::model_layout::{
@@ -29,12 +29,8 @@ pub fn models(builder: &mut Builder<'_>, step: &Step, plan: &ModelsStep) {
         let Some(bucket) = plan.buckets.get(&model.bucket) else {
             let known: Vec<&str> = plan.buckets.keys().map(String::as_str).collect();
             let problem = format!("model {name} goes to bucket {:?}, which is not in this step", model.bucket);
-            builder.complain(
-                step,
-                &format!("models.{name}.bucket"),
-                problem,
-                format!("use one of: {}", known.join(", ")),
-            );
+            let next = suggest::instead(&model.bucket, &known, "declare it under buckets");
+            builder.unknown(step, &format!("models.{name}.bucket"), problem, next);
             continue;
         };
         let replication = sources.get(&model.bucket);
@@ -119,12 +115,12 @@ fn address(model: &str, part: &str) -> Address {
 fn is_sound(builder: &mut Builder<'_>, step: &Step, below: &str, model: &ModelPlan) -> bool {
     let before = builder.problems.len();
     if !model_layout::is_model_name(&model.name) {
-        let problem = format!("{:?} cannot be the name of a model", model.name);
+        let problem = format!("invalid model name {:?}", model.name);
         let next = "write letters, digits, '.', '_' and '-', a letter or digit first";
         builder.complain(step, &format!("{below}.name"), problem, next);
     }
     for path in model.files.keys().filter(|path| !model_layout::is_file_path(path)) {
-        let problem = format!("{path:?} cannot be the path of a file of a model");
+        let problem = format!("invalid path {path:?} of a model file");
         let next = "write names with / between them, none of which begins with a dot";
         builder.complain(step, &format!("{below}.files"), problem, next);
     }
@@ -184,7 +180,8 @@ fn own_files(builder: &mut Builder<'_>, step: &Step, plan: &ModelsStep, sources:
         let Some(bucket) = plan.buckets.get(name) else {
             let known: Vec<&str> = plan.buckets.keys().map(String::as_str).collect();
             let problem = format!("files go to bucket {name:?}, which is not in this step");
-            builder.complain(step, &format!("files.{name}"), problem, format!("use one of: {}", known.join(", ")));
+            let next = suggest::instead(name, &known, "declare it under buckets");
+            builder.unknown(step, &format!("files.{name}"), problem, next);
             continue;
         };
         let address = Address::new("models", Kind::Bucket, &as_name(name));

@@ -16,7 +16,7 @@ pub fn queues(builder: &mut Builder<'_>, step: &Step, plan: &QueuesStep) {
                     let problem =
                         format!("dead letters of queue {name} go to {:?}, which is not a queue of the plan", to.target);
                     let next = format!("use one of: {}; or the ARN of another queue", known.join(", "));
-                    builder.complain(step, &format!("queues.{name}.dead_letter.target"), problem, next);
+                    builder.unknown(step, &format!("queues.{name}.dead_letter.target"), problem, next);
                     continue;
                 }
             }

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use super::routing::{full_name, group_address, steps, zone_id};
 use super::{Builder, as_name, distribution};
-use crate::plan::Step;
 use crate::plan::routing::{GeoPlan, LatencyPlan, RecordPlan};
+use crate::plan::{Step, rules};
 use crate::resource::load_balancer::LoadBalancerSpec;
 use crate::resource::records::{Alias, CLOUDFRONT_ZONE_ID, GeoLocation, RecordSet, RecordsSpec, canonical};
 use crate::resource::{Address, Kind, Level, Resource, link};
 
-/// Sets that stand at one place of a step.
+/// Sets that are at one place of a step.
 pub(super) fn at(below: &str, sets: Vec<RecordSet>) -> Vec<(String, RecordSet)> {
     sets.into_iter().map(|set| (below.to_owned(), set)).collect()
 }
@@ -19,10 +19,11 @@ pub(super) fn at(below: &str, sets: Vec<RecordSet>) -> Vec<(String, RecordSet)> 
 pub(super) fn group(builder: &mut Builder<'_>, step: &Step, below: &str, name: &str, placed: Vec<(String, RecordSet)>) {
     let address = group_address(name);
     if builder.built.desired.resources.contains_key(&address) {
-        builder.complain(
+        builder.complain_of(
+            rules::SAME_ADDRESS,
             step,
             below,
-            format!("there are two groups of record sets {name:?}"),
+            format!("duplicate group of record sets {name:?}"),
             "give each its own name",
         );
         return;
@@ -82,12 +83,7 @@ fn needs(builder: &Builder<'_>, one: &Address, other: &Address) -> bool {
 fn balancer(builder: &mut Builder<'_>, step: &Step, below: &str, name: &str) -> Option<(Alias, LoadBalancerSpec)> {
     let found = steps(builder).find_map(|routing| routing.load_balancers.get(name)).cloned();
     let Some(spec) = found else {
-        builder.complain(
-            step,
-            below,
-            format!("there is no load balancer {name:?} in the plan"),
-            "name one of load_balancers",
-        );
+        builder.unknown(step, below, format!("the plan has no load balancer {name:?}"), "name one of load_balancers");
         return None;
     };
     let address = Address::new("routing", Kind::LoadBalancer, &as_name(name));
@@ -104,8 +100,8 @@ fn check_id(builder: &mut Builder<'_>, step: &Step, below: &str, name: &str) -> 
         return link(&Address::new("routing", Kind::HealthCheck, &as_name(name)), "id");
     }
     if !name.contains('-') || name.len() < 30 {
-        let next = "name one of health_checks: AWS answers NoSuchHealthCheck else";
-        builder.complain(step, below, format!("there is no health check {name:?} in the plan"), next);
+        let next = "name one of health_checks: otherwise AWS answers NoSuchHealthCheck";
+        builder.unknown(step, below, format!("the plan has no health check {name:?}"), next);
     }
     name.to_owned()
 }
@@ -152,7 +148,7 @@ pub(super) fn geo_sets(builder: &mut Builder<'_>, step: &Step, name: &str, plan:
         sets.push(geo_set(&full, &as_name(continent), place, &nested));
         if targets.is_empty() || targets.len() > 2 {
             let problem = format!("{continent} has {} load balancers", targets.len());
-            builder.complain(step, &below, problem, "name a first one and one that takes over: failover knows two");
+            builder.complain(step, &below, problem, "name a primary and a secondary: failover takes two");
         }
         for (target, role) in targets.iter().zip(["PRIMARY", "SECONDARY"]) {
             let Some((alias, _)) = balancer(builder, step, &below, target) else { continue };

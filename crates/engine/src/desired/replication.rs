@@ -15,20 +15,26 @@ use crate::resource::{Address, Kind, Resource, link};
 /// The rules of each source bucket; both ways makes a rule on the other side, too.
 pub fn replication(builder: &mut Builder<'_>, step: &Step, plan: &ModelsStep) -> BTreeMap<String, Address> {
     let mut by_source: BTreeMap<String, Vec<(String, String, &ReplicationPlan)>> = BTreeMap::new();
+    let mut is_known = true;
     for (name, rule) in &plan.replication {
         for (side, bucket) in [("from", &rule.from), ("to", &rule.to)] {
             if !plan.buckets.contains_key(bucket) {
                 let problem = format!("replication {name} names bucket {bucket:?}, which is not in this step");
-                let next =
-                    format!("declare it under buckets: S3 answers \"Destination bucket must exist\" else ({side})");
-                builder.complain(step, &format!("replication.{name}.{side}"), problem, next);
-                return BTreeMap::new();
+                let next = format!(
+                    "declare it under buckets: otherwise S3 answers \"Destination bucket must exist\" \
+                             ({side})"
+                );
+                builder.unknown(step, &format!("replication.{name}.{side}"), problem, next);
+                is_known = false;
             }
         }
         by_source.entry(rule.from.clone()).or_default().push((name.clone(), rule.to.clone(), rule));
         if rule.both_ways {
             by_source.entry(rule.to.clone()).or_default().push((format!("{name}-back"), rule.from.clone(), rule));
         }
+    }
+    if !is_known {
+        return BTreeMap::new();
     }
     let mut made = BTreeMap::new();
     let boundary = role_boundary(builder, step, plan);

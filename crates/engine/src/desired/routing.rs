@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::record_groups::{at, geo_sets, group, latency_sets, to_distribution, written_out};
 use super::{Builder, as_name};
 use crate::plan::routing::{CertificatesStep, CutoverTarget, HealthCheckPlan, RoutingStep};
-use crate::plan::{Step, StepConfig};
+use crate::plan::{Step, StepConfig, rules};
 use crate::resource::certificate::CertificateSpec;
 use crate::resource::health_check::HealthCheckSpec;
 use crate::resource::records::{Alias, RecordSet, RecordsSpec, canonical};
@@ -114,7 +114,13 @@ pub fn certificates(builder: &mut Builder<'_>, step: &Step, plan: &CertificatesS
     for (name, certificate) in &plan.certificates {
         let below = format!("certificates.{name}");
         if !is_name(name) {
-            builder.complain(step, &below, format!("{name:?} is no name"), "use lower-case letters, digits and dashes");
+            builder.complain_of(
+                rules::NAME,
+                step,
+                &below,
+                format!("invalid name {name:?}"),
+                "use lower-case letters, digits and dashes",
+            );
             continue;
         }
         let main = canonical::name(&certificate.domain);
@@ -161,8 +167,8 @@ pub fn cutovers(builder: &mut Builder<'_>) {
         let geo = steps(builder).find_map(|routing| routing.geo.get(&cutover.replaces)).cloned();
         let address = group_address(&cutover.replaces);
         let (Some(geo), Some(mut resource)) = (geo, builder.built.desired.resources.remove(&address)) else {
-            let problem = format!("there is no geo routing {:?} in the plan", cutover.replaces);
-            builder.complain(step, "replaces", problem, "name one of geo in a routing step");
+            let problem = format!("the plan has no geo routing {:?}", cutover.replaces);
+            builder.unknown(step, "replaces", problem, "name one of geo in a routing step");
             continue;
         };
         let full = full_name(builder, &geo.name);
@@ -170,15 +176,24 @@ pub fn cutovers(builder: &mut Builder<'_>) {
         if let Some(new) = new {
             let mut spec: RecordsSpec =
                 resource.typed().unwrap_or(RecordsSpec { zone_id: zone_id(), sets: Vec::new() });
-            spec.sets.retain(|set| set.name != full);
+            let (mut replaced, kept): (Vec<_>, Vec<_>) = spec.sets.into_iter().partition(|set| set.name == full);
+            spec.sets = kept;
             let places = builder.built.record_places.entry(address.clone()).or_default();
+            if matches!(cutover.to, CutoverTarget::Split(_)) {
+                for set in &mut replaced {
+                    let place = places.remove(&set.owned_key());
+                    set.name = before(&full);
+                    places.extend(place.map(|place| (set.owned_key(), place)));
+                }
+                spec.sets.extend(replaced);
+            }
             for set in &new {
                 places.insert(set.owned_key(), vec![format!("{}.with", step.path)]);
             }
             spec.sets.extend(new);
             spec.sets.sort_by_key(RecordSet::key);
             resource = Resource::new(address, Kind::Records, &spec).from_step(&step.id, format!("{}.with", step.path));
-            if cutover.to == CutoverTarget::Distribution {
+            if matches!(cutover.to, CutoverTarget::Distribution | CutoverTarget::Split(_)) {
                 // A name must not lead to a distribution that is not deployed everywhere.
                 resource = resource.needing(Address::new("cdn", Kind::Distribution, "main"), Level::Propagated);
             }
@@ -186,6 +201,28 @@ pub fn cutovers(builder: &mut Builder<'_>) {
         let address = builder.built.desired.add(resource);
         builder.built.by_step.entry(step.id.clone()).or_default().insert(address);
     }
+}
+
+/// Where the sets of a name are while a share of its answers leads to the distribution. It is below the name, so it is in its zone.
+fn before(full: &str) -> String {
+    format!("before-cutover.{full}")
+}
+
+/// Both ways of a name by weight. There is no AAAA among them: it would lead all of IPv6 to the distribution at once.
+fn split_sets(full: &str, percent: u8) -> Vec<RecordSet> {
+    let weighted = |identifier: &str, weight: u8, alias: Alias| RecordSet {
+        name: full.to_owned(),
+        record_type: "A".to_owned(),
+        set_identifier: Some(identifier.to_owned()),
+        weight: Some(weight.into()),
+        alias: Some(alias),
+        ..RecordSet::default()
+    };
+    let aside = Alias { zone_id: zone_id(), dns_name: before(full), evaluate_target_health: true };
+    vec![
+        weighted("before", 100_u8.saturating_sub(percent), aside),
+        weighted("distribution", percent, to_distribution()),
+    ]
 }
 
 fn target_sets(builder: &mut Builder<'_>, step: &Step, full: &str, to: &CutoverTarget) -> Option<Vec<RecordSet>> {
@@ -198,14 +235,15 @@ fn target_sets(builder: &mut Builder<'_>, step: &Step, full: &str, to: &CutoverT
     match to {
         CutoverTarget::Geo => None,
         CutoverTarget::Distribution => Some(vec![simple("A", to_distribution()), simple("AAAA", to_distribution())]),
+        CutoverTarget::Split(percent @ 1..=99) => Some(split_sets(full, *percent)),
+        CutoverTarget::Split(percent) => {
+            let problem = format!("a share of {percent} % is none");
+            builder.complain(step, "to", problem, "write 1 to 99, or to: distribution");
+            None
+        }
         CutoverTarget::Latency(name) => {
             let Some(latency) = steps(builder).find_map(|routing| routing.latency.get(name)).cloned() else {
-                builder.complain(
-                    step,
-                    "to",
-                    format!("there is no latency routing {name:?} in the plan"),
-                    "name one of latency",
-                );
+                builder.unknown(step, "to", format!("the plan has no latency routing {name:?}"), "name one of latency");
                 return None;
             };
             let dns_name = full_name(builder, &latency.name);

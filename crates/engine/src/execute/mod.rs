@@ -20,7 +20,7 @@ pub use schedule::run;
 /// How a run is to go.
 #[derive(Clone, Copy, Debug)]
 pub struct RunOptions {
-    /// Steps at the same time at most.
+    /// Maximum number of concurrent steps.
     pub at_once: usize,
     /// How far everything must have come before the run ends.
     pub wait: Level,
@@ -132,7 +132,7 @@ impl<'a> RunContext<'a> {
 /// What the resources have made known so far.
 struct KnownAttributes(Mutex<BTreeMap<Address, Attributes>>);
 
-/// What the journal and the look at the world know, and what resources beyond this run make known.
+/// What the journal and the look at the real resources know, and what resources beyond this run make known.
 fn known_at_first(changes: &Changes, ledger: &Ledger) -> BTreeMap<Address, Attributes> {
     let mut all = changes.outside.clone();
     all.extend(ledger.recorded().resources.into_iter().map(|(address, record)| (address, record.attributes)));

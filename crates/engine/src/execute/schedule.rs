@@ -217,7 +217,7 @@ impl<'w, 'a> Scheduler<'w, 'a> {
         self.waits.close();
     }
 
-    /// What earlier runs could not delete, once nothing can lean on it any more.
+    /// What earlier runs could not delete, once nothing can lean on it any longer.
     async fn pending_deletions(&mut self) -> Result<(), LedgerError> {
         let mut open: Vec<PendingDeletion> = self.work.changes.pending_deletions.clone();
         // What goes may free what it leaned on: as long as something is free to go, look again.
@@ -244,7 +244,7 @@ impl<'w, 'a> Scheduler<'w, 'a> {
     }
 }
 
-/// Comes back when the run is asked to stop; never, when nobody can ask any more.
+/// Comes back when the run is asked to stop; never, when nobody can ask any longer.
 async fn stopped(stop: &mut tokio::sync::watch::Receiver<bool>) {
     if stop.wait_for(|stop| *stop).await.is_err() {
         std::future::pending::<()>().await;

@@ -17,7 +17,7 @@ use crate::resource::{
 pub struct ExportFile {
     /// Its name, without a directory.
     pub name: String,
-    /// What stands in it.
+    /// What is in it.
     pub text: String,
 }
 
@@ -31,7 +31,7 @@ pub struct ExportNote {
 }
 
 /// What is said of a kind of AWS that nobody wrote the other tool's words for; a test finds such a kind.
-pub(super) const UNSAID: &str = "left out: this version does not know how to say a thing of this kind";
+pub(super) const UNSAID: &str = "skipped: this version cannot export this kind";
 
 /// What no journal knows, and what the other tool does with it.
 pub const OTHERS: &str = "tags, policy statements and rules that others added are not in the state: a first apply would remove \
@@ -71,7 +71,7 @@ impl ExportItem<'_> {
     /// # Errors
     /// A note when they do not fit.
     pub fn typed<S: DeserializeOwned>(&self) -> Result<S, ExportNote> {
-        S::deserialize(&self.spec).map_err(|bad| self.note(format!("left out: its settings do not fit ({bad})")))
+        S::deserialize(&self.spec).map_err(|bad| self.note(format!("skipped: its settings are invalid ({bad})")))
     }
 
     /// A remark about this one.
@@ -83,9 +83,9 @@ impl ExportItem<'_> {
     pub fn outside_of_aws(&self) -> ExportNote {
         let facts = self.kind.facts();
         self.note(match (facts.platform, facts.lookup) {
-            (Platform::Cluster, true) => "left out: a Kubernetes cluster is only looked up",
-            (Platform::Cluster, false) => "left out: it lies in a Kubernetes cluster, not in AWS",
-            _ => "left out: it lives on a device, not in AWS",
+            (Platform::Cluster, true) => "skipped: a Kubernetes cluster is only looked up",
+            (Platform::Cluster, false) => "skipped: it is in a Kubernetes cluster, not in AWS",
+            _ => "skipped: it is on a device, not in AWS",
         })
     }
 
@@ -100,7 +100,7 @@ impl ExportItem<'_> {
         all
     }
 
-    /// A comment with the tool's mark, as it stands on the thing.
+    /// A comment with the tool's mark, as it is on the thing.
     pub fn marked(&self, text: &str, limit: usize) -> String {
         crate::resource::marked(self.stack, self.address, text, limit).unwrap_or_else(|| text.to_owned())
     }
@@ -131,11 +131,11 @@ pub fn items<'a>(
             imported: record.is_imported(),
         };
         if record.id.is_none() || record.standing != ResourceStatus::Present {
-            notes.push(item.note("left out: its last change was never answered; run deploy first"));
+            notes.push(item.note("skipped: its last change got no answer; run deploy first"));
         } else if holds_noncharacters(record) {
-            notes.push(item.note("left out: its settings hold noncharacters of Unicode, which no other tool takes"));
+            notes.push(item.note("skipped: its settings contain Unicode noncharacters, which other tools reject"));
         } else if has_references(&item.spec) {
-            notes.push(item.note("left out: it refers to something that the state does not know"));
+            notes.push(item.note("skipped: it refers to something that is not in the state"));
         } else {
             notes.extend(add_accepted(&mut item));
             items.push(item);
@@ -143,7 +143,7 @@ pub fn items<'a>(
     }
     let left = state.pending_deletions.iter().map(|left| ExportNote {
         address: left.address.clone(),
-        text: format!("left out: {} is to be deleted ({})", left.id, left.reason.line()),
+        text: format!("skipped: {} is pending deletion ({})", left.id, left.reason.line()),
     });
     notes.extend(left);
     (items, notes)
@@ -170,7 +170,7 @@ fn add_accepted(item: &mut ExportItem<'_>) -> Option<ExportNote> {
             left.push(path);
         }
     }
-    let text = "was accepted beside the plan and is not written here: a first apply may take it away";
+    let text = "was accepted in addition to the plan and is not exported: a first apply may remove it";
     (!left.is_empty()).then(|| item.note(format!("{} {text}", left.join(", "))))
 }
 

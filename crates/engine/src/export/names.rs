@@ -1,4 +1,4 @@
-//! How each kind of AWS is said in other tools: one row for each. The words themselves stand in the files of the tools.
+//! How each kind of AWS is said in other tools: one row for each. The words themselves are in the files of the tools.
 
 use super::bundle::{ExportItem, ExportNote};
 use super::cloudformation::{self, ExportedResource};
@@ -64,7 +64,7 @@ const TABLE: &[ExportNames] = &[
         kind: Kind::Object,
         terraform: terraform::storage::object,
         named: |_, _| None,
-        cloudformation: |item, _| Err(item.note("left out: CloudFormation has no resource for an object")),
+        cloudformation: |item, _| Err(item.note("skipped: CloudFormation has no resource for an object")),
     },
     ExportNames {
         kind: Kind::Function,
@@ -150,5 +150,5 @@ const TABLE: &[ExportNames] = &[
 ];
 
 fn only_looked_up(item: &ExportItem<'_>) -> ExportNote {
-    item.note("only looked up: its DNS name and zone stand as values")
+    item.note("only looked up: its DNS name and zone are exported as literal values")
 }

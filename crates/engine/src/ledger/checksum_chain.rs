@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 /// How much of the digest a line shows, in hex digits.
 const SHOWN: usize = 16;
-/// How the checksum stands in a line.
+/// How the checksum is in a line.
 const OPENS: &str = ",\"sum\":\"";
 
 /// The digest over all lines so far.
@@ -25,7 +25,7 @@ impl TryFrom<String> for ChecksumChain {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let mut digest = [0; 32];
-        hex::decode_to_slice(&text, &mut digest).map_err(|bad| format!("{text:?} is no digest: {bad}"))?;
+        hex::decode_to_slice(&text, &mut digest).map_err(|bad| format!("{text:?} is not a digest: {bad}"))?;
         Ok(Self(digest))
     }
 }

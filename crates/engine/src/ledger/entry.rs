@@ -109,9 +109,9 @@ pub enum Fact {
         /// What it makes known.
         attributes: Attributes,
     },
-    /// What the world has otherwise was taken into the state on a person's word: it is no drift any more.
+    /// What the real resources have otherwise was taken into the state on a person's word: it is not a drift any longer.
     Accepted {
-        /// What, with the settings as they are remembered from now on.
+        /// What, with the settings as they are recorded from now on.
         #[serde(flatten)]
         subject: ResourceSnapshot,
         /// What the service calls it now.
@@ -163,7 +163,7 @@ pub enum Fact {
         /// What the service called it.
         id: String,
     },
-    /// It was gone already, or is no business of ours any more.
+    /// It was gone already, or is not business of ours any longer.
     Forgotten {
         /// Its address.
         address: Address,

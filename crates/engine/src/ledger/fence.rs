@@ -43,7 +43,7 @@ impl Fence {
         *self.until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
     }
 
-    /// Nothing may be done any more.
+    /// Nothing may be done any longer.
     pub fn close(&self, why: &str) {
         self.closed.send_if_modified(|closed| {
             let first = closed.is_none();
@@ -88,7 +88,7 @@ pub(super) async fn beat(store: Arc<dyn Store>, mut lease: Lease, time_to_live: 
         match tokio::time::timeout(between, store.renew(&lease)).await {
             Ok(Ok(())) => fence.extend(asked, &lease, time_to_live),
             Ok(Err(LedgerError::LeaseLost(why))) => fence.close(&why),
-            // One failed heartbeat is no loss: the next may come through before the time is up.
+            // One failed heartbeat is not loss: the next may come through before the time is up.
             Ok(Err(_)) | Err(_) => {}
         }
     }

@@ -116,7 +116,7 @@ impl FileStore {
         file.map_err(|source| LedgerError::File { path, source })
     }
 
-    /// The guard, or none when another process has it now.
+    /// The guard, or none when another process was updated.
     fn try_guard(&self) -> Result<Option<File>, LedgerError> {
         let guard = self.guard_file()?;
         match guard.try_lock() {
@@ -293,7 +293,7 @@ impl Store for FileStore {
     }
 
     async fn break_lease(&self) -> Result<(), LedgerError> {
-        // A person asked for it: a holder that is stopped in the middle of a write does not stand in the way.
+        // A person asked for it: a holder that is stopped in the middle of a write does not be in the way.
         let _guard = self.guard().await;
         self.remove_lease()
     }
@@ -345,7 +345,7 @@ fn write_out(path: &Path, length: u64, text: &str) -> Result<(), LedgerError> {
         // What lies behind the last whole line was never finished: the next line must not run into it.
         file.set_len(length).map_err(&fault)?;
     } else {
-        return Err(LedgerError::LeaseLost("somebody else wrote to the journal".to_owned()));
+        return Err(LedgerError::LeaseLost("another process wrote to the journal".to_owned()));
     }
     let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_data());
     written.map_err(|bad| {

@@ -43,7 +43,7 @@ pub fn apply(state: &mut StackState, entry: &Entry) -> Result<(), JournalContrad
             return wrong(format!("revision {revision} cannot follow revision {}", state.revision()));
         }
         Fact::RunBegan { .. } => began(state, entry),
-        _ if state.runs.is_empty() => return wrong("it stands before the first run".to_owned()),
+        _ if state.runs.is_empty() => return wrong("it is before the first run".to_owned()),
         Fact::Moved(moves) => *state = std::mem::take(state).moved(moves),
         Fact::Intended { action, subject, id } => intended(state, *action, subject, id.as_deref()),
         Fact::Succeeded { subject, id, attributes, .. }
@@ -57,7 +57,7 @@ pub fn apply(state: &mut StackState, entry: &Entry) -> Result<(), JournalContrad
             new.origin = origin;
             imported(state, &entry.fact, &mut new);
             state.resources.insert(subject.address.clone(), new);
-            // What was to go and is in use again (the same code, published again) does not go any more.
+            // What was to go and is in use again (the same code, published again) does not go any longer.
             state.pending_deletions.retain(|left| left.address != subject.address || left.id != *id);
         }
         Fact::Removed { address, id } => {
@@ -153,8 +153,8 @@ fn origin(state: &StackState, subject: &ResourceSnapshot, attributes: &Attribute
     }
 }
 
-/// What an import found is not this stack's, as long as no run changes it: it is remembered besides what the stack states. What a
-/// rollback takes up again is looked at as an import. An empty list of an import states nothing.
+/// What an import found is not this stack's, as long as no run changes it: it is recorded besides what the stack states. What a
+/// rollback adopts again is looked at as an import. An empty list of an import states nothing.
 fn imported(state: &StackState, fact: &Fact, new: &mut ResourceRecord) {
     if new.kind.facts().lookup || !new.kind.in_aws() || new.kind == Kind::Records {
         return;
@@ -174,7 +174,7 @@ fn imported(state: &StackState, fact: &Fact, new: &mut ResourceRecord) {
     new.attributes.extend(settings.map(|settings| (IMPORTED_SETTINGS.to_owned(), settings)));
 }
 
-/// What existed and was not in the state is taken up by its mark. What is on a device is put back in another way, and entries
+/// What existed and was not in the state is adopted by its mark. What is on a device is put back in another way, and entries
 /// about objects of clusters say their origin, but for those of earlier versions, which knew no other.
 fn taken_up(subject: &ResourceSnapshot) -> ResourceOrigin {
     let plain = !subject.kind.in_aws() || subject.kind.facts().lookup;

@@ -97,7 +97,7 @@ fn entries_follow_each_other_without_a_gap_and_begin_with_a_run() {
     assert_eq!(wrong(&twice), "entry 1: it follows entry 1, so it should have number 2");
     assert_eq!(wrong(&[entry(1, run(2))]), "entry 1: revision 2 cannot follow revision 0");
     assert_eq!(wrong(&[entry(1, run(1)), entry(2, run(1))]), "entry 2: revision 1 cannot follow revision 1");
-    assert_eq!(wrong(&[entry(1, made(A, "a", 1))]), "entry 1: it stands before the first run");
+    assert_eq!(wrong(&[entry(1, made(A, "a", 1))]), "entry 1: it is before the first run");
     let state = after(vec![made(A, "a", 1)]);
     assert_eq!((state.sequence, state.revision(), state.stack.as_str()), (2, 1, "s"));
     let more = fold_from(state, &[entry(3, run(2)), entry(4, made(B, "b", 1))]).expect("they follow");

@@ -232,7 +232,7 @@ impl Ledger {
         if before == 0 {
             return Ok(later);
         }
-        // What was archived does not change any more.
+        // What was archived does not change any longer.
         let read = async || {
             let mut archived = self.store.history().await?;
             archived.retain(|entry| entry.seq <= before);
@@ -305,7 +305,7 @@ impl Ledger {
         self.store.keep_aside().await
     }
 
-    /// Puts another journal in the place of this one. What this ledger remembers is not true any more then: close it.
+    /// Puts another journal in the place of this one. What this ledger records is not true any more then: close it.
     ///
     /// # Errors
     /// When the lease was lost or the store refused.
@@ -363,7 +363,7 @@ impl Ledger {
         tokio::time::timeout(LOOKING, self.store.release(&lease)).await.unwrap_or(Ok(()))
     }
 
-    /// Removes contents that nothing needs any more. A saved plan is stale once the journal has grown: only what was kept since
+    /// Removes contents that nothing needs any longer. A saved plan is stale once the journal has grown: only what was kept since
     /// then may be of one that is not.
     async fn sweep(&self, lease: &Lease) {
         if !self.grown.load(Ordering::Acquire) || self.broken.load(Ordering::Acquire) {
@@ -381,7 +381,7 @@ impl Ledger {
 
 impl Drop for Ledger {
     fn drop(&mut self) {
-        // Nobody writes any more: a lease that lived on would lock everybody out.
+        // Nobody writes any longer: a lease that lived on would lock everybody out.
         if let Some(heartbeat) = self.heartbeat.take() {
             heartbeat.abort();
         }

@@ -2,7 +2,7 @@
 
 use crate::resource::RunPurpose;
 
-/// What a run, or the holder of a lease, is for: as it says, and where it says nothing, as its command tells.
+/// What a run, or the holder of a lease, is for: as it says, and where it is empty, as its command tells.
 pub fn purpose_of(said: Option<RunPurpose>, command: &str) -> RunPurpose {
     said.unwrap_or_else(|| told_by(command))
 }

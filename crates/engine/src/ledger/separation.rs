@@ -1,4 +1,4 @@
-//! Contents of files and sensitive values lie beside the journal, not in it: written before the entry that names them.
+//! Contents of files and sensitive values are beside the journal, not in it: written before the entry that names them.
 
 use std::collections::BTreeSet;
 use std::sync::PoisonError;

@@ -29,7 +29,7 @@ pub trait Store: Send + Sync {
     /// Where it lies, for a person.
     fn place(&self) -> String;
 
-    /// The state with the entries that lead to it. None yet is no error.
+    /// The state with the entries that lead to it. None yet is not an error.
     async fn load(&self) -> Result<LoadedJournal, LedgerError>;
 
     /// Loads for writing under a lease: from now on whoever held it before cannot write.
@@ -85,7 +85,7 @@ pub trait Store: Send + Sync {
     /// Takes the lease; a stale one is taken over.
     async fn acquire(&self, lease: &Lease) -> Result<(), LedgerError>;
 
-    /// Writes a later end; fails when it is not ours any more.
+    /// Writes a later end; fails when it is not ours any longer.
     async fn renew(&self, lease: &Lease) -> Result<(), LedgerError>;
 
     /// Gives it back; one that is not ours is left alone.

@@ -1,11 +1,12 @@
 //! What an entry says without what nobody should read in it. The contents of files and sensitive values are kept apart, by
-//! their hash, and `${kept#HASH}` stands in their places; who opens a journal gets them back. Pure.
+//! their hash, and `${kept#HASH}` is in their places; who opens a journal gets them back. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use super::entry::{Entry, Fact, ResourceSnapshot};
+use crate::resource::literal_secret::has_secret_form;
 use crate::resource::sensitive::{self, Replacement, TextPart};
 use crate::resource::{Attributes, PendingDeletion, StackState, Untrusted, sha256_hex};
 
@@ -27,7 +28,9 @@ fn mark(text: &str, contents: &mut StoredTexts) -> String {
 /// Takes the contents of files and sensitive values out of a tree of data.
 pub fn seal(value: &mut Value, contents: &mut StoredTexts) {
     sensitive::replace(value, &mut |part| match part {
-        TextPart::Content(text) => (!is_mark(text)).then(|| Replacement::Text(mark(text, contents))),
+        TextPart::Content(text) | TextPart::Secret(text) => {
+            (!is_mark(text)).then(|| Replacement::Text(mark(text, contents)))
+        }
         TextPart::Text(text) => sealed_text(text, contents).map(Replacement::Text),
     });
 }
@@ -79,7 +82,7 @@ pub fn named(value: &Value, hashes: &mut BTreeSet<String>) {
     }
 }
 
-/// Puts back what was taken out. The content of a file that is not there any more is known by its hash alone; any other
+/// Puts back what was taken out. The content of a file that is gone is known by its hash alone; any other
 /// mark stays, and nothing can be made of it. What comes back into other texts was sensitive, and is so again.
 pub fn open(value: &mut Value, contents: &StoredTexts) {
     if let Some(hash) = content_of(value) {
@@ -95,15 +98,33 @@ pub fn open(value: &mut Value, contents: &StoredTexts) {
             while let Some((start, end, hash)) = next(text, at) {
                 at = end;
                 if let Some(known) = contents.get(hash) {
-                    sensitive::keep_secret(known);
+                    // What is told by its form is told again.
+                    if !has_secret_form(known) {
+                        sensitive::keep_secret(known);
+                    }
                     at = start + known.len();
                     text.replace_range(start..end, known);
                 }
             }
         }
         Value::Array(items) => items.iter_mut().for_each(|item| open(item, contents)),
-        Value::Object(fields) => fields.values_mut().for_each(|field| open(field, contents)),
+        Value::Object(fields) => {
+            fields.get_mut("env").into_iter().for_each(|env| open_env(env, contents));
+            fields.values_mut().for_each(|field| open(field, contents));
+        }
         _ => {}
+    }
+}
+
+/// Puts back the secret values of environment variables. They are secret where they stand: elsewhere the same word may be a name.
+fn open_env(env: &mut Value, contents: &StoredTexts) {
+    for variable in env.as_array_mut().into_iter().flatten().filter(|variable| sensitive::is_secret_variable(variable))
+    {
+        let Some(Value::String(text)) = variable.get_mut("value") else { continue };
+        let known = next(text, 0).filter(|_| is_mark(text)).and_then(|(_, _, hash)| contents.get(hash));
+        if let Some(known) = known {
+            text.clone_from(known);
+        }
     }
 }
 
@@ -206,6 +227,24 @@ mod tests {
         assert_eq!(value, again, "what is sealed stays as it is");
         open(&mut value, &contents);
         assert_eq!(value, spec);
+    }
+
+    #[test]
+    fn secrets_that_stand_in_an_object_go_and_come_back_and_stay_words_elsewhere() {
+        let key = "-----BEGIN PRIVATE KEY-----\nMIIkept\n-----END PRIVATE KEY-----\n";
+        let env = json!([{"name": "DB_PASSWORD", "value": "kept-in-env"}, {"name": "MODE", "value": "fast"}]);
+        let object = json!({"data": {"key": key}, "spec": {"containers": [{"name": "kept-in-env", "env": env}]}});
+        let (mut value, mut contents) = (object.clone(), StoredTexts::new());
+        seal(&mut value, &mut contents);
+        let text = value.to_string();
+        assert!(!text.contains("MIIkept") && text.matches("kept-in-env").count() == 1, "{text}");
+        assert!(text.contains("fast"), "{text}");
+        let again = value.clone();
+        seal(&mut value, &mut contents);
+        assert_eq!(value, again, "what is sealed stays as it is");
+        open(&mut value, &contents);
+        assert_eq!(value, object);
+        assert_eq!(sensitive::hidden("kept-in-env"), "kept-in-env", "it is a name, too");
     }
 
     #[test]

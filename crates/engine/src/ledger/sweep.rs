@@ -1,4 +1,4 @@
-//! Contents beside a journal that nothing needs any more: of entries that were never written, of saved plans that are stale, and what
+//! Contents beside a journal that nothing needs any longer: of entries that were never written, of saved plans that are stale, and what
 //! processes left that were killed. What a line of a journal names stays, since a rollback may need it.
 
 use std::collections::BTreeSet;

@@ -59,7 +59,7 @@ impl JournalReader {
     /// power went), which may hold anything.
     ///
     /// # Errors
-    /// When a line is no entry, is not what was written, or is of a newer format.
+    /// When a line is not an entry, is not what was written, or is of a newer format.
     pub fn page<'b>(&mut self, place: &str, bytes: &'b [u8]) -> Result<&'b [u8], LedgerError> {
         let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let (whole, rest) = bytes.split_at(end);

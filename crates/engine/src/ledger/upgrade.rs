@@ -18,7 +18,7 @@ const STEPS: [Step; FORMAT as usize - 1] = [from_1, from_2, from_3, from_4];
 /// # Errors
 /// When it is not what that format says.
 pub fn to_newest(entry: Value, found: u32) -> Result<Value, String> {
-    let Value::Object(fields) = entry else { return Err("it is no object".to_owned()) };
+    let Value::Object(fields) = entry else { return Err("it is not an object".to_owned()) };
     let missing = STEPS.iter().skip(found.saturating_sub(1) as usize);
     let newest = missing.zip(found..).try_fold(fields, |fields, (step, from)| {
         let mut fields = step(fields)?;
@@ -42,7 +42,7 @@ fn from_2(fields: Fields) -> Result<Fields, String> {
     Ok(fields)
 }
 
-/// Format 4 lies in a bucket in another way. What an entry says did not change.
+/// Format 4 is in a bucket in another way. What an entry says did not change.
 #[expect(clippy::unnecessary_wraps, reason = "a step may refuse an entry")]
 fn from_3(fields: Fields) -> Result<Fields, String> {
     Ok(fields)

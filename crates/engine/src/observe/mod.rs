@@ -1,4 +1,6 @@
-//! [4] The only reading of the world before a change: every address at once, bounded.
+//! [4] The only reading of the real resources before a change: every address at once, bounded.
+
+mod previews;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +14,8 @@ use crate::resource::{
     known, resolve,
 };
 
+pub use previews::previews;
+
 /// Reads at the same time at most.
 pub const AT_ONCE: usize = 24;
 
@@ -21,7 +25,7 @@ struct Question {
     kind: Kind,
     spec: Value,
     /// The settings under which it was made, when it was: if the plan names it otherwise now, the old one is still
-    /// what stands at this address.
+    /// what is at this address.
     former: Option<Value>,
     /// All settings that earlier runs may have asked for.
     before: Option<Value>,
@@ -42,7 +46,7 @@ impl Question {
     }
 }
 
-/// Reads every address that is wanted or remembered and that `wanted` accepts. What depends on something that does not
+/// Reads every address that is wanted or recorded and that `wanted` accepts. What depends on something that does not
 /// exist yet is not asked for: it cannot exist either.
 pub async fn read(
     desired: &Desired,
@@ -181,7 +185,7 @@ async fn ask(
     (question.address, answer)
 }
 
-/// What carries the stack's mark in the world and is not in the journal, and the kinds that could not be listed.
+/// What carries the stack's mark in reality and is not in the journal, and the kinds that could not be listed.
 pub async fn unmanaged(
     recorded: &StackState,
     regions: &BTreeSet<String>,

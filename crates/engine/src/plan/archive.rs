@@ -18,7 +18,7 @@ pub struct ArchiveFacts {
 /// Reads the directory of a zip.
 ///
 /// # Errors
-/// Why it is no zip.
+/// Why it is not a zip.
 pub fn read(path: &Path) -> Result<ArchiveFacts, String> {
     let file = open(path).map_err(|bad| bad.to_string())?;
     let mut archive = zip::ZipArchive::new(file).map_err(|bad| bad.to_string())?;

@@ -52,10 +52,10 @@ pub struct CdnStep {
     /// Response headers policies by name in the plan.
     #[serde(default)]
     pub response_headers_policies: BTreeMap<String, ResponseHeadersPolicyPlan>,
-    /// The default behaviour.
+    /// The default behavior.
     #[serde(rename = "default_behaviour")]
     pub default_behavior: BehaviorPlan,
-    /// Behaviours by path, first match wins.
+    /// Behaviors by path, first match wins.
     #[serde(default)]
     #[serde(rename = "behaviours")]
     pub behaviors: Vec<BehaviorPlan>,
@@ -229,7 +229,7 @@ pub struct ResponseHeadersPolicyPlan {
     pub custom: Option<BTreeMap<String, String>>,
 }
 
-/// A behaviour. A policy is a name of this plan, a managed one (`CachingDisabled`) or an id.
+/// A behavior. A policy is a name of this plan, a managed one (`CachingDisabled`) or an id.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BehaviorPlan {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::bounds::MOST_FILES;
 
-/// What stands under a key, or under the keys that begin with it: a template of the tool, a file, or a folder.
+/// What is under a key, or under the keys that begin with it: a template of the tool, a file, or a folder.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ContentPlan {
@@ -18,7 +18,7 @@ pub struct ContentPlan {
     /// A file of this machine; a relative path starts at the working directory.
     #[serde(default)]
     pub file: Option<String>,
-    /// A folder of this machine, with all below it but hidden files (`.well-known` is taken). The key stands in front of
+    /// A folder of this machine, with all below it but hidden files (`.well-known` is taken). The key is in front of
     /// its paths; `/` for none.
     #[serde(default)]
     pub folder: Option<String>,
@@ -107,7 +107,7 @@ fn walk(folder: &Path, below: &str, left: &mut usize, all: &mut Vec<String>) -> 
     for entry in fs::read_dir(folder).map_err(told)? {
         let entry = entry.map_err(told)?;
         *left = left.checked_sub(1).ok_or_else(|| {
-            format!("{}: more than {MOST_FILES} files and folders, or links in a circle", folder.display())
+            format!("{}: more than {MOST_FILES} files and folders, or circular links", folder.display())
         })?;
         let name = entry.file_name();
         let Some(name) = name.to_str() else {

@@ -54,6 +54,25 @@ pub struct FunctionPlan {
     /// Warm instances (not at the edge).
     #[serde(default)]
     pub provisioned_concurrency: Option<i32>,
+    /// Proof that what it embeds is what the server embeds; a package with a model is not deployed without.
+    #[serde(default)]
+    pub parity: Option<ParityPlan>,
+}
+
+/// The certificate of parity that a function with a model has to have.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ParityPlan {
+    /// The certificate, as `models certify` writes it.
+    pub file: String,
+    /// Public keys whose signature counts, in hexadecimal.
+    pub keys: Vec<String>,
+    /// The tiers that take traffic.
+    #[serde(default = "tiers")]
+    pub tiers: Vec<String>,
+    /// The oldest certificate that counts, in days.
+    #[serde(default = "a_month")]
+    pub max_age_days: u32,
 }
 
 /// Where a function's code comes from.
@@ -72,6 +91,14 @@ fn us_east_1() -> String {
 
 fn handler() -> String {
     "index.handler".to_owned()
+}
+
+fn tiers() -> Vec<String> {
+    vec!["edge".to_owned(), "static".to_owned()]
+}
+
+const fn a_month() -> u32 {
+    30
 }
 
 fn x86() -> String {

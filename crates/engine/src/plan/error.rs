@@ -9,6 +9,8 @@ use crate::resource::{SafeText, shown};
 /// One thing that is wrong with a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanError {
+    /// ID of the rule that it breaks: one of [`rules`](super::rules).
+    pub rule: &'static str,
     /// File as the user named it.
     pub file: String,
     /// Where in it.
@@ -25,10 +27,16 @@ impl PlanError {
         (self.file.as_str(), self.place)
     }
 
+    /// What is wrong, no longer than a person reads.
+    pub fn beginning(&self) -> Cow<'_, str> {
+        beginning(&self.problem)
+    }
+
     /// As it is printed.
     pub fn shown(&self) -> SafeText {
         let SourcePlace { line, column } = self.place;
-        shown!("{}:{}:{}: {}\n  next: {}", self.file, line, column, beginning(&self.problem), self.next_step)
+        let (rule, problem) = (self.rule, self.beginning());
+        shown!("{}:{}:{}: error {}: {}\n  next: {}", self.file, line, column, rule, problem, self.next_step)
     }
 }
 
@@ -38,7 +46,7 @@ impl fmt::Display for PlanError {
     }
 }
 
-/// Most letters of a problem that are shown: a value of megabytes may stand in it.
+/// Most letters of a problem that are shown: a value of megabytes may be in it.
 const SHOWN: usize = 4_000;
 
 fn beginning(text: &str) -> Cow<'_, str> {

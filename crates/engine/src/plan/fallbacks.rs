@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::load::PlanReader;
 use super::schema::PlanFile;
 use super::source::{SourcePlace, join};
-use super::{PlanError, Step};
+use super::{PlanError, Step, rules};
 
 impl PlanReader<'_> {
     /// Complains about settings and steps that fallbacks name and the plan does not have.
@@ -17,6 +17,7 @@ impl PlanReader<'_> {
             }
             for request in fallback.request.iter().filter(|id| !steps.iter().any(|step| step.id == **id)) {
                 self.complain(
+                    rules::UNKNOWN_STEP,
                     &join(&base, "request"),
                     format!("fallback {name} asks for {request:?}, which is not a step of the plan"),
                     "name a step of this plan",
@@ -35,20 +36,22 @@ impl PlanReader<'_> {
         let removed = step.and_then(|step| self.removed_later(&join(base, key), &format!("{}.with.{rest}", step.path)));
         match removed {
             Some((file, place)) => self.problems.push(PlanError {
+                rule: rules::FALLBACK,
                 file,
                 place,
                 problem: format!("fallback {name} sets {key:?}, which is removed here"),
-                next_step: format!("remove {base}.{key}, too, or take this out of remove"),
+                next_step: format!("also remove {base}.{key}, or delete this entry of remove"),
             }),
             None => self.complain(
+                rules::FALLBACK,
                 base,
-                format!("fallback {name} sets {key:?}, which is no setting of a step"),
+                format!("fallback {name} sets {key:?}, which is not a setting of a step"),
                 "write step.path.to.setting",
             ),
         }
     }
 
-    /// Where a later plan than the one that writes `set` removes the setting at `path`, or what it stands in: file and place.
+    /// Where a later plan than the one that writes `set` removes the setting at `path`, or what it is in: file and place.
     fn removed_later(&self, set: &str, path: &str) -> Option<(String, SourcePlace)> {
         let (file, place) = self.lineage.removal_of(path)?;
         (self.lineage.file(set) != Some(file)).then(|| (file.to_owned(), place))

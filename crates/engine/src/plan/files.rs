@@ -6,12 +6,12 @@ use std::path::Path;
 use super::bounds::LARGEST;
 use super::content::{ContentPlan, files_below, fits};
 use super::step_config::StepConfig;
-use super::{FileDigest, Plan, PlanError, archive, objects};
+use super::{FileDigest, Plan, PlanError, archive, objects, rules};
 use crate::files::hash;
 use crate::plan::edge::CodePlan;
 use crate::plan::jetson::{JetsonStep, artifact};
 
-/// Hashes every file that the plan names, if it may: gives those that it may not read. One that cannot be read is remembered as
+/// Hashes every file that the plan names, if it may: gives those that it may not read. One that cannot be read is recorded as
 /// missing: `validate plan` warns of it, `deploy` refuses.
 pub fn read(plan: &mut Plan) -> Vec<PlanError> {
     let named = Named::of(plan);
@@ -31,12 +31,13 @@ pub fn read(plan: &mut Plan) -> Vec<PlanError> {
 
 pub(super) fn mismatch(plan: &Plan, origin: &str, problem: String) -> PlanError {
     let next_step = "name another file".to_owned();
-    PlanError { file: plan.file_of(origin).to_owned(), place: plan.place(origin), problem, next_step }
+    let (file, place) = (plan.file_of(origin).to_owned(), plan.place(origin));
+    PlanError { rule: rules::FILE, file, place, problem, next_step }
 }
 
 pub(super) fn not_ours(plan: &Plan, origin: &str, problem: String) -> PlanError {
     let next_step = "move it there, name its place with --var, or allow it: --allow-files-outside".to_owned();
-    PlanError { next_step, ..mismatch(plan, origin, problem) }
+    PlanError { rule: rules::FILE_OUTSIDE, next_step, ..mismatch(plan, origin, problem) }
 }
 
 /// What is wrong with a file that is read as a whole; none when it is not there, which is told later.
@@ -87,6 +88,8 @@ impl Named {
                             zips.insert(path.clone());
                             paths.push((path.clone(), format!("{base}.functions.{name}.code")));
                         }
+                        let parity = function.parity.iter().map(|parity| parity.file.clone());
+                        paths.extend(parity.map(|file| (file, format!("{base}.functions.{name}.parity.file"))));
                     }
                 }
                 StepConfig::Jetson(jetson) => {
@@ -98,6 +101,9 @@ impl Named {
                 _ => {}
             }
         }
+        // What a placeholder names is not read.
+        named.paths.retain(|(_, origin)| plan.is_sound(origin));
+        named.texts.retain(|(_, origin)| plan.is_sound(origin));
         named
     }
 }
@@ -117,7 +123,7 @@ pub fn add(plan: &mut Plan) {
     }
 }
 
-/// What goes into a bucket: a file, or all that lie below a folder.
+/// What goes into a bucket: a file, or all that are below a folder.
 fn of_content(
     content: &ContentPlan,
     origin: &str,

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::bounds::read_text;
 use super::read_scope::ReadScope;
 use super::source::SourcePlace;
-use super::{BUILT_IN, PlanError, PlanSettings};
+use super::{BUILT_IN, PlanError, PlanSettings, rules};
 
 /// Finds the text of a plan: a file, `plans/NAME.yaml` below the working directory, or one that the tool carries.
 ///
@@ -26,7 +26,7 @@ pub fn find(name: &str) -> Result<(String, String), PlanError> {
     let carried = BUILT_IN.iter().find(|(known, _)| *known == name);
     carried
         .map(|(name, text)| (format!("{name} (built in)"), (*text).to_owned()))
-        .ok_or_else(|| lost(name, format!("there is no plan {name:?}: the tool carries {}", known.join(", "))))
+        .ok_or_else(|| lost(name, format!("unknown plan {name:?}; built-in plans: {}", known.join(", "))))
 }
 
 /// Whether this is the path of a plan file, and not the name of a plan.
@@ -51,9 +51,10 @@ pub fn reach(file: &str, source: &str, settings: &PlanSettings) -> ReadScope {
 
 fn lost(file: &str, problem: String) -> PlanError {
     PlanError {
+        rule: rules::NOT_FOUND,
         file: file.to_owned(),
         place: SourcePlace { line: 1, column: 1 },
         problem,
-        next_step: "give a name of a plan or the path of a YAML file".to_owned(),
+        next_step: "use the name of a built-in plan, or the path of a YAML file".to_owned(),
     }
 }

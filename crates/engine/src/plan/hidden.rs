@@ -7,7 +7,7 @@ use super::source::join;
 use crate::resource::untrusted::{is_hidden, line};
 
 /// What helps.
-pub const NEXT: &str = "take them out: they would hide from you what the plan does";
+pub const NEXT: &str = "remove them: they could hide what the plan does";
 
 /// What a text may hold.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,10 +33,7 @@ fn walk<'v>(path: &str, keys: &mut Vec<&'v str>, value: &'v Value, all: &mut Vec
     match value {
         Value::String(text) if !fits(text, allowed(keys)) => {
             let what = shown(text);
-            all.push((
-                path.to_owned(),
-                format!("{}: the text {what} holds characters that cannot be seen", line(path)),
-            ));
+            all.push((path.to_owned(), format!("{}: the text {what} holds invisible characters", line(path))));
         }
         Value::Array(items) => {
             for (at, item) in items.iter().enumerate() {
@@ -48,7 +45,7 @@ fn walk<'v>(path: &str, keys: &mut Vec<&'v str>, value: &'v Value, all: &mut Vec
                 let below = join(path, key);
                 if !fits(key, Allowed::Visible) {
                     let what = shown(key);
-                    all.push((below.clone(), format!("the key {what} holds characters that cannot be seen")));
+                    all.push((below.clone(), format!("the key {what} holds invisible characters")));
                 }
                 keys.push(key);
                 walk(&below, keys, item, all);

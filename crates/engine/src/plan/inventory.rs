@@ -1,4 +1,4 @@
-//! What a plan's devices bring along from outside of the plan: the devices of an inventory, artefacts with their hashes.
+//! What a plan's devices bring along from outside of the plan: the devices of an inventory, artifacts with their hashes.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,13 +9,17 @@ use super::bounds::read_text;
 use super::jetson::{HostPlan, JetsonStep, RolePlan, artifact};
 use super::source::{SourceText, join};
 use super::step_config::{StepConfig, typed};
-use super::{Plan, PlanError, PlanErrors, SourcePlace, files, hidden};
+use super::{Plan, PlanError, PlanErrors, SourcePlace, files, hidden, rules};
 
-/// Devices of a plan that an inventory leaves out.
+/// An inventory that takes the place of a plan's devices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplacedDevices {
     /// The file of the inventory.
     pub inventory: String,
+    /// How many devices it names.
+    pub count: usize,
+    /// The one that it marks as the server of the cluster.
+    pub server: Option<String>,
     /// The names that only the plan has.
     pub devices: Vec<String>,
 }
@@ -25,7 +29,7 @@ pub struct ReplacedDevices {
 pub(super) struct Inventory {
     file: String,
     text: SourceText,
-    /// Where the devices stand in it: at the top, or below `hosts`.
+    /// Where the devices are in it: at the top, or below `hosts`.
     base: &'static str,
 }
 
@@ -42,9 +46,9 @@ impl Inventory {
 }
 
 impl Plan {
-    /// Reads the inventories that the plan and the user name, and hashes what lies in the directory of artefacts. An inventory
+    /// Reads the inventories that the plan and the user name, and hashes what is in the directory of artifacts. An inventory
     /// takes the place of the plan's devices, and the one that the user names also that of the plan's own inventory. Gives
-    /// the devices that are left out by that.
+    /// each inventory, with the devices that are left out by it.
     ///
     /// # Errors
     /// When a file cannot be read, is no inventory, does not say which device is the server of the plan's cluster, or is not
@@ -68,9 +72,9 @@ impl Plan {
                     let former = std::mem::replace(&mut jetson.hosts, hosts);
                     let gone = former.into_keys().filter(|name| !jetson.hosts.contains_key(name));
                     let devices: Vec<String> = gone.collect();
-                    if !devices.is_empty() {
-                        all.push(ReplacedDevices { inventory: file, devices });
-                    }
+                    let mut marked = jetson.hosts.iter().filter(|(_, host)| host.role == Some(RolePlan::Server));
+                    let server = marked.next().map(|(name, _)| name.clone());
+                    all.push(ReplacedDevices { inventory: file, count: jetson.hosts.len(), server, devices });
                 }
                 Err(problem) => problems.push(problem),
             }
@@ -85,6 +89,7 @@ impl Plan {
         let mut fleets = self.steps.iter().filter(|step| matches!(step.work, StepConfig::Jetson(_)));
         let (_, second) = (fleets.next()?, fleets.next()?);
         Some(PlanError {
+            rule: rules::INVENTORY,
             file: self.file_of(&second.path).to_owned(),
             place: self.place(&second.path),
             problem: "--inventory is for a plan with one step of kind jetson, and this is another one".to_owned(),
@@ -92,13 +97,14 @@ impl Plan {
         })
     }
 
-    /// Artefacts that are not what SHA256SUMS says.
+    /// Artifacts that are not what SHA256SUMS says.
     fn wrong_hashes(&self) -> Vec<PlanError> {
         let mut problems = Vec::new();
         for step in &self.steps {
             let StepConfig::Jetson(jetson) = &step.work else { continue };
             let origin = format!("{}.with.artifacts", step.path);
             let problem = |problem: String| PlanError {
+                rule: rules::HASH,
                 file: self.file_of(&origin).to_owned(),
                 place: self.place(&origin),
                 problem,
@@ -121,6 +127,7 @@ impl Plan {
 /// What is wrong, with its place in the inventory.
 fn hosts(file: &str, cluster: bool) -> Result<(BTreeMap<String, HostPlan>, Inventory), PlanError> {
     let problem = |place: SourcePlace, problem: String, next_step: &str| PlanError {
+        rule: rules::INVENTORY,
         file: file.to_owned(),
         place,
         problem,
@@ -139,7 +146,7 @@ fn hosts(file: &str, cluster: bool) -> Result<(BTreeMap<String, HostPlan>, Inven
     let (value, base) = below.map_or((&text.value, ""), |below| (below, "hosts"));
     let mut keys = text.value.as_object().into_iter().flat_map(|fields| fields.keys());
     if let Some(beside) = keys.find(|key| below.is_some() && *key != "hosts") {
-        let why = format!("{beside} stands beside hosts, and nothing else may");
+        let why = format!("{beside} is next to hosts, where nothing else is allowed");
         return Err(problem(text.place(beside), why, "write it into each device, or into the step of the plan"));
     }
     let hosts: BTreeMap<String, HostPlan> = typed(value).map_err(|(path, why)| {
@@ -183,10 +190,10 @@ fn wrong_servers(hosts: &BTreeMap<String, HostPlan>) -> Option<(String, String, 
     Some((join(second, "role"), why, "leave role: server with one of them"))
 }
 
-/// What helps against a file that is no inventory.
+/// What helps against a file that is not an inventory.
 const ENTRIES: &str = "write NAME: {address: ADDRESS} for each device";
 
-/// The hashes of a directory of artefacts, by name; none when there is no such directory.
+/// The hashes of a directory of artifacts, by name; none when there is no such directory.
 fn sums(plan: &JetsonStep) -> Option<Result<BTreeMap<String, String>, String>> {
     plan.artifacts.as_ref()?;
     let file = plan.at_hand(artifact::SUMS);
@@ -262,7 +269,7 @@ mod tests {
     fn what_is_wrong_is_told_at_its_line_and_nothing_is_passed_over() {
         for (text, line, words) in [
             ("a:\n  adress: 192.0.2.1\n", 2, "a.adress: unknown field"),
-            ("hosts:\n  a: {address: 192.0.2.1}\nserver: a\n", 3, "server stands beside hosts"),
+            ("hosts:\n  a: {address: 192.0.2.1}\nserver: a\n", 3, "server is next to hosts"),
             ("hosts:\n  a: {address: 192.0.2.1, role: boss}\n", 2, "unknown variant `boss`"),
         ] {
             let refused = read(text, false).expect_err(text);

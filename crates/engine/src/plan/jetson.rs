@@ -68,7 +68,7 @@ pub struct JetsonStep {
 }
 
 impl JetsonStep {
-    /// Where a file lies: in the directory of artifacts, when there is one and the name is no path.
+    /// Where a file lies: in the directory of artifacts, when there is one and the name is not a path.
     pub fn at_hand(&self, name: &str) -> String {
         match &self.artifacts {
             Some(directory) if !name.contains('/') => format!("{}/{name}", directory.trim_end_matches('/')),

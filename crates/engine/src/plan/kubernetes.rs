@@ -28,6 +28,15 @@ pub struct KubernetesStep {
     /// Whether a Deployment, DaemonSet or StatefulSet counts as done only when it is rolled out.
     #[serde(default = "yes")]
     pub wait: bool,
+    /// Objects (`KIND/NAME` or `KIND/NAMESPACE/NAME`) whose fields are taken over from other field managers, as `kubectl apply
+    /// --server-side --force-conflicts` does; else such a conflict is refused.
+    #[serde(default)]
+    pub force_conflicts: Vec<String>,
+    /// Objects with data (`KIND/NAME` or `KIND/NAMESPACE/NAME`) that may be deleted and made again when the plan changes what can
+    /// never change in them: a PersistentVolumeClaim, a PersistentVolume, a StatefulSet with volumes, a Namespace, a
+    /// CustomResourceDefinition. Others are, and the preview shows it.
+    #[serde(default)]
+    pub recreate: Vec<String>,
 }
 
 /// How a cluster is reached.

@@ -16,6 +16,8 @@ pub enum Probe {
     NodesReady,
     /// Counts the devices that run the plan's JetPack and are nodes of the cluster.
     DevicesProvisioned,
+    /// A verb measures it (`validate latency`); its latest finding counts.
+    Measured(&'static str),
 }
 
 /// One measure.
@@ -28,6 +30,10 @@ struct Row {
 
 const fn now(name: &'static str, probe: Probe) -> Row {
     Row { name, probe: Some(probe) }
+}
+
+const fn measured(name: &'static str, verb: &'static str) -> Row {
+    Row { name, probe: Some(Probe::Measured(verb)) }
 }
 
 const fn later(name: &'static str) -> Row {
@@ -43,24 +49,24 @@ static TABLE: &[Row] = &[
     later("browser.load"),
     later("browser.memory"),
     later("browser.webgpu_passed"),
-    later("cdn.cache_hit_rate"),
-    later("cdn.deployed"),
+    measured("cdn.cache_hit_rate", "validate cdn"),
+    measured("cdn.deployed", "validate cdn"),
     later("cdn.origin_regions"),
     later("cost.month"),
-    later("dns.leads_to_distribution"),
+    measured("dns.leads_to_distribution", "validate dns"),
     later("edge.function.duration_p95"),
     later("edge.requests_ok"),
-    later("failover.client"),
-    later("failover.detection"),
+    measured("failover.client", "validate failover"),
+    measured("failover.detection", "validate failover"),
     now("jetson.devices_provisioned", Probe::DevicesProvisioned),
     later("jetson.gpu_replicas"),
     later("jetson.gpu_use"),
-    later("jetson.latency_p95"),
+    measured("jetson.latency_p95", "validate load"),
     now("jetson.nodes_ready", Probe::NodesReady),
-    later("jetson.throughput"),
-    later("latency.p95"),
-    later("latency.p99"),
-    later("latency.regions_measured"),
+    measured("jetson.throughput", "validate load"),
+    measured("latency.p95", "validate latency"),
+    measured("latency.p99", "validate latency"),
+    measured("latency.regions_measured", "validate latency"),
     later("load.throughput"),
     later("metadata.lag"),
     later("models.file_mb"),
@@ -68,7 +74,7 @@ static TABLE: &[Row] = &[
     later("offline.models_verified"),
     later("page.status"),
     later("regions.healthy"),
-    later("replication.lag"),
+    measured("replication.lag", "validate replication"),
     later("report.written"),
     now("resources.missing", Probe::Missing),
     now("resources.present", Probe::Present),
@@ -81,7 +87,7 @@ pub struct Measure(&'static Row);
 
 /// A name that the registry does not have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no measure {name:?}; this version measures {measured}; planned and not measured yet: {planned}")]
+#[error("unknown measure {name:?}; this version measures {measured}; planned and not measured yet: {planned}")]
 pub struct UnknownMeasure {
     /// The name.
     pub name: String,
@@ -152,7 +158,8 @@ mod tests {
     fn a_measure_is_known_by_its_name() {
         let read = |name: &str| Measure::try_from(name.to_owned());
         assert_eq!(read("resources.present").map(Measure::probe), Ok(Some(Probe::Present)));
-        assert_eq!(read("latency.p95").map(Measure::probe), Ok(None));
+        assert_eq!(read("latency.p95").map(Measure::probe), Ok(Some(Probe::Measured("validate latency"))));
+        assert_eq!(read("cost.month").map(Measure::probe), Ok(None));
         let unknown = read("latency.p96").expect_err("it is in no row").to_string();
         assert!(
             unknown.contains("resources.missing, resources.present") && unknown.contains("latency.p95"),

@@ -22,12 +22,19 @@ mod measure;
 pub mod models;
 mod objects;
 mod octal;
+mod placeholders;
 pub mod queues;
 mod read_scope;
 pub mod routing;
+pub mod rules;
 mod schema;
+mod shape;
 mod source;
 mod step_config;
+mod steps;
+pub mod suggest;
+pub mod validation;
+mod values;
 mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,7 +50,7 @@ pub use bounds::{LARGEST, read_text};
 pub use error::{PlanError, PlanErrors};
 pub use extends::{LayeredChange, Lineage};
 pub use inventory::{ONE_NAME, ReplacedDevices};
-pub use load::{load, parse};
+pub use load::{Reading, load, parse, read};
 pub use measure::{Measure, Probe, UnknownMeasure};
 pub use objects::Document;
 pub use schema::{Comparison, Criteria, Criterion, Fallback, Metadata, Moved, PlanFile, Variable, VariableType};
@@ -92,7 +99,7 @@ pub struct Step {
 pub struct FileDigest {
     /// SHA-256 in hex and size, or why it cannot be read.
     pub content: Result<(String, u64), String>,
-    /// What is in it, or why it is no zip, where the plan asks for a zip.
+    /// What is in it, or why it is not a zip, where the plan asks for a zip.
     pub archive: Option<Result<ArchiveFacts, String>>,
     /// Where the plan names it.
     pub origin: String,
@@ -129,6 +136,8 @@ pub struct Plan {
     text: source::SourceText,
     reach: read_scope::ReadScope,
     lineage: Lineage,
+    /// Where something is wrong.
+    places: placeholders::Placeholders,
     /// The inventory that gave a step its devices, by the path of the step.
     inventories: BTreeMap<String, inventory::Inventory>,
 }
@@ -157,11 +166,12 @@ impl Plan {
             text,
             reach: read_scope::ReadScope::default(),
             lineage: Lineage::default(),
+            places: placeholders::Placeholders::default(),
             inventories: BTreeMap::new(),
         }
     }
 
-    /// Where the value at a dotted path stands in the file.
+    /// Where the value at a dotted path is in the file.
     pub fn place(&self, path: &str) -> SourcePlace {
         self.in_inventory(path).map_or_else(|| self.text.place(path), |(inventory, path)| inventory.place(&path))
     }
@@ -180,6 +190,17 @@ impl Plan {
             Some((inventory, _)) => inventory.file(),
             None => self.lineage.file(path).unwrap_or(&self.file),
         }
+    }
+
+    /// Whether nothing is known to be wrong at a dotted path, above it or below it. Of a plan that was loaded without problems,
+    /// everything is sound.
+    pub fn is_sound(&self, path: &str) -> bool {
+        self.places.is_empty() || !self.places.touches(path.trim_end_matches('.'))
+    }
+
+    /// Whether all names that the plan declares are known: else a step of an unknown kind may declare more.
+    pub const fn knows_its_names(&self) -> bool {
+        !self.places.names_are_unknown()
     }
 
     /// Where its values come from, when it extends other plans.
@@ -218,33 +239,38 @@ impl Plan {
     /// When there is no such fallback, or its settings do not fit.
     pub fn with_fallback(&self, name: &str) -> Result<Self, PlanErrors> {
         let base = format!("fallbacks.{name}");
-        let problem = |problem: String, next_step: String| {
+        let problem = |rule: &'static str, problem: String, next_step: String| {
             let file = self.file_of(&base).to_owned();
-            PlanErrors(vec![PlanError { file, place: self.place(&base), problem, next_step }])
+            PlanError { rule, file, place: self.place(&base), problem, next_step }
         };
         let Some(fallback) = self.fallbacks.get(name) else {
             let known: Vec<&str> = self.fallbacks.keys().map(String::as_str).collect();
-            return Err(problem(
-                format!("the plan has no fallback {name:?}"),
-                format!("use one of: {}", known.join(", ")),
-            ));
+            let next = suggest::instead(name, &known, "leave --fallback out: the plan has no fallbacks");
+            let unknown = problem(rules::FALLBACK, format!("the plan has no fallback {name:?}"), next);
+            return Err(PlanErrors(vec![unknown]));
         };
         let mut changed = self.clone();
+        let mut touched = BTreeSet::new();
         for (key, value) in &fallback.set {
             let (id, path) = key.split_once('.').unwrap_or((key, ""));
-            if let Some(step) = changed.steps.iter_mut().find(|step| step.id == id) {
+            if let Some(step) = changed.steps.iter_mut().find(|step| step.id == id && self.is_sound(&step.path)) {
                 put(&mut step.with, path, value);
+                touched.insert(id);
             }
         }
-        for step in &mut changed.steps {
-            step.work = StepConfig::read(&step.kind, &step.with).map_err(|(path, bad)| {
-                problem(
-                    format!("fallback {name} does not fit step {}: {path}: {bad}", step.id),
-                    "correct its settings".into(),
-                )
-            })?;
+        let mut problems = Vec::new();
+        for step in changed.steps.iter_mut().filter(|step| touched.contains(step.id.as_str())) {
+            let Some(read) = StepConfig::reader(&step.kind) else { continue };
+            let (work, misfits) = shape::read(&step.with, "", &mut placeholders::Placeholders::default(), read);
+            problems.extend(misfits.iter().map(|mismatch| {
+                let words = format!("fallback {name} does not fit step {}: {}: {mismatch}", step.id, mismatch.path());
+                problem(rules::FALLBACK, words, "correct its settings".to_owned())
+            }));
+            if let Some(work) = work {
+                step.work = work;
+            }
         }
-        Ok(changed)
+        if problems.is_empty() { Ok(changed) } else { Err(PlanErrors(problems)) }
     }
 }
 

@@ -10,11 +10,11 @@ use super::files::{mismatch, not_ours};
 use super::octal::{self, Octal};
 use super::source::SourceText;
 use super::step_config::StepConfig;
-use super::{Plan, PlanError, SourcePlace, hidden};
+use super::{Plan, PlanError, SourcePlace, hidden, rules};
 
 /// The files of a folder that are read.
 const ENDINGS: [&str; 3] = [".yaml", ".yml", ".json"];
-/// What helps against a file that is no YAML.
+/// What helps against a file that is not YAML.
 const YAML: &str = "correct the YAML: kubectl apply --dry-run=client -f FILE reads it, too";
 
 /// One document of a file: an object, or a list of them.
@@ -31,7 +31,7 @@ impl Document {
         &self.text.value
     }
 
-    /// Where the value at a dotted path stands in the file.
+    /// Where the value at a dotted path is in the file.
     pub fn place(&self, path: &str) -> SourcePlace {
         self.text.place(path)
     }
@@ -62,6 +62,7 @@ pub fn ambiguous_numbers(file: &str, source: &str) -> Vec<PlanError> {
 
 fn ambiguous(file: &str, octal: &Octal) -> PlanError {
     PlanError {
+        rule: rules::OCTAL,
         file: file.to_owned(),
         place: octal.place,
         problem: format!("{} is octal for kubectl, which reads YAML 1.1, and decimal in YAML 1.2", octal.text),
@@ -70,7 +71,7 @@ fn ambiguous(file: &str, octal: &Octal) -> PlanError {
 }
 
 /// Reads the files with objects that the plan names, if it may, and holds the kubeconfigs that it names against what the user
-/// said. Gives what is wrong. A file that is not there is remembered as missing: `validate plan` warns of it, `deploy` refuses.
+/// said. Gives what is wrong. A file that is not there is recorded as missing: `validate plan` warns of it, `deploy` refuses.
 pub fn read(plan: &mut Plan) -> Vec<PlanError> {
     let mut reading = Reading { left: LONGEST_FILLED, objects: 0, problems: kubeconfigs(plan) };
     for (entry, origin) in entries(plan) {
@@ -90,7 +91,8 @@ fn entries(plan: &Plan) -> Vec<(String, String)> {
         StepConfig::Jetson(jetson) => named(&step.path, "manifests", &jetson.manifests),
         _ => Vec::new(),
     };
-    plan.steps.iter().flat_map(of_step).collect()
+    let all = plan.steps.iter().flat_map(of_step);
+    all.filter(|(_, origin)| plan.is_sound(origin)).collect()
 }
 
 /// The kubeconfigs that a plan may not name.
@@ -98,12 +100,13 @@ fn kubeconfigs(plan: &Plan) -> Vec<PlanError> {
     let refused = |step: &super::Step| {
         let StepConfig::Kubernetes(kubernetes) = &step.work else { return None };
         let origin = format!("{}.with.cluster.kubeconfig.file", step.path);
-        let why = plan.may_log_in_with(kubernetes.cluster.kubeconfig()?, &origin).err()?;
+        let file = kubernetes.cluster.kubeconfig().filter(|_| plan.is_sound(&origin))?;
+        let why = plan.may_log_in_with(file, &origin).err()?;
         let next_step =
             "set it by a variable: file: \"${var.kubeconfig}\" and --var kubeconfig=FILE; or leave it out, for $KUBECONFIG or \
              ~/.kube/config"
                 .to_owned();
-        Some(PlanError { next_step, ..mismatch(plan, &origin, why) })
+        Some(PlanError { rule: rules::FILE_OUTSIDE, next_step, ..mismatch(plan, &origin, why) })
     };
     plan.steps.iter().filter_map(refused).collect()
 }
@@ -181,26 +184,28 @@ impl Reading {
 
 /// The documents of a file; else everything that is wrong with it as a text.
 fn documents(path: &str, text: &str) -> Result<Vec<Document>, Vec<PlanError>> {
-    let problem = |place: SourcePlace, problem: String, next_step: &str| PlanError {
+    let problem = |rule: &'static str, place: SourcePlace, problem: String, next_step: &str| PlanError {
+        rule,
         file: path.to_owned(),
         place,
         problem,
         next_step: next_step.to_owned(),
     };
     let all = if path.ends_with(".json") { json(text) } else { yaml(text) };
-    let all = all.map_err(|(place, why)| vec![problem(place, why, YAML)])?;
+    let all = all.map_err(|(place, why)| vec![problem(rules::NOT_YAML, place, why, YAML)])?;
     if all.is_empty() {
-        let why = format!("there is no object in it (a file has {} MiB at most)", LARGEST >> 20);
+        let why = format!("it contains no object (a file has {} MiB at most)", LARGEST >> 20);
         return Err(vec![problem(
+            rules::OBJECT,
             SourcePlace { line: 1, column: 1 },
             why,
-            "write an object into it, or take it out of the plan",
+            "write an object into it, or remove it from the plan",
         )]);
     }
     let mut wrong: Vec<PlanError> = octal::found(text).iter().map(|octal| ambiguous(path, octal)).collect();
     for document in &all {
         let found = hidden::found_in_object(&document.value).into_iter();
-        wrong.extend(found.map(|(at, why)| problem(document.place(&at), why, hidden::NEXT)));
+        wrong.extend(found.map(|(at, why)| problem(rules::HIDDEN, document.place(&at), why, hidden::NEXT)));
     }
     if !wrong.is_empty() {
         return Err(wrong);
@@ -241,7 +246,7 @@ mod tests {
     #[test]
     fn what_would_not_mean_what_it_seems_to_is_refused_at_its_line() {
         assert_eq!(said("# nothing\n---\n").len(), 1);
-        assert!(said("# nothing\n")[0].contains("no object in it"));
+        assert!(said("# nothing\n")[0].contains("contains no object"));
         assert!(said("kind: A\nspec:\n  defaultMode: 0644\n")[0].starts_with("3: 0644 is octal for kubectl"));
         assert!(said("kind: A\n---\nkind: \"B\\u202E\"\n")[0].starts_with("3: "));
         assert_eq!(said("kind: [A\n").len(), 1);

@@ -27,7 +27,7 @@ struct Level {
     key: Option<String>,
 }
 
-/// The numbers with a leading zero that are values, in the order of the text. Text that is no YAML has none from where it is none.
+/// The numbers with a leading zero that are values, in the order of the text. Text that is not YAML has none from where it is none.
 pub fn found(text: &str) -> Vec<Octal> {
     let (mut open, mut all): (Vec<Level>, Vec<Octal>) = (Vec::new(), Vec::new());
     for event in Parser::new_from_str(text) {

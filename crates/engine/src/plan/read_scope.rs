@@ -19,7 +19,7 @@ impl ReadScope {
         Self { root: None, named: named.filter(|value| !value.is_empty()).map(PathBuf::from).collect() }
     }
 
-    /// What lies below the folder of `plan`, and below the places that the user named.
+    /// What is below the folder of `plan`, and below the places that the user named.
     pub fn of(plan: &Path, named: impl Iterator<Item = String>) -> Self {
         let folder = plan.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         Self { root: Some(resolved(folder)), ..Self::anywhere(named) }

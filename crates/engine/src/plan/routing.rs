@@ -67,7 +67,7 @@ pub struct HealthCheckPlan {
     /// Failures in a row until unhealthy.
     #[serde(default = "three")]
     pub failure_threshold: i32,
-    /// Text that must stand in the first 5,120 bytes of the answer.
+    /// Text that must be in the first 5,120 bytes of the answer.
     #[serde(default)]
     pub search_string: Option<String>,
     /// Healthy counts as unhealthy, and the other way round.
@@ -101,7 +101,7 @@ pub struct LatencyPlan {
 }
 
 /// Geolocation routing over failover pairs: each place has a first region and one that takes over, since Route 53 itself
-/// never moves a place to its neighbour.
+/// never moves a place to its neighbor.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GeoPlan {
@@ -213,6 +213,9 @@ pub enum CutoverTarget {
     Latency(String),
     /// Back to the geolocation records.
     Geo,
+    /// This share of the answers, in percent, to the distribution, and the others where they led before: what `route cutover --gate`
+    /// goes through.
+    Split(u8),
 }
 
 fn https() -> String {

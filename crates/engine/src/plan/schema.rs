@@ -113,7 +113,7 @@ pub struct Day<S = StepFile> {
     pub steps: Vec<S>,
 }
 
-/// One step as it stands in the file.
+/// One step as it is in the file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(extend("unevaluatedProperties" = false))]
 pub struct StepFile {

@@ -29,7 +29,7 @@ pub struct SourceText {
 /// The key by which YAML 1.1 takes the fields of another mapping over. YAML 1.2 does not have it.
 const MERGE: &str = "<<";
 
-/// The text is no YAML, or says what a plan cannot hold.
+/// The text is not YAML, or says what a plan cannot hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanSyntaxError {
     /// Where.
@@ -42,7 +42,7 @@ impl SourceText {
     /// Reads one YAML document.
     ///
     /// # Errors
-    /// With the place of the first thing that is no YAML.
+    /// With the place of the first thing that is not YAML.
     pub fn parse(text: &str) -> Result<Self, PlanSyntaxError> {
         match loaded(text)?.as_slice() {
             [] => Err(PlanSyntaxError {
@@ -60,7 +60,7 @@ impl SourceText {
     /// Reads each document of a YAML text that has something in it.
     ///
     /// # Errors
-    /// With the place of the first thing that is no YAML, or of a merge key.
+    /// With the place of the first thing that is not YAML, or of a merge key.
     pub fn documents(text: &str) -> Result<Vec<Self>, PlanSyntaxError> {
         let all = loaded(text)?.iter().map(Self::document).collect::<Result<Vec<_>, _>>()?;
         let all: Vec<Self> = all.into_iter().filter(|document| !document.value.is_null()).collect();
@@ -82,7 +82,7 @@ impl SourceText {
     /// Reads one YAML document of this tool, in which each mapping has its own fields.
     ///
     /// # Errors
-    /// With the place of the first thing that is no YAML, or of a merge key.
+    /// With the place of the first thing that is not YAML, or of a merge key.
     pub fn written_out(text: &str) -> Result<Self, PlanSyntaxError> {
         let read = Self::parse(text)?;
         match read.merge_key() {
@@ -159,7 +159,7 @@ fn loaded(text: &str) -> Result<Vec<MarkedYaml<'_>>, PlanSyntaxError> {
     if let Some(place) = too_deep(text) {
         return Err(PlanSyntaxError {
             place,
-            problem: format!("lists and mappings stand deeper than {DEEPEST} levels"),
+            problem: format!("lists and mappings are nested deeper than {DEEPEST} levels"),
         });
     }
     MarkedYaml::load_from_str(text).map_err(|bad| PlanSyntaxError {

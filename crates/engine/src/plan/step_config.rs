@@ -11,6 +11,8 @@ use super::kubernetes::KubernetesStep;
 use super::models::{ModelsStep, PageStep};
 use super::queues::QueuesStep;
 use super::routing::{CertificatesStep, CutoverStep, RoutingStep};
+use super::shape::{Misfit, Node};
+use super::validation::Validation;
 
 /// What a step wants.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -38,6 +40,8 @@ pub enum StepConfig {
     Jetson(Box<JetsonStep>),
     /// What runs on the devices: `jetson deploy`.
     JetsonApp(Box<JetsonAppStep>),
+    /// A measurement of the stack, compared with the plan: `validate`.
+    Validate(Box<Validation>),
     /// Something that another verb does; it is reported with that verb, or as not available yet.
     Later(LaterStep),
 }
@@ -53,38 +57,30 @@ pub struct LaterStep {
     pub settings: Map<String, Value>,
 }
 
-/// How the settings of a step become its work; the error is the path below `with` and what is wrong there.
-pub type ParseStep = fn(&Value) -> Result<StepConfig, (String, String)>;
+/// How the settings of a step become its work; the error is the first thing that does not fit.
+pub type ParseStep = fn(Node<'_>) -> Result<StepConfig, Misfit>;
 
 /// The kinds of steps, each with how it is read.
 const KINDS: &[(&str, ParseStep)] = &[
-    ("models", |with| Ok(StepConfig::Models(typed(with)?))),
-    ("page", |with| Ok(StepConfig::Page(typed(with)?))),
-    ("edge-function", |with| Ok(StepConfig::EdgeFunction(typed(with)?))),
-    ("routing", |with| Ok(StepConfig::Routing(typed(with)?))),
-    ("certificates", |with| Ok(StepConfig::Certificates(typed(with)?))),
-    ("cdn", |with| Ok(StepConfig::Cdn(Box::new(typed(with)?)))),
-    ("cutover", |with| Ok(StepConfig::Cutover(typed(with)?))),
-    ("queues", |with| Ok(StepConfig::Queues(typed(with)?))),
-    ("kubernetes", |with| Ok(StepConfig::Kubernetes(Box::new(typed(with)?)))),
-    ("jetson", |with| Ok(StepConfig::Jetson(Box::new(typed(with)?)))),
-    ("jetson-app", |with| Ok(StepConfig::JetsonApp(Box::new(typed(with)?)))),
-    ("later", |with| Ok(StepConfig::Later(typed(with)?))),
+    ("models", |with| Ok(StepConfig::Models(Deserialize::deserialize(with)?))),
+    ("page", |with| Ok(StepConfig::Page(Deserialize::deserialize(with)?))),
+    ("edge-function", |with| Ok(StepConfig::EdgeFunction(Deserialize::deserialize(with)?))),
+    ("routing", |with| Ok(StepConfig::Routing(Deserialize::deserialize(with)?))),
+    ("certificates", |with| Ok(StepConfig::Certificates(Deserialize::deserialize(with)?))),
+    ("cdn", |with| Ok(StepConfig::Cdn(Box::new(Deserialize::deserialize(with)?)))),
+    ("cutover", |with| Ok(StepConfig::Cutover(Deserialize::deserialize(with)?))),
+    ("queues", |with| Ok(StepConfig::Queues(Deserialize::deserialize(with)?))),
+    ("kubernetes", |with| Ok(StepConfig::Kubernetes(Box::new(Deserialize::deserialize(with)?)))),
+    ("jetson", |with| Ok(StepConfig::Jetson(Box::new(Deserialize::deserialize(with)?)))),
+    ("jetson-app", |with| Ok(StepConfig::JetsonApp(Box::new(Deserialize::deserialize(with)?)))),
+    ("validate", |with| Ok(StepConfig::Validate(Box::new(Deserialize::deserialize(with)?)))),
+    ("later", |with| Ok(StepConfig::Later(Deserialize::deserialize(with)?))),
 ];
 
 impl StepConfig {
     /// The kinds of steps that a plan may have.
     pub fn kinds() -> impl Iterator<Item = &'static str> {
         KINDS.iter().map(|(kind, _)| *kind)
-    }
-
-    /// Deserialises `with` by `kind`, so that an error keeps its path.
-    ///
-    /// # Errors
-    /// The path below `with` and what is wrong there.
-    pub fn read(kind: &str, with: &Value) -> Result<Self, (String, String)> {
-        let unknown = || Err((String::new(), format!("there is no kind of step {kind:?}")));
-        Self::reader(kind).map_or_else(unknown, |read| read(with))
     }
 
     /// How the settings of a kind of step are read; nothing when there is no such kind.
@@ -106,7 +102,7 @@ impl StepConfig {
             | Self::Kubernetes(_)
             | Self::Cutover(_) => Some(false),
             Self::Jetson(_) | Self::JetsonApp(_) => Some(true),
-            Self::Later(_) => None,
+            Self::Validate(_) | Self::Later(_) => None,
         }
     }
 
@@ -121,6 +117,7 @@ impl StepConfig {
             Self::Queues(_) => "queues",
             Self::Kubernetes(_) => "kubernetes",
             Self::Jetson(_) | Self::JetsonApp(_) => "jetson",
+            Self::Validate(_) => "validate",
             Self::Later(_) => "later",
         }
     }

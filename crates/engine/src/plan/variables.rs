@@ -8,23 +8,23 @@ use super::bounds::LONGEST_FILLED;
 use super::schema::{Variable, VariableType};
 use super::source::join;
 
-/// Why a plan could not be filled in.
-#[derive(Debug, PartialEq, Eq)]
-pub enum VariableError {
+/// A value with its variables filled in.
+#[derive(Debug, PartialEq)]
+pub struct Filled {
+    /// The value; what is not declared stands in it as it was.
+    pub value: Value,
     /// The path and name of each variable that is not declared.
-    Unknown(Vec<(String, String)>),
-    /// The path where all texts together became longer than [`LONGEST_FILLED`].
-    TooLong(String),
+    pub unknown: Vec<(String, String)>,
 }
 
 /// Replaces `${var.NAME}` everywhere below `value`. A text that is nothing but one variable takes the variable's type.
 ///
 /// # Errors
-/// When variables are not declared, or the plan becomes too long.
-pub fn fill(value: &Value, values: &BTreeMap<String, Value>) -> Result<Value, VariableError> {
+/// The path where all texts together became longer than [`LONGEST_FILLED`].
+pub fn fill(value: &Value, values: &BTreeMap<String, Value>) -> Result<Filled, String> {
     let mut filler = Filler { values, unknown: Vec::new(), left: LONGEST_FILLED };
-    let filled = filler.walk("", value).map_err(VariableError::TooLong)?;
-    if filler.unknown.is_empty() { Ok(filled) } else { Err(VariableError::Unknown(filler.unknown)) }
+    let value = filler.walk("", value)?;
+    Ok(Filled { value, unknown: filler.unknown })
 }
 
 struct Filler<'v> {
@@ -136,15 +136,17 @@ mod tests {
     fn texts_and_whole_values_are_filled_in() {
         let values = BTreeMap::from([("a".to_owned(), json!("x")), ("n".to_owned(), json!(7))]);
         let filled = fill(&json!({"k": ["${var.a}/${var.n}", "${var.n}", "${HOME} ${var."]}), &values);
-        assert_eq!(filled, Ok(json!({"k": ["x/7", 7, "${HOME} ${var."]})));
-        let unknown = fill(&json!({"k": "${var.b}"}), &values);
-        assert_eq!(unknown, Err(VariableError::Unknown(vec![("k".to_owned(), "b".to_owned())])));
+        let value = json!({"k": ["x/7", 7, "${HOME} ${var."]});
+        assert_eq!(filled, Ok(Filled { value, unknown: Vec::new() }));
+        let value = json!({"k": "${var.b} x", "l": "x"});
+        let unknown = fill(&json!({"k": "${var.b} ${var.a}", "l": "${var.a}"}), &values);
+        assert_eq!(unknown, Ok(Filled { value, unknown: vec![("k".to_owned(), "b".to_owned())] }));
     }
 
     #[test]
     fn a_variable_beside_other_text_becomes_a_part_of_it() {
         let values = BTreeMap::from([("n".to_owned(), json!(7)), ("b".to_owned(), json!(true))]);
-        let filled = |text: &str| fill(&json!(text), &values).expect("they are known");
+        let filled = |text: &str| fill(&json!(text), &values).expect("it is short").value;
         assert_eq!(filled("${var.n}"), json!(7));
         assert_eq!(filled("x${var.n}"), json!("x7"));
         assert_eq!(filled("${var.n}x"), json!("7x"));
@@ -176,11 +178,8 @@ mod tests {
     fn a_plan_that_grows_without_end_is_refused_where_it_does() {
         let values = BTreeMap::from([("v".to_owned(), json!("x".repeat(280_000)))]);
         let plan = json!({"a": "small", "b": ["${var.v} ".repeat(10_000)]});
-        assert_eq!(fill(&plan, &values), Err(VariableError::TooLong("b.0".to_owned())));
+        assert_eq!(fill(&plan, &values), Err("b.0".to_owned()));
         let many: Vec<&str> = std::iter::repeat_n("${var.v}", 10_000).collect();
-        assert!(
-            matches!(fill(&json!({"b": many}), &values), Err(VariableError::TooLong(_))),
-            "whole values count, too"
-        );
+        assert!(fill(&json!({"b": many}), &values).is_err(), "whole values count, too");
     }
 }

@@ -1,4 +1,4 @@
-//! The seams between clusters and the worlds that lead to them: how a cluster is reached, and what a provider of machines
+//! The seams between clusters and the platforms that provide them: how a cluster is reached, and what a provider of machines
 //! asks of the cluster on them. No crate but `akidb-edge-cluster` knows a Kubernetes client.
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::resource::{Fault, Untrusted};
 pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 
-/// Where an API server is and how the caller proves who he is. Never printed, never journalled.
+/// Where an API server is and how the caller proves who he is. Never printed, never journaled.
 #[derive(Clone)]
 pub struct Credentials {
     /// `https://HOST[:PORT]`, as the server's certificate names it.
@@ -43,7 +43,7 @@ pub enum Login {
     },
 }
 
-/// The way to one cluster. Implemented by the crate of the world that leads there: machines over SSH, an AWS account.
+/// The way to one cluster. Implemented by the crate of the platform that provides it: machines over SSH, an AWS account.
 #[async_trait]
 pub trait ClusterAccess: Send + Sync {
     /// Where it is and who we are there. None: no cluster is there (yet).

@@ -1,4 +1,4 @@
-//! [7] The only place that alters the world: one provider for each kind, behind one trait.
+//! [7] The only place that changes real resources: one provider for each kind, behind one trait.
 
 pub mod cluster;
 pub mod retry;
@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use self::retry::RetryPolicy;
 use crate::resource::{
-    Address, Attributes, Fault, FaultClass, FieldChange, Kind, Level, ObservedResource, OwnedResource, TAKEN_IN,
-    Untrusted, syntax_check,
+    Address, Attributes, Fault, FaultClass, FieldChange, Kind, Level, ObservedResource, OwnedResource, Preview,
+    TAKEN_IN, Untrusted, syntax_check,
 };
 
 /// What a call is about. The spec has no open references, except in [`Provider::read`] of things that do not exist yet.
@@ -79,7 +79,8 @@ impl ResourceContext<'_> {
         let problem =
             format!("the region of {} in {place} is {name:?}, which is not the name of an AWS region", self.address);
         Fault::new(FaultClass::Refused, "akidb-edge", "spec", "InvalidRegion", problem).next(format!(
-            "{} in the plan; if it stands in the journal, restore an undamaged copy: akidb-edge state push FILE --stack {} --force",
+            "{} in the plan; if it is in the journal, restore an undamaged copy: akidb-edge state push FILE --stack \
+             {} --force",
             syntax_check::REGION,
             self.stack
         ))
@@ -143,6 +144,19 @@ pub trait Provider: Send + Sync {
         fields: &[FieldChange],
     ) -> Result<Applied, Fault>;
 
+    /// What an update of what was found to these settings would do, without changing anything: asked before the difference is
+    /// shown. The default: nothing is known beforehand.
+    async fn preview(&self, _subject: &ResourceContext<'_>, _found: &ObservedResource) -> Result<Preview, Fault> {
+        Ok(Preview::default())
+    }
+
+    /// Deletes what was found and makes it again under its name: a preview said that it cannot be changed in place, and the user
+    /// has seen that.
+    async fn recreate(&self, subject: &ResourceContext<'_>, _found: &ObservedResource) -> Result<Applied, Fault> {
+        let words = format!("{} is of a kind that is never made again under its name", subject.address);
+        Err(Fault::unexpected("akidb-edge", "recreate", words))
+    }
+
     /// Removes it; absent already is success.
     async fn delete(&self, subject: &ResourceContext<'_>) -> Result<DeleteOutcome, Fault>;
 
@@ -179,7 +193,7 @@ pub struct Providers {
     table: BTreeMap<Kind, Arc<dyn Provider>>,
     /// How long a service in trouble is tried.
     retry_policy: RetryPolicy,
-    /// The same for kinds of other worlds.
+    /// The same for kinds of other platforms.
     of_others: BTreeMap<Kind, RetryPolicy>,
 }
 

@@ -76,7 +76,7 @@ impl Address {
     }
 }
 
-/// Whether `part` may stand in an address: lower-case letters, digits and dashes.
+/// Whether `part` may be in an address: lower-case letters, digits and dashes.
 pub fn is_name(part: &str) -> bool {
     !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }

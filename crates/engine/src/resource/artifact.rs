@@ -1,4 +1,4 @@
-//! Bytes that a run carries to the world: files by their hash. State and plans name them, they never hold them.
+//! Bytes that a run carries to the real resources: files by their hash. State and plans name them, they never hold them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ pub enum ArtifactSource {
     Memory(Arc<[u8]>),
 }
 
-/// The artefacts of a run, by SHA-256 in hex.
+/// The artifacts of a run, by SHA-256 in hex.
 #[derive(Clone, Debug, Default)]
 pub struct Artifacts {
     known: BTreeMap<String, (ArtifactSource, u64)>,

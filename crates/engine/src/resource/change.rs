@@ -1,4 +1,4 @@
-//! The change: what stands between the world and the plan, as a small closed list.
+//! The change: what is between the real resources and the plan, as a small closed list.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ pub enum Action {
     Keep,
     /// It is made.
     Create,
-    /// It is ours, but the journal does not know it: taken up, then changed where it differs.
+    /// It is ours, but the journal does not know it: adopted, then changed where it differs.
     Adopt,
     /// It is changed in place.
     Update,
@@ -26,6 +26,8 @@ pub enum Action {
     Move,
     /// A new one is made and the old one goes.
     Replace,
+    /// It is deleted, and made again under its name: some of it can never change.
+    Recreate,
     /// It goes.
     Delete,
     /// It is gone already; only the journal learns it.
@@ -42,6 +44,7 @@ impl Action {
             Self::Update => "~",
             Self::Move => "→",
             Self::Replace => "±",
+            Self::Recreate => "∓",
             Self::Delete => "-",
             Self::Forget => "?",
         }
@@ -55,9 +58,18 @@ impl Action {
             Self::Adopt => "adopt",
             Self::Update => "update",
             Self::Move => "move",
-            Self::Replace => "replace",
+            Self::Replace | Self::Recreate => "replace",
             Self::Delete => "delete",
             Self::Forget => "forget",
+        }
+    }
+
+    /// The action as journals have it, whose address and name stay the same: readers of earlier versions know no other.
+    #[must_use]
+    pub const fn in_journal(self) -> Self {
+        match self {
+            Self::Recreate => Self::Update,
+            other => other,
         }
     }
 }
@@ -70,6 +82,8 @@ pub enum Risk {
     Safe,
     /// A short effect while it takes hold.
     Brief,
+    /// Another state may know the resource, too: two states would change it.
+    SharedStack,
     /// Users notice.
     Disruptive,
     /// Data is gone afterwards.
@@ -82,6 +96,7 @@ impl Risk {
         match self {
             Self::Safe => "safe",
             Self::Brief => "brief",
+            Self::SharedStack => "shared stack",
             Self::Disruptive => "disruptive",
             Self::DestroysData => "destroys data",
         }
@@ -97,7 +112,7 @@ pub struct FieldChange {
     pub old: Option<Value>,
     /// What the plan wants; none when it goes back to the default. May hold references not known yet.
     pub new: Option<Value>,
-    /// The world differs from what was remembered: somebody else changed it.
+    /// The real resource differs from the recorded state: somebody else changed it.
     pub drifted: bool,
 }
 
@@ -134,7 +149,7 @@ pub struct Change {
     pub origin: ResourceOrigin,
     /// What is wanted, with references.
     pub after: Option<Resource>,
-    /// What is remembered.
+    /// What is recorded.
     pub before: Option<ResourceRecord>,
     /// What was found.
     pub found: Option<ObservedResource>,

@@ -42,10 +42,10 @@ pub struct DistributionSpec {
     /// Pairs of origins with failover, sorted by id.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub origin_groups: Vec<OriginGroup>,
-    /// What happens to requests that no other behaviour takes.
+    /// What happens to requests that no other behavior takes.
     #[serde(rename = "default_behaviour")]
     pub default_behavior: Behavior,
-    /// Behaviours by path, first match wins.
+    /// Behaviors by path, first match wins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[serde(rename = "behaviours")]
     pub behaviors: Vec<Behavior>,
@@ -181,7 +181,7 @@ pub struct OriginGroup {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Behavior {
-    /// Path pattern; none for the default behaviour.
+    /// Path pattern; none for the default behavior.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// Origin or origin group.

@@ -2,7 +2,7 @@
 //!
 //! Rules (Route 53 Developer Guide, "How health checks work in complex configurations" and "Values specific for
 //! geolocation records"): the most specific place wins (country, continent, default); an unhealthy place falls to the
-//! next larger one, never to its neighbour; failover answers its secondary when the primary is unhealthy; an alias that
+//! next larger one, never to its neighbor; failover answers its secondary when the primary is unhealthy; an alias that
 //! evaluates its target is as healthy as what it leads to; when nothing is healthy, everything counts as healthy.
 
 use serde::Serialize;

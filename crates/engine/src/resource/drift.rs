@@ -13,7 +13,7 @@ pub enum PlannedValue {
     Value(Value),
     /// Nothing.
     Silent,
-    /// No plan is at hand; what the last run was asked for is what the journal remembers.
+    /// No plan is at hand; what the last run was asked for is what the journal records.
     NoPlan,
 }
 
@@ -23,6 +23,8 @@ pub enum PlannedValue {
 pub enum FieldOrigin {
     /// Asked for by a plan.
     Setting,
+    /// Whether the thing works: pods run, a service is active.
+    Condition,
     /// Made known by the service: an ARN, a domain name.
     Output,
     /// The stack's mark of ownership.
@@ -40,9 +42,9 @@ pub enum FieldOrigin {
 pub enum Remedy {
     /// `deploy` puts the plan's value back.
     Deploy,
-    /// The plan is silent: `--accept` takes the world's value into the state.
+    /// The plan is silent: `--accept` takes the live value into the state.
     Accept,
-    /// It is no business of the plan: left alone, and no drift.
+    /// It is not business of the plan: left alone, and no drift.
     Leave,
 }
 
@@ -55,7 +57,7 @@ pub struct DriftField {
     pub sort: FieldOrigin,
     /// What the plan says.
     pub plan: PlannedValue,
-    /// What the journal remembers.
+    /// What the journal records.
     #[serde(rename = "remembered")]
     pub recorded: Option<Value>,
     /// What is there.
@@ -72,11 +74,11 @@ pub enum DriftKind {
     Changed,
     /// It is gone.
     Gone,
-    /// Somebody else's mark is on it, or somebody else's things stand in it.
+    /// Somebody else's mark is on it, or somebody else's things are in it.
     Contested,
 }
 
-/// One resource that is not as it is remembered.
+/// One resource that is not as it is recorded.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DriftedResource {
     /// Its address.
@@ -93,6 +95,9 @@ pub struct DriftedResource {
     pub wanted: bool,
     /// How it came into the state.
     pub origin: ResourceOrigin,
+    /// Why `deploy` would be refused to put it back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
     /// The fields.
     pub fields: Vec<DriftField>,
 }

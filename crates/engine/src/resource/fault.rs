@@ -10,7 +10,7 @@ use super::{SafeText, Untrusted, shown};
 pub enum FaultClass {
     /// The same call may work in a moment (throttled, busy, not propagated yet, connection lost).
     Retry,
-    /// The world changed since it was read: read again, plan again.
+    /// The real resources changed since it was read: read again, plan again.
     Stale,
     /// It exists already.
     Exists,

@@ -33,7 +33,7 @@ pub struct FileSpec {
 pub enum Content {
     /// A file with this text.
     Text(String),
-    /// A file with the artefact of this SHA-256 (hex).
+    /// A file with the artifact of this SHA-256 (hex).
     Sha256(String),
     /// A file that the machine fetches itself when it is not there. Only earlier journals have it: nothing says what it is.
     Url(String),

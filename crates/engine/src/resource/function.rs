@@ -9,7 +9,7 @@ use super::id_form::{self, IdForm, IdPart};
 use super::kind_facts::{ApiRow, KindFacts, NO_MEMBER, on_aws};
 use super::naming::Naming;
 
-/// A Lambda function. The code's bytes come from the run's artefacts by their hash.
+/// A Lambda function. The code's bytes come from the run's artifacts by their hash.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FunctionSpec {

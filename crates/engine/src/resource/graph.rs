@@ -55,7 +55,7 @@ impl Resource {
         Self { address, kind, spec, needs, step, after, origin: String::new(), sources: Vec::new() }
     }
 
-    /// Says which step asked and where it stands in the plan.
+    /// Says which step asked and where it is in the plan.
     #[must_use]
     pub fn from_step(mut self, step: &str, origin: impl Into<String>) -> Self {
         step.clone_into(&mut self.step);

@@ -27,7 +27,7 @@ pub struct HealthCheckSpec {
     pub interval_seconds: i32,
     /// Failures in a row until unhealthy, 1 to 10.
     pub failure_threshold: i32,
-    /// Text that must stand in the answer.
+    /// Text that must be in the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search_string: Option<String>,
     /// Healthy counts as unhealthy, and the other way round.

@@ -140,7 +140,7 @@ impl CheckedSettings for HostSpec {
     }
 }
 
-/// A name of a node that is like this one; none when nothing of it could stand in one.
+/// A name of a node that is like this one; none when nothing of it could be in one.
 fn node_like(name: &str) -> Option<String> {
     let letter = |c: char| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' };
     let text: String = name.to_ascii_lowercase().chars().map(letter).take(63).collect();
@@ -174,7 +174,7 @@ mod tests {
             let found = wrong(name);
             assert!(found.len() == 1 && found[0].problem.ends_with(better), "{name}: {found:?}");
         }
-        assert!(wrong("___")[0].problem.ends_with("cannot stand here"));
+        assert!(wrong("___")[0].problem.ends_with("is not allowed here"));
         assert!(wrong("jetson-01").is_empty());
     }
 

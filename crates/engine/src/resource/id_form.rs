@@ -56,7 +56,7 @@ impl IdForm {
     }
 }
 
-/// The form of what is known by its bucket's name, which stands in a setting.
+/// The form of what is known by its bucket's name, which is in a setting.
 pub(super) const fn of_the_bucket(made_of: &'static [IdPart]) -> IdForm {
     IdForm { words: "the name of the bucket that has it", example: "akidb-models-edge", read: bucket, made_of }
 }

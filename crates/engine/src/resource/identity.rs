@@ -1,4 +1,4 @@
-//! What a resource is in the world, whatever address a plan gives it.
+//! What a resource is in reality, whatever address a plan gives it.
 
 use serde_json::Value;
 

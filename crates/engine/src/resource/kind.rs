@@ -1,4 +1,4 @@
-//! The closed list of kinds, and where the facts of each stand: nothing here calls the world.
+//! The closed list of kinds, and where the facts of each stand: nothing here calls the real resources.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

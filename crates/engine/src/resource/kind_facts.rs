@@ -27,7 +27,7 @@ pub enum Platform {
 /// whenever the object around it does.
 pub type ApiRow = (&'static str, &'static str);
 
-/// Rows of one object, and where it stands in the spec.
+/// Rows of one object, and where it is in the spec.
 pub type ApiGroup = (&'static str, &'static [ApiRow]);
 
 /// In the place of a member: no model has anything to say. A reference that the providers resolve, a fact of our own, a setting
@@ -67,6 +67,8 @@ pub struct KindFacts {
     pub unordered: &'static [&'static str],
     /// Paths whose change is felt by users while it lasts.
     pub disruptive: &'static [&'static str],
+    /// The setting that says whether the thing works right now. It changes by itself, without anybody who edits the thing.
+    pub condition: Option<&'static str>,
     /// Paths that identify the thing before it has an id: while one is unknown it cannot exist yet.
     pub identity: &'static [&'static str],
     /// The settings that make two resources the same thing, where they are others than `identity`; an empty list where
@@ -129,6 +131,7 @@ pub(super) const fn on_aws<S: DeserializeOwned + JsonSchema>(name: &'static str,
         exact: &[],
         unordered: &[],
         disruptive: &[],
+        condition: None,
         identity: &[],
         same_by: None,
         domain_names: &[],

@@ -18,7 +18,7 @@ pub struct ManifestSpec {
     pub api_version: String,
     /// Such as `Deployment`.
     pub kind: String,
-    /// Namespace; none for what lies in none.
+    /// Namespace; none for what is in none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// Name.
@@ -28,6 +28,12 @@ pub struct ManifestSpec {
     /// When it counts as usable.
     #[serde(default)]
     pub ready: Readiness,
+    /// Fields that other field managers hold are taken over, as `kubectl apply --server-side --force-conflicts` does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub force_conflicts: bool,
+    /// It may be deleted and made again, although it holds data, when what can never change does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recreate: bool,
 }
 
 /// When an object counts as usable.
@@ -129,6 +135,7 @@ pub(super) const FACTS: KindFacts = KindFacts {
     replace_on: &["cluster", "kind", "namespace", "name"],
     identity: &["cluster", "api_version", "kind", "namespace", "name"],
     api_versions: &["api_version"],
+    condition: Some("ready"),
     holds,
     usual_seconds: (5, 5),
     ..in_cluster::<ManifestSpec>("manifest", "Kubernetes object")

@@ -1,6 +1,6 @@
 //! The vocabulary: addresses, the graph, actions, events, faults and one typed spec per kind.
 //!
-//! Every room looks here; this room looks at no one and calls no one.
+//! Every module uses this one; it uses no other module and calls nothing.
 
 mod address;
 mod artifact;
@@ -16,12 +16,14 @@ mod imported;
 mod kind;
 mod kind_facts;
 mod mark;
+mod marked_up;
 pub mod moves;
 mod naming;
 pub mod needs;
 mod observed;
 mod outcome;
 mod platforms;
+mod preview;
 mod purpose;
 mod reference;
 mod safe_text;
@@ -41,6 +43,7 @@ pub mod health_check;
 pub mod host;
 pub mod image;
 pub mod jetpack;
+pub mod literal_secret;
 pub mod load_balancer;
 pub mod manifest;
 pub mod model_layout;
@@ -76,6 +79,7 @@ pub use imported::{IMPORTED_SETTINGS, counterpart, in_both, without_empty_lists}
 pub use kind::Kind;
 pub use kind_facts::{ApiGroup, ApiRow, KindFacts, NO_MEMBER, Platform};
 pub use mark::{ADDRESS_TAG, IMPORTED, IMPORTED_METADATA, ORIGIN_TAG, STACK_TAG, comment, marked, token};
+pub use marked_up::{Markdown, ToMarkdown, md};
 pub use moves::{CreatedAddress, Moves, SetMove};
 pub use naming::Naming;
 pub use observed::{
@@ -83,6 +87,7 @@ pub use observed::{
 };
 pub use outcome::{CompletedStep, RunOutcome};
 pub use platforms::PlatformIdentity;
+pub use preview::{Expected, Preview};
 pub use purpose::RunPurpose;
 pub use reference::{ACCOUNT, Attributes, has_references, is_reference, link, references, resolve};
 pub use safe_text::{SafeText, ToSafeText, counted, shown};

@@ -1,4 +1,4 @@
-//! How a model lies in a bucket: files under the hash of their content, a manifest for each version, and a pointer to the
+//! How a model is in a bucket: files under the hash of their content, a manifest for each version, and a pointer to the
 //! current one. `docs/model-layout.md` describes it; `deploy` and `models publish` write it, everything else reads it.
 //!
 //! ```text
@@ -31,11 +31,11 @@ pub const VERSIONS: &str = "akidb-versions";
 pub const KEEP: &str = "akidb-keep";
 /// What the address of a pointer ends with, behind the model's name in the plan.
 pub const CURRENT: &str = "current";
-/// What stands in the address of a manifest between the model's name in the plan and the version.
+/// What is in the address of a manifest between the model's name in the plan and the version.
 pub const MANIFEST: &str = "manifest-";
 /// Versions before the current one that are kept, unless a plan says otherwise.
 pub const KEPT: u32 = 1;
-/// The most versions that may be kept: their names stand in the metadata of an object, which has 2 KB.
+/// The most versions that may be kept: their names are in the metadata of an object, which has 2 KB.
 pub const MOST_KEPT: u32 = 20;
 
 /// Hexadecimal digits of a version.

@@ -1,4 +1,4 @@
-//! Moves: a resource that stays what it is gets another address. Nothing in the world is touched but its marks.
+//! Moves: a resource that stays what it is gets another address. Nothing in the real resources are touched but its marks.
 
 use std::collections::{BTreeMap, BTreeSet};
 

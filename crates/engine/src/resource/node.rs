@@ -37,7 +37,7 @@ pub struct NodeSpec {
     /// Parts of k3s that are switched off (`traefik`, `servicelb`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disable: Vec<String>,
-    /// Where the installer and the k3s program lie on the machine when they were brought; none: fetched by the machine.
+    /// Where the installer and the k3s program are on the machine when they were brought; none: fetched by the machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub installer: Option<String>,
     /// SHA-256 (hex) of the k3s program; none: as its release says.

@@ -9,7 +9,7 @@ use super::id_form::{self, IdForm, IdPart};
 use super::kind_facts::{ApiRow, KindFacts, NO_MEMBER, on_aws};
 use super::naming::Naming;
 
-/// An object whose content is known by its hash. The bytes come from the run's artefacts, never from the state.
+/// An object whose content is known by its hash. The bytes come from the run's artifacts, never from the state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ObjectSpec {

@@ -1,4 +1,4 @@
-//! What was seen of the world before a change.
+//! What was seen of the real resources before a change.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ impl Owner {
     }
 }
 
-/// One resource as it is in the world.
+/// One resource as it is in reality.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ObservedResource {
     /// What the service calls it.
@@ -73,7 +73,7 @@ impl UnmanagedField {
     }
 }
 
-/// The attribute of a remembered resource that holds the extras which were accepted: path to value.
+/// The attribute of a recorded resource that holds the extras which were accepted: path to value.
 pub const ACCEPTED_EXTRAS: &str = "accepted_extras";
 
 /// The attribute of a resource that existed before this stack took it in: in journals of older versions, and for providers
@@ -130,7 +130,7 @@ impl Observed {
     }
 }
 
-/// An attribute: of what was seen, else of what is remembered; the empty address stands for the account itself.
+/// An attribute: of what was seen, else of what is recorded; the empty address stands for the account itself.
 pub fn known(observed: &Observed, recorded: &StackState, address: &str, attribute: &str) -> Option<Value> {
     if address.is_empty() {
         // While it is being asked for, it is what the journal says: another account would be refused.

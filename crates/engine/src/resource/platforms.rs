@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-/// One world of a run, with the identity that was reached.
+/// One platform of a run, with the identity that was reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "world", rename_all = "kebab-case")]
 pub enum PlatformIdentity {
@@ -33,7 +33,7 @@ pub enum PlatformIdentity {
 }
 
 impl PlatformIdentity {
-    /// The number of the account; none in other worlds.
+    /// The number of the account; none in other platforms.
     pub fn account(&self) -> Option<&str> {
         match self {
             Self::Aws { account, .. } => Some(account),
@@ -41,7 +41,7 @@ impl PlatformIdentity {
         }
     }
 
-    /// The names of the machines; none in other worlds.
+    /// The names of the machines; none in other platforms.
     pub const fn hosts(&self) -> Option<&BTreeSet<String>> {
         match self {
             Self::Devices { hosts } => Some(hosts),

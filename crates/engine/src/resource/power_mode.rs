@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::kind_facts::{KindFacts, on_device};
 use super::syntax_check::{self, CheckedSettings, InvalidSetting, SettingsCheck};
 
-/// The mode that is no mode of the device: a service follows the load.
+/// The mode that is not a mode of the device: a service follows the load.
 pub const AUTO: &str = "auto";
 /// The unit of that service.
 pub const ADAPTIVE_SERVICE: &str = "akidb-adaptive-power.service";

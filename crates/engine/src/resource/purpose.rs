@@ -24,7 +24,7 @@ pub enum RunPurpose {
     Power,
     /// Takes resources into the state.
     Import,
-    /// Takes what the world has otherwise into the state.
+    /// Takes what the real resources have otherwise into the state.
     Accept,
     /// Lets resources out of the state.
     Forget,

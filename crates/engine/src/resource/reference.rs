@@ -12,7 +12,7 @@ use super::Address;
 /// What a resource makes known once it exists (`arn`, `id`, `domain_name`, …).
 pub type Attributes = BTreeMap<String, Value>;
 
-/// A reference to `attribute` of `address`, as it stands in a spec.
+/// A reference to `attribute` of `address`, as it is in a spec.
 pub fn link(address: &Address, attribute: &str) -> String {
     format!("${{{address}#{attribute}}}")
 }
@@ -20,7 +20,7 @@ pub fn link(address: &Address, attribute: &str) -> String {
 /// A fact of the run that is known only when the tool talks to the account: `${#account}`.
 pub const ACCOUNT: &str = "${#account}";
 
-/// What stands in front of a hash in the place of a text that is kept apart from a journal: `${kept#HASH}`.
+/// What is in front of a hash in the place of a text that is kept apart from a journal: `${kept#HASH}`.
 const KEPT: &str = "kept";
 
 /// Whether this is a reference, and not another text with the same signs: scripts in objects of clusters have `${name#prefix}` and

@@ -7,8 +7,8 @@ use std::ops::Deref;
 
 use serde::Serialize;
 
-use super::Untrusted;
 use super::untrusted::{line, lines};
+use super::{Markdown, Untrusted};
 
 /// Text that may be printed: literals of this program, with everything else in them written out.
 ///
@@ -127,6 +127,13 @@ impl From<&Untrusted> for SafeText {
     }
 }
 
+/// With its lines. Its values were written out when they became Markdown.
+impl From<Markdown> for SafeText {
+    fn from(text: Markdown) -> Self {
+        Self::document(&text)
+    }
+}
+
 impl From<SafeText> for Untrusted {
     fn from(text: SafeText) -> Self {
         text.0.into()
@@ -231,7 +238,7 @@ impl fmt::Debug for SafeTextPart {
     }
 }
 
-/// As `format!`, and what comes of it may be printed: each value is written out by [`ToSafeText`]. Values stand behind the
+/// As `format!`, and what comes of it may be printed: each value is written out by [`ToSafeText`]. Values are behind the
 /// literal, never in its braces, where no rule could reach them.
 #[doc(hidden)]
 #[macro_export]

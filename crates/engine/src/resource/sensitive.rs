@@ -9,10 +9,11 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
+use super::literal_secret::{has_secret_form, is_literal, names_a_secret};
 use super::records::text::quoted;
 use super::sha256_hex;
 
-/// What stands in the place of a sensitive value.
+/// What is in the place of a sensitive value.
 pub const HIDDEN: &str = "(sensitive)";
 
 /// Bytes that a sensitive value has at least: a shorter one could not be told from other words.
@@ -51,7 +52,7 @@ pub fn keep_from_logs(word: &str) {
     }
 }
 
-/// A value as it stands in texts, in JSON and in base64, and its lines.
+/// A value as it is in texts, in JSON and in base64, and its lines.
 fn forms(value: &str) -> Vec<String> {
     let json = Value::from(value).to_string();
     let lines = value.lines().map(str::trim).filter(|line| line.len() >= SHORTEST_LINE && line.len() < value.len());
@@ -142,6 +143,7 @@ fn replaced<'t, 'k>(text: &'t str, words: impl Iterator<Item = &'k String>) -> C
 pub fn hide(value: &mut Value) {
     replace(value, &mut |part| match part {
         TextPart::Content(text) => Some(Replacement::Hash(sha256_hex(text.as_bytes()))),
+        TextPart::Secret(_) => Some(Replacement::Text(HIDDEN.to_owned())),
         TextPart::Text(text) => match hidden(text) {
             Cow::Borrowed(_) => None,
             Cow::Owned(text) => Some(Replacement::Text(text)),
@@ -161,6 +163,8 @@ pub fn found_in(text: &str) -> Vec<String> {
 pub enum TextPart<'v> {
     /// The content of a file on a device: a text, or a line that is put into one.
     Content(&'v str),
+    /// The value of an environment variable of a container whose name says that it is secret, or a text with the form of a secret.
+    Secret(&'v str),
     /// Any other text.
     Text(&'v str),
 }
@@ -186,23 +190,51 @@ fn replace_side(side: &mut Value, change: &mut dyn FnMut(TextPart<'_>) -> Option
     }
 }
 
+/// The values of environment variables whose names say that they are secret; of all variables, or of one.
+fn replace_in_env(env: &mut Value, change: &mut dyn FnMut(TextPart<'_>) -> Option<Replacement>) {
+    if let Value::Array(variables) = env {
+        return variables.iter_mut().for_each(|variable| replace_in_env(variable, change));
+    }
+    if !is_secret_variable(env) {
+        return;
+    }
+    if let Some(Value::String(text)) = env.get_mut("value")
+        && is_literal(text)
+        && let Some(Replacement::Text(new) | Replacement::Hash(new)) = change(TextPart::Secret(text))
+    {
+        *text = new;
+    }
+}
+
+/// Whether the name of an environment variable says that its value is secret.
+pub fn is_secret_variable(variable: &Value) -> bool {
+    variable.get("name").and_then(Value::as_str).is_some_and(names_a_secret)
+}
+
 /// Visits the texts of a tree of data and puts what `change` gives in their places.
 pub fn replace(value: &mut Value, change: &mut dyn FnMut(TextPart<'_>) -> Option<Replacement>) {
     match value {
-        Value::String(text) => match change(TextPart::Text(text)) {
-            Some(Replacement::Text(new) | Replacement::Hash(new)) => *text = new,
-            None => {}
-        },
+        Value::String(text) => {
+            match change(if has_secret_form(text) { TextPart::Secret(text) } else { TextPart::Text(text) }) {
+                Some(Replacement::Text(new) | Replacement::Hash(new)) => *text = new,
+                None => {}
+            }
+        }
         Value::Array(items) => items.iter_mut().for_each(|item| replace(item, change)),
         Value::Object(fields) => {
             // A difference names the setting by its path.
             let of_content = fields.get("path").is_some_and(|path| path == "content.text");
+            let path = fields.get("path").and_then(Value::as_str).unwrap_or_default();
+            let of_env = path.ends_with(".env") || path.contains(".env.");
             let only = fields.len() == 1;
             let mut hashed = None;
             if let Some(Value::Object(said)) = fields.get_mut("plan").filter(|_| of_content) {
                 said.get_mut("value").into_iter().for_each(|value| replace_side(value, change));
             }
             for (key, field) in fields.iter_mut() {
+                if key == "env" || (of_env && SIDES.contains(&key.as_str())) {
+                    replace_in_env(field, change);
+                }
                 if of_content && SIDES.contains(&key.as_str()) {
                     replace_side(field, change);
                     continue;
@@ -262,6 +294,17 @@ mod tests {
         assert!(is_altered(&json!({"name": secret.to_lowercase()})));
         keep_secret("q\"<&>\u{e9}\\z-other");
         assert!(is_altered(&json!(quoted("tok=q\"<&>\u{e9}\\z-other".as_bytes()))));
+    }
+
+    #[test]
+    fn a_variable_of_a_container_is_hidden_when_its_name_says_that_it_is_secret() {
+        let env = |value: &str| json!([{"name": "DB_PASSWORD", "value": value}, {"name": "MODE", "value": "fast"}]);
+        let mut shown = json!({"containers": [{"env": env("hunter2")}],
+                               "fields": [{"path": "spec.containers.0.env", "old": env("hunter1"), "new": env("hunter2")}]});
+        hide(&mut shown);
+        let hidden = env(HIDDEN);
+        let fields = json!([{"path": "spec.containers.0.env", "old": hidden, "new": hidden}]);
+        assert_eq!(shown, json!({"containers": [{"env": hidden}], "fields": fields}));
     }
 
     #[test]

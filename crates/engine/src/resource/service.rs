@@ -36,5 +36,6 @@ pub(super) const FACTS: KindFacts = KindFacts {
     replace_on: &["host", "unit"],
     identity: &["host", "unit"],
     label: &["unit"],
+    condition: Some("active"),
     ..on_device::<ServiceSpec>("service", "service")
 };

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Address, Attributes, CreatedAddress, Desired, Kind, Level, Resource, RunPurpose, Untrusted};
 
-/// Where a remembered resource stands.
+/// Where a recorded resource stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ResourceStatus {
@@ -46,7 +46,7 @@ impl ResourceOrigin {
     }
 }
 
-/// One remembered resource.
+/// One recorded resource.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ResourceRecord {
     /// Its kind.
@@ -258,7 +258,7 @@ impl StackState {
         desired
     }
 
-    /// The attribute of a remembered resource, or of one of another stack.
+    /// The attribute of a recorded resource, or of one of another stack.
     pub fn attribute(&self, address: &str, attribute: &str) -> Option<Value> {
         let address: Address = address.parse().ok()?;
         let own = self.resources.get(&address).map(|record| &record.attributes);

@@ -30,8 +30,8 @@ impl SettingsCheck {
             let problem = match text.chars().count() {
                 0 => "it is empty".to_owned(),
                 // A long text says no more than its beginning.
-                65.. => format!("{:?}… cannot stand here", text.chars().take(64).collect::<String>()),
-                _ => format!("{text:?} cannot stand here"),
+                65.. => format!("{:?}… is not allowed here", text.chars().take(64).collect::<String>()),
+                _ => format!("{text:?} is not allowed here"),
             };
             self.0.push(InvalidSetting { field: field.to_owned(), problem, next_step });
         }
@@ -154,7 +154,7 @@ pub fn line(text: &str) -> bool {
 }
 
 /// The next step for one that does not fit.
-pub const LINE: &str = "write one line, without characters that cannot be seen";
+pub const LINE: &str = "write one line, without invisible characters";
 
 /// A SHA-256 in hex.
 pub fn sha256(text: &str) -> bool {
@@ -238,7 +238,7 @@ pub fn image(text: &str) -> bool {
 }
 
 /// The next step for one that does not fit.
-pub const IMAGE: &str = "write [REGISTRY[:PORT]/]NAME:TAG, or NAME@sha256:DIGEST; registry and name in small letters";
+pub const IMAGE: &str = "write [REGISTRY[:PORT]/]NAME:TAG, or NAME@sha256:DIGEST; registry and name in lower case";
 
 /// A variable of a container's environment.
 pub fn variable(text: &str) -> bool {
@@ -289,7 +289,7 @@ pub fn power_mode(text: &str) -> bool {
 /// The next step for one that does not fit.
 pub const POWER_MODE: &str = "write the name of a mode such as 15W, or auto";
 
-/// A region of AWS: a label of a host name, in small letters, as AWS compares them in signatures and in ARNs. Clients of
+/// A region of AWS: a label of a host name, in lower case, as AWS compares them in signatures and in ARNs. Clients of
 /// the SDK panic on other characters.
 pub fn region(text: &str) -> bool {
     let label = made_of(text, 63, small, |c| small(c) || c == '-') && text.ends_with(small);
@@ -297,7 +297,7 @@ pub fn region(text: &str) -> bool {
 }
 
 /// The next step for one that does not fit.
-pub const REGION: &str = "write a region such as us-east-1, in small letters";
+pub const REGION: &str = "write a region such as us-east-1, in lower case";
 
 /// The name of an EKS cluster.
 pub fn eks_cluster(text: &str) -> bool {

@@ -148,7 +148,7 @@ impl Untrusted {
         self.0.lines().map(|line| Self(line.to_owned()))
     }
 
-    /// What stands before and behind the first `at`.
+    /// What is before and behind the first `at`.
     pub fn split_once(&self, at: char) -> Option<(Self, Self)> {
         self.0.split_once(at).map(|(before, behind)| (before.into(), behind.into()))
     }

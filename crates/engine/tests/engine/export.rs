@@ -234,7 +234,7 @@ fn what_was_accepted_beside_the_plan_is_written() {
         assert!(words.contains(part), "{part}\n{dead}");
     }
     assert!(!words.contains("ignore_changes"), "{dead}");
-    let left = "redrive_allow_policy was accepted beside the plan and is not written here";
+    let left = "redrive_allow_policy was accepted in addition to the plan and is not exported";
     let told = |export: &Export| export.notes.iter().any(|note| note.text.starts_with(left));
     assert!(told(&export), "{:?}", export.notes);
     assert!(all.contains(left) && all.contains("that others added are not in the state"), "{all}");

@@ -8,6 +8,8 @@ mod fake_world;
 mod journal_formats;
 mod plan_errors;
 mod plan_kubernetes;
+mod plan_mistakes;
 mod plan_schema;
+mod plan_validate;
 mod plan_week13;
 mod properties;

@@ -271,7 +271,7 @@ fn a_plan_that_grows_or_nests_without_end_is_refused() {
     assert_eq!(problems.0[0].place.line, 9);
     for text in [format!("{}x", "- ".repeat(50_000)), format!("{}x", "? ".repeat(50_000)), "[".repeat(50_000)] {
         fs::write(&file, text).expect("a file");
-        refused(&file, &PlanSettings::default(), "this is no plan file");
+        refused(&file, &PlanSettings::default(), "not a plan file");
     }
 }
 
@@ -326,7 +326,7 @@ fn a_plan_of_several_files_names_the_file_in_which_a_value_stands() {
             let told = problems.0.iter().find(|problem| problem.problem.contains(words)).expect("it is told");
             let name = Path::new(&told.file).file_name().expect("a name").to_owned();
             assert_eq!((name.to_str(), told.place.line), (Some("wrong.yaml"), line), "{problems}");
-            assert!(told.next_step.contains("take it out of remove"), "{problems}");
+            assert!(told.next_step.contains("delete it from remove"), "{problems}");
         }
     }
     let variable = "variables: {v: {default: x}}\n";
@@ -343,7 +343,7 @@ fn a_plan_of_several_files_names_the_file_in_which_a_value_stands() {
     let problems = refused(&second, &PlanSettings::default(), "unknown field `regoin`");
     assert_eq!(PathBuf::from(&problems.0[0].file), first);
     fs::write(&first, "a: [1\nb: 2").expect("a file");
-    let problems = refused(&second, &PlanSettings::default(), "this is no plan file");
+    let problems = refused(&second, &PlanSettings::default(), "not a plan file");
     assert_eq!(PathBuf::from(&problems.0[0].file), first);
     fs::write(&first, "- a").expect("a file");
     refused(&second, &PlanSettings::default(), "a plan is a mapping");
@@ -363,7 +363,7 @@ fn a_chain_of_plans_has_an_end() {
     let problems = refused(&here.join("p9.yaml"), &PlanSettings::default(), "more than 8 plans extend each other");
     assert_eq!(PathBuf::from(&problems.0[0].file), here.join("p1.yaml"));
     written(here, "p0", "extends: p2.yaml\n");
-    refused(&here.join("p2.yaml"), &PlanSettings::default(), "extends leads in a circle");
+    refused(&here.join("p2.yaml"), &PlanSettings::default(), "circular extends");
 }
 
 #[test]
@@ -451,7 +451,7 @@ fn what_a_later_plan_removes_is_told_where_it_is_removed_when_a_fallback_sets_it
     let own = "extends: base.yaml\nremove:\n- steps.q.with.queues.failed\n- fallbacks.slow\n\
                fallbacks: {own: {title: Own, only: [queues], set: {q.queues.failed.delay_seconds: 5}}}\n";
     let own = written(here, "own", own);
-    let problems = refused(&own, &PlanSettings::default(), "which is no setting of a step");
+    let problems = refused(&own, &PlanSettings::default(), "which is not a setting of a step");
     assert_eq!(problems.0[0].place.line, 5, "{problems}");
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use akidb_edge_engine::check::{Severity, all};
-use akidb_edge_engine::desired::{DesiredStack, build, grouping, jetson};
+use akidb_edge_engine::desired::{DesiredStack, build, jetson, together};
 use akidb_edge_engine::plan::{Plan, PlanErrors, PlanSettings, load, parse};
 use akidb_edge_engine::resource::cluster::{ClusterSpec, Reach};
 use akidb_edge_engine::resource::manifest::{ManifestSpec, Readiness};
@@ -155,7 +155,7 @@ fn lists_are_expanded_and_each_object_knows_its_place() {
     ground.file("list.yaml", &format!("{list}{}", service("a")));
     let said = ground.refused(&[("one", "kubernetes", &format!("{WEST}, files: [{file}]"))]);
     assert!(said.starts_with("list.yaml:6:"), "{said}");
-    assert!(said.contains("Service a in namespace default stands twice: list.yaml:4 has it, too"), "{said}");
+    assert!(said.contains("duplicate object Service a in namespace default: it is also in list.yaml:4"), "{said}");
 }
 
 #[test]
@@ -181,13 +181,13 @@ fn what_no_journal_or_cluster_should_hold_is_refused_at_its_line() {
     let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: login}\nstringData: {password: hunter2-hunter2}\n";
     for (text, line, words, next) in [
         (secret, 4, "Secret login holds stringData", "kubectl create secret"),
-        ("kind: Pod\nmetadata: {name: a}\n", 1, "has apiVersion, and this one has none", "as kubectl takes it"),
+        ("kind: Pod\nmetadata: {name: a}\n", 1, "apiVersion is missing from this object", "as kubectl takes it"),
         ("apiVersion: v1\nkind: Pod\nmetadata:\n  generateName: a-\n", 4, "generateName", "write metadata.name"),
-        ("apiVersion: v1\nkind: Pod\nmetadata: {name: A_b}\n", 3, "\"A_b\" cannot stand here", "small letters"),
+        ("apiVersion: v1\nkind: Pod\nmetadata: {name: A_b}\n", 3, "\"A_b\" is not allowed here", "small letters"),
         (
             "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n",
             2,
-            "a file of kustomize",
+            "a kustomize file",
             "kubectl kustomize",
         ),
         ("- a\n- b\n", 1, "not a mapping", "apiVersion, kind and metadata.name"),
@@ -290,7 +290,7 @@ fn files_and_folders_are_read_where_the_plan_may_read() {
     fs::create_dir_all(Path::new(&ground.path("empty"))).expect("a folder");
     for (entry, words) in [
         (ground.path("empty"), "no file below empty ends in .yaml, .yml, .json"),
-        (ground.file("nothing.yaml", "# nothing\n"), "there is no object in it"),
+        (ground.file("nothing.yaml", "# nothing\n"), "it contains no object"),
         ("/etc/passwd".to_owned(), "outside of the plan's folder"),
         (ground.file("x.yaml", "kind: [\n"), "x.yaml:"),
     ] {

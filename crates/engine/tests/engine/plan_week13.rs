@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use akidb_edge_engine::desired::{DesiredStack, build, jetson};
+use akidb_edge_engine::plan::routing::CutoverTarget;
 use akidb_edge_engine::plan::{Plan, PlanSettings, StepConfig, load};
 use akidb_edge_engine::resource::needs::Needs;
 use akidb_edge_engine::resource::records::{CLOUDFRONT_ZONE_ID, RecordSet, RecordsSpec};
@@ -87,6 +88,38 @@ fn later(dir: &Files, text: &str) -> Plan {
     fs::write(&file, format!("extends: week13\n{text}")).expect("a plan");
     let variables = BTreeMap::from([("model_dir".to_owned(), path(dir, ""))]);
     load(&file, &PlanSettings { variables, ..PlanSettings::default() }).unwrap_or_else(|bad| panic!("{bad}"))
+}
+
+#[test]
+fn a_split_leads_a_share_to_the_distribution_and_the_rest_where_it_went() {
+    let dir = files();
+    let sets = |plan: &Plan, requested: &[&str]| {
+        let built = built(plan, requested);
+        let group = resource(&built.desired, "routing.records.api").typed::<RecordsSpec>();
+        group.expect("record sets").sets
+    };
+    let mut plan = week13(&dir);
+    let geo = sets(&plan, &[]).into_iter().filter(|set| set.name == "api.akidb.com").count();
+    let mut lead = |to: CutoverTarget| {
+        for step in &mut plan.steps {
+            if let StepConfig::Cutover(cutover) = &mut step.work {
+                cutover.to = to.clone();
+            }
+        }
+        sets(&plan, &["cutover"])
+    };
+    let split = lead(CutoverTarget::Split(10));
+    let own: Vec<&RecordSet> = split.iter().filter(|set| set.name == "api.akidb.com").collect();
+    let weights: Vec<_> = own.iter().map(|set| (set.set_identifier.as_deref(), set.weight)).collect();
+    assert_eq!(weights, [(Some("before"), Some(90)), (Some("distribution"), Some(10))]);
+    assert!(own.iter().all(|set| set.record_type == "A"), "IPv6 would be led there as a whole");
+    let aside: Vec<&RecordSet> = split.iter().filter(|set| set.name == "before-cutover.api.akidb.com").collect();
+    assert!(geo > 3 && aside.len() == geo && aside.iter().all(|set| set.policy() == "geolocation"), "{aside:?}");
+    let leads = own[0].alias.as_ref().map(|alias| alias.dns_name.as_str());
+    assert_eq!(leads, Some("before-cutover.api.akidb.com"));
+    // At the end nothing is left of it.
+    let whole = lead(CutoverTarget::Distribution);
+    assert!(whole.iter().all(|set| set.weight.is_none() && !set.name.starts_with("before-cutover")), "{whole:?}");
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub(super) struct Presigned {
     pub(super) host: String,
     /// As it was written.
     pub(super) query: String,
-    /// Decoded, with names in small letters.
+    /// Decoded, with names in lower case.
     parameters: Vec<(String, String)>,
 }
 

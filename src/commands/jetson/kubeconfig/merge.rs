@@ -56,7 +56,7 @@ fn item(entry: &Value, indent: &str) -> String {
 /// are; where that does not give what it must, the whole is written anew.
 ///
 /// # Errors
-/// When the file is no kubeconfig.
+/// When the file is not a kubeconfig.
 pub fn merged(old: &str, new: &FetchedKubeconfig) -> Result<String, String> {
     let read = yaml(old).map_err(|why| format!("it is not YAML ({why})"))?;
     if !read.is_object() {
@@ -76,7 +76,7 @@ fn as_data(mut read: Value, new: &FetchedKubeconfig) -> Result<Value, String> {
         if read.get(*list).is_none_or(Value::is_null) {
             read[*list] = json!([]);
         }
-        let items = read[*list].as_array_mut().ok_or_else(|| format!("what stands at `{list}` is not a list"))?;
+        let items = read[*list].as_array_mut().ok_or_else(|| format!("`{list}` is not a list"))?;
         items.retain(|item| item["name"] != entry["name"]);
         items.insert(0, entry.clone());
     }
@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(read["clusters"].as_array().map(Vec::len), Some(1));
         let why = |text: &str| merged(text, &fetched()).expect_err(text);
         assert_eq!(why("- a\n- b\n"), "it has no fields such as clusters, contexts and users");
-        assert_eq!(why("clusters: 7\n"), "what stands at `clusters` is not a list");
+        assert_eq!(why("clusters: 7\n"), "`clusters` is not a list");
         assert!(why("a: [\n").starts_with("it is not YAML ("), "{}", why("a: [\n"));
     }
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::devices::DevicesArgs;
 use crate::commands::Context;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::provider::device::{ClusterCredentials, Script, ScriptOutput};
 use crate::resource::{SafeText, shown};
 
@@ -20,13 +20,13 @@ use crate::resource::{SafeText, shown};
 pub struct Args {
     #[command(flatten)]
     devices: DevicesArgs,
-    /// Write this file instead, with this cluster alone; - writes to standard output
+    /// Write only this cluster to this file instead; - writes to stdout
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Merge into the file of --out, too
+    /// Merge into the --out file instead of replacing it
     #[arg(long, requires = "out")]
     merge: bool,
-    /// Name of cluster, user and context; without it, the name of the stack
+    /// Name of the cluster, user and context [default: the stack name]
     #[arg(long, value_name = "NAME")]
     context: Option<String>,
 }
@@ -57,15 +57,15 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     // What the file holds is never shown: only what is wrong with its shape.
     let address = devices.host(&server).map(|host| host.address.clone()).unwrap_or_default();
     let taken = ClusterCredentials::of(&reply, crate::plan::yaml).map_err(|why| {
-        Failure::error(
+        codes::KUBECONFIG.error(
             shown!(
                 "the credentials that {} has in {} were not taken over: {}; nothing was written",
                 server,
                 THERE,
                 why
             ),
-            "only the authority, a client certificate, its key and the server's port are taken from a device: look at \
-             the file there, and at who changed it",
+            "only the certificate authority, a client certificate, its key and the server's port are read from a \
+             device: check the file there, and who changed it",
         )
     })?;
     let fetched = merge::named(&taken, &address, &name);
@@ -78,7 +78,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let old = present(&file)?;
     let text = match old.as_deref().filter(|old| merges && !old.trim().is_empty()) {
         Some(old) => merge::merged(old, &fetched).map_err(|why| {
-            Failure::refused(
+            codes::KUBECONFIG.refused(
                 shown!(
                     "the cluster was not added to {}: it is not a kubeconfig: {}; the file was left alone",
                     file.display(),
@@ -98,17 +98,17 @@ fn not_fetched(server: &str, reply: &ScriptOutput) -> Failure {
     let problem =
         |why: SafeText| shown!("the credentials of the cluster could not be fetched from {}: {}", server, why);
     match reply.code {
-        ABSENT => Failure::error(
+        ABSENT => codes::KUBECONFIG.error(
             problem(shown!("it has no {}: k3s does not run on it yet", THERE)),
             "akidb-edge jetson provision makes the cluster; akidb-edge jetson status shows it",
         ),
-        UNREADABLE => Failure::error(
+        UNREADABLE => codes::KUBECONFIG.error(
             problem(shown!("{} cannot be read: {}", THERE, reply.last_words(1))),
             "make it a file there that root can read, then run the same command again",
         ),
-        code => Failure::error(
+        code => codes::KUBECONFIG.error(
             problem(shown!("the script that reads {} ended with code {}", THERE, code)),
-            "akidb-edge jetson doctor looks at the device",
+            "akidb-edge jetson doctor diagnoses the device",
         ),
     }
 }
@@ -118,7 +118,7 @@ fn present(file: &Path) -> Result<Option<String>, Failure> {
     match fs::read_to_string(file) {
         Ok(text) => Ok(Some(text)),
         Err(bad) if bad.kind() == ErrorKind::NotFound => Ok(None),
-        Err(bad) => Err(Failure::refused(
+        Err(bad) => Err(codes::KUBECONFIG.refused(
             shown!("the cluster was not added to {}: it cannot be read: {}; it was left alone", file.display(), bad),
             "make it a text file that this user may read, or write another one with --out",
         )),
@@ -130,10 +130,10 @@ fn tell(file: &Path, name: &str, backup: Option<&Path>, same: bool, context: &Co
         let body = json!({"exit": exit::DONE, "file": file, "context": name, "changed": !same, "backup": backup});
         return context.printer.json("kubeconfig", &body);
     }
-    let how = if same { "had it already" } else { "has it now" };
+    let how = if same { "is already up to date" } else { "was updated" };
     context.printer.data(shown!("{} {}: kubectl --context {} get nodes", file.display(), how, name));
     if let Some(backup) = backup {
-        context.printer.data(shown!("the former file is kept: {}", backup.display()));
+        context.printer.data(shown!("the previous file was kept as {}", backup.display()));
     }
 }
 
@@ -145,8 +145,8 @@ fn file(args: &Args) -> Result<PathBuf, Failure> {
     let home = || home.map(|home| PathBuf::from(home).join(".kube/config"));
     let file = args.out.clone().or(listed).or_else(home);
     let file = file.ok_or_else(|| {
-        Failure::refused(
-            "nothing was written: there is no home directory for .kube/config, as HOME is not set",
+        codes::KUBECONFIG.refused(
+            "nothing was written: HOME is not set, so ~/.kube/config cannot be found",
             "name a file with --out, or in KUBECONFIG",
         )
     })?;
@@ -157,14 +157,14 @@ fn file(args: &Args) -> Result<PathBuf, Failure> {
 fn write(file: &Path, text: &str, old: Option<&str>) -> Result<Option<PathBuf>, Failure> {
     let failed = |what: SafeText| {
         move |bad: std::io::Error| {
-            Failure::error(
+            codes::KUBECONFIG.error(
                 shown!("{}: {}", what, bad),
-                "make room and let this user write there, or name another file with --out",
+                "free some space and make it writable for this user, or name another file with --out",
             )
         }
     };
     let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(directory).map_err(failed(shown!("the folder {} cannot be made", directory.display())))?;
+    fs::create_dir_all(directory).map_err(failed(shown!("cannot create the folder {}", directory.display())))?;
     let place = |to: &Path, text: &str| -> std::io::Result<()> {
         let mut draft = tempfile::NamedTempFile::new_in(directory)?;
         draft.as_file().set_permissions(fs::Permissions::from_mode(0o600))?;

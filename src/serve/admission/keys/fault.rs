@@ -23,7 +23,7 @@ pub enum KeysFault {
         source: InvalidKeyLine,
     },
     /// It has no key at all.
-    #[error("{}, line 1: it holds no key; akidb-edge serve --new-api-key NAME makes one", file.display())]
+    #[error("{}, line 1: it contains no key; akidb-edge serve --new-api-key NAME generates one", file.display())]
     Empty {
         /// The file.
         file: PathBuf,
@@ -50,13 +50,13 @@ pub enum LineFault {
     #[error("it is not NAME:sha256:HEX[:tenant=T][:rate=N]")]
     Form,
     /// Its hash.
-    #[error("the hash is not 64 hexadecimal digits; write the line that --new-api-key gives")]
+    #[error("the hash is not 64 hexadecimal digits; use the line that --new-api-key prints")]
     Hash,
     /// What follows the hash.
-    #[error("behind the hash there may be tenant=NAME and rate=REQUESTS-A-SECOND")]
+    #[error("after the hash only tenant=NAME and rate=REQUESTS-PER-SECOND are allowed")]
     Rest,
     /// Its key.
-    #[error("the same key is there twice")]
+    #[error("the same key appears twice")]
     Twice,
 }
 
@@ -67,6 +67,6 @@ pub enum MintFault {
     #[error("a key's name is at most 64 letters, digits, dots, dashes and underscores")]
     Name,
     /// The system.
-    #[error("the system gives no random numbers")]
+    #[error("the system provides no random numbers")]
     NoRandom,
 }

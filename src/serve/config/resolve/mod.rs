@@ -1,9 +1,8 @@
 //! From words to the configuration: every problem at once.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use super::amount::{size, time};
@@ -16,12 +15,12 @@ use crate::serve::admission::{AdmissionRules, cors};
 use crate::serve::connection::HeaderLimits;
 use crate::serve::health::HealthErrors;
 use crate::serve::log::{LogFormat, LogLevel};
-use crate::serve::tls::TlsFiles;
 use crate::serve::trace::TraceSettings;
 
+mod listeners;
 mod pairs;
 
-/// Reads values one by one and remembers what is wrong.
+/// Reads values one by one and records what is wrong.
 struct Reader<'a> {
     layers: &'a Layers,
     wrong: Vec<ConfigError>,
@@ -73,6 +72,7 @@ pub fn attempt(layers: &Layers, cores: usize) -> (Config, Vec<ConfigError>) {
         limits,
         connections: read.connections(),
         offline_cdn: read.offline_cdn(),
+        demo: read.demo(api_keys.is_some()),
         region: read.layers.text("region").to_owned(),
         cluster: read.layers.text("cluster").to_owned(),
         metadata: read.path("metadata"),
@@ -140,7 +140,11 @@ impl Reader<'_> {
     /// A time that has to pass.
     fn time_above_zero(&mut self, name: &str) -> Duration {
         self.value(name, Duration::ZERO, |text| match time(text) {
-            Ok(none) if none.is_zero() => Err(InvalidValue::new(text, "a time above zero, such as 500ms, 30s or 2m")),
+            Ok(none) if none.is_zero() => Err(InvalidValue::new(
+                text,
+                "a duration above zero, such as 500ms, 30s or \
+                 2m",
+            )),
             other => other,
         })
     }
@@ -160,6 +164,22 @@ impl Reader<'_> {
         })
     }
 
+    /// The folder of the page that embeds in the browser, when it is to be served.
+    fn demo(&mut self, keys: bool) -> Option<PathBuf> {
+        if self.switch("demo") != Some(true) {
+            return None;
+        }
+        if keys {
+            self.wrong("demo", "a page cannot keep an API key: leave out --demo or --api-keys");
+        }
+        let folder = PathBuf::from(self.layers.text("demo-page"));
+        if !folder.join("index.html").is_file() {
+            let why = format!("{} has no index.html; templates/browser/build makes the page", folder.display());
+            self.wrong("demo-page", why);
+        }
+        Some(folder)
+    }
+
     fn switch(&mut self, name: &str) -> Option<bool> {
         if self.layers.text(name).is_empty() {
             return None;
@@ -171,30 +191,11 @@ impl Reader<'_> {
         }))
     }
 
-    /// One address and port, or the two apart: what was said later wins.
-    fn http(&mut self) -> SocketAddr {
-        let loopback = SocketAddr::from(([127, 0, 0, 1], 8080));
-        let apart = self.layers.origin("host").max(self.layers.origin("rest-port"));
-        if !self.layers.text("http").is_empty() && self.layers.origin("http") >= apart {
-            return self.value("http", loopback, |text| {
-                text.parse().map_err(|_| InvalidValue::new(text, "ADDRESS:PORT, such as 127.0.0.1:8080"))
-            });
-        }
-        let host = self.value("host", loopback.ip(), |text| match text {
-            "localhost" => Ok(loopback.ip()),
-            _ => {
-                IpAddr::from_str(text).map_err(|_| InvalidValue::new(text, "an address, such as 127.0.0.1 or 0.0.0.0"))
-            }
-        });
-        let port = self.value("rest-port", 0, |text| text.parse().map_err(|_| InvalidValue::new(text, "a port")));
-        SocketAddr::new(host, port)
-    }
-
     /// The store, the default model, and the folder of the only one.
     fn model(&mut self) -> (PathBuf, String, Option<PathBuf>) {
         let provider = self.layers.text("embedding-provider");
         if provider != "onnx" {
-            let why = format!("{provider:?} is not there; vectors are made by onnx");
+            let why = format!("unknown embedding provider {provider:?}; the only one is onnx");
             self.wrong("embedding-provider", why);
         }
         let models = PathBuf::from(self.layers.text("models"));
@@ -220,7 +221,7 @@ impl Reader<'_> {
             std::fs::canonicalize(&file).ok().zip(std::fs::canonicalize(&beside).ok()).is_some_and(|(a, b)| a == b);
         if !same {
             let why = format!(
-                "a model's tokenizer lies in its folder: copy or link {} to {}",
+                "a model's tokenizer has to be in its folder: copy or link {} to {}",
                 file.display(),
                 beside.display()
             );
@@ -259,28 +260,6 @@ impl Reader<'_> {
         self.value(name, None, |text| if text.is_empty() { Ok(None) } else { parse(text).map(Some) })
     }
 
-    /// Off, one address and port, or the host of REST with a port of its own.
-    fn grpc(&mut self) -> Option<SocketAddr> {
-        let text = self.layers.text("grpc").to_owned();
-        match text.as_str() {
-            "off" => None,
-            "" => {
-                let host = self.http_host();
-                let port =
-                    self.value("grpc-port", 0, |text| text.parse().map_err(|_| InvalidValue::new(text, "a port")));
-                Some(SocketAddr::new(host, port))
-            }
-            _ => self.value("grpc", None, |text| {
-                text.parse().map(Some).map_err(|_| InvalidValue::new(text, "off or ADDRESS:PORT"))
-            }),
-        }
-    }
-
-    fn http_host(&self) -> IpAddr {
-        let loopback = IpAddr::from([127, 0, 0, 1]);
-        self.layers.text("host").parse().unwrap_or(loopback)
-    }
-
     fn health_errors(&mut self) -> HealthErrors {
         let restart = self.time("health-restart-after");
         HealthErrors {
@@ -306,36 +285,12 @@ impl Reader<'_> {
     /// The replica is another program's: it is never written.
     fn only_reads(&mut self) {
         if self.switch("metadata-readonly") == Some(false) {
-            self.wrong("metadata-readonly", "the metadata replica is only read here: leave it out, or say true");
+            self.wrong(
+                "metadata-readonly",
+                "the metadata replica is only read: remove this setting, or set it to \
+                 true",
+            );
         }
-    }
-
-    fn tls(&mut self) -> Option<TlsFiles> {
-        let (certificate, key) = (self.path("tls-cert"), self.path("tls-key"));
-        let clients = self.path("tls-client-ca");
-        match (certificate, key) {
-            (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key, clients }),
-            (None, None) if clients.is_none() => None,
-            (certificate, _) => {
-                let missing = if certificate.is_none() { "tls-cert" } else { "tls-key" };
-                self.wrong(missing, "TLS needs a certificate and its key: name both with --tls-cert and --tls-key");
-                None
-            }
-        }
-    }
-
-    fn is_public_without_keys(&mut self, which: &str, address: SocketAddr, guarded: bool) {
-        let allowed = self.switch("allow-public-without-keys").unwrap_or(false);
-        if address.ip().to_canonical().is_loopback() || guarded || allowed {
-            return;
-        }
-        let name = if self.layers.text(which).is_empty() { "host" } else { which };
-        let why = format!(
-            "{address} can be reached from other machines, and nobody would need a key: name a file of keys with --api-keys \
-             (akidb-edge serve --new-api-key NAME makes one), or an authority of clients with --tls-client-ca, or listen on \
-             127.0.0.1; when something else guards the address, say --allow-public-without-keys"
-        );
-        self.wrong(name, why);
     }
 
     fn limits(&mut self) -> RequestLimits {
@@ -363,7 +318,10 @@ impl Reader<'_> {
         if bytes < body.saturating_mul(2) {
             self.wrong(
                 "max-bytes-under-way",
-                format!("{bytes} bytes hold no body of --max-body, {body} bytes, and its texts: twice that is wanted"),
+                format!(
+                    "{bytes} bytes are too few for a body of --max-body, {body} bytes, and its texts: at least \
+                         twice that is needed"
+                ),
             );
         }
         AdmissionRules {

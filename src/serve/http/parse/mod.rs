@@ -18,8 +18,8 @@ use crate::serve::problem::{ApiProblem, ProblemCause};
 /// What some programs write in front of UTF-8.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
-const IDS: &str = "token ids are not taken, since they mean other words to each model: send the text itself \
-                   (LangChain: check_embedding_ctx_length=False)";
+const IDS: &str = "token ids are not accepted, because they depend on the model: send the text itself (LangChain: \
+                   check_embedding_ctx_length=False)";
 
 /// One text or several.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -129,7 +129,7 @@ impl<'de> Visitor<'de> for Pair {
     }
 }
 
-/// What may stand at an address that does both.
+/// What may be at an address that does both.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum InputKind {
     /// Texts to embed.
@@ -211,8 +211,10 @@ pub fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, 
     if !is_json(kind) {
         let kind = String::from_utf8_lossy(kind);
         let kind = beginning(&kind);
-        let message =
-            format!("the body is {kind:?}, and application/json is taken: send it with content-type: application/json");
+        let message = format!(
+            "the body is {kind:?}, but application/json is required: send it with content-type: \
+                     application/json"
+        );
         return Err(ApiProblem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message).into());
     }
     let body = body.strip_prefix(MARK).unwrap_or(body);
@@ -228,11 +230,11 @@ pub fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, 
 
 /// Whether a body begins as an object does: serde would read a list as an object's fields in their order.
 fn is_object(body: &[u8]) -> Result<(), Rejection> {
-    const WANTED: &str = "a JSON object is wanted; /openapi.json describes it";
+    const WANTED: &str = "a JSON object is expected; see /openapi.json";
     match body.trim_ascii_start() {
         [b'{', ..] => Ok(()),
         [] => Err(refused(format!("the body is empty: {WANTED}"), false)),
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Err(invalid("the body: it is UTF-16, and UTF-8 is read")),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Err(invalid("the body: it is UTF-16; send UTF-8")),
         _ => Err(invalid(format!("the body: {WANTED}"))),
     }
 }

@@ -11,17 +11,18 @@ fn unable(what: &'static str) -> Rejection {
 
 /// Classes of texts.
 pub async fn predict() -> Rejection {
-    unable("`predict` needs a classifier, and embedding models are served here: POST /embed gives vectors")
+    unable("`predict` needs a classifier, but this server has embedding models: POST /embed returns vectors")
 }
 
 /// Texts in the order of a query.
 pub async fn rerank() -> Rejection {
-    unable("`rerank` needs a reranker, and embedding models are served here: POST /similarity compares texts")
+    unable("`rerank` needs a reranker, but this server has embedding models: POST /similarity compares texts")
 }
 
 /// Sparse vectors.
 pub async fn embed_sparse() -> Rejection {
     unable(
-        "`embed_sparse` needs a model with SPLADE pooling, and dense vectors are served here: POST /embed gives them",
+        "`embed_sparse` needs a model with SPLADE pooling, but this server has dense vectors: POST /embed returns \
+         them",
     )
 }

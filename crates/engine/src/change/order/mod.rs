@@ -14,7 +14,7 @@ pub use removal::leans_on;
 /// What is done at an address: something comes, or something goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ChangePart {
-    /// It is made, changed or taken up.
+    /// It is made, changed or adopted.
     Put,
     /// It goes.
     Remove,
@@ -89,7 +89,7 @@ pub fn order(changes: &Changes) -> RunOrder {
 const fn parts(change: &Change) -> &'static [ChangePart] {
     match change.action {
         Action::Keep => &[],
-        Action::Create | Action::Adopt | Action::Update | Action::Move => &[ChangePart::Put],
+        Action::Create | Action::Adopt | Action::Update | Action::Move | Action::Recreate => &[ChangePart::Put],
         Action::Delete | Action::Forget => &[ChangePart::Remove],
         Action::Replace => &[ChangePart::Put, ChangePart::Remove],
     }

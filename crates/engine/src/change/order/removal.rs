@@ -67,7 +67,7 @@ fn leaned_on<'c>(changes: &'c Changes, user: &'c Change) -> BTreeSet<&'c Address
     all
 }
 
-/// Whether something leans on what stands at an address: by a need, or because its step came after that of the other.
+/// Whether something leans on what is at an address: by a need, or because its step came after that of the other.
 pub fn leans_on(changes: &Changes, user: &Change, address: &Address) -> bool {
     let step = changes.items.get(address).and_then(|change| Some(change.before.as_ref()?.step.as_str()));
     let by_step = || step.is_some_and(|step| user.before.as_ref().is_some_and(|record| record.after.contains(step)));

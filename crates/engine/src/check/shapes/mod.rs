@@ -1,6 +1,6 @@
 //! Rules of shape: each setting beside what AWS's own API model says of the member that it becomes.
 //!
-//! The table is generated (`generate.py`, `models.json`), the way from our settings to members stands in the facts of each kind. A
+//! The table is generated (`generate.py`, `models.json`), the way from our settings to members is in the facts of each kind. A
 //! rule of another area that names the same place has better words; then these are silent (`beside`).
 
 mod table;
@@ -15,27 +15,27 @@ use super::rule::{CheckRule, CheckedResource, RuleFindings, error};
 use super::{Finding, Severity};
 use validate::{ShapeFinding, ShapeViolation};
 
-const SAYS: &str = "InvalidArgument or ValidationException before anything is made";
+const SAYS: &str = "InvalidArgument or ValidationException before anything is created";
 
 pub(super) const RULES: &[CheckRule<Value>] = &[
-    error("SH001-missing", "what AWS needs is there and not empty", SAYS, "write it", |seen, notes| {
+    error("SH001-missing", "required settings are set and not empty", SAYS, "write it", |seen, notes| {
         each(seen, notes, ShapeViolation::Missing);
     }),
-    error("SH002-length", "texts are as long as AWS takes them", SAYS, "shorten it", |seen, notes| {
+    error("SH002-length", "texts have a length that AWS accepts", SAYS, "shorten it", |seen, notes| {
         each(seen, notes, ShapeViolation::Length);
     }),
-    error("SH003-size", "numbers and lists are as large as AWS takes them", SAYS, "change it", |seen, notes| {
+    error("SH003-size", "numbers and lists have a size that AWS accepts", SAYS, "change it", |seen, notes| {
         each(seen, notes, ShapeViolation::Size);
     }),
-    error("SH004-word", "words are ones that AWS knows", SAYS, "write a known word", |seen, notes| {
+    error("SH004-word", "words are values that AWS accepts", SAYS, "write an allowed value", |seen, notes| {
         each(seen, notes, ShapeViolation::Word);
     }),
-    error("SH005-pattern", "texts have the form that AWS takes", SAYS, "change it", |seen, notes| {
+    error("SH005-pattern", "texts have a form that AWS accepts", SAYS, "change it", |seen, notes| {
         each(seen, notes, ShapeViolation::Pattern);
     }),
     error(
         "SH006-region",
-        "regions are ones that AWS has",
+        "regions are AWS regions",
         "no endpoint answers, or InvalidLocationConstraint",
         "write a region of AWS, for example eu-central-1",
         region,
@@ -68,7 +68,7 @@ fn each(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>, lack: S
 
 fn write(notes: &mut RuleFindings<'_>, place: &str, member: &str, verdict: ShapeFinding) {
     let ShapeFinding { problem, model, instead, .. } = verdict;
-    let says = format!("refused: its model (botocore {}) says of {member}: {model}", table::version());
+    let says = format!("refused: the API model (botocore {}) of {member}: {model}", table::version());
     notes.add_full(place, problem, says, instead);
 }
 

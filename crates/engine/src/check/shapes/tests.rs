@@ -28,7 +28,7 @@ fn models() -> Value {
     serde_json::from_str(include_str!("models.json")).expect("the table can be read")
 }
 
-/// Operations in small letters without dashes, as the methods of a client are named.
+/// Operations in lower case without dashes, as the methods of a client are named.
 fn operations() -> BTreeSet<String> {
     let models = models();
     let services = models["operations"].as_object().expect("services").values();

@@ -58,7 +58,7 @@ pub(super) fn judge(value: &Value, demand: &MemberConstraint) -> Option<ShapeFin
 pub(super) fn missing() -> ShapeFinding {
     ShapeFinding {
         lack: ShapeViolation::Missing,
-        problem: "it is not there, or empty".to_owned(),
+        problem: "it is missing or empty".to_owned(),
         model: "required".to_owned(),
         instead: "write it".to_owned(),
     }

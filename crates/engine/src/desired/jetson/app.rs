@@ -71,7 +71,7 @@ fn check(builder: &mut Builder<'_>, step: &Step, app: &JetsonAppStep) {
     let guarded = app.api_keys_secret.is_some() || own.iter().any(|name| app.environment.contains_key(*name));
     if guarded == app.without_keys {
         let (problem, next) = if guarded {
-            ("without_keys contradicts the keys that are named", "leave one of them out")
+            ("without_keys contradicts the keys that are named", "use only one of them")
         } else {
             ("others reach its pods, and the server does not start there without keys", KEYS)
         };
@@ -81,9 +81,9 @@ fn check(builder: &mut Builder<'_>, step: &Step, app: &JetsonAppStep) {
 
 const KEYS: &str = "write api_keys_secret: NAME, a Secret of the namespace with the file api-keys; or without_keys: true where something else guards the service";
 const SYNC: &str = "write s3://BUCKET/PREFIX: a pod has no folder of its node, which Pod Security `restricted` forbids";
-const SYNC_REGION: &str = "write a region such as us-east-1, in small letters";
+const SYNC_REGION: &str = "write a region such as us-east-1, in lower case";
 
-/// Where the file of keys lies in a pod.
+/// Where the file of keys is in a pod.
 const KEYS_FOLDER: &str = "/run/secrets/akidb-edge";
 
 /// The environment of a pod: what the template's other parts need, then what the plan says, which goes before it.

@@ -15,7 +15,7 @@ use crate::resource::manifest::{ManifestSpec, Readiness};
 use crate::resource::node::{NodeRole, NodeSpec};
 use crate::resource::{Address, Kind, Level, Resource};
 
-/// Where the k3s program lies on a device.
+/// Where the k3s program is on a device.
 const PROGRAM: &str = "/usr/local/bin/k3s";
 /// Where its installer lies when it was brought.
 const INSTALLER: &str = "/var/lib/akidb-edge/k3s-install.sh";
@@ -66,6 +66,8 @@ fn own_objects<'p>(builder: &mut Builder<'p>, step: &'p Step, plan: &'p JetsonSt
         namespace: None,
         wait: true,
         before: vec![on(server, Kind::Node, ""), super::host(server)],
+        force_conflicts: &[],
+        recreate: &[],
     };
     let sources = manifests::in_files(builder, step, "manifests", &plan.manifests);
     manifests::add(builder, step, &target, sources);
@@ -124,7 +126,7 @@ fn inside(host: &HostPlan) -> &str {
 fn names(server: &HostPlan) -> Vec<String> {
     let all: std::collections::BTreeSet<&String> =
         [Some(&server.address), server.node_ip.as_ref()].into_iter().flatten().collect();
-    // An address with a zone stands in no certificate.
+    // An address with a zone is in no certificate.
     all.into_iter().filter(|name| !name.contains('%')).cloned().collect()
 }
 
@@ -180,7 +182,7 @@ fn images(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, k3s: &K3sPl
 }
 
 /// What helps when a template is wrong.
-const REPORT_IT: &str = "this is an error of the program: report it";
+const REPORT_IT: &str = "this is a bug: please report it";
 
 /// A template by its name.
 pub fn template(builder: &mut Builder<'_>, step: &Step, name: &str) -> Option<Template> {
@@ -236,5 +238,7 @@ fn manifest(server: &str, mut object: Value, ready: &impl Fn(&str) -> Readiness)
         ready: ready(&kind),
         kind,
         object,
+        force_conflicts: false,
+        recreate: false,
     }
 }

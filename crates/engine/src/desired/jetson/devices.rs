@@ -12,7 +12,7 @@ use crate::resource::host::HostSpec;
 use crate::resource::packages::PackagesSpec;
 use crate::resource::{Address, Kind, Level, Resource};
 
-/// Where the key of the toolkit's repository lies on a device.
+/// Where the key of the toolkit's repository is on a device.
 const KEYRING: &str = "/usr/share/keyrings/nvidia-container-toolkit-keyring.asc";
 /// And the repository's line.
 const REPOSITORY: &str = "/etc/apt/sources.list.d/nvidia-container-toolkit.list";
@@ -123,7 +123,7 @@ fn after_owners(mut resource: Resource, plan: &JetsonStep, name: &str, wanted: &
     resource
 }
 
-/// A directory comes before what lies in it.
+/// A directory comes before what is in it.
 fn in_order(mut resource: Resource, plan: &JetsonStep, name: &str, path: &str) -> Resource {
     let above = plan.files.iter().filter(|(above, what)| {
         what.directory && path.strip_prefix(above.as_str()).is_some_and(|rest| rest.starts_with('/'))
@@ -137,7 +137,7 @@ fn in_order(mut resource: Resource, plan: &JetsonStep, name: &str, path: &str) -
 fn content(builder: &mut Builder<'_>, step: &Step, below: &str, wanted: &PathPlan) -> Option<Content> {
     let said = [wanted.text.is_some(), wanted.file.is_some(), wanted.link.is_some(), wanted.directory];
     if said.iter().filter(|said| **said).count() != 1 {
-        builder.complain(step, below, "it is not one of text, file, link and directory", "say exactly one of them");
+        builder.complain(step, below, "it is not one of text, file, link and directory", "set exactly one of them");
         return None;
     }
     match (&wanted.text, &wanted.link, &wanted.file) {

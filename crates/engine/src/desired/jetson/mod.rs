@@ -16,13 +16,13 @@ pub use power::is_power;
 
 use sound::complain;
 
-use super::{Builder, DesiredStack, as_name};
+use super::{Builder, DesiredStack, Draft, as_name};
 pub use crate::plan::jetson::SUFFIX;
 use crate::plan::jetson::{HostPlan, JetsonStep, RolePlan};
 use crate::plan::{ONE_NAME, Plan, PlanErrors, Step, StepConfig};
 use crate::resource::host::HostEndpoint;
 use crate::resource::jetpack::{self, JetpackTarget};
-use crate::resource::{Address, Desired, Kind};
+use crate::resource::{Address, Kind};
 
 /// The stack of a plan's devices: they are in another place than the cloud, and come and go at other times.
 pub fn stack(plan: &Plan) -> String {
@@ -34,19 +34,17 @@ pub fn stack(plan: &Plan) -> String {
 /// # Errors
 /// Everything in the plan that cannot be.
 pub fn build(plan: &Plan) -> Result<DesiredStack, PlanErrors> {
-    build_with(plan, &Fleet::all(plan))
+    draft(plan).whole()
 }
 
-fn build_with(plan: &Plan, fleets: &[Fleet<'_>]) -> Result<DesiredStack, PlanErrors> {
+/// Builds the graph of a plan's devices, as far as it goes.
+pub fn draft(plan: &Plan) -> Draft {
+    draft_with(plan, &Fleet::all(plan))
+}
+
+fn draft_with(plan: &Plan, fleets: &[Fleet<'_>]) -> Draft {
     let nothing = Default::default();
-    let mut builder = Builder {
-        plan,
-        requested: &nothing,
-        built: DesiredStack::default(),
-        problems: Vec::new(),
-        proven: Default::default(),
-    };
-    builder.built.desired = Desired::new(&stack(plan));
+    let mut builder = Builder::new(plan, &nothing, &stack(plan));
     refuse_same_machine(&mut builder, fleets);
     for fleet in fleets {
         let (step, jetson) = (fleet.step, fleet.plan);
@@ -74,11 +72,7 @@ fn build_with(plan: &Plan, fleets: &[Fleet<'_>]) -> Result<DesiredStack, PlanErr
     builder.name_sources();
     builder.order_after_cloud();
     builder.moved(true);
-    let mut problems = builder.problems;
-    problems.sort_by(|one, other| one.order().cmp(&other.order()));
-    // What a plan says once for all devices is wrong once.
-    problems.dedup();
-    if problems.is_empty() { Ok(builder.built) } else { Err(PlanErrors(problems)) }
+    builder.done()
 }
 
 fn refuse_unknown_jetpack(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep) {

@@ -28,7 +28,7 @@ impl Template {
     /// When there is none, or it is not YAML.
     pub fn named(name: &str) -> Result<Self, String> {
         let known = TEMPLATES.iter().find(|(known, _)| *known == name);
-        let (name, text) = *known.ok_or_else(|| format!("no template is called {name}"))?;
+        let (name, text) = *known.ok_or_else(|| format!("unknown template {name}"))?;
         let objects = text.split("\n---\n").map(yaml).collect::<Result<_, _>>()?;
         Ok(Self { name, objects })
     }
@@ -64,7 +64,7 @@ fn fill(value: &mut Value, context: &Value) -> Result<(), String> {
 /// What a scalar becomes; none when it names no value. `{{ name }}` alone becomes the value of whatever type, within a text
 /// it becomes a part of that text.
 fn replaced(text: &str, context: &Value) -> Result<Option<Value>, String> {
-    let named = |name: &str| context.get(name).ok_or_else(|| format!("no value is called {name}"));
+    let named = |name: &str| context.get(name).ok_or_else(|| format!("unknown value {name}"));
     let Some((before, rest)) = text.split_once("{{ ") else { return Ok(None) };
     let (name, mut rest) = rest.split_once(" }}").ok_or("a {{ without its }}")?;
     if before.is_empty() && rest.is_empty() {

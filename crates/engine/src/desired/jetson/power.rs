@@ -17,7 +17,7 @@ use crate::template;
 const SERVICE: &str = "adaptive-power";
 const PROGRAM: &str = "adaptive-power-program";
 const UNIT: &str = "adaptive-power-unit";
-/// Where they lie on a device.
+/// Where they are on a device.
 const PROGRAM_PATH: &str = "/usr/local/sbin/akidb-adaptive-power";
 
 /// Whether an address is about the power of a device.
@@ -56,7 +56,7 @@ fn adaptive(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, name: &st
     let text = |builder: &mut Builder<'_>, template: &str| match template::render(template, &context) {
         Ok(text) => Some(text),
         Err(bad) => {
-            builder.complain(step, "adaptive_power", bad.to_string(), "this is an error of the program: report it");
+            builder.complain(step, "adaptive_power", bad.to_string(), "this is a bug: please report it");
             None
         }
     };

@@ -19,7 +19,7 @@ pub fn resource(builder: &mut Builder<'_>, step: &Step, below: &str, resource: &
     complain(builder, step, below, (resource.kind.facts().wrong)(&resource.spec));
 }
 
-/// Complains of what stands in the plan alone: toolkit, registry, GPU.
+/// Complains of what is in the plan alone: toolkit, registry, GPU.
 pub fn settings(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep) {
     let mut look = SettingsCheck::default();
     if let Some(toolkit) = &plan.toolkit {

@@ -21,7 +21,7 @@ fn each_device_is_looked_at_once_for_the_server() {
     for devices in [10, 300] {
         let plan = fleet(devices);
         let fleets = Fleet::all(&plan);
-        let built = build_with(&plan, &fleets).unwrap_or_else(|bad| panic!("{bad}"));
+        let built = draft_with(&plan, &fleets).whole().unwrap_or_else(|bad| panic!("{bad}"));
         let nodes = built.desired.resources.values().filter(|resource| resource.kind == Kind::Node);
         assert_eq!(nodes.count(), devices);
         assert_eq!(fleets.iter().map(|fleet| fleet.looked_at.get()).sum::<usize>(), devices);
@@ -93,7 +93,7 @@ fn app(settings: &str) -> Result<serde_json::Value, String> {
 /// A server that others reach does not start without keys: the pod would end at once, again and again.
 #[test]
 fn a_pod_that_could_not_start_is_refused() {
-    let refused = app("").expect_err("nobody would need a key");
+    let refused = app("").expect_err("without a key");
     assert!(
         refused.contains("does not start there without keys") && refused.contains("api_keys_secret: NAME"),
         "{refused}"

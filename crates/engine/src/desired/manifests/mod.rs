@@ -1,8 +1,10 @@
 //! Objects of Kubernetes clusters as users write them, to resources: checked, told apart, in order. Whatever names them (a step of
 //! kind `kubernetes`, the devices' cluster), the rules are the same.
 
+mod allowed;
 mod read;
 mod scope;
+mod written;
 
 use std::collections::BTreeMap;
 
@@ -11,15 +13,16 @@ use serde_json::{Map, Value};
 use self::read::{ManifestObject, expanded, read};
 use self::scope::Scopes;
 use super::{Builder, as_name};
-use crate::plan::{Document, PlanError, Step};
+use crate::plan::{Document, PlanError, Step, rules};
 use crate::resource::manifest::{ManifestSpec, Readiness, api_group};
 use crate::resource::{Address, Kind, Level, Resource, has_references, sha256_hex};
+pub use written::Written;
 
 /// Where objects go.
 pub struct ObjectTarget<'a> {
     /// The area of their addresses.
     pub area: &'static str,
-    /// What stands in front of their names in addresses; empty for nothing.
+    /// What is in front of their names in addresses; empty for nothing.
     pub stem: &'a str,
     /// The cluster, as its objects name it.
     pub cluster: &'a str,
@@ -29,17 +32,21 @@ pub struct ObjectTarget<'a> {
     pub wait: bool,
     /// What comes before all of them.
     pub before: Vec<Address>,
+    /// Those whose fields are taken over from other field managers, as the plan names them.
+    pub force_conflicts: &'a [String],
+    /// Those with data that may be deleted and made again, as the plan names them.
+    pub recreate: &'a [String],
 }
 
 /// Where an object is written.
 #[derive(Clone)]
 pub struct ManifestPlace<'p> {
     step: &'p Step,
-    /// Where it, or the file with it, stands below the step's settings.
+    /// Where it, or the file with it, is below the step's settings.
     below: String,
-    /// The document of a file; none: it is written in the plan.
-    document: Option<&'p Document>,
-    /// Where it stands in the document, or below `below`: a member of a list.
+    /// The document of a file, and its number in that; none: it is written in the plan.
+    document: Option<(&'p Document, usize)>,
+    /// Where it is in the document, or below `below`: a member of a list.
     within: String,
 }
 
@@ -57,7 +64,8 @@ impl<'p> ManifestPlace<'p> {
     fn complain(&self, builder: &mut Builder<'_>, path: &str, problem: String, next: &str) {
         let path = self.path(path);
         match self.document {
-            Some(document) => builder.problems.push(PlanError {
+            Some((document, _)) => builder.problems.push(PlanError {
+                rule: rules::OBJECT,
                 file: document.file.clone(),
                 place: document.place(&path),
                 problem,
@@ -65,15 +73,22 @@ impl<'p> ManifestPlace<'p> {
             }),
             None => {
                 let below = [self.below.as_str(), path.as_str()].into_iter().filter(|part| !part.is_empty());
-                builder.complain(self.step, &below.collect::<Vec<_>>().join("."), problem, next);
+                let below = below.collect::<Vec<_>>().join(".");
+                builder.complain_of(rules::OBJECT, self.step, &below, problem, next);
             }
         }
+    }
+
+    /// The place in a file, as it is found again without this graph.
+    fn written(&self) -> Option<Written> {
+        let (document, number) = self.document?;
+        Some(Written { file: document.file.clone(), document: number, within: self.within.clone() })
     }
 
     /// `FILE:LINE`, for a message about another place.
     fn words(&self, builder: &Builder<'_>) -> String {
         match self.document {
-            Some(document) => format!("{}:{}", document.file, document.place(&self.within).line),
+            Some((document, _)) => format!("{}:{}", document.file, document.place(&self.within).line),
             None => {
                 let path = format!("{}.with.{}", self.step.path, self.below);
                 format!("{}:{}", builder.plan.file_of(&path), builder.plan.place(&path).line)
@@ -100,9 +115,12 @@ pub fn in_files<'p>(
         }
         for file in plan.object_files(entry) {
             match &plan.objects[file] {
-                Ok(documents) => all.extend(documents.iter().map(|document| {
+                Ok(documents) => all.extend(documents.iter().enumerate().map(|(number, document)| {
                     let within = String::new();
-                    (document.value(), ManifestPlace { step, below: below.clone(), document: Some(document), within })
+                    (
+                        document.value(),
+                        ManifestPlace { step, below: below.clone(), document: Some((document, number)), within },
+                    )
                 })),
                 Err(why) => {
                     let origin = format!("{}.with.{below}", step.path);
@@ -136,14 +154,17 @@ pub fn add<'p>(
     for object in &mut objects {
         scopes.settle(&mut object.spec, target.namespace);
         object.spec.ready = ready(&object.spec, target.wait);
+        allowed::allow(&mut object.spec, target);
     }
+    allowed::complain(builder, step, target, &objects);
     let objects = without_doubles(builder, objects);
     let addresses = addresses(target, &objects);
     let order = Order::of(&objects, &addresses);
     let mut made = Vec::new();
     for (object, address) in objects.iter().zip(&addresses) {
         let mut resource = Resource::new(address.clone(), Kind::Manifest, &object.spec);
-        resource.sources.extend(object.place.document.map(|document| document.file.clone()));
+        resource.sources.extend(object.place.document.map(|(document, _)| document.file.clone()));
+        builder.built.written.extend(object.place.written().map(|written| (address.clone(), written)));
         for wrong in (resource.kind.facts().wrong)(&resource.spec) {
             let problem = format!("{}: {}", wrong.field, wrong.problem);
             object.place.complain(builder, field(&wrong.field), problem, wrong.next_step);
@@ -184,7 +205,7 @@ impl<'a> Order<'a> {
     }
 }
 
-/// Where the field of a spec stands in an object.
+/// Where the field of a spec is in an object.
 fn field(of_spec: &str) -> &str {
     match of_spec {
         "api_version" => "apiVersion",
@@ -219,8 +240,8 @@ fn without_doubles<'p>(builder: &mut Builder<'p>, objects: Vec<ManifestObject<'p
         match known.get(&key) {
             Some(first) => {
                 let first = kept[*first].place.words(builder);
-                let problem = format!("{} stands twice: {first} has it, too", object.words());
-                object.place.complain(builder, "", problem, "take one of the two out");
+                let problem = format!("duplicate object {}: it is also in {first}", object.words());
+                object.place.complain(builder, "", problem, "remove one of the two");
             }
             None => {
                 known.insert(key, kept.len());

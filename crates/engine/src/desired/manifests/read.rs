@@ -12,6 +12,8 @@ const LARGEST: usize = 1024 * 1024;
 const KUSTOMIZE: &str = "kustomize.config.k8s.io";
 /// What only the API server sets: files that were read from a cluster have it.
 const OF_SERVER: [&str; 6] = ["creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"];
+/// What `kubectl apply` keeps on an object of what it was given, with all values of a Secret. It is nobody's setting.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// An object, and where it is written.
 pub struct ManifestObject<'p> {
@@ -68,7 +70,7 @@ pub fn read<'p>(
     place: ManifestPlace<'p>,
 ) -> Option<ManifestObject<'p>> {
     let Some(fields) = value.as_object() else {
-        let problem = "this is no object of a cluster: it is not a mapping".to_owned();
+        let problem = "not a Kubernetes object: it is not a mapping".to_owned();
         place.complain(builder, "", problem, "write apiVersion, kind and metadata.name, as kubectl takes it");
         return None;
     };
@@ -76,7 +78,7 @@ pub fn read<'p>(
     let api_version = taken(builder, &place, &mut object, "apiVersion", "apiVersion")?;
     let kind = taken(builder, &place, &mut object, "kind", "kind")?;
     if api_group(&api_version) == KUSTOMIZE {
-        let problem = format!("{kind} is a file of kustomize, and no object of a cluster");
+        let problem = format!("{kind} is a kustomize file, not a Kubernetes object");
         place.complain(
             builder,
             "kind",
@@ -97,6 +99,9 @@ pub fn read<'p>(
         namespace = Some(taken(builder, &place, &mut metadata, "namespace", "metadata.namespace")?);
     }
     metadata.retain(|key, _| !OF_SERVER.contains(&key.as_str()));
+    if let Some(Value::Object(annotations)) = metadata.get_mut("annotations") {
+        annotations.remove(LAST_APPLIED);
+    }
     object.remove("status");
     if !metadata.is_empty() {
         object.insert("metadata".to_owned(), Value::Object(metadata));
@@ -110,6 +115,8 @@ pub fn read<'p>(
         name,
         object: Value::Object(object),
         ready: Readiness::Taken,
+        force_conflicts: false,
+        recreate: false,
     };
     let object = ManifestObject { spec, place, defines };
     is_taken(builder, &object).then_some(object)
@@ -130,7 +137,7 @@ fn taken(
             None
         }
         None => {
-            let problem = format!("an object of a cluster has {path}, and this one has none");
+            let problem = format!("{path} is missing from this object");
             place.complain(builder, "", problem, "write apiVersion, kind and metadata.name, as kubectl takes it");
             None
         }

@@ -1,5 +1,5 @@
-//! Which objects lie in a namespace. Without a cluster at hand, that follows from Kubernetes' own kinds, and from the definitions of
-//! kinds that stand beside the objects.
+//! Which objects are in a namespace. Without a cluster at hand, that follows from Kubernetes' own kinds, and from the definitions of
+//! kinds that are next to the objects.
 
 use std::collections::BTreeMap;
 
@@ -55,7 +55,7 @@ impl Scopes {
         Self(defined.map(|CustomKind { group, kind, in_cluster }| ((group, kind), in_cluster)).collect())
     }
 
-    /// Gives an object the namespace that it lies in: its own, else `usual`, else `default`; none where its kind has none. Of a
+    /// Gives an object the namespace that it is in: its own, else `usual`, else `default`; none where its kind has none. Of a
     /// kind that is not known here, only what the plan says is taken.
     pub fn settle(&self, spec: &mut ManifestSpec, usual: Option<&str>) {
         spec.namespace = match self.is_in_cluster(spec) {

@@ -62,7 +62,7 @@ pub async fn take(work: &RunContext<'_>, node: &OrderNode) -> Result<StepResult,
 }
 
 /// Tells and writes down that a step failed. What may have taken effect all the same stays open in the journal: the next
-/// run looks at the world first.
+/// run looks at the real resources first.
 async fn give_up(work: &RunContext<'_>, address: &Address, action: Action, fault: &Fault) -> Result<(), StepFailure> {
     if fault.code == STOPPED {
         return Ok(());
@@ -71,7 +71,7 @@ async fn give_up(work: &RunContext<'_>, address: &Address, action: Action, fault
     let may_be_there =
         matches!(fault.class, FaultClass::Retry | FaultClass::Unreachable | FaultClass::Away | FaultClass::Internal);
     if !may_be_there {
-        let failed = Fact::Failed { action, address: address.clone(), fault: fault.clone() };
+        let failed = Fact::Failed { action: action.in_journal(), address: address.clone(), fault: fault.clone() };
         work.journal(address).record(failed).await?;
     }
     Ok(())

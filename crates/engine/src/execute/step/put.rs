@@ -1,4 +1,4 @@
-//! Something comes: it is made, changed or taken up, and waited for.
+//! Something comes: it is made, changed or adopted, and waited for.
 
 use std::time::{Duration, Instant};
 
@@ -48,21 +48,21 @@ impl PutStep<'_> {
     }
 }
 
-/// Makes, changes or takes up what a change wants.
+/// Makes, changes or adopts what a change wants.
 pub async fn put(work: &RunContext<'_>, change: &Change) -> Result<StepResult, StepFailure> {
     let begun = Instant::now();
     let Some(resource) = &change.after else {
-        return Err(Fault::unexpected("akidb-edge", "put", "nothing is wanted here").into());
+        return Err(Fault::unexpected("akidb-edge", "put", "nothing is planned here").into());
     };
     let spec = work.resolved(&resource.spec);
     if has_references(&spec) {
         let open: Vec<String> = crate::resource::references(&spec).iter().map(ToString::to_string).collect();
-        let problem = format!("{} refers to {}, which nobody made or found", change.address, open.join(", "));
+        let problem = format!("{} refers to {}, which was neither created nor found", change.address, open.join(", "));
         return Err(Fault::unexpected("akidb-edge", "resolve", problem).into());
     }
     let renewed = change.action == Action::Replace;
     let origin = origin_at_new_name(work, change, resource, &spec).await?;
-    let action = if renewed { Action::Create } else { change.action };
+    let action = if renewed { Action::Create } else { change.action.in_journal() };
     if renewed {
         set_aside(work, change).await?;
     }
@@ -107,7 +107,8 @@ pub async fn put(work: &RunContext<'_>, change: &Change) -> Result<StepResult, S
     let provider = work.providers.of(change.kind)?.as_ref();
     let former = change.before.as_ref().and_then(|record| record.made_at.as_ref()).map(|made| made.address.clone());
     let put = PutStep { work, provider, resource, spec, before, former, token, attributes };
-    let made = match (&change.found, action) {
+    let made = match (&change.found, change.action) {
+        (Some(found), Action::Recreate) => recreate(&put, found).await?,
         (Some(found), Action::Update | Action::Adopt | Action::Move) => update(&put, found, change).await?,
         _ => match taken_up(&put, change, origin).await? {
             Some(made) => made,
@@ -208,7 +209,7 @@ fn earlier_sets(work: &RunContext<'_>, change: &Change, action: Action) -> Previ
         return PreviousSets::new();
     };
     match change.origin {
-        // It carries this stack's records: they were written by runs that the journal does not know any more.
+        // It carries this stack's records: they were written by runs that the journal does not know any longer.
         ResourceOrigin::Recovered => change.before.as_ref().map(|record| kept(&record.attributes)).unwrap_or_default(),
         _ => before_change(change.before.as_ref(), found, &|spec| work.resolved_before(spec)),
     }
@@ -299,11 +300,24 @@ async fn update(put: &PutStep<'_>, found: &ObservedResource, change: &Change) ->
         let look = async || put.provider.read(&put.subject(Some(&now.id))).await;
         let read = retry_policy.reading(look).await?;
         let Some(read) = read else {
-            return Err(Fault::unexpected("akidb-edge", "update", "it went away while it was changed")
+            return Err(Fault::unexpected("akidb-edge", "update", "it disappeared while it was changed")
                 .next("run the same command again"));
         };
         now = read;
         fields = differing(stack, kind, &put.spec, before.as_ref(), &now);
+    }
+}
+
+/// Deletes it and makes it again under its name, as the preview said.
+async fn recreate(put: &PutStep<'_>, found: &ObservedResource) -> Result<Applied, Fault> {
+    let mut backoff = put.work.providers.retry_policy_of(put.resource.kind).acting();
+    loop {
+        match put.provider.recreate(&put.subject(Some(&found.id)), found).await {
+            Err(fault) if matches!(fault.class, FaultClass::Retry | FaultClass::Stale | FaultClass::Unreachable) => {
+                again(put.work, &put.resource.address, &mut backoff, fault).await?;
+            }
+            answer => return answer,
+        }
     }
 }
 

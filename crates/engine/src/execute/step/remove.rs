@@ -39,7 +39,7 @@ fn old_self(work: &RunContext<'_>, change: &Change) -> Option<PendingDeletion> {
     })
 }
 
-/// What is remembered to need `address`.
+/// What is recorded to need `address`.
 fn leaning_on(work: &RunContext<'_>, address: &Address) -> BTreeSet<Address> {
     let others = work.changes.items.values().filter(|other| other.address != *address);
     let leaning = others.filter(|other| leans_on(work.changes, other, address));
@@ -64,7 +64,7 @@ pub async fn remove(work: &RunContext<'_>, change: &Change) -> Result<StepResult
         return Ok(StepResult { done, is_final: true, ..StepResult::nothing(&change.address, "") });
     }
     let Some(old) = old_self(work, change) else {
-        return Err(Fault::unexpected("akidb-edge", "remove", "nothing is remembered here").into());
+        return Err(Fault::unexpected("akidb-edge", "remove", "nothing is recorded here").into());
     };
     let set_aside = change.action == Action::Replace;
     if !set_aside && let Some(record) = &change.before {
@@ -148,7 +148,7 @@ pub async fn clear(work: &RunContext<'_>, left: &PendingDeletion) -> Result<Step
     let is_it = |record: &ResourceRecord| record.kind == left.kind && record.id.as_deref() == Some(&left.id);
     let journal = work.journal(&left.address);
     if journal.ask(|state| state.resources.values().any(is_it)) {
-        // A later run took the very thing up again: it is nobody's leftover any more.
+        // A later run took the very thing up again: it is nobody's leftover any longer.
         journal.record(Fact::Cleared { address: left.address.clone(), id: left.id.clone() }).await?;
         return Ok(StepResult::nothing(&left.address, &left.id));
     }

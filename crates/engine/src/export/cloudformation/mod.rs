@@ -52,7 +52,7 @@ fn resource(kind: &'static str, identifier: (&'static str, &str), properties: Va
     }
 }
 
-/// One that CloudFormation makes, but does not take up.
+/// One that CloudFormation makes, but does not adopt.
 fn only_made(kind: &'static str, properties: Value) -> CloudFormationResource {
     CloudFormationResource { identifier: None, ..resource(kind, ("", ""), properties) }
 }
@@ -126,7 +126,7 @@ pub fn export(state: &StackState) -> Export {
             files.push(file(format!("{region}.template.json"), &template(&what, &lists.imported, &notes)));
             files.push(file(format!("{region}.resources-to-import.json"), &to_import(&lists.imported)));
         }
-        let what = format!("Stack {} in {region}: what CloudFormation cannot import, only make anew", state.stack);
+        let what = format!("Stack {} in {region}: what CloudFormation cannot import, only create again", state.stack);
         if !lists.made.is_empty() {
             files.push(file(format!("{region}.new.template.json"), &template(&what, &lists.made, &[])));
         }
@@ -161,7 +161,7 @@ fn template(what: &str, resources: &BTreeMap<String, (String, CloudFormationReso
             "Metadata": {"akidb-edge": address}, "Properties": properties,
         });
         if resource.imported {
-            said["Metadata"]["Origin"] = "imported into the stack, not made by it".into();
+            said["Metadata"]["Origin"] = "imported into the stack, not created by it".into();
         }
         all.insert(name.clone(), said);
     }

@@ -22,7 +22,7 @@ pub fn queue(item: &ExportItem<'_>) -> ResourceExport {
             .map(|to| json!({"deadLetterTargetArn": to.target, "maxReceiveCount": to.max_receives})),
         "Tags": tags(item, &spec.tags),
     });
-    let note = "its policy is left out: CloudFormation keeps it in an AWS::SQS::QueuePolicy, which it cannot import";
+    let note = "its policy is skipped: CloudFormation keeps it in an AWS::SQS::QueuePolicy, which it cannot import";
     let notes = spec.policy.map(|_| item.note(note)).into_iter().collect();
     Ok((resource("AWS::SQS::Queue", ("QueueUrl", url), properties).at(&spec.region), notes))
 }

@@ -14,7 +14,7 @@ pub fn certificate(item: &ExportItem<'_>) -> ResourceExport {
         "DomainName": spec.domain, "SubjectAlternativeNames": spec.alternative_names, "ValidationMethod": "DNS",
         "Tags": tags(item, &spec.tags),
     });
-    let note = item.note("CloudFormation cannot import a certificate: its template makes another one");
+    let note = item.note("CloudFormation cannot import a certificate: its template creates another one");
     Ok((only_made("AWS::CertificateManager::Certificate", properties).at(&spec.region), vec![note]))
 }
 
@@ -45,7 +45,7 @@ pub fn records(item: &ExportItem<'_>) -> ResourceExport {
     let spec: RecordsSpec = item.typed()?;
     let sets: Vec<Value> = spec.sets.iter().map(record).collect();
     let properties = json!({"HostedZoneId": spec.zone_id, "RecordSets": sets});
-    let note = item.note("CloudFormation cannot import record sets: delete them before their template makes them");
+    let note = item.note("CloudFormation cannot import record sets: delete them before their template creates them");
     Ok((only_made("AWS::Route53::RecordSetGroup", properties), vec![note]))
 }
 

@@ -50,7 +50,7 @@ pub fn part_of_its_bucket(
 ) -> Result<Option<ExportedResource>, ExportNote> {
     let spec: ReplicationSpec = item.typed()?;
     let held = |other: &&ExportItem<'_>| other.kind == Kind::Bucket && other.id == spec.source;
-    let missing = || item.note("left out: it is a part of its bucket, which is not in the state");
+    let missing = || item.note("skipped: it is a part of its bucket, which is not in the state");
     all.iter().find(held).map(|_| None).ok_or_else(missing)
 }
 

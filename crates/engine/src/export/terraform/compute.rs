@@ -45,7 +45,7 @@ pub fn function(item: &ExportItem<'_>) -> TerraformResource {
         body = body.set("layers", spec.layers);
     }
     body = body
-        .remark(&format!("The state has no code. What runs is a zip of {} bytes,", spec.code_bytes))
+        .remark(&format!("The state has no code. The deployed zip has {} bytes,", spec.code_bytes))
         .remark(&format!("SHA-256 {}.", spec.code_sha256))
         .set("filename", zip.clone())
         .set("tags", tags(item, &spec.tags));
@@ -53,7 +53,7 @@ pub fn function(item: &ExportItem<'_>) -> TerraformResource {
         let names = serde_json::json!(spec.environment);
         body = body.block("environment", Body::new().set("variables", names));
     }
-    let note = format!("its code is not in the state: filename = {zip:?} is a place to fill, and is not compared");
+    let note = format!("its code is not in the state: replace filename = {zip:?}; it is not compared");
     let unread = &["filename", "source_code_hash", "publish", "skip_destroy"];
     let made = resource("aws_lambda_function", item, &spec.name, body).at(&spec.region).unread(unread);
     Ok((vec![made], vec![item.note(note)]))
@@ -61,7 +61,10 @@ pub fn function(item: &ExportItem<'_>) -> TerraformResource {
 
 /// Terraform publishes versions as a part of the function.
 pub fn version(item: &ExportItem<'_>) -> ExportNote {
-    item.note(format!("left out: Terraform has no resource for a version; its ARN {} stands as a value", item.id))
+    item.note(format!(
+        "skipped: Terraform has no resource for a version; its ARN {} is exported as a literal value",
+        item.id
+    ))
 }
 
 /// Tags of the plan with the tool's own.

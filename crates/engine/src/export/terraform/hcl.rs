@@ -89,7 +89,7 @@ impl Body {
         self.with(Line::Gap)
     }
 
-    /// What stands in another body, after an empty line.
+    /// What is in another body, after an empty line.
     #[must_use]
     pub fn then(mut self, other: Self) -> Self {
         self.0.push(Line::Gap);
@@ -143,7 +143,7 @@ impl Body {
     }
 }
 
-/// The widest name in the run of one-line settings that the one at `at` stands in; 0 when it stands alone.
+/// The widest name in the run of one-line settings that the one at `at` is in; 0 when it stands alone.
 fn group_width<T>(lines: &[T], at: usize, name: impl Fn(&T) -> Option<usize>) -> usize {
     let before = lines[..at].iter().rev().map_while(&name);
     let after = lines[at..].iter().map_while(&name);

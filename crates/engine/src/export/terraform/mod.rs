@@ -152,7 +152,7 @@ fn whole(resource: &TerraformBlock) -> Body {
     }
     let mut settings = Body::new();
     if resource.imported {
-        body = Body::new().remark("Imported into the stack, not made by it.").then(body);
+        body = Body::new().remark("Imported into the stack, not created by it.").then(body);
         settings = settings.code("prevent_destroy", "true");
     }
     if !resource.unread.is_empty() {
@@ -176,12 +176,13 @@ fn providers(state: &StackState, areas: &BTreeMap<&str, Vec<TerraformBlock>>, no
     let mut file = Body::new()
         .remark(&format!("Stack {} at revision {}, written by akidb-edge.", state.stack, state.revision()))
         .remark("terraform plan imports everything and keeps what the state holds. After terraform apply, imports.tf can go.")
-        .remark("From then on let one tool change the stack, not both.")
+        .remark("From then on change the stack with only one of the tools.")
         .remark(&format!("But {OTHERS}."))
         .remark("Keep them by ignore_changes in a lifecycle block (of policy, tags, tags_all), or write them into these files.");
     if !notes.is_empty() {
-        file =
-            notes.iter().fold(file.remark("").remark("What Terraform cannot say, or says otherwise:"), |file, note| {
+        file = notes
+            .iter()
+            .fold(file.remark("").remark("What Terraform cannot express, or expresses differently:"), |file, note| {
                 file.remark(&format!("- {}: {}", note.address, note.text))
             });
     }

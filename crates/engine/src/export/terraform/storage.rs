@@ -153,7 +153,7 @@ pub fn object(item: &ExportItem<'_>) -> TerraformResource {
         .set("key", spec.key)
         .set("content_type", spec.content_type)
         .set_some("cache_control", spec.cache_control)
-        .remark(&format!("The state has no content. What is there has {} bytes.", spec.bytes))
+        .remark(&format!("The state has no content. The object has {} bytes.", spec.bytes))
         .set("metadata", json!(metadata));
     let made = resource("aws_s3_object", item, item.id, body).at(&spec.region).unread(&["force_destroy"]);
     let note = "its content is not in the state: without source or content Terraform leaves it as it is";

@@ -113,7 +113,7 @@ impl S3Store {
         let merged = merged.iter().map(|segment| &segment.object).chain(&known.header.checkpoint);
         let merged = merged.map(|object| RetiredObject { key: object.key.clone(), since: now });
         let since = now - span(self.retention);
-        // What is left out here is named by no head any more: the sweep finds it.
+        // What is left out here is named by no head any longer: the sweep finds it.
         let waiting = before.retired.iter().filter(|retired| retired.since >= since).cloned();
         let mut pages = before.pages.clone();
         if let Some(old) = pages.clone().filter(|pages| pages.since < since)

@@ -16,7 +16,7 @@ use crate::resource::StackState;
 
 /// So many small segments at the end become one.
 const FEW: usize = 8;
-/// A segment of this size is not merged any more.
+/// A segment of this size is not merged any longer.
 pub const LARGE: u64 = 4 * 1024 * 1024;
 
 /// What the entries up to one come to.
@@ -38,7 +38,7 @@ pub struct Checkpoint {
     pub usual: TypicalDurations,
     /// Where the lines of all entries are, in their order.
     pub segments: Vec<Segment>,
-    /// What took their place and is not needed any more, to be deleted later.
+    /// What took their place and is not needed any longer, to be deleted later.
     #[serde(default)]
     pub retired: Vec<RetiredObject>,
     /// The pages of an older layout, to be deleted later.
@@ -60,7 +60,7 @@ pub struct Segment {
     pub bytes: u64,
 }
 
-/// An object that nothing refers to any more.
+/// An object that nothing refers to any longer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetiredObject {
     /// Its key below the stack's prefix.

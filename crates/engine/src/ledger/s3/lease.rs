@@ -1,5 +1,5 @@
 //! The lease of a journal in a bucket: one object, only ever replaced as it was read. It is not deleted when it is given back:
-//! not every store makes a deletion conditional. It also remembers that the store supports conditional writes.
+//! not every store makes a deletion conditional. It also records that the store supports conditional writes.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -122,7 +122,7 @@ impl S3Store {
                 return self.ask_with_lease(lease).await;
             }
         }
-        Err(LedgerError::LeaseLost("others take it all the time".to_owned()))
+        Err(LedgerError::LeaseLost("other processes keep taking it".to_owned()))
     }
 
     /// Makes sure, once for each way to the store, that it refuses a write whose condition does not hold. The lease that was
@@ -173,7 +173,7 @@ impl S3Store {
         if held.released {
             return Err(taken_away());
         }
-        let lost = || LedgerError::LeaseLost("somebody else took it".to_owned());
+        let lost = || LedgerError::LeaseLost("another process took it".to_owned());
         if self.write_lease(lease, false, &WriteCondition::Same(etag)).await? { Ok(()) } else { Err(lost()) }
     }
 
@@ -215,7 +215,7 @@ impl S3Store {
                 return Ok(());
             }
         }
-        Err(LedgerError::LeaseLost("its holder writes it again all the time".to_owned()))
+        Err(LedgerError::LeaseLost("its holder keeps renewing it".to_owned()))
     }
 }
 

@@ -64,7 +64,7 @@ pub trait ObjectApi: Send + Sync {
     /// When the service refuses, or no answer comes.
     async fn list(&self, prefix: &str) -> Result<Vec<ObjectListing>, LedgerError>;
 
-    /// Deletes an object that nothing refers to any more.
+    /// Deletes an object that nothing refers to any longer.
     ///
     /// # Errors
     /// When the service refuses, or no answer comes.

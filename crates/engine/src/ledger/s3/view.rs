@@ -18,7 +18,7 @@ use crate::ledger::text::{JournalEnd, JournalReader, whole_lines};
 /// So often a journal is read again when a part of it is gone: the head has moved on meanwhile.
 const READS: usize = 4;
 
-/// How the journal lies in the bucket.
+/// How the journal is in the bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Layout {
     /// There is none yet.

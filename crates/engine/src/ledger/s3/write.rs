@@ -55,7 +55,7 @@ impl S3Store {
                 }
             }
         }
-        Err(LedgerError::LeaseLost("somebody else writes to the journal all the time".to_owned()))
+        Err(LedgerError::LeaseLost("another process keeps writing to the journal".to_owned()))
     }
 
     async fn advance(
@@ -101,11 +101,11 @@ impl S3Store {
             let same = there.tail.chain == known.tail.chain;
             let ours = there.header.holder == holder || there.header.holder == known.header.holder;
             if !(same && ours) {
-                return Err(LedgerError::LeaseLost("somebody else wrote to the journal".to_owned()));
+                return Err(LedgerError::LeaseLost("another process wrote to the journal".to_owned()));
             }
             known = Arc::new(there);
         }
-        Err(LedgerError::LeaseLost("somebody else writes to the journal".to_owned()))
+        Err(LedgerError::LeaseLost("another process writes to the journal".to_owned()))
     }
 
     /// Writes the first head. Pages of an older layout go into the archive; they stay where they are for a while.
@@ -129,7 +129,7 @@ impl S3Store {
             WriteOutcome::Done(etag) => etag,
             WriteOutcome::Refused => {
                 let there = self.bucket.get(&self.head_key()).await?.filter(|there| there.bytes == body.as_bytes());
-                let lost = || LedgerError::LeaseLost("somebody else wrote to the journal".to_owned());
+                let lost = || LedgerError::LeaseLost("another process wrote to the journal".to_owned());
                 there.ok_or_else(lost)?.etag
             }
         };
@@ -175,7 +175,7 @@ impl S3Store {
         }
     }
 
-    /// Says once that a head is there. The head remembers with its next write that this was done.
+    /// Says once that a head is there. The head records with its next write that this was done.
     pub(super) async fn marked(&self, mut known: JournalView) -> JournalView {
         if !known.header.marked {
             known.header.marked = self.mark(known.base.as_deref(), true).await.is_ok();
@@ -209,7 +209,7 @@ impl S3Store {
                 WriteCondition::New
             }
         };
-        let lost = || LedgerError::LeaseLost("somebody else wrote to the journal".to_owned());
+        let lost = || LedgerError::LeaseLost("another process wrote to the journal".to_owned());
         let body = header.with("");
         let etag = match self.bucket.put(&self.head_key(), body.as_bytes(), &condition).await? {
             WriteOutcome::Done(etag) => etag,

@@ -11,7 +11,7 @@ use crate::plan::hidden;
 use crate::plan::load::parsed;
 use crate::plan::read_scope::ReadScope;
 use crate::plan::source::SourceText;
-use crate::plan::{PlanError, PlanErrors};
+use crate::plan::{PlanError, PlanErrors, objects, rules};
 use crate::resource::sha256_hex;
 
 /// How many plans may come before the one that the user named.
@@ -47,7 +47,7 @@ pub fn read(first: ChainFile, outside: bool) -> Result<Vec<ChainFile>, PlanError
 }
 
 impl ChainFile {
-    /// What is remembered of it.
+    /// What is recorded of it.
     pub fn facts(&self, reach: ReadScope) -> SourceFile {
         SourceFile {
             file: self.file.clone(),
@@ -60,7 +60,7 @@ impl ChainFile {
 
     fn problem(&self, path: &str, problem: impl Into<String>, next_step: impl Into<String>) -> PlanError {
         let (problem, next_step) = (problem.into(), next_step.into());
-        PlanError { file: self.file.clone(), place: self.text.place(path), problem, next_step }
+        PlanError { rule: rules::EXTENDS, file: self.file.clone(), place: self.text.place(path), problem, next_step }
     }
 
     fn refused(&self, problem: impl Into<String>, next_step: impl Into<String>) -> PlanErrors {
@@ -70,8 +70,11 @@ impl ChainFile {
     /// Nothing is done with a name that a reader would not see as it is.
     fn all_is_visible(&self) -> Result<(), PlanErrors> {
         let found = hidden::found(&self.text.value);
-        let problems: Vec<PlanError> =
-            found.into_iter().map(|(path, problem)| self.problem(&path, problem, hidden::NEXT)).collect();
+        let hidden = |(path, problem): (String, String)| PlanError {
+            rule: rules::HIDDEN,
+            ..self.problem(&path, problem, hidden::NEXT)
+        };
+        let problems: Vec<PlanError> = found.into_iter().map(hidden).collect();
         if problems.is_empty() { Ok(()) } else { Err(PlanErrors(problems)) }
     }
 
@@ -85,8 +88,8 @@ impl ChainFile {
             let all = chain.iter().chain([self]).map(|link| link.file.as_str()).chain([file.as_str()]);
             let all: Vec<&str> = all.collect();
             return Err(self.refused(
-                format!("extends leads in a circle: {}", all.join(", then ")),
-                "let the earliest of these plans extend none",
+                format!("circular extends: {}", all.join(", then ")),
+                "remove extends from one of these plans",
             ));
         }
         if chain.len() >= LONGEST {
@@ -96,6 +99,10 @@ impl ChainFile {
             ));
         }
         let text = parsed(&file, &source)?;
+        let ambiguous = objects::ambiguous_numbers(&file, &source);
+        if !ambiguous.is_empty() {
+            return Err(PlanErrors(ambiguous));
+        }
         let link = Self { file, source, text };
         if link.text.value.is_object() {
             return Ok(link);

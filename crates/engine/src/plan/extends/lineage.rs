@@ -15,7 +15,7 @@ pub struct SourceFile {
     pub sha256: String,
     /// Bytes of its text.
     pub bytes: u64,
-    /// It lies on this machine; else it is a part of the program.
+    /// It is on this machine; else it is a part of the program.
     pub on_disk: bool,
     /// What it may read.
     pub reach: ReadScope,
@@ -70,13 +70,13 @@ impl Lineage {
         &self.changes
     }
 
-    /// The files that lie on this machine: SHA-256 in hex, path, bytes.
+    /// The files that are on this machine: SHA-256 in hex, path, bytes.
     pub fn on_disk(&self) -> impl Iterator<Item = (&str, &str, u64)> {
         let there = self.files.iter().filter(|source| source.on_disk);
         there.map(|source| (source.sha256.as_str(), source.file.as_str(), source.bytes))
     }
 
-    /// The file that the value at a dotted path stands in, or its nearest parent; none when there is one file alone.
+    /// The file that the value at a dotted path is in, or its nearest parent; none when there is one file alone.
     pub fn file(&self, path: &str) -> Option<&str> {
         let mut at = path;
         let number = loop {
@@ -99,7 +99,7 @@ impl Lineage {
         Some((self.files.get(spot.file)?.file.as_str(), spot.place))
     }
 
-    /// Where a later plan removes the value at a dotted path, or what it stands in: file and place.
+    /// Where a later plan removes the value at a dotted path, or what it is in: file and place.
     pub fn removal_of(&self, path: &str) -> Option<(&str, SourcePlace)> {
         let holds =
             |removed: &str| path.strip_prefix(removed).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
@@ -164,7 +164,7 @@ impl Lineage {
         let further = self.origins.range(below.clone()..).map(|(path, _)| path);
         let mut all: Vec<String> = further.take_while(|path| path.starts_with(&below)).cloned().collect();
         all.push(origin.to_owned());
-        // An archive of an image may lie in the directory of artifacts.
+        // An archive of an image may be in the directory of artifacts.
         all.extend(origin.strip_suffix(".k3s.images").map(|with| join(with, "artifacts")));
         all
     }

@@ -6,7 +6,7 @@ use super::lineage::LayeredChange;
 use super::remove::{take, users_of};
 use super::tree::{Data, SourceSpot, TreeNode, step_ids};
 use crate::plan::source::join;
-use crate::plan::{PlanError, PlanErrors};
+use crate::plan::{PlanError, PlanErrors, rules};
 
 const ADDED: &str = "added";
 const CHANGED: &str = "changed";
@@ -44,7 +44,8 @@ impl Merge<'_> {
 
     fn complain(&mut self, spot: SourceSpot, problem: impl Into<String>, next_step: impl Into<String>) {
         let file = self.names.get(spot.file).cloned().unwrap_or_default();
-        self.problems.push(PlanError { file, place: spot.place, problem: problem.into(), next_step: next_step.into() });
+        let (problem, next_step) = (problem.into(), next_step.into());
+        self.problems.push(PlanError { rule: rules::OVERRIDE, file, place: spot.place, problem, next_step });
     }
 
     /// A place for a message about another one.
@@ -93,7 +94,7 @@ impl Merge<'_> {
                     self.complain(
                         entry.spot,
                         format!("remove names {path:?}, which the plans before this one do not have"),
-                        format!("take it out, or name a path below one of the steps: {}", known.join(", ")),
+                        format!("remove it, or name a path below one of the steps: {}", known.join(", ")),
                     );
                 }
             }
@@ -110,7 +111,7 @@ impl Merge<'_> {
                 self.complain(
                     spot,
                     format!("step {id:?} cannot be removed: it is named by {}", users.join(", ")),
-                    "remove these, too, or give them other needs and settings",
+                    "also remove these, or change their needs and settings",
                 );
             }
         }
@@ -195,7 +196,7 @@ impl Merge<'_> {
         if let Some(id) = &id
             && !self.met.insert(id.clone())
         {
-            self.complain(later.spot, format!("there are two steps {id:?}"), "give each step its own id");
+            self.complain(later.spot, format!("duplicate step {id:?}"), "give each step its own id");
             return;
         }
         let found = id.as_deref().and_then(|id| find(days, id).map(|place| (id, place)));
@@ -226,7 +227,7 @@ impl Merge<'_> {
         let place = self.at(there.spot);
         self.complain(
             later.spot,
-            format!("step {id:?} stands on another day in {place}"),
+            format!("step {id:?} is on another day in {place}"),
             "write it below that day, or put its id under remove and write it as a whole",
         );
     }

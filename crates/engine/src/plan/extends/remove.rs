@@ -35,7 +35,7 @@ fn take_step(plan: &mut TreeNode, path: &str, said: SourceSpot) -> bool {
     false
 }
 
-/// Whatever stands at a dotted path. Keys may hold dots themselves: the longest key that fits is tried first.
+/// Whatever is at a dotted path. Keys may hold dots themselves: the longest key that fits is tried first.
 fn take_below(node: &mut TreeNode, path: &str, said: SourceSpot) -> bool {
     let TreeNode { data, removed, .. } = node;
     match data {

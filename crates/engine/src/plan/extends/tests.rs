@@ -154,8 +154,11 @@ fn what_cannot_be_is_refused() {
     refused("extends: a\nremove: [models]\n", "it is named by step proof, fallback slow");
     refused("extends: a\nremove: [days.1]\n", "step \"models\" cannot be removed: it is named by fallback slow");
     let steps = |steps: &str| format!("extends: a\ndays: [{{day: 1, steps: [{steps}]}}]\n");
-    refused(&steps("{id: proof, kind: page}"), "0.yaml:2:37: step \"proof\" has the kind \"later\" in 1.yaml:16:31");
-    refused(&steps("{id: proof}, {id: proof}"), "there are two steps \"proof\"");
+    refused(
+        &steps("{id: proof, kind: page}"),
+        "0.yaml:2:37: error PL008-override: step \"proof\" has the kind \"later\" in 1.yaml:16:31",
+    );
+    refused(&steps("{id: proof}, {id: proof}"), "duplicate step \"proof\"");
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub(super) const API: &[ApiGroup] = &[
     ("origins.*.custom", CUSTOM_ORIGIN),
     ("origin_groups.*", ORIGIN_GROUP),
     ("default_behaviour", BEHAVIOR),
-    // The default behaviour has no pattern; a rule of its own says so.
+    // The default behavior has no pattern; a rule of its own says so.
     ("default_behaviour", &[("path", NO_MEMBER)]),
     ("behaviours.*", BEHAVIOR),
     ("behaviours.*", &[("path", "cloudfront.CacheBehavior.PathPattern!")]),

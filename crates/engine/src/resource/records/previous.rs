@@ -83,9 +83,9 @@ pub fn conflict(wanted: &RecordSet, other: &RecordSet) -> Option<&'static str> {
     let same_type = wanted.record_type == other.record_type;
     let cname = |set: &RecordSet| set.record_type == "CNAME";
     match (wanted.policy(), other.policy()) {
-        _ if !same_type && (cname(wanted) || cname(other)) => Some("a CNAME stands alone at its name"),
+        _ if !same_type && (cname(wanted) || cname(other)) => Some("a CNAME is the only set at its name"),
         (ours, theirs) if same_type && (ours == "simple") != (theirs == "simple") => {
-            Some("a simple set does not stand beside routed ones")
+            Some("a name has no simple set next to routed ones")
         }
         (ours, theirs) if same_type && ours != theirs => Some("sets of one name and type have one routing policy"),
         ("weighted", _) if same_type && differing_ttls(wanted, other) => Some("weighted sets of one name have one TTL"),
@@ -93,7 +93,7 @@ pub fn conflict(wanted: &RecordSet, other: &RecordSet) -> Option<&'static str> {
     }
 }
 
-/// What becomes of a group's sets when no plan wants it any more.
+/// What becomes of a group's sets when no plan wants it any longer.
 #[derive(Debug, Default)]
 pub struct SetRemoval {
     /// The keys of the sets that existed before.

@@ -41,7 +41,7 @@ fn string(mut rest: &[u8]) -> Option<(Vec<u8>, &[u8])> {
 }
 
 /// Bytes as quoted strings: divided, escaped and in quotation marks, as Route 53 takes them (R53 "TXT record type":
-/// `\"` and `\NNN` for what is no printable ASCII).
+/// `\"` and `\NNN` for what is not printable ASCII).
 pub fn quoted(bytes: &[u8]) -> String {
     let one = |chunk: &[u8]| format!("\"{}\"", chunk.iter().map(|byte| escaped(*byte)).collect::<String>());
     if bytes.is_empty() {

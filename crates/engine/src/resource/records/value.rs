@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{canonical, text};
 
-/// What stands at each place of a value; the last one repeats for whatever follows it.
+/// What is at each place of a value; the last one repeats for whatever follows it.
 #[derive(Clone, Copy)]
 enum Field {
     Number,
@@ -77,7 +77,7 @@ pub fn words(value: &str) -> Vec<&str> {
     parts.filter(|word| !word.is_empty()).collect()
 }
 
-/// Flags, a tag in any case, and a value that stands in quotation marks.
+/// Flags, a tag in any case, and a value that is in quotation marks.
 fn caa(value: &str) -> String {
     let words = words(value);
     let [flags, tag, said] = words.as_slice() else { return value.to_owned() };

@@ -1,0 +1,286 @@
+//! Steps that measure the stack and compare it with the plan: what `validate` runs. They make no resources.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What one step of kind `validate` checks: exactly one of these.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Validation {
+    /// Latency from regions.
+    Latency(LatencyCheck),
+    /// Load on devices or on a URL.
+    Load(LoadCheck),
+    /// What clients see while a region is down.
+    Failover(FailoverCheck),
+    /// How soon an object reaches the bucket that it is replicated to.
+    Replication(ReplicationCheck),
+    /// The distribution: deployed, its function active, its cache hit rate.
+    Cdn(CdnCheck),
+    /// Which target each continent is sent to.
+    Dns(DnsCheck),
+    /// Requests through the function at the edge.
+    Edge(EdgeCheck),
+    /// Embedding in real browsers.
+    Browser(BrowserCheck),
+    /// The points to look at before a week is closed.
+    Checklist(ChecklistCheck),
+}
+
+impl Validation {
+    /// The word after `validate` that runs it.
+    pub const fn check(&self) -> &'static str {
+        match self {
+            Self::Latency(_) => "latency",
+            Self::Load(_) => "load",
+            Self::Failover(_) => "failover",
+            Self::Replication(_) => "replication",
+            Self::Cdn(_) => "cdn",
+            Self::Dns(_) => "dns",
+            Self::Edge(_) => "edge",
+            Self::Browser(_) => "browser",
+            Self::Checklist(_) => "checklist",
+        }
+    }
+
+    /// The settings, when it measures latency.
+    pub const fn latency(&self) -> Option<&LatencyCheck> {
+        if let Self::Latency(check) = self { Some(check) } else { None }
+    }
+
+    /// The settings, when it puts load on something.
+    pub const fn load(&self) -> Option<&LoadCheck> {
+        if let Self::Load(check) = self { Some(check) } else { None }
+    }
+
+    /// The settings, when it looks at a distribution.
+    pub const fn cdn(&self) -> Option<&CdnCheck> {
+        if let Self::Cdn(check) = self { Some(check) } else { None }
+    }
+
+    /// The settings, when it compares answers of DNS.
+    pub const fn dns(&self) -> Option<&DnsCheck> {
+        if let Self::Dns(check) = self { Some(check) } else { None }
+    }
+
+    /// The settings, when it watches regions fail.
+    pub const fn failover(&self) -> Option<&FailoverCheck> {
+        if let Self::Failover(check) = self { Some(check) } else { None }
+    }
+
+    /// The settings, when it writes objects to see them replicated.
+    pub const fn replication(&self) -> Option<&ReplicationCheck> {
+        if let Self::Replication(check) = self { Some(check) } else { None }
+    }
+
+    /// The settings, when it goes through a list.
+    pub const fn checklist(&self) -> Option<&ChecklistCheck> {
+        if let Self::Checklist(check) = self { Some(check) } else { None }
+    }
+}
+
+/// Latency of requests from regions, in time of a client.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LatencyCheck {
+    /// The regions to measure from.
+    pub regions: Vec<String>,
+    /// The request.
+    pub request: RequestPlan,
+    /// Requests from each region.
+    #[serde(default = "hundred")]
+    pub requests: u64,
+    /// Requests a second from each region.
+    #[serde(default = "twenty")]
+    pub rate: f64,
+    /// The limits, for each region alone.
+    #[serde(default)]
+    pub limits: LimitsPlan,
+    /// The least share of answers from the cache, in percent, over GET and HEAD.
+    pub cache_hit_percent: Option<f64>,
+    /// What `of` of a criterion calls this measurement, where a plan has several.
+    #[serde(rename = "as")]
+    pub label: Option<String>,
+}
+
+/// Which request is sent.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RequestPlan {
+    /// The host, as clients call it.
+    pub host: String,
+    /// The path, with a slash at first.
+    pub path: String,
+    /// Texts to embed, sent in turn; without any, the path is asked for as it is.
+    #[serde(default)]
+    pub texts: Vec<String>,
+    /// The model that embeds them.
+    pub model: Option<String>,
+}
+
+/// Limits of percentiles in milliseconds.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsPlan {
+    /// Of the median.
+    pub p50_ms: Option<f64>,
+    /// Of the 95th percentile.
+    pub p95_ms: Option<f64>,
+    /// Of the 99th percentile.
+    pub p99_ms: Option<f64>,
+}
+
+/// Load by a number of connections for some time.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoadCheck {
+    /// The path, with a slash at first.
+    pub path: String,
+    /// Texts to embed, sent in turn.
+    pub texts: Vec<String>,
+    /// The model that embeds them; the server's default when left out.
+    pub model: Option<String>,
+    /// Connections, over all devices.
+    pub connections: u32,
+    /// How long, after a tenth of it as a warm-up.
+    pub seconds: u64,
+    /// Limits of the latency.
+    #[serde(default)]
+    pub limits: LimitsPlan,
+    /// The least throughput.
+    pub requests_per_second: Option<f64>,
+    /// The lowest and the highest use of a GPU, in percent.
+    pub gpu_percent: Option<(f64, f64)>,
+}
+
+/// One region after another is down.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FailoverCheck {
+    /// The regions, each of which is down once.
+    pub regions: Vec<String>,
+    /// The name that clients ask for.
+    pub host: String,
+    /// The longest time until a health check says that a region is down.
+    pub detection_seconds: u64,
+    /// How long resolvers keep a record.
+    pub record_seconds: u64,
+}
+
+/// An object that is written in one bucket and has to appear in another.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReplicationCheck {
+    /// The bucket that is written to, by its address in the plan or its name.
+    pub from: String,
+    /// The bucket that it has to appear in.
+    pub to: String,
+    /// The address of the replication in the plan: what `of` of a criterion calls it.
+    pub rule: String,
+    /// What the keys of test objects begin with: the rule has to cover it.
+    #[serde(default)]
+    pub prefix: String,
+    /// The longest time.
+    #[serde(default = "quarter_hour")]
+    pub seconds: u64,
+    /// In the other direction, too.
+    #[serde(default)]
+    pub both_ways: bool,
+}
+
+/// A distribution.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CdnCheck {
+    /// The distribution, by its name in the plan.
+    pub distribution: String,
+    /// The request that is sent for the hit rate.
+    pub request: RequestPlan,
+    /// Requests for the hit rate, after one that fills the cache.
+    #[serde(default = "thousand")]
+    pub requests: u64,
+    /// The least share of hits over GET and HEAD, in percent.
+    pub cache_hit_percent: f64,
+}
+
+/// Where continents are sent.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DnsCheck {
+    /// A name below the zone, or @ for the zone itself.
+    pub name: String,
+    /// The region that each continent (`EU`), country (`JP`) or state (`US-CA`) must be sent to while all are healthy.
+    pub expect: BTreeMap<String, String>,
+}
+
+/// Requests through the function at the edge.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EdgeCheck {
+    /// The regions to send from.
+    pub regions: Vec<String>,
+    /// The request.
+    pub request: RequestPlan,
+    /// Requests from each region.
+    pub requests: u64,
+    /// The longest 95th percentile of the function's own time.
+    pub duration_p95_ms: f64,
+    /// Numbers of a vector.
+    pub dimension: usize,
+}
+
+/// Embedding in browsers.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BrowserCheck {
+    /// The browsers and their oldest versions.
+    pub browsers: BTreeMap<String, u32>,
+    /// Threads of the runtime.
+    pub threads: u32,
+    /// The longest time until the model is loaded.
+    pub load_ms: u64,
+    /// The longest first embedding.
+    pub cold_ms: u64,
+    /// The longest further embedding.
+    pub warm_ms: u64,
+    /// The most memory.
+    pub memory_mb: u64,
+    /// Whether it has to work after a reload without network.
+    pub offline: bool,
+}
+
+/// The points to look at before a week is closed.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChecklistCheck {
+    /// What CloudFront says of the distribution.
+    pub distribution_status: String,
+    /// What Lambda says of the function.
+    pub function_state: String,
+    /// Nodes that are ready.
+    pub jetson_nodes: usize,
+    /// Geolocation record sets.
+    pub geolocation_sets: usize,
+    /// The longest 95th percentile of the latency.
+    pub latency_ms: f64,
+    /// The least cache hit rate.
+    pub cache_hit_percent: f64,
+}
+
+const fn hundred() -> u64 {
+    100
+}
+
+const fn thousand() -> u64 {
+    1000
+}
+
+const fn twenty() -> f64 {
+    20.0
+}
+
+const fn quarter_hour() -> u64 {
+    900
+}

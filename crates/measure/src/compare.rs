@@ -1,0 +1,160 @@
+//! Two runs against one another: by their percentiles, and as a whole.
+//!
+//! What is told apart here are two samples. Runs differ by more than their requests (another minute, another neighbour on the machine): a
+//! difference that matters shows in several runs, which is what the history is for.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::beta;
+use crate::latencies::Latencies;
+use crate::statistics::{normal_two_sided, samples_needed};
+
+/// The percentiles that are compared.
+const QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
+/// How many values of each percentile's distribution are laid against those of the other.
+const DRAWS: usize = 200;
+
+/// What can be said of a difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// It got faster.
+    Faster,
+    /// It got slower.
+    Slower,
+    /// No difference is shown.
+    None,
+    /// One of the samples is too small for this percentile.
+    TooFew,
+}
+
+/// One percentile of both.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Difference {
+    /// 0.95 is the 95th.
+    pub quantile: f64,
+    /// Before, in the sample.
+    #[serde(with = "crate::milliseconds")]
+    pub before: Duration,
+    /// After, in the sample.
+    #[serde(with = "crate::milliseconds")]
+    pub after: Duration,
+    /// After, in units of before: 1.12 is 12 % slower.
+    pub ratio: f64,
+    /// The lower end of the interval of the ratio.
+    pub low: f64,
+    /// The upper end of the interval of the ratio.
+    pub high: f64,
+    /// What can be said.
+    pub change: Change,
+}
+
+/// The test of Mann and Whitney, ties included.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MannWhitney {
+    /// The probability that a request after is slower than one before; ties count half.
+    pub slower: f64,
+    /// In units of its standard deviation if both were the same.
+    pub z: f64,
+    /// The probability of such a difference if both were the same.
+    pub p: f64,
+}
+
+/// Two runs against one another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// By percentile.
+    pub quantiles: Vec<Difference>,
+    /// As a whole; `None` when one of them is empty.
+    pub whole: Option<MannWhitney>,
+    /// How many requests before and after.
+    pub samples: (u64, u64),
+    /// How sure the intervals are.
+    pub confidence: f64,
+}
+
+/// Compares two runs.
+pub fn runs(before: &Latencies, after: &Latencies, confidence: f64) -> Comparison {
+    let of = |quantile| difference(before, after, quantile, confidence);
+    Comparison {
+        quantiles: QUANTILES.into_iter().filter_map(of).collect(),
+        whole: mann_whitney(before, after),
+        samples: (before.len(), after.len()),
+        confidence,
+    }
+}
+
+/// Values of a percentile as resamples would have it: a resample's percentile is a value of the sample whose rank has a Beta
+/// distribution, so its distribution is known without drawing.
+fn resampled(of: &Latencies, quantile: f64) -> Vec<f64> {
+    let count = of.len() as f64;
+    let rank = (quantile * count).ceil().clamp(1.0, count);
+    let place = |draw: usize| beta::quantile(rank, count - rank + 1.0, (draw as f64 + 0.5) / DRAWS as f64);
+    let ranks = (0..DRAWS).map(|draw| (place(draw) * count).ceil().clamp(1.0, count) as u64);
+    // Ranks grow, so one walk over the steps finds all of them.
+    let mut steps = of.steps();
+    let (mut seen, mut value) = (0, Duration::ZERO);
+    ranks
+        .map(|rank| {
+            while seen < rank {
+                let Some((at, times)) = steps.next() else { break };
+                (seen, value) = (seen + times, at);
+            }
+            value.as_secs_f64()
+        })
+        .collect()
+}
+
+fn difference(before: &Latencies, after: &Latencies, quantile: f64, confidence: f64) -> Option<Difference> {
+    let (first, second) = (before.value_at(quantile)?, after.value_at(quantile)?);
+    let ratio = second.as_secs_f64() / first.as_secs_f64().max(1e-9);
+    let needed = samples_needed(quantile, confidence);
+    let bare =
+        Difference { quantile, before: first, after: second, ratio, low: 0.0, high: f64::MAX, change: Change::TooFew };
+    if before.len().min(after.len()) < needed {
+        return Some(bare);
+    }
+    let (olds, news) = (resampled(before, quantile), resampled(after, quantile));
+    let mut ratios: Vec<f64> = olds.iter().flat_map(|old| news.iter().map(move |new| new / old.max(1e-9))).collect();
+    ratios.sort_unstable_by(f64::total_cmp);
+    let at = |share: f64| ratios[((ratios.len() - 1) as f64 * share).round() as usize];
+    let tail = (1.0 - confidence) / 2.0;
+    let (low, high) = (at(tail), at(1.0 - tail));
+    let change = match () {
+        () if low > 1.0 => Change::Slower,
+        () if high < 1.0 => Change::Faster,
+        () => Change::None,
+    };
+    Some(Difference { low, high, change, ..bare })
+}
+
+fn mann_whitney(before: &Latencies, after: &Latencies) -> Option<MannWhitney> {
+    let (n, m) = (before.len() as f64, after.len() as f64);
+    if before.is_empty() || after.is_empty() {
+        return None;
+    }
+    let (mut olds, mut news) = (before.steps().peekable(), after.steps().peekable());
+    let (mut below, mut wins, mut ties) = (0.0, 0.0, 0.0);
+    loop {
+        let value = match (olds.peek(), news.peek()) {
+            (Some((old, _)), Some((new, _))) => *old.min(new),
+            (Some((one, _)), None) | (None, Some((one, _))) => *one,
+            (None, None) => break,
+        };
+        let old = olds.next_if(|(at, _)| *at == value).map_or(0.0, |(_, count)| count as f64);
+        let new = news.next_if(|(at, _)| *at == value).map_or(0.0, |(_, count)| count as f64);
+        wins += new * (below + old / 2.0);
+        below += old;
+        ties += (old + new).powi(3) - (old + new);
+    }
+    let all = n + m;
+    let spread = n * m / 12.0 * ((all + 1.0) - ties / (all * (all - 1.0)).max(1.0));
+    let z = if spread > 0.0 { (wins - n * m / 2.0) / spread.sqrt() } else { 0.0 };
+    Some(MannWhitney { slower: wins / (n * m), z, p: normal_two_sided(z) })
+}
+
+#[cfg(test)]
+#[path = "compare_tests.rs"]
+mod tests;

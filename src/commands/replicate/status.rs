@@ -1,0 +1,104 @@
+//! `replicate status`: what lies in each bucket, how old it is, and what it costs.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::place::{self, Place, TrustArgs};
+use crate::commands::Context;
+use crate::exit::{self, Failure};
+use crate::replica::restore::RestoreFault;
+use crate::replica::status::{Status, status};
+use crate::resource::shown;
+
+/// One call of a store.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Show the last transaction, lag, chain length and request cost of each bucket.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Places that are published to: s3://BUCKET/PREFIX[?region=REGION] or file:FOLDER
+    #[arg(long, value_name = "PLACE", required = true, value_delimiter = ',')]
+    from: Vec<Place>,
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+/// Looks at all places at the same time. Exit code 2 when one of them does not answer or has nothing.
+///
+/// # Errors
+/// When a key or a place cannot be read.
+pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
+    let trust = args.trust.read()?;
+    let targets = place::open(&args.from, context).await?;
+    let looks = targets.iter().map(|target| status(&target.store, &trust, TIMEOUT));
+    let all: Vec<Result<Status, RestoreFault>> = futures::future::join_all(looks).await;
+    let newest = all.iter().flatten().map(|one| one.txid).max();
+    let code = if all.iter().all(Result::is_ok) { exit::DONE } else { exit::PENDING };
+    let mut rows = Vec::new();
+    for (target, seen) in targets.iter().zip(&all) {
+        match seen {
+            Ok(seen) => {
+                let behind = newest.map_or(0, |newest| newest.0.saturating_sub(seen.txid.0));
+                rows.push(row(&target.name, seen, behind));
+                if !context.global.json {
+                    tell(&target.name, seen, behind, context);
+                }
+            }
+            Err(bad) => {
+                rows.push(json!({"target": target.name, "problem": bad.to_string()}));
+                context.printer.remark(shown!("{}: {}", target.name, bad));
+            }
+        }
+    }
+    if context.global.json {
+        context.printer.json("replicate-status", &json!({"targets": rows, "exit": code}));
+    }
+    Ok(code)
+}
+
+fn row(name: &str, seen: &Status, behind: u64) -> serde_json::Value {
+    json!({
+        "target": name, "txid": seen.txid.to_string(), "published_at": seen.published_at.to_string(),
+        "age_seconds": seen.age.as_secs_f64(), "transactions_behind_newest": behind, "continuous": seen.continuous,
+        "bytes": seen.bytes, "objects": seen.objects, "chain_length": seen.chain_length,
+        "snapshots": seen.snapshots.len(), "signed_by": seen.signed_by,
+        "lease": seen.lease.as_ref().map(|lease| json!({"holder": lease.holder, "until": lease.until.to_string()})),
+        "paused_by": seen.paused.as_ref().map(|pause| &pause.by),
+        "cost_per_month": {"puts": seen.cost.puts, "put_usd": seen.cost.put_dollars, "lists": seen.cost.lists, "list_usd": seen.cost.list_dollars},
+    })
+}
+
+fn tell(name: &str, seen: &Status, behind: u64, context: &Context) {
+    let printer = &context.printer;
+    printer.data(shown!(
+        "{}: transaction {}, published {:.0} s ago",
+        name,
+        seen.txid.to_string(),
+        seen.age.as_secs_f64()
+    ));
+    if behind > 0 {
+        printer.data(shown!("  {} transactions behind the newest of these places", behind));
+    }
+    printer.data(shown!(
+        "  {} objects, {} bytes, {} since the last snapshot",
+        seen.objects,
+        seen.bytes,
+        seen.chain_length
+    ));
+    if let Some(lease) = &seen.lease {
+        let what = if lease.released { "last held" } else { "held" };
+        printer.data(shown!("  lease {} by {} until {}", what, lease.holder, lease.until.to_string()));
+    }
+    if let Some(pause) = &seen.paused {
+        printer.data(shown!("  paused by {}: {}", pause.by, pause.reason));
+    }
+    let cost = &seen.cost;
+    printer.data(shown!(
+        "  about {:.0} PUT ({:.2} USD) and {:.0} LIST ({:.2} USD) per month at this pace",
+        cost.puts,
+        cost.put_dollars,
+        cost.lists,
+        cost.list_dollars
+    ));
+}

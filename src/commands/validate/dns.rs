@@ -1,0 +1,139 @@
+//! `validate dns`: where each continent is sent, with all regions up and with each region down, as it is deployed.
+
+use std::collections::BTreeMap;
+
+use super::measurements::{self, Found, Measurement};
+use super::steps::StepArgs;
+use crate::commands::{Context, workflow};
+use crate::desired;
+use crate::exit::{Failure, codes};
+use crate::ledger::Ledger;
+use crate::measure::verdict::{self, Compare, Unit, Wanted};
+use crate::plan::validation::DnsCheck;
+use crate::resource::dns_answer::{self, DnsQuestion};
+use crate::resource::{Desired, Kind, ResourceStatus, StackState, shown};
+
+/// What is looked at instead of a server.
+pub const JOURNAL: &str = "the journal";
+
+/// Compare where each continent is sent with the plan, with each region up and down. Answers are worked out from the record sets that
+/// the journal says are deployed; no resolver is asked.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    steps: StepArgs,
+}
+
+/// Compares.
+///
+/// # Errors
+/// When the plan or the journal cannot be read, or the check names what the plan does not have.
+pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
+    let plan = args.steps.load(context)?;
+    let state = state(&plan.stack, context).await?;
+    let desired = desired::build(&plan, &state.requested)?.desired;
+    let mut all = Vec::new();
+    for (step, check) in args.steps.of(&plan, "dns", |validation| validation.dns())? {
+        let found = measure(check, &desired, &state)?;
+        all.push(Measurement::now("dns", Some(&step.id), vec![JOURNAL.to_owned()], found));
+    }
+    measurements::finish(&all, args.steps.output(Some(&plan.stack)), context).await
+}
+
+/// What the journal of a stack says.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn state(stack: &str, context: &Context) -> Result<StackState, Failure> {
+    let store = workflow::store(&context.global, &context.session, stack, None).await?;
+    Ok(Ledger::read(store, stack).await?.recorded())
+}
+
+/// One check.
+///
+/// # Errors
+/// When the check names a place, a name or a region that the plan does not have.
+pub fn measure(check: &DnsCheck, desired: &Desired, state: &StackState) -> Result<Vec<Found>, Failure> {
+    let names = dns_answer::names(desired, Some(&check.name));
+    let Some(name) = names.first() else {
+        let known = dns_answer::names(desired, None).join(", ");
+        return Err(codes::ARGUMENT.refused(
+            shown!("no record set of the plan is called {:?}", check.name),
+            shown!("correct the name in the step: {}", known),
+        ));
+    };
+    if !deployed(desired, state) {
+        let why = "the record sets of the plan are not deployed";
+        let wish = Wanted::new("places sent right", Unit::Count, Compare::AtLeast, 1.0);
+        let finding = verdict::unmeasured(&wish, why);
+        return Ok(vec![Found { measure: "dns.places_right".to_owned(), of: None, finding }]);
+    }
+    let regions = regions(check, desired)?;
+    let mut found = Vec::new();
+    for (place, region) in &check.expect {
+        found.push(up(name, place, region, &regions, desired));
+        found.push(down(name, place, region, &regions, desired));
+    }
+    found.push(leads_to_distribution(name, desired));
+    Ok(found)
+}
+
+/// Whether every group of record sets that the plan wants is there.
+fn deployed(desired: &Desired, state: &StackState) -> bool {
+    let mut groups = desired.resources.values().filter(|resource| resource.kind == Kind::Records).peekable();
+    let there = |address| state.resources.get(address).is_some_and(|record| record.standing == ResourceStatus::Present);
+    groups.peek().is_some() && groups.all(|group| there(&group.address))
+}
+
+/// The parts of texts by which record sets refer to each region that the check expects.
+fn regions(check: &DnsCheck, desired: &Desired) -> Result<BTreeMap<String, Vec<String>>, Failure> {
+    if let Some(place) = check.expect.keys().find(|place| !dns_answer::is_place(place)) {
+        let next = "write a continent (EU), a country (JP) or a state (US-CA)";
+        return Err(codes::ARGUMENT.refused(shown!("Route 53 knows no place {:?}", place), next));
+    }
+    let mut all = BTreeMap::new();
+    for region in check.expect.values() {
+        let parts = dns_answer::down(desired, region);
+        if parts.is_empty() {
+            return Err(codes::ARGUMENT.refused(
+                shown!("no load balancer of the plan is in {:?}", region),
+                "name a region of the plan's load balancers in expect",
+            ));
+        }
+        all.insert(region.clone(), parts);
+    }
+    Ok(all)
+}
+
+/// With all regions up, the place is sent to the region that is expected.
+fn up(name: &str, place: &str, region: &str, regions: &BTreeMap<String, Vec<String>>, desired: &Desired) -> Found {
+    let answers = dns_answer::answer(desired, &DnsQuestion { name, from: place, down: &[] }).answers;
+    let right = !answers.is_empty() && answers.iter().all(|answer| is_of(answer, &regions[region]));
+    exact(&format!("{place} is sent to {region}"), right, &answers)
+}
+
+/// With that region down, the place gets an answer all the same, from elsewhere.
+fn down(name: &str, place: &str, region: &str, regions: &BTreeMap<String, Vec<String>>, desired: &Desired) -> Found {
+    let down = &regions[region];
+    let answers = dns_answer::answer(desired, &DnsQuestion { name, from: place, down }).answers;
+    let right = !answers.is_empty() && !answers.iter().any(|answer| is_of(answer, down));
+    exact(&format!("{place} is sent elsewhere while {region} is down"), right, &answers)
+}
+
+fn is_of(answer: &str, parts: &[String]) -> bool {
+    parts.iter().any(|part| answer.contains(part.as_str()))
+}
+
+fn exact(name: &str, right: bool, answers: &[String]) -> Found {
+    let said = if answers.is_empty() { "none".to_owned() } else { answers.join(", ") };
+    let finding = measurements::point(name, right).with_note(format!("answers: {said}"));
+    Found { measure: "dns.places_right".to_owned(), of: None, finding }
+}
+
+/// Whether the name leads to the distribution: after the cutover.
+fn leads_to_distribution(name: &str, desired: &Desired) -> Found {
+    let answers = dns_answer::answer(desired, &DnsQuestion { name, from: "EU", down: &[] }).answers;
+    let leads = answers.iter().any(|answer| answer.contains("cdn.distribution"));
+    let finding = measurements::point(format!("{name} leads to the distribution"), leads);
+    Found { measure: "dns.leads_to_distribution".to_owned(), of: None, finding }
+}

@@ -1,0 +1,77 @@
+//! `validate`: is the stack what the plan says, measured. Results are kept beside the journal for `report`. Nothing is changed, but by
+//! `replication --write-test-objects` and by the probe functions of `latency --regions`, which are removed again.
+
+mod all;
+mod cdn;
+mod checklist;
+mod clean;
+mod dns;
+mod failover;
+mod judge;
+mod junit;
+mod latency;
+mod load;
+mod measurements;
+mod plan_file;
+mod regions;
+mod replication;
+mod request;
+mod steps;
+mod storage;
+
+pub use measurements::{Found, Measurement, hint, how};
+pub use request::{Reach, send};
+pub use storage::kept;
+
+use super::Context;
+use crate::exit::Failure;
+
+/// Check a plan file, or measure what is deployed and compare it with the plan.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Check a plan file against AWS's rules; no call is made, no credentials are needed
+    Plan(plan_file::Args),
+    /// Measure latency: percentiles with their confidence intervals against the limits
+    Latency(latency::Args),
+    /// Put load on the devices or on a URL: latency, throughput and errors
+    Load(load::Args),
+    /// Look at the distribution and its function, and measure the cache hit rate
+    Cdn(cdn::Args),
+    /// Compare where each continent is sent with the plan, with each region up and down
+    Dns(dns::Args),
+    /// Measure an outage while you break a region: detection, and what clients see
+    Failover(failover::Args),
+    /// Write test objects and measure how soon they are replicated
+    Replication(replication::Args),
+    /// Go through the points before a week is closed, from what was measured
+    Checklist(checklist::Args),
+    /// Remove the probe functions that an interrupted run left
+    Clean(clean::Args),
+    /// Run every step of kind validate of a plan, one after the other
+    All(all::Args),
+}
+
+/// Checks.
+///
+/// # Errors
+/// When the plan has the wrong shape, or something cannot be measured at all.
+pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
+    match args.what {
+        What::Plan(args) => plan_file::run(&args, context),
+        What::Latency(args) => latency::run(&args, context).await,
+        What::Load(args) => load::run(&args, context).await,
+        What::Cdn(args) => cdn::run(&args, context).await,
+        What::Dns(args) => dns::run(&args, context).await,
+        What::Failover(args) => failover::run(&args, context).await,
+        What::Replication(args) => replication::run(&args, context).await,
+        What::Checklist(args) => checklist::run(&args, context).await,
+        What::Clean(args) => clean::run(&args, context).await,
+        What::All(args) => all::run(&args, context).await,
+    }
+}

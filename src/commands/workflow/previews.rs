@@ -1,0 +1,17 @@
+//! What the services of a run say of its updates before they are sent.
+
+use crate::change::{self, PlanningRefusal};
+use crate::observe;
+use crate::provider::Providers;
+use crate::resource::{Changes, Observed, StackState};
+
+/// Asks about the updates of a difference, and takes the answers into it. Gives what stands in the way.
+pub async fn previewed(
+    changes: &mut Changes,
+    recorded: &StackState,
+    observed: &Observed,
+    providers: &Providers,
+) -> Vec<PlanningRefusal> {
+    let previews = observe::previews(changes, recorded, observed, providers).await;
+    change::previewed(changes, previews)
+}

@@ -1,0 +1,71 @@
+// The service worker: keeps the page itself. Files with a hash in their name come from the cache; the page, its list of models and
+// their pointers come from the network while there is one. Models are kept by the page (store.js).
+
+const CACHE = 'akidb-edge-page';
+const HASHED = /\/assets\/[^/]+\.[0-9a-f]{16}\.[a-z]+$|\/manifests\/[0-9a-f]{64}\.json$/;
+const FRESH = /\/site\.json$|\/current\.json$/;
+const OURS = /\/assets\//;
+
+self.addEventListener('install', () => self.skipWaiting());
+self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));
+
+const isPage = (request) => request.mode === 'navigate' && new URL(request.url).href.split(/[?#]/)[0].startsWith(self.registration.scope);
+
+self.addEventListener('fetch', (event) => {
+  const { request } = event;
+  const url = new URL(request.url);
+  if (request.method !== 'GET' || url.origin !== self.location.origin) return;
+  if (HASHED.test(url.pathname)) event.respondWith(fromCache(request));
+  else if (FRESH.test(url.pathname)) event.respondWith(fromNetwork(request, request.url));
+  else if (isPage(request) && /\/(index\.html)?$/.test(url.pathname)) event.respondWith(fromNetwork(request, `${url.origin}${url.pathname}`));
+});
+
+async function fromCache(request) {
+  const kept = await caches.match(request.url, { cacheName: CACHE });
+  return kept ?? fetch(request);
+}
+
+async function fromNetwork(request, key) {
+  try {
+    const response = await fetch(request);
+    // A server that is down answers, too.
+    return response.status >= 500 ? (await kept(request, key)) ?? response : response;
+  } catch (bad) {
+    const found = await kept(request, key);
+    if (found) return found;
+    throw bad;
+  }
+}
+
+// The page has one content, whether its address ends with its name or not.
+async function kept(request, key) {
+  const others = request.mode === 'navigate' ? ['', 'index.html'].map((name) => self.registration.scope + name) : [];
+  for (const url of [key, ...others]) {
+    const found = await caches.match(url, { cacheName: CACHE });
+    if (found) return found;
+  }
+  return undefined;
+}
+
+// The page says what it needs. What has no hash is fetched again and put last, so that the kept page never names what is not kept.
+async function keep(addresses) {
+  const cache = await caches.open(CACHE);
+  const hashed = addresses.filter((url) => HASHED.test(new URL(url).pathname));
+  for (const url of hashed) if (!(await cache.match(url))) await cache.add(url);
+  const fresh = addresses.filter((url) => !hashed.includes(url));
+  const answers = await Promise.all(fresh.map((url) => fetch(url, { cache: 'no-cache' })));
+  const bad = answers.find((one) => !one.ok);
+  if (bad) throw new Error(`${bad.url} answers ${bad.status}`);
+  await Promise.all(fresh.map((url, at) => cache.put(url, answers[at])));
+  // Of pages before this one.
+  for (const { url } of await cache.keys()) if (OURS.test(url) && !addresses.includes(url)) await cache.delete(url);
+}
+
+self.addEventListener('message', (event) => {
+  const [port] = event.ports;
+  const done = keep(event.data.addresses).then(
+    () => port.postMessage({ kept: true }),
+    (bad) => port.postMessage({ kept: false, why: `the page cannot be kept: ${bad.message}` }),
+  );
+  event.waitUntil(done);
+});

@@ -1,0 +1,34 @@
+// What one tier answers to a list of texts: token ids and vectors (32-bit floats, little endian, base64), as JSON. The texts come on
+// standard input. Started by `akidb-edge models certify`, once for each tier, so that every tier is asked the way that its callers ask.
+//
+//   node answers.mjs --tier server-fp32|server-int8|gpu --program akidb-edge --models FOLDER --model NAME [--onnxruntime FILE]
+//   node answers.mjs --tier edge|static --package FOLDER
+//   node answers.mjs --tier workers --package FOLDER --workerd PROGRAM --worker FOLDER
+
+import fs from 'node:fs';
+import { parseArgs } from 'node:util';
+
+import { fromPackage } from './package.mjs';
+import { fromServer } from './server.mjs';
+import { fromWorker } from './worker.mjs';
+
+const options = Object.fromEntries(
+  ['tier', 'program', 'models', 'model', 'onnxruntime', 'package', 'workerd', 'worker'].map((name) => [name, { type: 'string' }]),
+);
+const { values: flags } = parseArgs({ options });
+const texts = JSON.parse(fs.readFileSync(0, 'utf8'));
+
+const RUNNERS = {
+  'server-fp32': () => fromServer(texts, flags, ['--variant', 'fp32']),
+  'server-int8': () => fromServer(texts, flags, ['--variant', 'int8']),
+  gpu: () => fromServer(texts, flags, ['--device', 'cuda']),
+  edge: () => fromPackage(texts, flags.package, 'full'),
+  static: () => fromPackage(texts, flags.package, 'static'),
+  workers: () => fromWorker(texts, flags),
+};
+
+const run = RUNNERS[flags.tier];
+if (!run) throw new TypeError(`there is no tier ${flags.tier}`);
+process.stdout.write(JSON.stringify({ tier: flags.tier, ...(await run()) }));
+// A handle of the tier may still be open.
+process.exit(0);

@@ -1,0 +1,70 @@
+// Answers in CloudFront's words. An answer to GET is the same bytes for the same question and model: what changes from one run to the
+// next (time, place) stands in headers alone. An answer to POST has it in the body, too; no cache keeps that.
+
+import { createHash } from 'node:crypto';
+
+import { base64, json } from './inference/vectors.mjs';
+
+// CloudFront turns away a generated response of more, headers and body together.
+const MAX_RESPONSE_BYTES = 1_048_576;
+const HEADERS_AT_MOST = 4096;
+const FOR_EVER = 'public, max-age=31536000, immutable';
+const FOR_NOW = 'public, max-age=300';
+// The model's answer will be there in a moment: the one of the static tier is not to stay in its place.
+const SHORTLY = 'public, max-age=60';
+
+/** Whether so many vectors fit into a response. A number below 1 takes 13 characters at most, with its comma; another one 24. */
+export function fits(count, dimension, { encoding, normalize }) {
+  const floats = (normalize ? 13 : 24) * dimension + 3;
+  const each = encoding === 'base64' ? 4 * Math.ceil((4 * dimension) / 3) + 3 : floats;
+  return count * each + HEADERS_AT_MOST <= MAX_RESPONSE_BYTES;
+}
+
+/** The tag of a question whose answer is the same each time. Which tier answers `any` is not known before. */
+export function cachedBefore(asked) {
+  return asked.tier === 'any' ? null : tagged(asked, asked.tier);
+}
+
+function tagged({ version, texts, encoding, normalize }, tier) {
+  const question = JSON.stringify([version, tier, encoding, normalize, texts]);
+  return `"${createHash('sha256').update(question).digest('hex').slice(0, 32)}"`;
+}
+
+/** 304, for a copy that is still right. */
+export function unchanged(asked, tag) {
+  return { status: '304', statusDescription: 'Not Modified', headers: headers({ ETag: tag, 'Cache-Control': age(asked) }) };
+}
+
+function age({ named, wanted, tier }) {
+  if (wanted === 'any' && tier === 'static') return SHORTLY;
+  return named ? FOR_EVER : FOR_NOW;
+}
+
+/** The response. */
+export function reply(asked, vectors, tokens, took) {
+  const { about, tier, encoding, reads, head } = asked;
+  const region = process.env.AWS_REGION ?? 'local';
+  const milliseconds = Math.round(took * 100) / 100;
+  const version = tier === 'static' ? about.static_version : about.version;
+  const lists = encoding === 'base64' ? JSON.stringify(vectors.map(base64)) : `[${vectors.map(json).join(',')}]`;
+  const fields = { model: about.model, version, tier, dimension: about.dimension };
+  const rest = reads
+    ? { ...fields, usage: { total_tokens: tokens } }
+    : { ...fields, edge_location: region, inference_time_ms: milliseconds, usage: { total_tokens: tokens, duration_ms: milliseconds } };
+  const body = `{"embeddings":${lists},${JSON.stringify(rest).slice(1)}`;
+  const own = { ...asked, version };
+  const caching = reads ? { ETag: tagged(own, tier), 'Cache-Control': age(asked) } : { 'Cache-Control': 'no-store' };
+  const found = headers({
+    'Content-Type': 'application/json',
+    ...caching,
+    'X-Akidb-Edge-Location': region,
+    'X-Akidb-Inference-Time-Ms': String(milliseconds),
+    'X-Akidb-Model': `${about.model}@${version}`,
+    'X-Akidb-Tier': tier,
+  });
+  return { status: '200', statusDescription: 'OK', headers: found, ...(head ? {} : { body }) };
+}
+
+function headers(named) {
+  return Object.fromEntries(Object.entries(named).map(([key, value]) => [key.toLowerCase(), [{ key, value }]]));
+}
