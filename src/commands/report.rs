@@ -99,7 +99,7 @@ fn figures(file: Option<&Path>) -> Result<Option<Figures>, Failure> {
     let Some(file) = file else { return Ok(None) };
     let text = files::read_text(file, MOST_BYTES).map_err(|bad| shown!("{}", bad));
     text.and_then(|text| Figures::of(&text)).map(Some).map_err(|bad| {
-        Failure::refused(
+        codes::ARGUMENT.refused(
             shown!("{}: {}; no report was written", file.display(), bad),
             "name a file in the schema akidb-edge/measured/v1, such as localstack/system writes",
         )

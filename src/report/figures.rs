@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::resource::untrusted::markdown;
-use crate::resource::{SafeText, Untrusted, shown};
+use crate::resource::{Markdown, SafeText, Untrusted, md, shown};
 
 /// The schema of such a file.
 pub const SCHEMA: &str = "akidb-edge/measured/v1";
@@ -70,19 +69,18 @@ impl Figures {
     }
 
     /// As a part of a Markdown text.
-    pub fn markdown(&self) -> String {
-        let mut text = format!(
+    pub fn markdown(&self) -> Markdown {
+        let mut text = md!(
             "\n## Measured: {}\n\n{}\n\n| figure | value | how |\n|---|---|---|\n",
-            self.title.markdown(),
-            self.place.markdown()
+            &self.title,
+            &self.place
         );
         for one in &self.figures {
-            let value = markdown(&one.value.to_string());
-            let (name, unit, how) = (one.name.markdown(), one.unit.markdown(), one.how.markdown());
-            text.push_str(&format!("| {name} | {value} {unit} | {how} |\n"));
+            let value = Untrusted::from(one.value.to_string());
+            text.push(md!("| {} | {} {} | {} |\n", &one.name, value, &one.unit, &one.how));
         }
         for one in &self.skipped {
-            text.push_str(&format!("\nLeft out: {}: {}\n", one.part.markdown(), one.why.markdown()));
+            text.push(md!("\nLeft out: {}: {}\n", &one.part, &one.why));
         }
         text
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::devices::{DevicesArgs, VerbDevices};
 use crate::commands::Context;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::files;
 use crate::plan::{Plan, StepConfig};
 use crate::provider::device::{Push, push};
@@ -63,7 +63,7 @@ async fn push_archive(args: PushArgs, context: &Context) -> Result<u8, Failure> 
     };
     for (flag, name) in [("--as", Some(&name)), ("--image", args.image.as_ref())] {
         if let Some(name) = name.filter(|name| !syntax_check::image(name)) {
-            return Err(Failure::refused(
+            return Err(codes::ARGUMENT.refused(
                 shown!("{} {:?} is no name of an image; nothing was pushed", flag, name),
                 syntax_check::IMAGE,
             ));
@@ -73,7 +73,7 @@ async fn push_archive(args: PushArgs, context: &Context) -> Result<u8, Failure> 
     let hashed = tokio::task::spawn_blocking(move || files::hash(&path)).await;
     let hashed = hashed.unwrap_or_else(|bad| Err(std::io::Error::other(bad)));
     let (sha256, bytes) = hashed.map_err(|bad| {
-        Failure::refused(
+        codes::ARGUMENT.refused(
             shown!("{}: {}; nothing was pushed", archive, bad),
             "name an archive, as docker save NAME -o ARCHIVE writes it",
         )
@@ -93,7 +93,7 @@ async fn push_archive(args: PushArgs, context: &Context) -> Result<u8, Failure> 
 /// The cluster's registry, `ADDRESS:PORT`.
 fn registry(devices: &VerbDevices) -> Result<String, Failure> {
     devices.registry().map(str::to_owned).ok_or_else(|| {
-        Failure::refused(
+        codes::ARGUMENT.refused(
             "the cluster of the plan has no registry; nothing was pushed",
             "add k3s.registry to the step of kind jetson, then akidb-edge jetson provision; without one, k3s.images brings an archive to every node",
         )
@@ -111,11 +111,11 @@ fn wanted(plan: &Plan, registry: &str) -> Result<String, Failure> {
     names.dedup();
     match names.as_slice() {
         [one] => Ok((*one).to_owned()),
-        [] => Err(Failure::refused(
+        [] => Err(codes::ARGUMENT.refused(
             shown!("no app of the plan has an image of {}; nothing was pushed", registry),
             "say what it is to be called with --as NAME:TAG, and write ADDRESS:PORT/NAME:TAG as the image of the app",
         )),
-        several => Err(Failure::refused(
+        several => Err(codes::ARGUMENT.refused(
             shown!("the apps of the plan have the images {}; nothing was pushed", several.join(", ")),
             "say which one it is with --as",
         )),
