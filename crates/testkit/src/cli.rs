@@ -101,7 +101,7 @@ pub struct TestAccount {
 }
 
 /// The files of the model and of the page of week 13, with contents that stand for them.
-const MODEL: [(&str, &str); 16] = [
+const MODEL: [(&str, &str); 15] = [
     ("1_Pooling/config.json", "{\"pooling_mode_mean_tokens\":true}"),
     ("chunks.json", "{\"format\":1,\"files\":{}}"),
     ("config.json", "{\"hidden_size\":384}"),
