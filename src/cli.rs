@@ -191,11 +191,13 @@ mod tests {
 
     #[test]
     fn verbs_are_those_of_the_command_line() {
-        for there in ["report", "jetson provision", "jetson shutdown", "route cutover", "validate plan"] {
+        for there in
+            ["report", "jetson provision", "jetson shutdown", "route cutover", "validate plan", "validate latency"]
+        {
             assert!(has_verb(there), "{there}");
         }
         assert_eq!(has_verb("serve"), cfg!(feature = "serve"));
-        for none in ["", "jetson", "validate latency", "deploy observability", "replicate metadata", "jetson fly"] {
+        for none in ["", "jetson", "validate production", "deploy observability", "replicate", "jetson fly"] {
             assert!(!has_verb(none), "{none}");
         }
     }

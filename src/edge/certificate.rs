@@ -124,6 +124,10 @@ impl Certificate {
 
 /// The tier to compare with, and what has to be reached.
 fn pair<'a>(answers: &'a [Answers], one: &Answers) -> Option<(&'a Answers, Bounds)> {
+    // The reference is held against nothing.
+    if one.tier == REFERENCE {
+        return None;
+    }
     let named = |name: &str| answers.iter().find(|other| other.tier == name && other.tier != one.tier);
     let graph = |answers: &Answers| answers.identity.files.get("graph").cloned();
     if one.tier == WORKERS {

@@ -149,7 +149,7 @@ mod tests {
         for text in ["uid=0(root) gid=0(root)\n", "root:x:0:0::/root:/bin/sh\n", "red\nsecret\n"] {
             let why = folder(&words, "vocab.txt", text).unwrap_err();
             assert!(matches!(why, VocabularyFault::Foreign { name: "vocab.txt" }), "{text}: {why}");
-            assert!(why.to_string().starts_with("vocab.txt is not"), "{why}");
+            assert!(why.to_string().starts_with("vocab.txt does not match"), "{why}");
         }
         assert!(folder(&words, "merges.txt", "a b\n").is_err());
         assert!(folder(&words, "vocab.txt", "red\nhunter2\n").is_err());

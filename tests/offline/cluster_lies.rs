@@ -46,7 +46,11 @@ fn a_kubeconfig_that_cannot_be_read_says_why_and_what_helps() {
             "that root can read",
         ),
         (fails(1, "client-key-data: c2VjcmV0"), "ended with code 1", "jetson doctor"),
-        ("echo nothing: like it".to_owned(), "is not used: it has nothing, which is not taken", "who changed it"),
+        (
+            "echo nothing: like it".to_owned(),
+            "is not used: it has nothing, which is not accepted from a device",
+            "who changed it",
+        ),
     ] {
         let refused = Liar::new(&answer).run("jetson drain one").exits(1);
         let said = joined(&refused.stdout);

@@ -205,7 +205,7 @@ fn the_next_run_goes_on_where_the_last_one_ended() {
     assert_eq!((&row["name"], &row["state"]), (&"tiny".into(), &"partial".into()));
     user.hub.take_requests();
     let run = user.run("pull tiny").exits(0);
-    assert!(run.stderr.contains("… onnx/model.onnx: 123.5 kB of 300.0 kB are here"), "{}", run.stderr);
+    assert!(run.stderr.contains("… onnx/model.onnx: resuming after 123.5 kB of 300.0 kB"), "{}", run.stderr);
     let requests = user.hub.take_requests();
     let asked = of(&requests, GRAPH);
     assert_eq!(asked[0].headers.get("range").map(String::as_str), Some("bytes=123456-"));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::metrics::{MetricsFile, Written};
-use super::place::{self, Place, TrustArgs, duration};
+use super::place::{self, Place, TrustArgs, duration, seconds};
 use crate::commands::Context;
 use crate::exit::{self, Failure, codes};
 use crate::replica::follow::{FollowEvent, FollowObserver};
@@ -95,17 +95,17 @@ impl FollowObserver for Tell {
         let printer = &self.printer;
         match event {
             FollowEvent::Applied { txid, bytes, lag, .. } => printer.talk(shown!(
-                "transaction {}, {} bytes, {:.3} s after it was published",
+                "transaction {}, {} bytes, {} s after it was published",
                 txid.to_string(),
                 bytes,
-                lag.as_secs_f64()
+                seconds(*lag)
             )),
             FollowEvent::Retrying { why, pause } if printer.verbose > 0 => {
-                printer.talk(shown!("{}; again in {:.1} s", why, pause.as_secs_f64()));
+                printer.talk(shown!("{}; again in {} s", why, seconds(*pause)));
             }
             FollowEvent::Refused { why } => printer.remark(shown!("refused, the replica stays as it is: {}", why)),
             FollowEvent::Stalled { staleness, why } => {
-                printer.remark(shown!("the replica is {:.1} s old: {}", staleness.as_secs_f64(), why));
+                printer.remark(shown!("the replica is {} s old: {}", seconds(*staleness), why));
             }
             FollowEvent::CaughtUp { txid } => printer.talk(shown!("up to date, transaction {}", txid.to_string())),
             FollowEvent::Paused { by } => {

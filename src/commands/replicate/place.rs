@@ -152,6 +152,12 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     number.checked_mul(scale).filter(|ms| *ms > 0).map(Duration::from_millis).ok_or_else(form)
 }
 
+/// A duration in seconds for people, with as many decimals as it is short.
+pub fn seconds(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    if seconds < 10.0 { format!("{seconds:.3}") } else { format!("{seconds:.0}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::metrics::{MetricsFile, Written};
-use super::place::{self, Place, duration};
+use super::place::{self, Place, duration, seconds};
 use crate::commands::Context;
 use crate::exit::{self, Failure, codes};
 use crate::replica::publish::Delivery;
@@ -162,23 +162,23 @@ impl Observer for Tell {
         let printer = &self.printer;
         match event {
             Event::Snapshot { txid, pages, took, .. } => printer.talk(shown!(
-                "snapshot of {} pages at transaction {}, checked, in {:.2} s",
+                "snapshot of {} pages at transaction {}, checked, in {} s",
                 pages,
                 txid.to_string(),
-                took.as_secs_f64()
+                seconds(*took)
             )),
             Event::Published { target, txid, bytes, lag } if printer.verbose > 0 => printer.talk(shown!(
-                "{}: transaction {}, {} bytes, {:.3} s behind",
+                "{}: transaction {}, {} bytes, {} s behind",
                 target,
                 txid.to_string(),
                 bytes,
-                lag.as_secs_f64()
+                seconds(*lag)
             )),
             Event::Retrying { target, why, pause } if printer.verbose > 0 => {
-                printer.talk(shown!("{}: {}; again in {:.1} s", target, why, pause.as_secs_f64()));
+                printer.talk(shown!("{}: {}; again in {} s", target, why, seconds(*pause)));
             }
             Event::Stalled { target, lag, why } => {
-                printer.remark(shown!("{}: changes have waited for {:.1} s: {}", target, lag.as_secs_f64(), why))
+                printer.remark(shown!("{}: changes have waited for {} s: {}", target, seconds(*lag), why))
             }
             Event::CaughtUp { target, txid } => {
                 printer.talk(shown!("{}: has all changes again, transaction {}", target, txid.to_string()));

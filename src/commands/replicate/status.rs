@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::place::{self, Place, TrustArgs};
+use super::place::{self, Place, TrustArgs, seconds};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
 use crate::replica::restore::RestoreFault;
@@ -71,12 +71,7 @@ fn row(name: &str, seen: &Status, behind: u64) -> serde_json::Value {
 
 fn tell(name: &str, seen: &Status, behind: u64, context: &Context) {
     let printer = &context.printer;
-    printer.data(shown!(
-        "{}: transaction {}, published {:.0} s ago",
-        name,
-        seen.txid.to_string(),
-        seen.age.as_secs_f64()
-    ));
+    printer.data(shown!("{}: transaction {}, published {} s ago", name, seen.txid.to_string(), seconds(seen.age)));
     if behind > 0 {
         printer.data(shown!("  {} transactions behind the newest of these places", behind));
     }
@@ -95,10 +90,10 @@ fn tell(name: &str, seen: &Status, behind: u64, context: &Context) {
     }
     let cost = &seen.cost;
     printer.data(shown!(
-        "  about {:.0} PUT ({:.2} USD) and {:.0} LIST ({:.2} USD) per month at this pace",
-        cost.puts,
-        cost.put_dollars,
-        cost.lists,
-        cost.list_dollars
+        "  about {} PUT ({} USD) and {} LIST ({} USD) per month at this pace",
+        format!("{:.0}", cost.puts),
+        format!("{:.2}", cost.put_dollars),
+        format!("{:.0}", cost.lists),
+        format!("{:.2}", cost.list_dollars)
     ));
 }

@@ -38,7 +38,7 @@ fn nodes_are_counted_by_the_cluster_alone() {
     let how = || "the cluster, as jetson status shows it".to_owned();
     assert_eq!(
         verdicts(&plan, &seen(vec![node(Some("ready"), true), node(Some("not ready"), true), node(None, true)])),
-        [("met", Some("1 things".to_owned()), how()), ("met", Some("2 things".to_owned()), how())]
+        [("met", Some("1 thing".to_owned()), how()), ("met", Some("2 things".to_owned()), how())]
     );
     let away = verdicts(&plan, &seen(vec![node(None, false)]));
     assert!(away.iter().all(|one| one.0 == "not measured" && one.2.contains("did not answer")), "{away:?}");

@@ -349,13 +349,12 @@ fn confirm(args: &Args, context: &Context) -> Result<(), Failure> {
     if args.yes {
         return Ok(());
     }
-    if !context.session.can_ask {
-        let next = "review the list above, then add --yes";
-        return Err(
-            codes::NO_TERMINAL.refused("nothing was done: cannot ask for confirmation without a terminal", next)
-        );
+    let problem = "nothing was done: cannot ask for confirmation without a terminal";
+    match context.session.can_ask {
+        false => Err(codes::NO_TERMINAL.refused(problem, "review the list above, then add --yes")),
+        true if context.printer.ask("Import this?") => Ok(()),
+        true => Err(Failure::cancelled()),
     }
-    if context.printer.ask("Import this?") { Ok(()) } else { Err(Failure::cancelled()) }
 }
 
 /// A revision in which nothing changed but what the journal knows.

@@ -90,7 +90,7 @@ fn modules_are_read_in_their_order() {
     let other = dense.replace("\"in_features\": 8", "\"in_features\": 9");
     let wrong =
         [("modules.json", list.as_str()), MEAN, ("2_Dense/config.json", &other), ("2_Dense/model.safetensors", "")];
-    assert!(open(&wrong).unwrap_err().contains("wants 9 numbers"));
+    assert!(open(&wrong).unwrap_err().contains("expects 9 dimensions"));
 }
 
 #[test]

@@ -95,6 +95,8 @@ fn as_the_file_takes_it(out: &mut Output<'_>, state: &mut State<'_, '_>, value: 
     let bad = |why: &str| Error::new(ErrorKind::InvalidOperation, format!("{:?} {why}", value.to_string()));
     match state.name().rsplit('.').next() {
         Some("html" | "xml") => escape_formatter(out, state, value),
+        // The filter `tojson` made it: anything else has no form there.
+        Some("json") if value.is_safe() => Ok(out.write_str(&value.to_string())?),
         Some("sh" | "service") if value.is_number() => Ok(out.write_str(&value.to_string())?),
         Some("sh") => match Untrusted::from(value.to_string()).shell_word() {
             Ok(word) => Ok(out.write_str(&word)?),

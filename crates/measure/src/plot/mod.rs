@@ -23,5 +23,4 @@ const RED: &str = "#d55e00";
 const PURPLE: &str = "#cc79a7";
 
 #[cfg(test)]
-#[path = "../plot_tests.rs"]
 mod tests;
