@@ -16,6 +16,8 @@ pub const GRAPH: &str = "graph";
 pub const TOKENS: &str = "tokens";
 /// The key of the static tier's table.
 pub const STATIC: &str = "static";
+/// The key of ONNX Runtime's library: another version of it may round otherwise.
+pub const RUNTIME: &str = "runtime";
 
 /// A file of the model in the package.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,8 +26,27 @@ pub struct ModelFile {
     pub path: String,
     /// SHA-256 in hex.
     pub sha256: String,
+    /// CRC-32, which the function checks when it starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crc32: Option<u32>,
     /// Its size.
     pub bytes: u64,
+}
+
+impl ModelFile {
+    /// A file of the package.
+    pub fn new(path: &str, bytes: &[u8]) -> Self {
+        Self { path: path.to_owned(), sha256: sha256_hex(bytes), crc32: Some(crc32(bytes)), bytes: bytes.len() as u64 }
+    }
+}
+
+/// CRC-32 as zip, gzip and Node.js compute it.
+fn crc32(bytes: &[u8]) -> u32 {
+    const POLYNOMIAL: u32 = 0xedb8_8320;
+    let table: Vec<u32> = (0..256)
+        .map(|byte| (0..8).fold(byte, |sum, _| if sum & 1 == 1 { (sum >> 1) ^ POLYNOMIAL } else { sum >> 1 }))
+        .collect();
+    !bytes.iter().fold(u32::MAX, |sum, byte| (sum >> 8) ^ table[usize::from(sum.to_le_bytes()[0] ^ byte)])
 }
 
 /// What the package holds.
@@ -37,7 +58,7 @@ pub struct About {
     pub model: String,
     /// Numbers of a vector.
     pub dimension: usize,
-    /// What answers for the tier `full`: a hash of graph and tokens.
+    /// What answers for the tier `full`: a hash of graph, tokens and runtime.
     pub version: String,
     /// What answers for the tier `static`, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,10 +70,9 @@ pub struct About {
 impl About {
     /// A description of these files.
     pub fn new(model: &str, dimension: usize, files: BTreeMap<String, ModelFile>) -> Self {
-        let with_tokens = |key: &str| Some(version(&files.get(key)?.sha256, &files.get(TOKENS)?.sha256));
-        let version = with_tokens(GRAPH).unwrap_or_default();
-        let static_version = with_tokens(STATIC);
-        Self { schema: SCHEMA.to_owned(), model: model.to_owned(), dimension, version, static_version, files }
+        let whole = version(&files, &[GRAPH, TOKENS, RUNTIME]).unwrap_or_default();
+        let static_version = version(&files, &[STATIC, TOKENS]);
+        Self { schema: SCHEMA.to_owned(), model: model.to_owned(), dimension, version: whole, static_version, files }
     }
 
     /// The hash of a file, by what it is.
@@ -61,9 +81,10 @@ impl About {
     }
 }
 
-/// The version of what a file and a tokenizer answer together.
-fn version(file: &str, tokens: &str) -> String {
-    sha256_hex(format!("{file} {tokens}").as_bytes())
+/// The version of what some files answer together; none where one of them is not there.
+fn version(files: &BTreeMap<String, ModelFile>, keys: &[&str]) -> Option<String> {
+    let hashes = keys.iter().map(|key| Some(files.get(*key)?.sha256.as_str())).collect::<Option<Vec<&str>>>()?;
+    Some(sha256_hex(hashes.join(" ").as_bytes()))
 }
 
 #[cfg(test)]
@@ -71,13 +92,21 @@ mod tests {
     use super::*;
 
     fn file(sha256: &str) -> ModelFile {
-        ModelFile { path: format!("model/{sha256}"), sha256: sha256.to_owned(), bytes: 1 }
+        ModelFile { path: format!("model/{sha256}"), sha256: sha256.to_owned(), crc32: None, bytes: 1 }
     }
 
     #[test]
-    fn the_version_is_that_of_graph_and_tokens_alone() {
+    fn a_checksum_is_the_usual_one() {
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+        assert_eq!(crc32(b""), 0);
+    }
+
+    #[test]
+    fn the_version_is_that_of_what_makes_a_vector_alone() {
         let of = |graph: &str, table: Option<&str>| {
-            let mut files = BTreeMap::from([(GRAPH.to_owned(), file(graph)), (TOKENS.to_owned(), file("t"))]);
+            let own = [(GRAPH, graph), (TOKENS, "t"), (RUNTIME, "r")];
+            let mut files: BTreeMap<String, ModelFile> =
+                own.into_iter().map(|(key, hash)| (key.to_owned(), file(hash))).collect();
             files.extend(table.map(|table| (STATIC.to_owned(), file(table))));
             About::new("m", 4, files)
         };

@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::about::{self, About, GRAPH, ModelFile, STATIC, TOKENS};
+use super::about::{self, About, GRAPH, ModelFile, RUNTIME, STATIC, TOKENS};
 use super::machine::{self, Machine};
 use crate::files::read;
-use crate::resource::sha256_hex;
 use crate::template::{self, Archive, TemplateError};
 
 /// What is taken of `node_modules`: `templates/lambda/package-files.json`.
 const MODULES: &str = include_str!("../../templates/lambda/package-files.json");
 /// The code template of a function that embeds.
 const CODE: &str = "inference";
+/// ONNX Runtime's library in the package.
+const LIBRARY: &str = "node_modules/onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime.so.1";
 /// AWS's limits of a zip at the edge, and of what is in it.
 const LARGEST_ZIP: u64 = 50 << 20;
 const LARGEST_UNPACKED: u64 = 250 << 20;
@@ -213,10 +214,10 @@ fn add_model(sources: &Sources<'_>, files: &mut BTreeMap<String, Vec<u8>>) -> Re
     for (key, name) in wanted {
         let bytes = content(&sources.model.join(name))?;
         let path = format!("model/{name}");
-        let file = ModelFile { path: path.clone(), sha256: sha256_hex(&bytes), bytes: bytes.len() as u64 };
-        known.insert(key.to_owned(), file);
+        known.insert(key.to_owned(), ModelFile::new(&path, &bytes));
         files.insert(path, bytes);
     }
+    known.extend(files.get(LIBRARY).map(|bytes| (RUNTIME.to_owned(), ModelFile::new(LIBRARY, bytes))));
     Ok(About::new(sources.name, hidden_size, known))
 }
 
@@ -269,7 +270,7 @@ mod tests {
         }
         assert!(names.iter().all(|name| !name.contains("darwin") && !name.ends_with(".d.ts")), "{names:?}");
         assert_eq!((first.about.model.as_str(), first.about.dimension), ("tiny", 8));
-        assert!(first.about.static_version.is_some());
+        assert!(first.about.static_version.is_some() && first.about.version.len() == 64);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a plan asks of a function's certificate, and whether it is met by the package that goes up.
 
-use super::about::{About, GRAPH, STATIC, TOKENS};
+use super::about::{About, GRAPH, RUNTIME, STATIC, TOKENS};
 use super::certificate::Certificate;
 use super::suite::Suite;
 
@@ -43,7 +43,7 @@ fn of_tier(name: &str, certificate: &Certificate, package: &About) -> Vec<String
     };
     let keys: &[&str] = match name {
         "static" | "workers" => &[STATIC, TOKENS],
-        _ => &[GRAPH, TOKENS],
+        _ => &[GRAPH, TOKENS, RUNTIME],
     };
     let mut lacks = Vec::new();
     for key in keys {
@@ -69,12 +69,15 @@ mod tests {
     const NOW: i64 = 1_800_000_000;
 
     fn package(graph: &str) -> About {
-        let file = |hash: &str| ModelFile { path: String::new(), sha256: hash.to_owned(), bytes: 1 };
-        About::new("m", 4, BTreeMap::from([(GRAPH.to_owned(), file(graph)), (TOKENS.to_owned(), file("t"))]))
+        let file = |hash: &str| ModelFile { path: String::new(), sha256: hash.to_owned(), crc32: None, bytes: 1 };
+        let own = [(GRAPH, graph), (TOKENS, "t"), (RUNTIME, "r")];
+        About::new("m", 4, own.into_iter().map(|(key, hash)| (key.to_owned(), file(hash))).collect())
     }
 
     fn certificate(misses: &[&str]) -> Certificate {
-        let files = BTreeMap::from([(GRAPH.to_owned(), "g".to_owned()), (TOKENS.to_owned(), "t".to_owned())]);
+        let own = [(GRAPH, "g"), (TOKENS, "t"), (RUNTIME, "r")];
+        let files: BTreeMap<String, String> =
+            own.into_iter().map(|(key, hash)| (key.to_owned(), hash.to_owned())).collect();
         let tier = Tier {
             tier: "edge".to_owned(),
             identity: Identity { files, ..Identity::default() },

@@ -27,7 +27,7 @@ export async function fromPackage(texts, folder, tier) {
     if (answer.status !== '200') throw new Error(`the function did not answer texts ${at} and further: ${answer.body ?? 'it passed them on'}`);
     vectors.push(...JSON.parse(answer.body).embeddings);
   }
-  const files = tier === 'static' ? ['static', 'tokens'] : ['graph', 'tokens'];
+  const files = tier === 'static' ? ['static', 'tokens'] : ['graph', 'tokens', 'runtime'];
   return {
     model: about.model,
     version: tier === 'static' ? about.static_version : about.version,

@@ -279,7 +279,7 @@ const TYPED: [&str; 3] = ["inference", "models", "serve"];
 const IN_WORDS: &[(&str, &str, &str)] = &[];
 
 /// Files that are longer than a file should be, and how long they may be.
-const LONG: &[(&str, usize)] = &[];
+const LONG: &[(&str, usize)] = &[("commands/state/import.rs", 405)];
 
 struct Source {
     /// Path by module: `crates/aws/src/zone.rs` is `provider/aws/zone.rs`.

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import zlib from 'node:zlib';
 
 import { mean } from './inference/vectors.mjs';
 
@@ -18,6 +19,12 @@ const OPTIONS = {
 const SPARE_MS = 250;
 const FIRST_MS_A_TOKEN = 0.5;
 const COLD_MS = 3000;
+
+/** Whether a file is as it was packed: by CRC-32, which sees every damage of a bit or a few and takes a third of the time of SHA-256. */
+function whole(bytes, { crc32, sha256 }) {
+  if (crc32 !== undefined && zlib.crc32) return zlib.crc32(bytes) === crc32;
+  return createHash('sha256').update(bytes).digest('hex') === sha256;
+}
 
 export class Encoder {
   constructor(about, folder) {
@@ -39,11 +46,10 @@ export class Encoder {
   }
 
   async open() {
-    const { path, sha256 } = this.about.files.graph;
+    const { path } = this.about.files.graph;
     const bytes = readFileSync(new URL(path, this.folder));
     // A damaged graph may still load, and give wrong vectors.
-    const found = createHash('sha256').update(bytes).digest('hex');
-    if (found !== sha256) throw new Error(`${path} is damaged: its SHA-256 is ${found.slice(0, 16)}, not ${sha256.slice(0, 16)}`);
+    if (!whole(bytes, this.about.files.graph)) throw new Error(`${path} is damaged: its checksum is not that of model.json`);
     // By require: what is not in the package is an error here, not one of the whole function.
     this.runtime = createRequire(import.meta.url)('onnxruntime-node');
     this.session = await this.runtime.InferenceSession.create(bytes, OPTIONS);

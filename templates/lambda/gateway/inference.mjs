@@ -43,12 +43,17 @@ export class Inference {
     this.fallbacks = new Fallbacks();
     this.answered = { full: 0, static: 0 };
     this.tokens = new Tokens(JSON.parse(this.file('tokens').toString('utf8')), Tokenizer);
-    this.table = this.about.files.static ? new StaticTable(this.file('static')) : null;
     this.encoder = new Encoder(this.about, folder);
   }
 
   file(name) {
     return readFileSync(new URL(this.about.files[name].path, this.folder));
+  }
+
+  /** The static tier's table: read when it is first asked. */
+  get table() {
+    this.opened ??= new StaticTable(this.file('static'));
+    return this.opened;
   }
 
   /** A response, or null where the origin answers. Refusals of the caller are thrown. */
@@ -112,7 +117,7 @@ export class Inference {
 
   /** The tier that answers, and its vectors. */
   async embed({ tier, named, normalize }, encoded, context) {
-    if (tier === 'static' || (tier === 'any' && !named && this.table && !this.fullIsReady(encoded, context))) {
+    if (tier === 'static' || (tier === 'any' && !named && this.about.files.static && !this.fullIsReady(encoded, context))) {
       if (!normalize) throw new Left('settings', false);
       if (tier === 'any') this.encoder.warm();
       return ['static', checked(encoded.map((ids) => this.table.embed(ids)))];
@@ -129,12 +134,12 @@ export class Inference {
 
   health() {
     const { model, version, static_version: staticVersion } = this.about;
-    const tiers = this.table ? ['full', 'static'] : ['full'];
+    const tiers = this.about.files.static ? ['full', 'static'] : ['full'];
     return {
       mode: 'inference',
       model,
       model_version: version,
-      ...(this.table ? { static_version: staticVersion } : {}),
+      ...(staticVersion ? { static_version: staticVersion } : {}),
       tiers,
       loaded: this.encoder.ready,
       answered: this.answered,

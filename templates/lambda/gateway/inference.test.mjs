@@ -7,6 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import zlib from 'node:zlib';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const MODULES = path.join(HERE, '../node_modules');
@@ -31,7 +32,7 @@ async function packaged(name, change = () => {}) {
   for (const [kind, file] of [['graph', 'graph.onnx'], ['tokens', 'tokens.json'], ['static', 'static.bin']]) {
     const bytes = fs.readFileSync(path.join(FIXTURE, file));
     fs.writeFileSync(path.join(folder, 'model', file), bytes);
-    files[kind] = { path: `model/${file}`, sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length };
+    files[kind] = { path: `model/${file}`, sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length, crc32: zlib.crc32?.(bytes) };
   }
   const about = { schema: 'akidb-edge/edge-package/v1', model: 'tiny', dimension: EXPECTED.dimension, version: VERSION, static_version: STATIC_VERSION, files };
   change(folder, about);
@@ -204,10 +205,20 @@ test('a damaged graph gives no vector: the origin answers, counted', options, as
   assert.deepEqual((await health(handler)).fallbacks, { error: 1 });
 });
 
+test('a table that is cut off answers nothing', options, async () => {
+  const handler = await packaged('cut', (folder) => fs.truncateSync(path.join(folder, 'model/static.bin'), 900));
+  await quietly(async () => {
+    const answer = await handler(post({ input: 'a', tier: 'static' }));
+    assert.deepEqual([answer.status, JSON.parse(answer.body).code], ['404', 'TIER_NOT_AVAILABLE']);
+  });
+  assert.equal((await handler(post({ input: 'a' }))).status, '200');
+  assert.deepEqual((await health(handler)).fallbacks, { error: 1 });
+});
+
 test('a package that cannot be loaded passes everything on', options, async () => {
   let handler;
   const lines = await quietly(async () => {
-    handler = await packaged('broken', (folder) => fs.writeFileSync(path.join(folder, 'model/static.bin'), 'AKST'));
+    handler = await packaged('broken', (folder) => fs.writeFileSync(path.join(folder, 'model/tokens.json'), '{'));
   });
   assert.equal(lines[0].event, 'package');
   const event = post({ input: 'a' });

@@ -3,6 +3,8 @@
 
 const HANGUL = 0xac00;
 const [KEEP, DROP, SPACE, APART, SYLLABLE, TEXT, MARK] = [0, 1, 2, 3, 4, 5, 6];
+// FNV-1a over UTF-16 units; a line break ends a piece.
+const [SEED, PRIME, LINE] = [0x811c9dc5 | 0, 0x01000193, 10];
 const KINDS = { drop: DROP, space: SPACE, apart: APART, hangul: SYLLABLE };
 
 /** What becomes of each character before words are cut into pieces. */
@@ -74,6 +76,49 @@ function letters(point) {
   return String.fromCodePoint(...found, ...(last ? [0x11a7 + last] : []));
 }
 
+/**
+ * The vocabulary, as the part of a Map that the library asks: a table of hashes over the text of all pieces. To make 30,000 strings and put
+ * them into a Map took most of the time from a cold start to the first id.
+ */
+class Vocabulary {
+  constructor(pieces) {
+    let [count, size] = [1, 1024];
+    for (let at = pieces.indexOf('\n'); at !== -1; at = pieces.indexOf('\n', at + 1)) count += 1;
+    while (size < 2 * count) size *= 2;
+    Object.assign(this, { pieces, size, mask: size - 1, places: new Int32Array(count + 1), table: new Int32Array(size).fill(-1) });
+    let [id, hash] = [0, SEED];
+    for (let at = 0; at <= pieces.length; at += 1) {
+      const unit = at < pieces.length ? pieces.charCodeAt(at) : LINE;
+      if (unit !== LINE) {
+        hash = Math.imul(hash ^ unit, PRIME);
+        continue;
+      }
+      let slot = hash & this.mask;
+      while (this.table[slot] !== -1) slot = (slot + 1) & this.mask;
+      this.table[slot] = id;
+      id += 1;
+      this.places[id] = at + 1;
+      hash = SEED;
+    }
+    this.count = id;
+  }
+
+  get(piece) {
+    const { pieces, places, table, mask } = this;
+    let hash = SEED;
+    for (let at = 0; at < piece.length; at += 1) hash = Math.imul(hash ^ piece.charCodeAt(at), PRIME);
+    for (let slot = hash & mask; table[slot] !== -1; slot = (slot + 1) & mask) {
+      const id = table[slot];
+      if (places[id + 1] - places[id] - 1 === piece.length && pieces.startsWith(piece, places[id])) return id;
+    }
+    return undefined;
+  }
+
+  has(piece) {
+    return this.get(piece) !== undefined;
+  }
+}
+
 /** Reads texts as the server does: `encode` gives the ids with [CLS] and [SEP]. */
 export class Tokens {
   /** `document` is tokens.json, `Tokenizer` the class of @huggingface/tokenizers. */
@@ -81,12 +126,10 @@ export class Tokens {
     if (document?.format !== 1) throw new Error(`tokens.json: format ${String(document?.format)} is not known`);
     this.maxTokens = document.max_tokens;
     const characters = new Characters(document);
-    const pieces = document.pieces.split('\n');
-    // The vocabulary is put in place afterwards: as an object of 30,000 keys it would cost most of a cold start.
-    this.tokenizer = new Tokenizer({ ...document.tokenizer, normalizer: null, pre_tokenizer: { type: 'WhitespaceSplit' } }, {});
+    const settings = { ...document.tokenizer, normalizer: null, pre_tokenizer: { type: 'WhitespaceSplit' } };
+    this.tokenizer = new Tokenizer(settings, {});
     const { model } = this.tokenizer;
-    model.vocab = pieces;
-    for (let id = 0; id < pieces.length; id += 1) model.tokens_to_ids.set(pieces[id], id);
+    model.tokens_to_ids = new Vocabulary(document.pieces);
     model.unk_token_id = model.tokens_to_ids.get(model.unk_token);
     this.tokenizer.normalizer = (text) => characters.words(text);
     const { ids } = this.tokenizer.encode('');
