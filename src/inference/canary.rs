@@ -177,7 +177,7 @@ mod tests {
             question.check(&[2.0, 4.0]).unwrap();
             let other = question.check(&[2.0, -1.0]).unwrap_err();
             assert!(matches!(other, CanaryFault::Expected { .. }), "{other}");
-            assert!(other.to_string().ends_with("at least 0.97 is wanted"), "{other}");
+            assert!(other.to_string().ends_with("at least 0.97 is required"), "{other}");
         }
     }
 

@@ -93,7 +93,7 @@ fn a_missing_verb_is_answered_with_help() {
         assert!(!alone.stdout.contains("known-host") && !alone.stdout.contains("try-model"), "{group}");
         // A program that forgot the verb made a mistake.
         let document = finish(bare().args(&words).arg("--json")).exits(1).json();
-        assert_eq!(document["problem"], "a verb is missing", "{group}");
+        assert_eq!(document["problem"], "missing verb", "{group}");
     }
 }
 

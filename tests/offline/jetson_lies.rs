@@ -301,7 +301,7 @@ fn what_a_device_says_it_did_is_looked_at() {
     ] {
         liar.plan(&format!("          hosts: {{one: {{address: 192.0.2.1}}}}\n          {with}\n"));
         let failed = liar.run("jetson provision --yes").exits(1);
-        assert!(failed.all().contains("is not as it was asked for"), "{with}\n{}", failed.all());
+        assert!(failed.all().contains("does not match what was requested"), "{with}\n{}", failed.all());
     }
 }
 
@@ -355,7 +355,10 @@ fn nothing_is_taken_from_a_device_that_is_not_named() {
     fs::remove_file(liar.path("arguments")).expect("a file");
     let seen = liar.run("jetson provision --inventory hosts.yaml --dry-run").exits(2);
     let name = fs::read_dir(liar.path("state")).expect("a folder").flatten().next().expect("a stack").file_name();
-    let next = format!("next: akidb-edge jetson uninstall --stack {} --host one takes it away", name.display());
+    let next = format!(
+        "next: akidb-edge jetson uninstall --stack {} --host one removes what is installed on them",
+        name.display()
+    );
     assert!(seen.stderr.contains("not named by the plan or an inventory: one;"), "{}", seen.all());
     assert!(seen.stderr.contains(&next), "{next} in {}", seen.all());
     assert!(!seen.stdout.contains("delete") && !seen.stdout.contains("forget"), "{}", seen.all());

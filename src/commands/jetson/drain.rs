@@ -167,7 +167,7 @@ mod tests {
         let pods: Vec<Untrusted> = (0..22).map(|at| format!("akidb/pod-{at}").into()).collect();
         let held = still_there(8, &pods, &pods[1..2]);
         assert_eq!(held.message, "not drained within 8 s: disruption budgets hold akidb/pod-1");
-        assert!(held.code == "DisruptionBudget" && held.next_step.is_some_and(|next| next.contains("more replicas")));
+        assert!(held.code == "DisruptionBudget" && held.next_step.is_some_and(|next| next.contains("add replicas")));
         let stay = still_there(8, &pods, &[]);
         assert!(stay.code == "PodsStay" && stay.message.ends_with("akidb/pod-19 and 2 more"), "{stay}");
         let odd = still_there(1, &["a/\u{1b}[2Jb".into()], &[]);

@@ -193,6 +193,6 @@ mod tests {
         let layers = Layers::read(|_| None, |_| None, Some(&file));
         let all: Vec<_> = layers.wrong.iter().map(|wrong| wrong.why.as_str()).collect();
         assert_eq!(all.len(), 3, "{all:?}");
-        assert!(all.iter().any(|why| why.ends_with("no setting max-txts; did you mean max-texts?")), "{all:?}");
+        assert!(all.iter().any(|why| why.ends_with("unknown setting max-txts; did you mean max-texts?")), "{all:?}");
     }
 }
