@@ -110,7 +110,7 @@ fn a_saved_plan_that_was_changed_is_refused() {
         fs::write(&file, plan.to_string()).expect("a file");
         for words in ["deploy saved.plan.json --dry-run", "deploy saved.plan.json --yes"] {
             let output = account.run_bare(words).exits(3);
-            assert!(output.stderr.contains("it was changed after it was made"), "{}", output.stderr);
+            assert!(output.stderr.contains("it was changed after it was saved"), "{}", output.stderr);
         }
     }
     assert_eq!(account.inventory(), before, "nothing was done");

@@ -75,7 +75,7 @@ impl Ground {
     #[track_caller]
     fn destroy(&self) {
         let said = self.run(&format!("destroy --stack {} --yes", self.name)).exits(0);
-        assert!(said.all().contains("left: imported, not made by this stack"), "{}", said.all());
+        assert!(said.all().contains("left: imported, not created by this stack"), "{}", said.all());
         let left = self.plane.kubectl(&format!("get configmap -n {} -o name", self.name));
         assert!(left.contains("configmap/theirs") && !left.contains("configmap/own"), "{left}");
     }
@@ -98,7 +98,7 @@ fn what_was_adopted_stays_after_it_was_forgotten_and_deployed_again() {
     assert!(adopted.all().contains("risk: brief"), "{}", adopted.all());
     ground.run(&format!("state forget {} --stack {} --yes", ground.address(), ground.name)).exits(0);
     let again = ground.deploy("").exits(0);
-    assert!(again.all().contains("[imported, not made by this stack]"), "{}", again.all());
+    assert!(again.all().contains("[imported, not created by this stack]"), "{}", again.all());
     ground.destroy();
     ground.clean();
 }

@@ -401,7 +401,7 @@ fn packages_count_only_when_they_are_there() {
     );
     fs::write(lab.path("ten.yaml"), SECRET).expect("a plan");
     let failed = provision(&lab, "").exits(1);
-    assert!(failed.all().contains("and it is not as it was asked for"), "{}", failed.all());
+    assert!(failed.all().contains("but it does not match what was requested"), "{}", failed.all());
     lab.inside("jetson-01", "rm /usr/local/sbin/apt-get");
     provision(&lab, "").exits(0);
     assert!(provision(&lab, "").exits(0).stdout.contains("no changes"));

@@ -355,8 +355,10 @@ fn nothing_is_taken_from_a_device_that_is_not_named() {
     fs::remove_file(liar.path("arguments")).expect("a file");
     let seen = liar.run("jetson provision --inventory hosts.yaml --dry-run").exits(2);
     let name = fs::read_dir(liar.path("state")).expect("a folder").flatten().next().expect("a stack").file_name();
-    let next =
-        format!("next: akidb-edge jetson uninstall --stack {} --host one removes what is installed", name.display());
+    let next = format!(
+        "next: akidb-edge jetson uninstall --stack {} --host one removes what is installed on them",
+        name.display()
+    );
     assert!(seen.stderr.contains("not named by the plan or an inventory: one;"), "{}", seen.all());
     assert!(seen.stderr.contains(&next), "{next} in {}", seen.all());
     assert!(!seen.stdout.contains("delete") && !seen.stdout.contains("forget"), "{}", seen.all());

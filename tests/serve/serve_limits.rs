@@ -270,7 +270,7 @@ fn what_was_admitted_is_finished_and_a_second_signal_cuts() {
     let _stream = under_way(&server);
     server.signal("TERM");
     assert_eq!(server.wait(), 1);
-    assert!(server.said().contains("1 connection under way"), "{}", server.said());
+    assert!(server.said().contains("1 connection in progress"), "{}", server.said());
 }
 
 /// Sends a body of so many bytes in pieces, and its end when it is wanted; the connection is there still.

@@ -201,6 +201,9 @@ fn find(rows: &'static [Row], said: &str) -> Option<&'static LoginRefusal> {
     rows.iter().find(|(words, _)| words.iter().all(|word| said.contains(word))).map(|(_, cause)| cause)
 }
 
+/// Why sudo cannot run at all.
+const NOT_INSTALLED: &str = "sudo is not installed on the device";
+
 /// What sudo says, in English: `LC_ALL=C` is set for it. Source: sudo 1.9 (plugins/sudoers, src/).
 const SUDO: &[Row] = &[
     (
@@ -278,19 +281,15 @@ const SUDO: &[Row] = &[
     ),
     (
         &["sudo", "no such file"],
-        stays(
-            "",
-            "sudo is not installed on the device",
-            "install it there (apt-get install sudo), or log in as root in the plan",
-        ),
+        stays("", NOT_INSTALLED, "install it there (apt-get install sudo), or log in as root in the plan"),
     ),
 ];
 
-/// Whether it is sudo that speaks.
+/// Whether the text comes from sudo, or from a failed attempt to start it.
 pub fn of_sudo(said: &str) -> bool {
     said.contains("sudo:")
         || said.contains("sudoers")
-        || find(SUDO, said).is_some_and(|cause| cause.what.contains("no sudo"))
+        || find(SUDO, said).is_some_and(|cause| cause.what == NOT_INSTALLED)
 }
 
 /// Why sudo refused, and what helps; its own last words when the cause is not known.
@@ -351,14 +350,14 @@ mod tests {
             ("Sorry, user edge may not run sudo on jetson-01.", "may not use sudo", "usermod"),
             (
                 "Sorry, user edge is not allowed to execute '/bin/sh -c PATH' as root on jetson-01.",
-                "other commands",
+                "does not allow the user the tool's command",
                 "jetson sudoers",
             ),
             ("sudo: Account or password is expired, reset your password and try again", "expired", "chage"),
             ("sudo: a password is required", "sudo requires a password", "--ask-sudo-password"),
             ("the sudo password is wrong", "the sudo password is wrong", "user's password"),
             ("sudo: 1 incorrect password attempt", "the sudo password is wrong", "user's password"),
-            ("env: 'sudo': No such file or directory", "no sudo", "apt-get install sudo"),
+            ("env: 'sudo': No such file or directory", "sudo is not installed", "apt-get install sudo"),
         ] {
             let (what, next) = sudo(said);
             assert!(what.contains(words) && next.contains(helps), "{said}: {what}; {next}");

@@ -221,7 +221,9 @@ mod tests {
         assert!(outside.addresses.contains(&node("one")) && !outside.addresses.contains(&node("two")));
         assert!(!outside.would_change.contains(&node("two")));
         assert_eq!(left.names(), ["two"]);
-        assert!(left.remark("s-devices").is_some_and(|said| said.contains("--host two removes what is installed")));
+        assert!(
+            left.remark("s-devices").is_some_and(|said| said.contains("--host two removes what is installed on them"))
+        );
         assert_eq!(UnnamedDevices::default().remark("s-devices"), None);
     }
 

@@ -130,7 +130,7 @@ fn a_name_that_leads_elsewhere_is_refused_by_every_verb() {
             command.args(["--state", "file:below/state"]);
             let told = finish(&mut command);
             assert_eq!(told.code, 3, "{verb} {name:?}: {}", told.all());
-            assert!(told.stderr.contains("cannot be the name of a stack"), "{verb} {name:?}: {}", told.stderr);
+            assert!(told.stderr.contains("invalid stack name"), "{verb} {name:?}: {}", told.stderr);
         }
     }
     assert!(!ground.account.path("below").exists() && !ground.account.path("escape").exists());

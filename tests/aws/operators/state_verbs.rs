@@ -162,7 +162,7 @@ fn a_move_takes_references_along_and_a_rollback_across_it_works() {
     assert!(looks.stdout.contains("routing.records.web refers to it"), "{}", looks.stdout);
     let plan = small.plan.to_string_lossy();
     let said = small.stack.run(&["state", "move", "models.bucket.b", "models.bucket.c", "--plan", &plan, "--dry-run"]);
-    assert!(said.exits(2).stderr.contains("the plan does not want models.bucket.c"));
+    assert!(said.exits(2).stderr.contains("the plan does not contain models.bucket.c"));
 
     small.state(&["move", "models.bucket.b", "models.bucket.c", "--yes"]).exits(0);
     assert_eq!(small.list()[0], "models.bucket.c made");

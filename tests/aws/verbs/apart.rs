@@ -67,7 +67,7 @@ fn a_saved_plan_takes_no_options_that_it_has_decided() {
         "--print-iam-boundary",
     ] {
         let refused = run(&stack, &format!("deploy x.plan.json --yes {option}")).exits(3);
-        says(&refused, "do not go together");
+        says(&refused, "cannot be combined");
         says(&refused, "nothing was done");
     }
     assert!(!exists(&stack, "a") && !stack.home.path().join("y.plan.json").exists());
@@ -210,9 +210,9 @@ fn what_is_adopted_or_requested_must_be_in_the_run() {
     says(&outside, "--adopt models.bucket.a is outside the scope");
     assert!(!exists(&stack, "a") && !exists(&stack, "b"));
     let nothing = run(&stack, "deploy --plan p.yaml --adopt models.bucket.a --yes").exits(0);
-    says(&nothing, "takes nothing up: it does not exist yet");
+    says(&nothing, "has no effect: it does not exist yet");
     let ours = run(&stack, "deploy --plan p.yaml --adopt models.bucket.a --yes").exits(0);
-    says(&ours, "takes nothing up: this stack already owns it");
+    says(&ours, "has no effect: this stack already owns it");
     let never = run(&stack, "deploy --plan p.yaml --request m --yes").exits(3);
     says(&never, "every deploy runs it");
 }

@@ -216,7 +216,7 @@ fn the_last_run_over_either_stack_is_rolled_back() {
         ("--devices --to 2 --devices-to 1", "nothing is undone"),
         // What would come back refers to what would go.
         ("--devices --to 0 --devices-to 1", "jetson.file.one-x as it was then refers to models.bucket.a"),
-        ("--fallback x --devices", "do not go together"),
+        ("--fallback x --devices", "cannot be combined"),
         ("--to 0 --keep-connections 0", "add --devices"),
     ] {
         says(&run(&stack, &format!("rollback --plan p.yaml {words} --yes")).exits(3), said);

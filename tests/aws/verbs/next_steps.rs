@@ -184,7 +184,7 @@ fn options_that_do_not_go_together_are_said_in_another_way() {
     // It is a command of this program, whatever the stack has.
     let answer = run(&stack, &format!("{said} --dry-run"));
     assert!(
-        !answer.stderr.contains("do not go together") && !answer.stderr.contains("unexpected"),
+        !answer.stderr.contains("cannot be combined") && !answer.stderr.contains("unexpected"),
         "{}",
         answer.stderr
     );

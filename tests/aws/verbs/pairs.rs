@@ -245,5 +245,5 @@ fn what_the_environment_says_is_no_option() {
     let saved = run("deploy none.plan.json --yes").exits(3);
     assert!(saved.stderr.contains("No such file"), "{}", saved.stderr);
     let typed = run("status --stack none --plan week13").exits(3);
-    assert!(typed.stderr.contains("--stack and --plan do not go together"), "{}", typed.stderr);
+    assert!(typed.stderr.contains("--stack and --plan cannot be combined"), "{}", typed.stderr);
 }

@@ -197,7 +197,7 @@ fn restriction(held: Option<cf::Restrictions>) -> GeoRestriction {
 pub fn spec(config: cf::DistributionConfig, tags: BTreeMap<String, String>) -> Result<DistributionSpec, Fault> {
     let mut aliases = config.aliases.and_then(|list| list.items).unwrap_or_default();
     aliases.sort_unstable();
-    let default = config.default_cache_behavior.ok_or_else(lacking("GetDistribution", "default behaviour"))?;
+    let default = config.default_cache_behavior.ok_or_else(lacking("GetDistribution", "default behavior"))?;
     let behaviors = config.cache_behaviors.and_then(|list| list.items).unwrap_or_default();
     Ok(DistributionSpec {
         comment: config.comment,

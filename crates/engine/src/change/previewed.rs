@@ -101,7 +101,7 @@ mod tests {
         let (change, refused) = told(WEB, &imported, Ok(Preview::recreate("spec.selector cannot change")));
         assert_eq!(change.action, Action::Update);
         assert!(
-            refused[0].contains("was not made by this stack") && refused[0].contains("spec.selector"),
+            refused[0].contains("was not created by this stack") && refused[0].contains("spec.selector"),
             "{refused:?}"
         );
     }

@@ -140,7 +140,7 @@ pub(super) fn cannot_recreate(address: &Address, why: &Untrusted) -> PlanningRef
         unread: false,
         address: address.clone(),
         problem: format!(
-            "it was not made by this stack and would have to be deleted and made again, since {}",
+            "it was not created by this stack and would have to be deleted and created again, since {}",
             why.line()
         ),
         next_step: "set the real value in the plan; or delete it yourself and run the same command again".to_owned(),

@@ -37,7 +37,7 @@ pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
         "CF304-path-twice",
         "path patterns are unique",
         "InvalidArgument: The parameter PathPattern contains a duplicate",
-        "join the two behaviours",
+        "join the two behaviors",
         path_twice,
     ),
     error(

@@ -65,7 +65,7 @@ impl DesiredStack {
         self.record_origin(resource, path).unwrap_or_else(|| format!("{}.{path}", resource.origin))
     }
 
-    /// The sets of a group are sorted: their place in it is empty about their place in the plan.
+    /// The sets of a group are sorted: their place in it does not tell their place in the plan.
     fn record_origin(&self, resource: &Resource, path: &str) -> Option<String> {
         let (at, below) = path.strip_prefix("sets.")?.split_once('.').unwrap_or((path.strip_prefix("sets.")?, ""));
         let at: usize = at.parse().ok()?;

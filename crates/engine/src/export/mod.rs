@@ -48,7 +48,7 @@ mod tests {
             let told = |words: &str| export.notes.iter().filter(|note| note.text.contains(words)).count();
             let of =
                 |platform: Platform| Kind::ALL.into_iter().filter(|kind| kind.facts().platform == platform).count();
-            assert_eq!(told("lives on a device"), of(Platform::Device));
+            assert_eq!(told("it is on a device"), of(Platform::Device));
             assert_eq!(told("Kubernetes cluster"), of(Platform::Cluster));
         }
     }

@@ -167,7 +167,7 @@ fn one_object_in_two_versions_of_its_api_is_one_and_two_names_get_two_addresses(
     let both = format!("{}---\n{}", object("apps/v1", "Deployment", "a"), object("apps/v1beta1", "Deployment", "a"));
     let file = ground.file("a.yaml", &both);
     let said = ground.refused(&[("one", "kubernetes", &format!("{WEST}, files: [{file}]"))]);
-    assert!(said.contains("stands twice"), "{said}");
+    assert!(said.contains("duplicate object"), "{said}");
     let rbac = "rbac.authorization.k8s.io/v1";
     let both = format!("{}---\n{}", object(rbac, "ClusterRole", "shop:read"), object(rbac, "ClusterRole", "shop-read"));
     ground.file("a.yaml", &both);

@@ -112,7 +112,7 @@ const FOLLOWED: &[Followed] = &[
     ),
     ("variable-without-value", "or a default here", &[("{description", "{default: us-east-1, description")]),
     ("version-2", "or version: 1", &[("version: 2", "version: 1")]),
-    ("wrong-type", "plans/schema.json describes what may stand here", &[("plenty", "128")]),
+    ("wrong-type", "plans/schema.json describes what is allowed here", &[("plenty", "128")]),
     (
         "duplicate-step",
         "give each step its own id",
@@ -133,7 +133,7 @@ const FOLLOWED: &[Followed] = &[
             "      - {id: models, title: M, kind: models, with: {buckets: {}}}\n      - id: proof",
         )],
     ),
-    ("circular-needs", "take one of these needs out", &[("needs: [first, fourth]", "needs: [first]")]),
+    ("circular-needs", "remove one of these needs", &[("needs: [first, fourth]", "needs: [first]")]),
     ("unknown-measure", "plans/schema.json describes", &[("latency.p96", "latency.p95")]),
     (
         "fallback-sets-nothing",
@@ -195,8 +195,8 @@ const FOLLOWED: &[Followed] = &[
     ("extends-list", "write the name of a plan", &[("[earlier.yaml]", "earlier.yaml")]),
     ("extends-nowhere", "the path of a YAML file", &[("nowhere.yaml", "earlier.yaml")]),
     ("extends-unknown-name", "the path of a YAML file", &[("week99", "earlier.yaml")]),
-    ("extends-circle", "let the earliest of these plans extend none", &[("extends-circle.yaml", "earlier.yaml")]),
-    ("extends-remove-needed", "remove these, too", &[("[models]", "[models, proof]")]),
+    ("extends-circle", "remove extends from one of these plans", &[("extends-circle.yaml", "earlier.yaml")]),
+    ("extends-remove-needed", "also remove these", &[("[models]", "[models, proof]")]),
     ("extends-remove-no-list", "remove: [STEP", &[("remove: proof", "remove: [proof]")]),
     (
         "extends-remove-nothing",
