@@ -34,6 +34,7 @@ const TABLE: &[Room] = &[
     room("interrupts", &[], &["tokio"]),
     room("files", &[], &[]),
     room("delivery", &["resource", "files"], &["tokio"]),
+    room("measure", &[], &["tokio"]),
     room("inference", &["files", "delivery"], &["tokio"]),
     room("serve", &["inference", "files", "delivery"], &["reqwest", "tokio"]),
     room("models", &["inference", "files", "delivery"], &["reqwest", "tokio"]),
@@ -60,6 +61,7 @@ const TABLE: &[Room] = &[
             "serve",
             "files",
             "delivery",
+            "measure",
         ],
         &["clap", "tokio"],
     ),
@@ -98,6 +100,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
 
 /// The lines outside of tests that may end the program, each with its proof beside it.
 const PROVEN: &[(&str, &str, &str)] = &[
+    ("measure/latencies.rs", ".expect(\"constant bounds\")", "bounds and digits are constants that HdrHistogram takes"),
     ("resource/address.rs", "panic!(\"{bad}\")", "the parts of an address come from checked plan keys"),
     ("resource/graph.rs", ".expect(\"a spec is plain data\")", "a spec of plain data can always be written"),
 ];
@@ -252,6 +255,7 @@ const ROOTS: &[(&str, &str)] = &[
     ("crates/cluster/src", "provider/cluster"),
     ("crates/delivery/src", "delivery"),
     ("crates/device/src", "provider/device"),
+    ("crates/measure/src", "measure"),
     ("crates/network/src", "provider/network"),
 ];
 
@@ -280,6 +284,7 @@ fn text_by_room(text: &str, room: &str) -> String {
         ("cluster", "provider::cluster::"),
         ("device", "provider::device::"),
         ("delivery", "delivery::"),
+        ("measure", "measure::"),
         ("network", "provider::network::"),
     ];
     for (name, room) in crates {
@@ -438,6 +443,7 @@ const HEAVY: &[(&str, &[&str])] = &[
     ("aws", &["akidb-edge-cluster", "akidb-edge-device", "clap", "k8s-", "kube", "reqwest"]),
     ("cluster", &["aws-", "akidb-edge-aws", "akidb-edge-device", "clap", "reqwest"]),
     ("delivery", &["aws-", "akidb-edge-", "clap", "k8s-", "kube", "reqwest", "rustls"]),
+    ("measure", &["aws-", "akidb-edge-", "clap", "k8s-", "kube", "reqwest", "comfy-table", "console", "indicatif"]),
 ];
 
 /// The lines below `[dependencies]` of a crate, up to the next table.
