@@ -12,7 +12,7 @@ impl Alarm {
     /// Has to be made where the runtime is.
     #[expect(
         deprecated,
-        reason = "what replaces it is unsafe, because a type might close its descriptor behind the runtime's back; OwnedFd does not"
+        reason = "what replaces it is no safe function, as some types close their descriptor behind the runtime's back; OwnedFd does not"
     )]
     pub fn new() -> io::Result<Self> {
         use rustix::time::{TimerfdClockId, TimerfdFlags, timerfd_create};

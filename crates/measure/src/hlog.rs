@@ -87,4 +87,40 @@ mod tests {
         assert_eq!(starts, [0, 2, 4, 6, 8]);
         assert_eq!(all.len(), 5_000);
     }
+
+    /// Gil Tene's own implementation reads the log and finds the same values: `mvn dependency:get
+    /// -Dartifact=org.hdrhistogram:HdrHistogram:2.2.2`, and the path of the jar in `AKIDB_EDGE_HDRHISTOGRAM_JAR`.
+    #[test]
+    #[ignore = "needs Java and the jar of HdrHistogram"]
+    fn the_log_is_read_by_hdrhistogram_itself() {
+        let jar = std::env::var("AKIDB_EDGE_HDRHISTOGRAM_JAR").expect("the path of HdrHistogram-2.2.2.jar");
+        let (folder, recording) = (tempfile::tempdir().unwrap(), recording());
+        let (log, out) = (folder.path().join("run.hlog"), folder.path().join("out"));
+        std::fs::write(&log, write(&recording).unwrap()).unwrap();
+        let mut java = std::process::Command::new("java");
+        java.args(["-cp", &jar, "org.HdrHistogram.HistogramLogProcessor", "-csv", "-outputValueUnitRatio", "1"]);
+        let status = java.arg("-i").arg(&log).arg("-o").arg(&out).status().unwrap();
+        assert!(status.success());
+        let mut all = Latencies::default();
+        for interval in &recording.intervals.each {
+            all.merge(&Latencies::decode(&interval.histogram).unwrap());
+        }
+        let text = std::fs::read_to_string(folder.path().join("out.hgrm")).unwrap();
+        let mut compared = 0;
+        for line in text.lines() {
+            let fields: Vec<&str> = line.split(',').collect();
+            let [Ok(value), Ok(percentile)] = [fields[0].parse::<f64>(), fields.get(1).unwrap_or(&"").parse::<f64>()]
+            else {
+                continue;
+            };
+            let count: u64 = fields[2].parse().unwrap();
+            let own = all.value_at_rank(count).unwrap().as_nanos() as f64;
+            assert!((own - value).abs() < 0.5, "{line}: {own} ns here");
+            let by_quantile = all.value_at(percentile).unwrap().as_nanos() as f64;
+            assert!((by_quantile - value).abs() < 0.5, "{line}: {by_quantile} ns here, by the quantile");
+            compared += 1;
+        }
+        assert!(compared > 20, "{text}");
+        assert_eq!(all.len(), 5_000);
+    }
 }

@@ -95,7 +95,8 @@ impl Canvas {
         let (width, height) = (width.max(0.0), height.max(0.0));
         let _ = writeln!(
             self.out,
-            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" {fill}>{}</rect>",
+            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" \
+             shape-rendering=\"crispEdges\" {fill}>{}</rect>",
             if title.is_empty() { String::new() } else { format!("<title>{}</title>", escaped(title)) }
         );
     }
@@ -148,7 +149,7 @@ impl Canvas {
             self.line((left, y), (right, y), "stroke=\"currentColor\" stroke-opacity=\"0.15\"");
             self.text(left - 6.0, y + 4.0, Anchor::End, &number(tick));
         }
-        self.text(left - 6.0, scale.to - 8.0, Anchor::End, unit);
+        self.text(left - 6.0, scale.to - 12.0, Anchor::End, unit);
     }
 }
 

@@ -12,7 +12,7 @@ use crate::verdict::CONFIDENCE;
 const ROW: f64 = 30.0;
 const LEFT: f64 = 130.0;
 const RIGHT: f64 = 600.0;
-const TOP: f64 = 58.0;
+const TOP: f64 = 74.0;
 
 /// One region.
 #[derive(Clone, Debug, Default)]

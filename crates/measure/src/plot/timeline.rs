@@ -5,6 +5,7 @@ use super::{BLUE, RED, SKY};
 use crate::timeline::Timeline;
 
 const LEFT: f64 = 60.0;
+const RIGHT: f64 = WIDTH - 16.0;
 const MIDDLE: f64 = 180.0;
 const TOP: f64 = 70.0;
 const BELOW: f64 = 215.0;
@@ -19,7 +20,7 @@ pub fn timeline(title: &str, of: &Timeline, outage_share: f64) -> String {
         canvas.text(WIDTH / 2.0, BOTTOM / 2.0, Anchor::Middle, "no request was measured");
         return canvas.finish();
     }
-    let x = Scale::linear(seconds, LEFT, WIDTH - 4.0);
+    let x = Scale::linear(seconds, LEFT, RIGHT);
     let (per_second, second) = (1000.0 / of.bin_ms as f64, |index: usize| index as f64 * of.bin_ms as f64 / 1000.0);
     let busiest = of.bins.iter().map(|bin| bin.answered + bin.failed).max().unwrap_or(1) as f64 * per_second;
     let slowest = of.bins.iter().map(|bin| bin.worst_ms).fold(0.0, f64::max);
@@ -41,8 +42,8 @@ pub fn timeline(title: &str, of: &Timeline, outage_share: f64) -> String {
         canvas.rectangle(from, TOP, (to - from).max(1.0), BOTTOM - TOP, &fill, &title);
         canvas.text(f64::midpoint(from, to), TOP - 6.0, Anchor::Middle, &format!("{long:.1} s"));
     }
-    canvas.y_axis(&latency, LEFT, WIDTH - 4.0, "ms");
-    canvas.y_axis(&rate, LEFT, WIDTH - 4.0, "per s");
+    canvas.y_axis(&latency, LEFT, RIGHT, "ms");
+    canvas.y_axis(&rate, LEFT, RIGHT, "per s");
     canvas.x_axis(&x, TOP, BOTTOM, "seconds since the start");
     let mut line = Vec::new();
     for (index, bin) in of.bins.iter().enumerate() {
