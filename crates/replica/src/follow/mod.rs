@@ -27,7 +27,7 @@ use crate::trust::Trust;
 use crate::txid::Txid;
 
 use bucket::Bucket;
-use sync::Desk;
+use sync::{Desk, Look};
 
 /// After faults, the next look is no later than this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -167,7 +167,7 @@ impl Follower {
     /// # Errors
     /// The store cannot be read, an object is refused, or the replica cannot be written. The replica stays as it was.
     pub async fn sync(&mut self) -> Result<Synced, FollowFault> {
-        let looked = self.look(false).await;
+        let looked = self.look(Look::Whole).await;
         self.judge(&looked);
         looked
     }
@@ -180,9 +180,9 @@ impl Follower {
         let mut stop = pin!(stop);
         let mut pause = self.options.poll;
         loop {
-            let quick = self.options.poll < Duration::from_secs(1);
+            let often = self.options.poll < Duration::from_secs(1);
             let looked = tokio::select! {
-                looked = self.look(quick) => looked,
+                looked = self.look(if often { Look::Quick } else { Look::Seldom }) => looked,
                 () = &mut stop => return Ok(()),
             };
             self.judge(&looked);

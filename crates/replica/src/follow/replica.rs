@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Statement};
 
@@ -91,6 +92,8 @@ fn connect(path: &Path) -> Result<Connection, FollowFault> {
     let fault = sqlite(path);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = Connection::open_with_flags(path, flags).map_err(&fault)?;
+    // Its log stays when this is the last connection: a reader on a read-only mount cannot make one.
+    open.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(&fault)?;
     open.busy_timeout(PATIENCE).map_err(&fault)?;
     let set = "PRAGMA cache_size=-8192; PRAGMA temp_store=FILE; PRAGMA wal_autocheckpoint=0; PRAGMA synchronous=NORMAL";
     open.execute_batch(set).map_err(&fault)?;

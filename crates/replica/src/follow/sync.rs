@@ -20,6 +20,17 @@ const CHECK_SHARE: u32 = 20;
 /// The position is written to the disk in this distance while nothing changes.
 const REMEMBER: Duration = Duration::from_secs(1);
 
+/// What a look asks for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Look {
+    /// The head, and what is behind it. Once.
+    Whole,
+    /// The head; what is behind it when it has moved. One request, as a rule.
+    Seldom,
+    /// What is behind the last increment; the head once a second. One request, as a rule.
+    Quick,
+}
+
 /// What a follower knows.
 pub(super) struct Desk {
     pub bucket: Bucket,
@@ -43,14 +54,17 @@ impl Desk {
 }
 
 impl Follower {
-    /// Looks, and applies what is new. With `quick`, the head is not asked for again within a second.
-    pub(super) async fn look(&mut self, quick: bool) -> Result<Synced, FollowFault> {
+    /// Looks, and applies what is new.
+    pub(super) async fn look(&mut self, how: Look) -> Result<Synced, FollowFault> {
         self.open().await?;
-        let within = if quick && self.desk.bucket.is_continuous() { Duration::from_secs(1) } else { Duration::ZERO };
+        let continuous = self.desk.bucket.is_continuous();
+        let within = if how == Look::Quick && continuous { Duration::from_secs(1) } else { Duration::ZERO };
         let known = self.desk.head();
-        self.desk.bucket.look(within, known).await?;
+        let moved = self.desk.bucket.look(within, known).await?;
         let had = self.read_bytes;
-        let changed = self.catch_up(quick).await?;
+        // Increments may be ahead of the head by half a second.
+        let probe = self.desk.bucket.is_continuous() && (moved || how != Look::Seldom);
+        let changed = self.catch_up(probe).await?;
         let position = self.seen()?;
         Ok(Synced { position, changed, bytes: self.read_bytes - had })
     }
@@ -70,7 +84,7 @@ impl Follower {
     }
 
     /// Whether the replica has changed.
-    async fn catch_up(&mut self, quick: bool) -> Result<bool, FollowFault> {
+    async fn catch_up(&mut self, probe: bool) -> Result<bool, FollowFault> {
         if let Some(replica) = self.desk.replica.as_mut()
             && !replica.is_untouched()?
         {
@@ -84,12 +98,7 @@ impl Follower {
                 return self.renew().await.map(|()| true);
             };
             let behind = self.desk.bucket.head.as_ref().is_some_and(|head| head.txid > state.txid);
-            // Without a new head, only one that is asked often looks for increments that are ahead of it.
-            let objects = if behind || quick || self.desk.bucket.headless {
-                self.desk.bucket.next(state.txid).await?
-            } else {
-                Vec::new()
-            };
+            let objects = if behind || probe { self.desk.bucket.next(state.txid).await? } else { Vec::new() };
             if !objects.is_empty() {
                 changed |= self.follow(state, objects).await?;
                 continue;

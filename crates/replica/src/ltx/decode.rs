@@ -6,7 +6,6 @@ use crc_fast::Digest;
 use lz4_flex::block::decompress_into;
 use lz4_flex::frame::FrameDecoder;
 
-use super::encode::varint;
 use super::{
     CHECKSUM_FLAG, FLAG_SIZED, Header, LtxFault, PAGE_HEADER, TRAILER, digest, invalid, lock_page, most, page_checksum,
 };
@@ -219,6 +218,6 @@ fn short(bad: std::io::Error) -> LtxFault {
 #[cfg(test)]
 pub(super) fn as_varint(value: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
-    varint(value, &mut bytes);
+    super::encode::varint(value, &mut bytes);
     bytes
 }

@@ -18,6 +18,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -57,6 +58,9 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, PrimaryFault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = || -> rusqlite::Result<Connection> {
         let open = Connection::open_with_flags(path, flags)?;
+        // The last connection to a database copies its log and removes it, by its name. By then that may be the log of another
+        // database, which was put in its place.
+        open.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         open.busy_timeout(PATIENCE)?;
         open.execute_batch("PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-2000; PRAGMA temp_store=FILE")?;
         open.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;

@@ -249,7 +249,7 @@ fn nothing_is_lost_beneath_a_writer_at_full_speed() {
     });
     bench.assert_equal_after_look();
     assert_eq!(bench.chains, 1, "no snapshot was needed");
-    assert!(bench.capture.txid() > Txid(20), "{}", bench.capture.txid());
+    assert!(bench.capture.txid() > Txid(5), "{}", bench.capture.txid());
 }
 
 /// A snapshot beside the chain is the very state that it says.
@@ -280,6 +280,11 @@ fn a_snapshot_beside_a_chain_has_its_root() {
         }
         done.store(true, Ordering::Relaxed);
     });
+}
+
+/// More of them in the long suite: `PROPTEST_CASES`.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(8)
 }
 
 #[derive(Clone, Debug)]
@@ -315,7 +320,7 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 60, ..ProptestConfig::default() })]
 
     /// Whatever is done to a primary: each state that comes of a look is one that the primary was in, and the last one is the present.
     #[test]
