@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: ## Build, deploy week 13 on a local AWS, prove it, cut over, roll back, embed a text through CloudFront, report
+demo: ## Build, then week 13 as one system on this machine: deployed, asked, changed, broken, cut over, taken down; a report
 	@localstack/demo
 
 test: ## Install what the tests need, start a local AWS, run all tests, stop it

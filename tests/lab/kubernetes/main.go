@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,10 +14,13 @@ import (
 	_ "k8s.io/component-base/logs/json/register"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
 	_ "k8s.io/component-base/metrics/prometheus/version"
+	"k8s.io/component-base/version"
 	kubectl "k8s.io/kubectl/pkg/cmd"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllers "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 	_ "time/tzdata"
 )
 
@@ -32,6 +36,16 @@ func main() {
 		part = controllers.NewControllerManagerCommand()
 	case "kube-scheduler":
 		part = scheduler.NewSchedulerCommand()
+	case "kube-proxy":
+		part = proxy.NewProxyCommand()
+	case "kubelet":
+		// k3s calls its kubelet by its own version.
+		if said := os.Getenv("LAB_KUBELET_VERSION"); said != "" {
+			if err := version.SetDynamicVersion(said); err != nil {
+				fmt.Fprintf(os.Stderr, "kubelet: %v\n", err)
+			}
+		}
+		part = kubelet.NewKubeletCommand(context.Background())
 	case "lab-node":
 		runNode()
 		return

@@ -14,7 +14,6 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
@@ -50,7 +49,9 @@ type node struct {
 	defaultRuntime                 string
 	data, etc, stages, kwok, ready string
 	memory, cpus, cidr             string
-	nvidia                         bool
+	registries                     string
+	nvidia, real                   bool
+	parts                          int
 	client                         kubernetes.Interface
 }
 
@@ -83,6 +84,8 @@ func runNode() {
 	flags.StringVar(&n.memory, "memory", "7619Mi", "memory of the Node")
 	flags.StringVar(&n.cpus, "cpus", "6", "processors of the Node")
 	flags.StringVar(&n.cidr, "pod-cidr", "10.42.0.1/24", "addresses of the Node's pods")
+	flags.BoolVar(&n.real, "real", false, "pods really run: containerd, kubelet and kube-proxy in place of KWOK")
+	flags.StringVar(&n.registries, "registries", "", "the private registry file of k3s, for pods that really run")
 	_ = flags.Parse(os.Args[1:])
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
@@ -115,23 +118,47 @@ func (n *node) run(ctx context.Context) error {
 	if err := n.register(ctx); err != nil {
 		return err
 	}
-	worker, err := n.startKwok(ctx)
+	ended, err := n.start(ctx)
 	if err != nil {
 		return err
 	}
-	go serveLogs(ctx, n)
 	if n.ready != "" {
 		if err := os.WriteFile(n.ready, []byte("READY=1\n"), 0o644); err != nil {
 			return err
 		}
 	}
 	logLine("info", "Started kubelet of node %s", n.name)
-	go n.offerGPU(ctx)
-	err = worker.Wait()
+	select {
+	case err = <-ended:
+	case <-ctx.Done():
+		// They were asked to end, too.
+		for range n.parts {
+			<-ended
+		}
+		return nil
+	}
 	if ctx.Err() != nil {
 		return nil
 	}
-	return fmt.Errorf("kubelet exited: %v", err)
+	return err
+}
+
+// start starts what plays the kubelet; the channel says when that ended.
+func (n *node) start(ctx context.Context) (<-chan error, error) {
+	if n.real {
+		go n.balance(ctx)
+		return n.startReal(ctx)
+	}
+	worker, err := n.startKwok(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ended := make(chan error, 1)
+	n.parts = 1
+	go func() { ended <- fmt.Errorf("kubelet exited: %v", worker.Wait()) }()
+	go serveLogs(ctx, n)
+	go n.offerGPU(ctx)
+	return ended, nil
 }
 
 // join tries until the server is there and takes the token. Like k3s it never gives up: a wrong token and a server that
@@ -295,8 +322,11 @@ func (n *node) register(ctx context.Context) error {
 	}
 	want := &core.Node{ObjectMeta: meta.ObjectMeta{
 		Name: n.name, Labels: labels,
-		Annotations: map[string]string{"kwok.x-k8s.io/node": "fake", "k3s.io/internal-ip": n.address, "k3s.io/hostname": n.name},
+		Annotations: map[string]string{"k3s.io/internal-ip": n.address, "k3s.io/hostname": n.name},
 	}}
+	if !n.real {
+		want.Annotations["kwok.x-k8s.io/node"] = "fake"
+	}
 	for _, text := range n.taints {
 		rule, effect, _ := strings.Cut(text, ":")
 		key, value, _ := strings.Cut(rule, "=")
@@ -346,86 +376,4 @@ func (n *node) describe(made *core.Node) {
 func (n *node) ownPassword(ctx context.Context, made *core.Node) {
 	patch := fmt.Sprintf(`{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"Node","name":%q,"uid":%q}]}}`, n.name, made.UID)
 	_, _ = n.client.CoreV1().Secrets(credentialNamespace).Patch(ctx, n.name+".node-password.k3s", types.MergePatchType, []byte(patch), meta.PatchOptions{})
-}
-
-// startKwok runs KWOK on this device and for this Node alone: when the device is cut off, so is its lease.
-func (n *node) startKwok(ctx context.Context) (*exec.Cmd, error) {
-	stages, err := os.ReadFile(n.stages)
-	if err != nil {
-		return nil, err
-	}
-	if !n.nvidia {
-		// A pod whose runtime class has no handler here never leaves ContainerCreating.
-		stages = bytes.ReplaceAll(stages, []byte("[runc, nvidia]"), []byte("[runc]"))
-	}
-	config := filepath.Join(n.data, "kwok.yaml")
-	if err := os.WriteFile(config, stages, 0o644); err != nil {
-		return nil, err
-	}
-	worker := exec.CommandContext(ctx, n.kwok, "--kubeconfig", filepath.Join(n.data, "kubelet.kubeconfig"), "--config", config,
-		"--manage-all-nodes=false", "--manage-single-node", n.name, "--node-ip", n.address, "--cidr", n.cidr,
-		"--node-lease-duration-seconds", "4")
-	worker.Cancel = func() error { return worker.Process.Signal(syscall.SIGTERM) }
-	worker.WaitDelay = 2 * time.Second
-	worker.Env = append(os.Environ(), "HOME="+n.data)
-	log, err := os.OpenFile(filepath.Join(n.data, "kwok.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	worker.Stdout, worker.Stderr = log, log
-	worker.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	return worker, worker.Start()
-}
-
-// offerGPU says what a device plugin on this device would say: one GPU while a plugin pod runs here under the nvidia
-// runtime, none otherwise.
-func (n *node) offerGPU(ctx context.Context) {
-	said := ""
-	for {
-		pods, err := n.client.CoreV1().Pods("").List(ctx, meta.ListOptions{FieldSelector: "spec.nodeName=" + n.name})
-		if err == nil {
-			want := "0"
-			for i := range pods.Items {
-				if n.isDevicePlugin(&pods.Items[i]) {
-					want = "1"
-				}
-			}
-			if want != said && (want == "1" || said != "") && n.patchGPU(ctx, want) == nil {
-				logLine("info", "Device plugin offers %s of %s", want, gpu)
-				said = want
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(300 * time.Millisecond):
-		}
-	}
-}
-
-func (n *node) patchGPU(ctx context.Context, count string) error {
-	patch := fmt.Sprintf(`{"status":{"capacity":{%q:"1"},"allocatable":{%q:%q}}}`, gpu, gpu, count)
-	_, err := n.client.CoreV1().Nodes().Patch(ctx, n.name, types.StrategicMergePatchType, []byte(patch), meta.PatchOptions{}, "status")
-	return err
-}
-
-func (n *node) isDevicePlugin(pod *core.Pod) bool {
-	if pod.Status.Phase != core.PodRunning || pod.DeletionTimestamp != nil || !n.hasNvidia(pod) {
-		return false
-	}
-	for _, container := range pod.Spec.Containers {
-		if strings.Contains(container.Image, "k8s-device-plugin") {
-			return true
-		}
-	}
-	return false
-}
-
-// hasNvidia: the pod's containers would be started by the nvidia runtime.
-func (n *node) hasNvidia(pod *core.Pod) bool {
-	class := n.defaultRuntime
-	if pod.Spec.RuntimeClassName != nil {
-		class = *pod.Spec.RuntimeClassName
-	}
-	return n.nvidia && strings.HasPrefix(class, "nvidia")
 }

@@ -60,6 +60,13 @@ $SUDO tee "$bin/k3s-killall.sh" > /dev/null <<'TEXT'
 for service in /etc/systemd/system/k3s*.service; do
   [ -s "$service" ] && systemctl stop "$(basename "$service")"
 done
+# Containers outlive the service, as those of k3s do.
+for shim in $(pgrep -f '^/usr/bin/containerd-shim-runc-v2 .*/run/k3s/containerd'); do
+  kill -KILL $(pgrep -P "$shim") "$shim" 2>/dev/null
+done
+for place in $(awk '$2 ~ "^(/run/k3s|/run/netns/cni-|/var/lib/kubelet)" { print $2 }' /proc/self/mounts | sort -r); do umount -l "$place"; done
+[ ! -e /sys/class/net/cni0 ] && ! ip link show cni0 > /dev/null 2>&1 || ip link delete cni0
+[ ! -x /usr/sbin/nft ] || { /usr/sbin/nft list tables | while read -r table; do case "$table" in *kube-proxy*) /usr/sbin/nft delete $table ;; esac; done; }
 rm -rf /var/lib/cni /run/k3s /var/lib/kubelet/pods
 TEXT
 info "Creating uninstall script $bin/$name-uninstall.sh"
