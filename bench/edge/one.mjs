@@ -56,6 +56,35 @@ async function byTransformers() {
 
 const PROGRAMS = { raw, function: () => byFunction('full'), static: () => byFunction('static'), transformers: byTransformers };
 
+/** Both warm in one process, in turn: what else the machine does meets both alike. */
+async function paired() {
+  const [own, bare] = [await byFunction('full'), await raw()];
+  const found = {};
+  for (const [tokens, text, turns] of [[10, SHORT, 1000], [128, LONG, 200]]) {
+    for (let turn = 0; turn < 20; turn += 1) await own(text).then(() => bare(text));
+    const times = { raw: [], function: [] };
+    for (let turn = 0; turn < turns; turn += 1) {
+      for (const [who, embed] of turn % 2 ? [['raw', bare], ['function', own]] : [['function', own], ['raw', bare]]) {
+        const before = cpu();
+        await embed(text);
+        times[who].push(cpu() - before);
+      }
+    }
+    for (const [who, all] of Object.entries(times)) {
+      const sorted = all.toSorted((one, other) => one - other);
+      found[`${who} ${tokens} p50`] = sorted[turns >> 1];
+      found[`${who} ${tokens} p10`] = sorted[Math.floor(turns / 10)];
+    }
+    for (const mark of ['p50', 'p10']) found[`ratio ${tokens} ${mark}`] = found[`function ${tokens} ${mark}`] / found[`raw ${tokens} ${mark}`];
+  }
+  return found;
+}
+
+if (name === 'paired') {
+  console.log(JSON.stringify(await paired()));
+  process.exit(0);
+}
+
 const [began, used] = [performance.now(), cpu()];
 const embed = await PROGRAMS[name]();
 await embed(SHORT);

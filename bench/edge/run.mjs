@@ -34,4 +34,11 @@ const size = fs.readdirSync(path.resolve(flags.package), { recursive: true }).re
 console.log(`node ${process.versions.node}, ${os.cpus()[0].model}, ${os.cpus().length} cores, load ${os.loadavg()[0].toFixed(1)}; package ${(size / 1e6).toFixed(1)} MB unpacked; medians of ${flags.rounds} processes`);
 console.log(['program'.padEnd(14), ...columns.map((column) => column.padStart(16))].join(''));
 for (const name of programs) console.log([name.padEnd(14), ...columns.map((column) => table[name][column].toFixed(column.includes('MB') ? 0 : 3).padStart(16))].join(''));
-for (const column of columns.filter((name) => name.endsWith('cpu'))) console.log(`function / raw, ${column}: ${(table.function[column] / table.raw[column]).toFixed(2)}`);
+console.log(`function / raw, cold ms cpu: ${(table.function['cold ms cpu'] / table.raw['cold ms cpu']).toFixed(2)}`);
+const paired = Array.from({ length: 3 }, () => {
+  const run = spawnSync(process.execPath, [ONE, 'paired', path.resolve(flags.package)], { encoding: 'utf8' });
+  if (run.status !== 0) throw new Error(run.stderr);
+  return JSON.parse(run.stdout.trim().split('\n').at(-1));
+});
+const marks = Object.keys(paired[0]).filter((name) => name.startsWith('ratio'));
+for (const mark of marks) console.log(`function / raw, warm, CPU time in one process, ${mark.slice(6)} (tokens, percentile): ${median(paired.map((one) => one[mark])).toFixed(2)}`);

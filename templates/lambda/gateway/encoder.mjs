@@ -71,17 +71,26 @@ export class Encoder {
     return found;
   }
 
+  tensor(values) {
+    return new this.runtime.Tensor('int64', values, [1, values.length]);
+  }
+
+  /** The inputs that are the same for all texts of a length. */
+  constants(count) {
+    this.kept ??= [];
+    this.kept[count] ??= { ones: this.tensor(new BigInt64Array(count).fill(1n)), zeros: this.tensor(new BigInt64Array(count)) };
+    return this.kept[count];
+  }
+
   async one(ids) {
     const began = performance.now();
-    const { Tensor } = this.runtime;
-    const [count, shape] = [ids.length, [1, ids.length]];
-    const tensor = (values) => new Tensor('int64', values, shape);
-    const every = {
-      input_ids: tensor(BigInt64Array.from(ids, BigInt)),
-      attention_mask: tensor(new BigInt64Array(count).fill(1n)),
-      token_type_ids: tensor(new BigInt64Array(count)),
-    };
-    const feeds = Object.fromEntries(this.session.inputNames.map((name) => [name, every[name]]));
+    const count = ids.length;
+    const { ones, zeros } = this.constants(count);
+    const whole = new BigInt64Array(count);
+    for (let at = 0; at < count; at += 1) whole[at] = BigInt(ids[at]);
+    const every = { input_ids: this.tensor(whole), attention_mask: ones, token_type_ids: zeros };
+    const feeds = {};
+    for (const name of this.session.inputNames) feeds[name] = every[name];
     const output = this.session.outputNames[0];
     const { data, dims } = (await this.session.run(feeds))[output];
     const dimension = dims.at(-1);

@@ -8,6 +8,7 @@ import { base64, json } from './inference/vectors.mjs';
 // CloudFront turns away a generated response of more, headers and body together.
 const MAX_RESPONSE_BYTES = 1_048_576;
 const HEADERS_AT_MOST = 4096;
+const JSON_TYPE = { 'content-type': [{ key: 'Content-Type', value: 'application/json' }] };
 const FOR_EVER = 'public, max-age=31536000, immutable';
 const FOR_NOW = 'public, max-age=300';
 // The model's answer will be there in a moment: the one of the static tier is not to stay in its place.
@@ -32,7 +33,7 @@ function tagged({ version, texts, encoding, normalize }, tier) {
 
 /** 304, for a copy that is still right. */
 export function unchanged(asked, tag) {
-  return { status: '304', statusDescription: 'Not Modified', headers: headers({ ETag: tag, 'Cache-Control': age(asked) }) };
+  return { status: '304', statusDescription: 'Not Modified', headers: kept(age(asked), tag) };
 }
 
 function age({ named, wanted, tier }) {
@@ -53,18 +54,19 @@ export function reply(asked, vectors, tokens, took) {
     : { ...fields, edge_location: region, inference_time_ms: milliseconds, usage: { total_tokens: tokens, duration_ms: milliseconds } };
   const body = `{"embeddings":${lists},${JSON.stringify(rest).slice(1)}`;
   const own = { ...asked, version };
-  const caching = reads ? { ETag: tagged(own, tier), 'Cache-Control': age(asked) } : { 'Cache-Control': 'no-store' };
-  const found = headers({
-    'Content-Type': 'application/json',
+  const caching = reads ? kept(age(asked), tagged(own, tier)) : kept('no-store');
+  const found = {
+    ...JSON_TYPE,
     ...caching,
-    'X-Akidb-Edge-Location': region,
-    'X-Akidb-Inference-Time-Ms': String(milliseconds),
-    'X-Akidb-Model': `${about.model}@${version}`,
-    'X-Akidb-Tier': tier,
-  });
+    'x-akidb-edge-location': [{ key: 'X-Akidb-Edge-Location', value: region }],
+    'x-akidb-inference-time-ms': [{ key: 'X-Akidb-Inference-Time-Ms', value: String(milliseconds) }],
+    'x-akidb-model': [{ key: 'X-Akidb-Model', value: `${about.model}@${version}` }],
+    'x-akidb-tier': [{ key: 'X-Akidb-Tier', value: tier }],
+  };
   return { status: '200', statusDescription: 'OK', headers: found, ...(head ? {} : { body }) };
 }
 
-function headers(named) {
-  return Object.fromEntries(Object.entries(named).map(([key, value]) => [key.toLowerCase(), [{ key, value }]]));
+/** What a cache does with an answer. */
+function kept(value, tag) {
+  return { ...(tag ? { etag: [{ key: 'ETag', value: tag }] } : {}), 'cache-control': [{ key: 'Cache-Control', value }] };
 }

@@ -27,27 +27,38 @@ export function sound(vector) {
   return Number.isFinite(sum) && sum > 0;
 }
 
-const DIGITS = 9;
-const WHOLE = 10 ** DIGITS;
-const ZEROS = Array.from({ length: DIGITS + 1 }, (_, count) => '0'.repeat(count));
+// Three digits at a time, as ASCII.
+const THREE = Uint8Array.from({ length: 3000 }, (_, at) => 48 + (Math.floor(Math.floor(at / 3) / 10 ** (2 - (at % 3))) % 10));
+const [COMMA, MINUS, ZERO, POINT] = [44, 45, 48, 46];
+const WHOLE = 1e9;
+// Of one number with its comma.
+const LONGEST = 13;
+const ASCII = new TextDecoder('latin1');
 
 /** A JSON list with nine decimals: half the length of JavaScript's own spelling of 32-bit floats, and off by 5e-10 at most. */
 export function json(vector) {
-  let found = '[';
+  const bytes = new Uint8Array(LONGEST * vector.length);
+  let end = 0;
   for (let at = 0; at < vector.length; at += 1) {
     const value = vector[at];
-    found += at === 0 ? '' : ',';
-    found += value > -1 && value < 1 ? decimal(value) : String(value);
+    const size = Math.round(Math.abs(value) * WHOLE);
+    // Not normalized, or no number: JavaScript's own spelling.
+    if (!(size < WHOLE)) return JSON.stringify(Array.from(vector));
+    if (at > 0) bytes[end++] = COMMA;
+    if (value < 0 && size > 0) bytes[end++] = MINUS;
+    bytes[end++] = ZERO;
+    if (size === 0) continue;
+    bytes[end++] = POINT;
+    const high = (size / 1e6) | 0;
+    const rest = size - high * 1e6;
+    const middle = (rest / 1e3) | 0;
+    for (const group of [high, middle, rest - middle * 1e3]) {
+      bytes[end++] = THREE[3 * group];
+      bytes[end++] = THREE[3 * group + 1];
+      bytes[end++] = THREE[3 * group + 2];
+    }
   }
-  return `${found}]`;
-}
-
-function decimal(value) {
-  const rounded = Math.round(Math.abs(value) * WHOLE);
-  if (rounded === 0) return '0';
-  if (rounded >= WHOLE) return value < 0 ? '-1' : '1';
-  const digits = String(rounded);
-  return `${value < 0 ? '-0.' : '0.'}${ZEROS[DIGITS - digits.length]}${digits}`;
+  return `[${ASCII.decode(bytes.subarray(0, end))}]`;
 }
 
 /** 32-bit floats, little endian, in base64. */
