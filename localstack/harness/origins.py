@@ -27,6 +27,9 @@ def forwarded(request, cache_policy, origin_policy):
             sent |= set(request.headers)
         else:
             sent |= set(words.split()) & set(request.headers)
+    if request.method in ("GET", "HEAD"):
+        # The edge's own question whether what it has still holds; viewers' conditions do not come so far.
+        sent |= {"if-none-match"} & set(request.headers)
     if request.body:
         sent |= {"content-type"} & set(request.headers)
     kept = {name: request.headers[name] for name in sent if name not in NEVER and (name != "cookie" or with_cookies)}

@@ -28,6 +28,21 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|bad| panic!("{}: {bad}", path.display()))
 }
 
+/// The viewers' side by itself: keys, times, conditions, groups, names.
+#[test]
+fn the_harness_does_what_cloudfront_and_route_53_do() {
+    local_aws::endpoint();
+    let root = testkit::root();
+    let mut tests = Command::new(root.join("localstack/.venv/bin/python"));
+    tests
+        .args(["-m", "unittest", "discover", "localstack/harness"])
+        .current_dir(root)
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    let told = tests.output().expect("the tests of the harness run");
+    let said = String::from_utf8_lossy(&told.stderr);
+    assert!(told.status.success() && said.contains("Ran ") && !said.contains("Ran 0 tests"), "{said}");
+}
+
 #[test]
 fn from_the_plan_to_the_vector_and_back_to_nothing() {
     let account = Account::new();
