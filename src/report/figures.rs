@@ -101,7 +101,7 @@ mod tests {
         let text = Figures::of(&file(SCHEMA, &figure)).expect("figures").markdown();
         let row = text.lines().find(|line| line.contains("1.25")).expect("a row");
         assert_eq!(row.replace("\\|", "").matches('|').count(), 4, "{row}");
-        assert!(!text.contains("\n# c"), "{text}");
+        assert!(!text.contains("\n# c"), "{text:?}");
     }
 
     #[test]
