@@ -209,7 +209,12 @@ mod tests {
             .map(|(angle, turned)| vec![angle.cos(), angle.sin(), turned]);
         let identity =
             Identity { files: BTreeMap::from([("graph".to_owned(), graph.to_owned())]), ..Identity::default() };
-        Answers { tier: tier.to_owned(), identity, ids: vec![vec![101, 2000, 102]; count], vectors: vectors.collect() }
+        Answers {
+            tier: tier.to_owned(),
+            identity,
+            ids: (0..count).map(|at| vec![101, 2000 + u32::try_from(at).unwrap_or(0), 102]).collect(),
+            vectors: vectors.collect(),
+        }
     }
 
     fn certified(answers: &[Answers]) -> Certificate {

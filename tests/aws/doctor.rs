@@ -64,7 +64,7 @@ fn it_names_the_caller_the_way_and_the_state() {
     let endpoint = check(&before, "endpoint")["found"].as_str().expect("text");
     assert!(endpoint.contains(proxy.url()), "{endpoint}");
     let state = check(&before, "state")["found"].as_str().expect("text");
-    assert!(state.contains("not there yet"), "{state}");
+    assert!(state.contains("does not exist yet"), "{state}");
     account.run("deploy --yes").exits(0);
     let after = doctor(&account, &proxy, 0);
     assert_eq!(after["state"]["revision"], 1);

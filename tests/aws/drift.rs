@@ -275,8 +275,11 @@ fn records_of_others_at_a_new_name_are_refused() {
         let record =
             |name: &str| format!("              - {{name: {name}, type: TXT, ttl: 60, values: ['\"ours\"']}}\n");
         let more = if more.is_empty() { String::new() } else { record(more) };
-        let records = format!("          records:\n            extra:\n{}{more}          latency:\n", record("one"));
-        account.changed_plan("          latency:\n", &records)
+        let records = format!(
+            "          records:\n            extra:\n{}{more}          latency:\n            origin:\n",
+            record("one")
+        );
+        account.changed_plan("          latency:\n            origin:\n", &records)
     };
     let plan = with("");
     account.run(&format!("deploy routing --plan {plan} --yes")).exits(0);
@@ -307,7 +310,7 @@ fn what_carries_the_mark_and_is_not_in_the_journal_is_listed() {
         .map(|kind| count(kind))
         .collect();
     // Without plan and journal nobody knows of the regions of two more certificates.
-    assert_eq!(counts, [4, 2, 1, 1, 2, 1, 3, 2, 1, 2]);
+    assert_eq!(counts, [4, 2, 1, 1, 2, 1, 3, 2, 1, 3]);
     assert!(owned.iter().all(|one| one["address"].is_string() && one["id"].is_string()), "{owned:#?}");
     let shown = account.run_bare(&format!("status --stack {STACK} --drift")).exits(2).stdout;
     let import = format!("akidb-edge state import edge.function.gateway=t{}-edge-gateway", account.number);

@@ -37,7 +37,7 @@ numbers = struct.unpack("<8f", base64.b64decode(raw)) if isinstance(raw, str) el
 check(max(abs(a - b) for a, b in zip(numbers, plain.data[0].embedding)) < 1e-6, "base64 on request")
 check(len(client.embeddings.create(model="tiny", input="a", dimensions=4).data[0].embedding) == 4, "dimensions")
 missing = refusal(model="text-embedding-3-small", input="a")
-check(isinstance(missing, openai.NotFoundError) and "no model" in str(missing) and missing.code == "MODEL_NOT_FOUND", f"not found: {missing}")
+check(isinstance(missing, openai.NotFoundError) and "unknown model" in str(missing) and missing.code == "MODEL_NOT_FOUND", f"not found: {missing}")
 ids = refusal(model="tiny", input=[1, 2, 3])
 check(isinstance(ids, openai.BadRequestError) and "token ids are not taken" in str(ids), f"token ids: {ids}")
 empty = refusal(model="tiny", input=[])

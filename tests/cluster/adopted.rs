@@ -142,7 +142,7 @@ fn a_conflict_is_told_by_a_dry_run_and_by_drift() {
     assert!(refused.all().contains("conflict with \"person\": .data.a"), "{}", refused.all());
     assert!(refused.all().contains("force_conflicts"), "{}", refused.all());
     let drift = ground.run("status --plan plan.yaml --drift").exits(2);
-    assert!(drift.all().contains("deploy is refused to restore it"), "{}", drift.all());
+    assert!(drift.all().contains("deploy cannot restore it"), "{}", drift.all());
     let file = ground.folder.path().join("plan.yaml");
     let plan = std::fs::read_to_string(&file).expect("a plan");
     let allowed = plan.replace("force_conflicts: []", "force_conflicts: [ConfigMap/own]");

@@ -95,7 +95,7 @@ fn what_can_never_change_is_replaced_in_sight_and_undone() {
     ground.run(&allowed, "deploy --yes").exits(0);
     assert_eq!(ground.object("persistentvolumeclaim data")["spec"]["storageClassName"], "two");
     let unknown = PLAN.replace("recreate: []", "recreate: [PersistentVolumeClaim/other]");
-    let refused = ground.run(&unknown, "validate plan plan.yaml");
+    let refused = ground.run(&unknown, "validate plan");
     assert_ne!(refused.code, 0);
     assert!(refused.all().contains("no object of this step is"), "{}", refused.all());
 

@@ -73,7 +73,7 @@ fn what_settings_name_is_looked_at() {
     ]);
     let output = finish(&mut command).exits(3);
     for words in [
-        "looked for /nonexistent/libonnxruntime.so",
+        "tried /nonexistent/libonnxruntime.so",
         "pip install onnxruntime",
         "akidb-edge models pull all-MiniLM-L6-v2",
         "/nonexistent/keys: No such file",

@@ -100,7 +100,7 @@ fn what_the_gate_refuses_has_a_line_without_the_key() {
     let (unknown, fast) = (of("unknown-1"), of("fast-1"));
     assert_eq!((unknown["status"].as_u64(), unknown["code"].as_str()), (Some(401), Some("UNAUTHORIZED")), "{unknown}");
     assert!(unknown["level"] == "info" && unknown["tenant"].is_null(), "{unknown}");
-    assert!(unknown["message"].as_str().unwrap().starts_with("request refused: the key is not known"), "{unknown}");
+    assert!(unknown["message"].as_str().unwrap().starts_with("request refused: unknown API key"), "{unknown}");
     assert_eq!((fast["status"].as_u64(), fast["code"].as_str()), (Some(429), Some("RATE_LIMITED")), "{fast}");
     assert_eq!(fast["tenant"], "acme", "{fast}");
     // Whoever tries keys fills no disk.

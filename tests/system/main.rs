@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use testkit::cli::{Account, bare, nothing};
+use testkit::cli::{TestAccount, bare, nothing};
 use testkit::{local_aws, serve};
 
 /// The folder of ONNX Runtime's library.
@@ -44,8 +44,9 @@ fn the_harness_does_what_cloudfront_and_route_53_do() {
 }
 
 #[test]
+#[ignore = "minutes, and not yet run as a whole from here: cargo test --test system -- --ignored"]
 fn from_the_plan_to_the_vector_and_back_to_nothing() {
-    let account = Account::new();
+    let account = TestAccount::new();
     let root = testkit::root();
     let (work, report) = (account.path("system"), account.path("report"));
     let mut story = Command::new(root.join("localstack/.venv/bin/python"));

@@ -98,9 +98,13 @@ fn the_former_pointer_of_deploy_names_keys_of_the_bucket() {
 #[test]
 fn what_leads_out_or_is_not_there_is_refused() {
     let listed = [entry("m/r7/a", 4, "x")];
-    for (path, why) in
-        [("../a", "leads out"), ("/etc/passwd", "leads out"), ("", "leads out"), ("b", "not there"), ("a", "4 bytes")]
-    {
+    for (path, why) in [
+        ("../a", "leads out"),
+        ("/etc/passwd", "leads out"),
+        ("", "leads out"),
+        ("b", "does not exist"),
+        ("a", "4 bytes"),
+    ] {
         let refused = read(&former(path), &listed).expect_err("it is refused").to_string();
         assert!(refused.contains(why), "{path}: {refused}");
     }

@@ -332,7 +332,7 @@ pub fn whole() -> BTreeMap<&'static str, usize> {
         ("distributions", 1),
         ("origin access controls", 2),
         ("cache policies", 1),
-        ("response headers policies", 2),
+        ("response headers policies", 3),
         ("zones", 1),
         ("health checks", 3),
         ("roles", 2),

@@ -79,7 +79,10 @@ fn what_a_profile_lacks_is_named() {
             "source_profile = empty\n[profile empty]\nregion = x\n",
             "profile empty, the source_profile of dev, has no credentials",
         ),
-        ("source_profile = b\n[profile b]\nrole_arn = x\nsource_profile = dev\n", "in a circle: dev -> b -> dev"),
+        (
+            "source_profile = b\n[profile b]\nrole_arn = x\nsource_profile = dev\n",
+            "circular source_profile: dev -> b -> dev",
+        ),
         ("credential_source = Mars\n", "credential_source of profile dev is \"Mars\""),
         ("source_profile = base\nduration_seconds = long\n", "duration_seconds of profile dev is \"long\""),
     ];

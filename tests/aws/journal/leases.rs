@@ -49,7 +49,7 @@ fn status_says_whether_the_holder_is_there() {
     for in_bucket in [false, true] {
         let cases = [
             (Lease::new("me", &host(), "deploy"), "being changed by me@", "alive"),
-            (gone(), "is gone; the next run takes it over", "gone"),
+            (gone(), "no longer exists; the next run takes it over", "gone"),
             (expired(), "the next run takes it over", "expired"),
         ];
         for (lease, words, standing) in cases {
@@ -77,7 +77,7 @@ fn unlock_asks_only_about_a_holder_that_may_be_alive() {
         for lease in [gone(), expired()] {
             let left = Leased::new(&lease, in_bucket);
             let told = left.run("state unlock").exits(0);
-            assert!(told.stdout.contains("was taken away"), "{}", told.stdout);
+            assert!(told.stdout.contains("was released"), "{}", told.stdout);
             assert!(left.run("state unlock").exits(0).stdout.contains("the lease is free"));
         }
     }

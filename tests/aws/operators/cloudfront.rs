@@ -191,7 +191,7 @@ fn the_table_has_every_optional_setting() {
         "CdnStep",
         "OriginPlan",
         "CustomOrigin",
-        "BehaviourPlan",
+        "BehaviorPlan",
         "AssociationPlan",
         "CertificateChoice",
         "LoggingPlan",

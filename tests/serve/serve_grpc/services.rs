@@ -86,7 +86,7 @@ async fn reflection_speaks_both_versions() {
             assert!(names.iter().any(|name| name == "akidb.embedding.v1.EmbeddingService"), "{names:?}");
             assert!(names.iter().any(|name| name == "grpc.health.v1.Health"), "{names:?}");
             assert_eq!(files.len(), 1);
-            assert!(String::from_utf8_lossy(&files[0]).contains("Texts, and what is wanted of their vectors"));
+            assert!(String::from_utf8_lossy(&files[0]).contains("Texts, and options for their vectors"));
         }};
     }
     ask!(v1);

@@ -162,7 +162,7 @@ fn what_holds_data_keeps_what_its_service_fixes() {
         moved[0].problem,
         "the region of S3 bucket b cannot be changed (eu-central-1 -> us-east-1), and it holds data"
     );
-    assert!(moved[0].next_step.starts_with("put region: eu-central-1 back"), "{}", moved[0].next_step);
+    assert!(moved[0].next_step.starts_with("restore region: eu-central-1"), "{}", moved[0].next_step);
     assert_eq!(refused(&with(bucket("b", "eu-central-1"), then())), []);
     assert_eq!(refused(&with(bucket("c", "us-east-1"), then())), [], "another name is another bucket");
     assert_eq!(refused(&with(bucket("b", "${a.role.x#region}"), then())), [], "it is not known yet");

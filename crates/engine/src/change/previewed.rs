@@ -131,6 +131,10 @@ mod tests {
         let (change, refused) = told(WEB, &place, Ok(preview));
         assert!(refused.is_empty() && change.fields.contains(&gone));
         assert_eq!((change.action, change.risk), (Action::Adopt, Risk::Brief));
-        assert!(change.reason.is_some_and(|why| why.ends_with("taken up on purpose; it takes fields over")));
+        assert!(
+            change.reason.as_ref().is_some_and(|why| why.ends_with("; it takes fields over")),
+            "{:?}",
+            change.reason
+        );
     }
 }

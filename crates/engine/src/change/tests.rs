@@ -215,7 +215,7 @@ fn another_cluster_under_the_same_name_is_refused_whether_it_is_wanted_or_not() 
     for place in [seen("two").want(west, spec.clone()), seen("two")] {
         let refused = place.refused();
         assert_eq!(refused.len(), 1, "{refused:?}");
-        assert!(refused[0].problem.contains("another one than the journal knows (uid two, before one)"), "{refused:?}");
+        assert!(refused[0].problem.contains("is not the one in the journal (uid two, before one)"), "{refused:?}");
         assert!(refused[0].next_step.contains("state forget kubernetes.cluster.west"), "{refused:?}");
     }
     assert_eq!(seen("one").want(west, spec.clone()).one(west).action, Action::Keep);

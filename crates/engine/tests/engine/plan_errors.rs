@@ -150,13 +150,13 @@ fn what_cannot_be_seen_is_refused_with_its_place() {
         r#"{inventory: "\u2066x"}"#,
         r#"{hosts: {a: {address: "${jetson.node.b#address}\u009B2J"}}}"#,
     ] {
-        refused(&plan_of(here, "jetson", with), &PlanSettings::default(), "cannot be seen");
+        refused(&plan_of(here, "jetson", with), &PlanSettings::default(), "invisible characters");
     }
     // What a variable brings is looked at where it is used.
     let text = fs::read_to_string(plan_of(here, "jetson", "{files: {/etc/x: {link: '${var.to}'}}}")).expect("the plan");
     let file = here.join("small.yaml");
     fs::write(&file, text.replacen("days:", "variables: {to: {}}\ndays:", 1)).expect("a file");
-    refused(&file, &with("to", "a\u{1b}[8m"), "cannot be seen");
+    refused(&file, &with("to", "a\u{1b}[8m"), "invisible characters");
     assert!(loaded(&file, &with("to", "/etc/y")).is_ok());
 }
 
@@ -348,7 +348,7 @@ fn a_plan_of_several_files_names_the_file_in_which_a_value_stands() {
     fs::write(&first, "- a").expect("a file");
     refused(&second, &PlanSettings::default(), "a plan is a mapping");
     let hidden = written(here, "hidden", "extends: \"first\\u202E.yaml\"\n");
-    refused(&hidden, &PlanSettings::default(), "cannot be seen");
+    refused(&hidden, &PlanSettings::default(), "invisible characters");
 }
 
 #[test]
@@ -441,7 +441,8 @@ fn what_a_later_plan_removes_is_told_where_it_is_removed_when_a_fallback_sets_it
     let later = written(here, "later", "extends: base.yaml\nremove:\n- steps.q.with.queues.failed\n");
     let words = "fallback slow sets \"q.queues.failed.delay_seconds\", which is removed here";
     let problems = refused(&later, &PlanSettings::default(), words);
-    assert_eq!((PathBuf::from(&problems.0[0].file), problems.0[0].place.line), (later, 3), "{problems}");
+    let removal = problems.0.iter().find(|one| one.problem.contains(words)).expect("it is told");
+    assert_eq!((PathBuf::from(&removal.file), removal.place.line), (later, 3), "{problems}");
     // As the next step says.
     let both = "extends: base.yaml\nremove:\n- steps.q.with.queues.failed\n\
                 - fallbacks.slow.set.q.queues.failed.delay_seconds\n";

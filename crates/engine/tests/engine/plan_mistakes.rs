@@ -182,7 +182,7 @@ const FOLLOWED: &[Followed] = &[
     ),
     ("unknown-queue", "use one of: dead", &[("target: letters", "target: dead")]),
     ("same-address", "give one of them another name", &[("            a-b:", "            other:")]),
-    ("remove-without-extends", "or take it out", &[("remove: [models]\n", "")]),
+    ("remove-without-extends", "or delete it", &[("remove: [models]\n", "")]),
     (
         "keys-without-boundary",
         "write role_boundary: NAME beside it",

@@ -18,10 +18,19 @@ fn files() -> Files {
     let dir = tempfile::tempdir().expect("a directory");
     fs::create_dir(dir.path().join("1_Pooling")).expect("a directory");
     let settings = ["1_Pooling/config.json", "config.json", "modules.json", "sentence_bert_config.json"];
-    for name in settings.into_iter().chain(["tokenizer.json", "tokenizer_config.json"]) {
+    for name in settings.into_iter().chain([
+        "chunks.json",
+        "selfcheck.json",
+        "static.bin",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "tokens.json",
+    ]) {
         fs::write(dir.path().join(name), "{}").expect("a file of settings");
     }
     fs::write(dir.path().join("model_int8.onnx"), "weights of a test").expect("the model");
+    fs::create_dir(dir.path().join("page")).expect("a directory");
+    fs::write(dir.path().join("page/index.html"), "<!doctype html>").expect("the page");
     dir
 }
 
@@ -30,7 +39,8 @@ fn path(dir: &Files, file: &str) -> String {
 }
 
 fn week13(dir: &Files) -> Plan {
-    let variables = BTreeMap::from([("model_dir".to_owned(), path(dir, ""))]);
+    let variables =
+        BTreeMap::from([("model_dir".to_owned(), path(dir, "")), ("page_dir".to_owned(), path(dir, "page"))]);
     load("../../plans/week13.yaml", &PlanSettings { variables, ..PlanSettings::default() })
         .unwrap_or_else(|bad| panic!("{bad}"))
 }
@@ -86,7 +96,8 @@ fn changed(before: &Desired, after: &Desired) -> BTreeSet<Address> {
 fn later(dir: &Files, text: &str) -> Plan {
     let file = path(dir, "later.yaml");
     fs::write(&file, format!("extends: week13\n{text}")).expect("a plan");
-    let variables = BTreeMap::from([("model_dir".to_owned(), path(dir, ""))]);
+    let variables =
+        BTreeMap::from([("model_dir".to_owned(), path(dir, "")), ("page_dir".to_owned(), path(dir, "page"))]);
     load(&file, &PlanSettings { variables, ..PlanSettings::default() }).unwrap_or_else(|bad| panic!("{bad}"))
 }
 
@@ -162,7 +173,7 @@ fn every_day_of_the_source_is_there() {
     assert!(built.later.iter().any(|(step, _)| step == "jetson-shutdown"));
     let devices = jetson::build(&plan).unwrap_or_else(|bad| panic!("{bad}"));
     for step in &plan.steps {
-        let later = matches!(step.work, StepConfig::Later(_));
+        let later = matches!(step.work, StepConfig::Later(_) | StepConfig::Validate(_));
         let wants = built.by_step.contains_key(&step.id) || devices.by_step.contains_key(&step.id);
         assert!(later != wants || built.waiting.contains(&step.id), "{} wants nothing", step.id);
     }

@@ -23,7 +23,7 @@ mod linux {
 
     #[expect(
         deprecated,
-        reason = "its successor is unsafe to call: any descriptor might be closed; an owned one is not"
+        reason = "its successor cannot be called from safe code: any descriptor might be closed; an owned one is not"
     )]
     fn registered(inotify: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
         AsyncFd::with_interest(inotify, Interest::READABLE)
@@ -99,7 +99,8 @@ mod others {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::time::Duration;
 
