@@ -115,7 +115,7 @@ fn a_full_disk_ends_the_run_and_the_next_one_goes_on() {
         return;
     }
     let mut ended_within_the_journal = 0;
-    for kilobytes in [4, 24, 40] {
+    for kilobytes in [4, 40, 52] {
         let proxy = FaultProxy::start(&local_aws::endpoint());
         let account = TestAccount::new().through(proxy.url());
         let disk = Disk::of(kilobytes, &account.path("state")).expect("as before");
