@@ -71,6 +71,11 @@ impl Client {
         Ok(Arc::new(Self { connector, message, parsed, expect, grpc }))
     }
 
+    /// Whether a request may be sent again that perhaps reached the server and was not answered. With HTTP/2 it is known that it did not.
+    pub fn may_repeat(&self) -> bool {
+        self.is_http2() || self.parsed.method.is_idempotent()
+    }
+
     /// The names of the headers whose values are counted.
     pub fn counted(&self) -> impl Iterator<Item = &str> {
         self.parsed.count.iter().map(|name| name.as_str())

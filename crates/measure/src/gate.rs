@@ -92,11 +92,16 @@ impl Gate {
             }
         }
         let (mut verdict, mut why) = (Verdict::Pass, Vec::new());
-        if by_priority.values().all(|counts| counts.total() == 0) {
-            (verdict, why) = (Verdict::Inconclusive, vec!["there is nothing to decide about".to_owned()]);
-        }
         for (priority, share) in &self.0 {
             let counts = by_priority.get(priority).copied().unwrap_or_default();
+            if counts.total() == 0 && *share >= 1.0 {
+                // "All of nothing" is no success.
+                why.push(format!("{priority}: there is nothing to decide about"));
+                if verdict == Verdict::Pass {
+                    verdict = Verdict::Inconclusive;
+                }
+                continue;
+            }
             // 0.6 of 5 is 3, whatever a binary fraction makes of it.
             let needed = (share * counts.total() as f64 - 1e-9).ceil() as usize;
             if counts.pass >= needed {
@@ -109,7 +114,10 @@ impl Gate {
                 counts.total(),
                 counts.fail
             ));
-            verdict = if reachable && verdict != Verdict::Fail { Verdict::Inconclusive } else { Verdict::Fail };
+            verdict = match (verdict, reachable) {
+                (Verdict::Fail, _) | (_, false) => Verdict::Fail,
+                _ => Verdict::Inconclusive,
+            };
         }
         Decision { verdict, by_priority, why }
     }

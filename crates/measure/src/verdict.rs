@@ -234,8 +234,10 @@ pub fn latency(
     if all.is_empty() {
         return wish.found(Verdict::Inconclusive, "no request was measured");
     }
-    let over_time = of.intervals.below(limit).unwrap_or_default();
-    let effect = statistics::design_effect(&over_time);
+    let (effect, unread) = match of.intervals.below(limit) {
+        Ok(over_time) => (statistics::design_effect(&over_time), None),
+        Err(bad) => (1.0, Some(format!("whether slow requests came together is not known: {bad}"))),
+    };
     let bounds = statistics::bounds_widened(&all, quantile, confidence, effect);
     let (low, high) = (bounds.low.map(milliseconds::of), bounds.high.map(milliseconds::of));
     let (verdict, mut why) = match wish.of_interval(low, high) {
@@ -254,6 +256,7 @@ pub fn latency(
     let value = all.value_at(quantile).filter(|_| high.is_some()).map(milliseconds::of);
     let mut found = Finding { value, low, high, samples: all.len(), ..wish.found(verdict, why) };
     found.confidence = Some(confidence);
+    found.notes.extend(unread);
     if effect > 1.5 {
         found.notes.push(format!(
             "slow requests came together: the interval is that of {:.0} independent ones",

@@ -159,6 +159,8 @@ impl Load {
         let connections = (1..=10_000).contains(&self.connections);
         range("the number of connections", whole(self.connections), "from 1 to 10,000", connections)?;
         range("the number of streams", whole(self.streams), "from 1 to 1,000", (1..=1_000).contains(&self.streams))?;
+        let seats = u64::from(self.connections) * u64::from(self.streams);
+        range("the number of streams of all connections", seats as f64, "at most 20,000", seats <= 20_000)?;
         let workers = (1..=256).contains(&self.workers);
         range("the number of workers", f64::from(self.workers), "from 1 to 256", workers)?;
         match self.extent {
@@ -211,6 +213,7 @@ mod tests {
         assert_eq!(fine.check(), Ok(()));
         for (bad, what) in [
             (Load { connections: 0, ..fine.clone() }, "connections"),
+            (Load { connections: 10_000, streams: 100, ..fine.clone() }, "streams of all"),
             (Load { workers: 0, ..fine.clone() }, "workers"),
             (Load { extent: Extent::Requests(0), ..fine.clone() }, "requests"),
             (Load { extent: Extent::For(Duration::from_secs(90_000)), ..fine.clone() }, "length"),

@@ -30,8 +30,9 @@ impl Seat {
 
     /// Sends one request and reads its answer.
     pub async fn request(&mut self, client: &Client) -> Result<(Seen, Taken), Broken> {
-        // A connection that was closed while the request was on its way to it: another one, once.
-        let mut again = true;
+        // A connection that was closed while the request was on its way to it: another one, once. A POST may have been carried out and is
+        // not sent twice; that its connection is open was looked at right before.
+        let mut again = client.may_repeat();
         loop {
             let (mut link, opened) = self.link(client).await?;
             let sent = Instant::now();
