@@ -70,11 +70,8 @@ impl Figures {
 
     /// As a part of a Markdown text.
     pub fn markdown(&self) -> Markdown {
-        let mut text = md!(
-            "\n## Measured: {}\n\n{}\n\n| figure | value | how |\n|---|---|---|\n",
-            &self.title,
-            &self.place
-        );
+        let mut text =
+            md!("\n## Measured: {}\n\n{}\n\n| figure | value | how |\n|---|---|---|\n", &self.title, &self.place);
         for one in &self.figures {
             let value = Untrusted::from(one.value.to_string());
             text.push(md!("| {} | {} {} | {} |\n", &one.name, value, &one.unit, &one.how));

@@ -48,7 +48,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     for quantile in [0.5, 0.9, 0.99, 0.999] {
         println!("{} {:.1} us", percentile_name(quantile), micros(&all, quantile));
     }
-    println!("sent late: p50 {:.1} us, p99 {:.1} us", micros(&recording.lateness, 0.5), micros(&recording.lateness, 0.99));
+    println!(
+        "sent late: p50 {:.1} us, p99 {:.1} us",
+        micros(&recording.lateness, 0.5),
+        micros(&recording.lateness, 0.99)
+    );
     println!("memory {}", most_memory());
     Ok(())
 }

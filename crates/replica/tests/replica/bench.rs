@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use akidb_edge_replica::publish::{Event, Observer, Silent};
 use akidb_edge_replica::{
-    At, FolderStore, FollowOptions, Follower, ObjectStore, PublishOptions, Publisher, RestoreOptions, SigningKey, Target, Trust,
+    At, FolderStore, FollowOptions, Follower, ObjectStore, PublishOptions, Publisher, RestoreOptions, SigningKey,
+    Target, Trust,
 };
 use rusqlite::Connection;
 

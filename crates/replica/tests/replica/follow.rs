@@ -51,7 +51,10 @@ async fn an_open_reader_sees_new_data_with_its_next_transaction() {
 async fn a_replica_follows_each_change_and_no_reader_sees_half_of_one() {
     let bench = Bench::new();
     let open = bench.primary();
-    open.execute_batch("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 300) INSERT INTO t SELECT i, 0 FROM n").unwrap();
+    open.execute_batch(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 300) INSERT INTO t SELECT i, 0 FROM n",
+    )
+    .unwrap();
     let store = bench.store("bucket");
     let mut options = bench.options(vec![Arc::clone(&store)]);
     options.wal_limit = 256 << 10;
@@ -65,8 +68,11 @@ async fn a_replica_follows_each_change_and_no_reader_sees_half_of_one() {
         let open = Connection::open(path).unwrap();
         let (mut looks, mut seen) = (0, std::collections::BTreeSet::new());
         while !stop.load(Ordering::Relaxed) {
-            let (low, high, sum): (i64, i64, i64) =
-                open.query_row("SELECT min(b), max(b), sum(b) FROM t WHERE a <= 300", [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+            let (low, high, sum): (i64, i64, i64) = open
+                .query_row("SELECT min(b), max(b), sum(b) FROM t WHERE a <= 300", [], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                })
+                .unwrap();
             assert_eq!((low, sum), (high, low * 300), "half a transaction");
             looks += 1;
             seen.insert(low);

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use akidb_edge_replica::publish::Silent;
 use akidb_edge_replica::{
-    At, FollowOptions, Follower, ObjectStore, RestoreOptions, Trust, Txid, Verdict, VerifyOptions, restore, status, verify,
+    At, FollowOptions, Follower, ObjectStore, RestoreOptions, Trust, Txid, Verdict, VerifyOptions, restore, status,
+    verify,
 };
 use rusqlite::Connection;
 
@@ -136,7 +137,8 @@ async fn a_bucket_of_litestream_is_verified_followed_and_restored() {
                 return false;
             }
             let open = reader.get_or_init(|| std::sync::Mutex::new(Connection::open(bench.at("replica.db")).unwrap()));
-            let seen: Result<i64, _> = open.lock().unwrap().query_row("SELECT b FROM t WHERE a = 999", [], |row| row.get(0));
+            let seen: Result<i64, _> =
+                open.lock().unwrap().query_row("SELECT b FROM t WHERE a = 999", [], |row| row.get(0));
             seen == Ok(round)
         })
         .await;

@@ -30,7 +30,11 @@ async fn what_is_unchanged_is_not_written_again_and_history_is_kept() {
         open.execute("INSERT INTO t VALUES (NULL, randomblob(5000))", []).unwrap();
         let done = bench.publisher(&store).once().await.unwrap();
         assert_eq!(done[0].outcome.as_ref().unwrap().txid, Txid(round));
-        std::fs::copy(bench.restored(&store, At::Latest, &format!("now-{round}")).await, bench.at(&format!("then-{round}"))).unwrap();
+        std::fs::copy(
+            bench.restored(&store, At::Latest, &format!("now-{round}")).await,
+            bench.at(&format!("then-{round}")),
+        )
+        .unwrap();
         let again = bench.publisher(&store).once().await.unwrap();
         let again = again[0].outcome.as_ref().unwrap();
         assert_eq!((again.txid, again.changed, again.bytes), (Txid(round), false, 0));
@@ -74,7 +78,8 @@ async fn a_point_that_is_not_there_is_an_error() {
 async fn a_damaged_primary_is_not_published() {
     let bench = Bench::new();
     let open = bench.primary();
-    open.execute_batch("CREATE TABLE c(a REFERENCES t(a)); PRAGMA foreign_keys=OFF; INSERT INTO c VALUES (77)").unwrap();
+    open.execute_batch("CREATE TABLE c(a REFERENCES t(a)); PRAGMA foreign_keys=OFF; INSERT INTO c VALUES (77)")
+        .unwrap();
     let store = bench.store("bucket");
     let mut publisher = bench.publisher(&store);
     let refused = publisher.once().await;
