@@ -208,7 +208,7 @@ async fn function_without_its_code_is_refused_with_a_next_step() {
     let world = TestAccountWorld::new(Artifacts::default()).await;
     let fault = function_case(&world, "empty", "arn:aws:iam::1:role/x", b"x").create().await.expect_err("no bytes");
     assert_eq!(fault.class, FaultClass::Refused);
-    assert!(fault.message.contains("not at hand") && fault.next_step.is_some(), "{fault:?}");
+    assert!(fault.message.contains("is not available") && fault.next_step.is_some(), "{fault:?}");
 }
 
 fn version_case<'w>(world: &'w TestAccountWorld, function: &Value, settings: &str) -> BatteryCase<'w> {

@@ -110,7 +110,7 @@ async fn object_comes_back_without_its_bytes() {
     // Content that no version holds.
     let unknown = object_case(&later, &bucket, "models/never", &one, 3).create().await.expect_err("not there");
     assert_eq!(unknown.class, FaultClass::Refused);
-    assert!(unknown.message.contains("not at hand") && unknown.next_step.is_some(), "{unknown:?}");
+    assert!(unknown.message.contains("is not available") && unknown.next_step.is_some(), "{unknown:?}");
 }
 
 #[tokio::test]

@@ -186,7 +186,6 @@ fn an_outage_is_measured_while_it_happens() {
 }
 
 #[test]
-#[ignore = "the verdict of validate dns on where each continent is sent is not right yet"]
 fn the_stack_of_week_13_is_compared_with_its_plan() {
     let account = TestAccount::new();
     account.run("deploy --yes").exits(0);
@@ -208,6 +207,12 @@ fn the_stack_of_week_13_is_compared_with_its_plan() {
         names.iter().any(|(name, verdict)| name.ends_with("leads to the distribution") && *verdict == "fail"),
         "{names:?}"
     );
+
+    // A place that is not sent where the plan expects it is found.
+    let turned = account.changed_plan("EU: eu-central-1", "EU: us-east-1");
+    let wrong = account.run(&format!("validate dns --plan {turned} --json")).exits(1).json();
+    let place = findings(&wrong).into_iter().find(|found| found["finding"]["name"] == "EU is sent to us-east-1");
+    assert_eq!(place.expect("the place")["finding"]["verdict"], "fail", "{wrong}");
 
     let server = Server::start(|number| (200, if number < 3 { "Miss" } else { "Hit" }));
     let plan = account.changed_plan("host: api.${var.domain}", &format!("host: \"{}\"", server.address));

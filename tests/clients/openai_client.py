@@ -39,7 +39,7 @@ check(len(client.embeddings.create(model="tiny", input="a", dimensions=4).data[0
 missing = refusal(model="text-embedding-3-small", input="a")
 check(isinstance(missing, openai.NotFoundError) and "unknown model" in str(missing) and missing.code == "MODEL_NOT_FOUND", f"not found: {missing}")
 ids = refusal(model="tiny", input=[1, 2, 3])
-check(isinstance(ids, openai.BadRequestError) and "token ids are not taken" in str(ids), f"token ids: {ids}")
+check(isinstance(ids, openai.BadRequestError) and "token ids are not accepted" in str(ids), f"token ids: {ids}")
 empty = refusal(model="tiny", input=[])
 check(isinstance(empty, openai.BadRequestError) and empty.code == "INVALID_REQUEST" and "empty" in str(empty), f"empty list: {empty}")
 print(f"{passed} checks passed")

@@ -55,4 +55,4 @@ pub use status::Status;
 pub use store::{FolderStore, ObjectStore, StoreFault};
 pub use trust::{PublicKey, SigningKey, Trust};
 pub use txid::Txid;
-pub use verify::{Verdict, VerifyOptions, VerifyReport};
+pub use verify::{Sentinel, Verdict, VerifyOptions, VerifyReport};

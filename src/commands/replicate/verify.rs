@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::place::{self, Place, TrustArgs, duration};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
-use crate::replica::{Verdict, VerifyOptions, VerifyReport, verify};
+use crate::replica::{Sentinel, Verdict, VerifyOptions, VerifyReport, verify};
 use crate::resource::shown;
 
 /// Replay the newest chain into a scratch file and check it.
@@ -41,6 +41,17 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     Ok(tell(&report, context))
 }
 
+/// How the sentinel went, as data.
+fn sentinel(sentinel: &Sentinel) -> Value {
+    match sentinel {
+        Sentinel::NotAsked => Value::Null,
+        Sentinel::Returned(after) => json!({"status": "returned", "seconds": after.as_secs_f64()}),
+        Sentinel::Lost => json!({"status": "lost"}),
+        Sentinel::NotYet => json!({"status": "not_yet"}),
+        Sentinel::Unwritten(why) => json!({"status": "not_written", "why": why}),
+    }
+}
+
 fn tell(report: &VerifyReport, context: &Context) -> u8 {
     let (word, why, code) = match &report.verdict {
         Verdict::Good => ("good", None, exit::DONE),
@@ -52,7 +63,7 @@ fn tell(report: &VerifyReport, context: &Context) -> u8 {
         let body = json!({
             "verdict": word, "why": why, "txid": txid, "published_at": report.published_at.map(|at| at.to_string()),
             "objects": report.objects, "bytes": report.bytes, "proven": report.proven,
-            "sentinel": format!("{:?}", report.sentinel), "exit": code,
+            "sentinel": sentinel(&report.sentinel), "exit": code,
         });
         context.printer.json("replicate-verify", &body);
         return code;

@@ -15,6 +15,8 @@ use crate::resource::{Desired, Kind, ResourceStatus, StackState, shown};
 
 /// What is looked at instead of a server.
 pub const JOURNAL: &str = "the journal";
+/// How many of the expected places are sent where the plan says.
+const PLACES: &str = "dns.places_right";
 
 /// Compare where each continent is sent with the plan, with each region up and down. Answers are worked out from the record sets that
 /// the journal says are deployed; no resolver is asked.
@@ -66,16 +68,28 @@ pub fn measure(check: &DnsCheck, desired: &Desired, state: &StackState) -> Resul
         let why = "the record sets of the plan are not deployed";
         let wish = Wanted::new("places sent right", Unit::Count, Compare::AtLeast, 1.0);
         let finding = verdict::unmeasured(&wish, why);
-        return Ok(vec![Found { measure: "dns.places_right".to_owned(), of: None, finding }]);
+        return Ok(vec![Found { measure: PLACES.to_owned(), of: None, finding }]);
     }
     let regions = regions(check, desired)?;
+    let deployed = as_deployed(desired, state);
     let mut found = Vec::new();
     for (place, region) in &check.expect {
-        found.push(up(name, place, region, &regions, desired));
-        found.push(down(name, place, region, &regions, desired));
+        found.push(up(name, place, region, &regions, &deployed));
+        found.push(down(name, place, region, &regions, &deployed));
     }
-    found.push(leads_to_distribution(name, desired));
+    found.push(leads_to_distribution(name, &deployed));
     Ok(found)
+}
+
+/// The plan's graph with the settings that were deployed: the plan may have been edited since.
+fn as_deployed(desired: &Desired, state: &StackState) -> Desired {
+    let mut deployed = desired.clone();
+    for (address, resource) in &mut deployed.resources {
+        if let Some(record) = state.resources.get(address).filter(|record| record.kind == resource.kind) {
+            resource.spec = record.spec.clone();
+        }
+    }
+    deployed
 }
 
 /// Whether every group of record sets that the plan wants is there.
@@ -107,33 +121,52 @@ fn regions(check: &DnsCheck, desired: &Desired) -> Result<BTreeMap<String, Vec<S
 
 /// With all regions up, the place is sent to the region that is expected.
 fn up(name: &str, place: &str, region: &str, regions: &BTreeMap<String, Vec<String>>, desired: &Desired) -> Found {
-    let answers = dns_answer::answer(desired, &DnsQuestion { name, from: place, down: &[] }).answers;
-    let right = !answers.is_empty() && answers.iter().all(|answer| is_of(answer, &regions[region]));
-    exact(&format!("{place} is sent to {region}"), right, &answers)
+    let answer = dns_answer::answer(desired, &DnsQuestion { name, from: place, down: &[] });
+    let name = format!("{place} is sent to {region}");
+    if answer.leads_to.iter().any(|target| is_distribution(target)) {
+        return chosen_by_cloudfront(&name);
+    }
+    let right = !answer.leads_to.is_empty() && answer.leads_to.iter().all(|target| is_of(target, &regions[region]));
+    exact(&name, right, &answer.answers)
 }
 
 /// With that region down, the place gets an answer all the same, from elsewhere.
 fn down(name: &str, place: &str, region: &str, regions: &BTreeMap<String, Vec<String>>, desired: &Desired) -> Found {
     let down = &regions[region];
-    let answers = dns_answer::answer(desired, &DnsQuestion { name, from: place, down }).answers;
-    let right = !answers.is_empty() && !answers.iter().any(|answer| is_of(answer, down));
-    exact(&format!("{place} is sent elsewhere while {region} is down"), right, &answers)
+    let answer = dns_answer::answer(desired, &DnsQuestion { name, from: place, down });
+    let name = format!("{place} is sent elsewhere while {region} is down");
+    if answer.leads_to.iter().any(|target| is_distribution(target)) {
+        return chosen_by_cloudfront(&name);
+    }
+    let right = !answer.leads_to.is_empty() && !answer.leads_to.iter().any(|target| is_of(target, down));
+    exact(&name, right, &answer.answers)
 }
 
-fn is_of(answer: &str, parts: &[String]) -> bool {
-    parts.iter().any(|part| answer.contains(part.as_str()))
+fn is_of(target: &str, parts: &[String]) -> bool {
+    parts.iter().any(|part| target.contains(part.as_str()))
+}
+
+fn is_distribution(target: &str) -> bool {
+    target.contains(".distribution.")
+}
+
+/// After the cutover the edge location that answers is chosen by CloudFront, not by the record sets.
+fn chosen_by_cloudfront(name: &str) -> Found {
+    let wish = Wanted::new(name, Unit::Count, Compare::AtLeast, 1.0);
+    let finding = verdict::unmeasured(&wish, "the name leads to the distribution, so CloudFront chooses who answers");
+    Found { measure: PLACES.to_owned(), of: None, finding }
 }
 
 fn exact(name: &str, right: bool, answers: &[String]) -> Found {
     let said = if answers.is_empty() { "none".to_owned() } else { answers.join(", ") };
     let finding = measurements::point(name, right).with_note(format!("answers: {said}"));
-    Found { measure: "dns.places_right".to_owned(), of: None, finding }
+    Found { measure: PLACES.to_owned(), of: None, finding }
 }
 
 /// Whether the name leads to the distribution: after the cutover.
 fn leads_to_distribution(name: &str, desired: &Desired) -> Found {
-    let answers = dns_answer::answer(desired, &DnsQuestion { name, from: "EU", down: &[] }).answers;
-    let leads = answers.iter().any(|answer| answer.contains("cdn.distribution"));
+    let answer = dns_answer::answer(desired, &DnsQuestion { name, from: "EU", down: &[] });
+    let leads = answer.leads_to.iter().any(|target| is_distribution(target));
     let finding = measurements::point(format!("{name} leads to the distribution"), leads);
     Found { measure: "dns.leads_to_distribution".to_owned(), of: None, finding }
 }

@@ -23,12 +23,12 @@ fn the_order_of_the_last_deploy_counts() {
         stack.run(&words).exits(2).stdout
     };
     stack.deploy(&first).exits(0);
-    assert!(going("models.bucket.one").contains("needs models.bucket.one"));
+    assert!(going("models.bucket.one").contains("it depends on models.bucket.one"));
     let again = stack.deploy(&turned).exits(0);
     assert!(again.stdout.contains("no changes"), "{}", again.all());
     let one = going("models.bucket.one");
     assert!(one.contains("bucket.one") && !one.contains("bucket.two"), "{one}");
-    assert!(going("models.bucket.two").contains("needs models.bucket.two"));
+    assert!(going("models.bucket.two").contains("it depends on models.bucket.two"));
     // It is written down once.
     let journal = stack.home.path().join(".akidb-edge").join(stack.name()).join("journal.jsonl");
     let lines = || std::fs::read_to_string(&journal).expect("the journal").lines().count();
@@ -37,6 +37,6 @@ fn the_order_of_the_last_deploy_counts() {
     assert_eq!(lines(), before);
     // Going back brings the former order, and the run after that is the first one again.
     stack.run(&["rollback", "--stack", &stack.name(), "--yes"]).exits(0);
-    assert!(going("models.bucket.one").contains("needs models.bucket.one"));
+    assert!(going("models.bucket.one").contains("it depends on models.bucket.one"));
     assert!(lines() > before);
 }

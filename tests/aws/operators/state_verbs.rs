@@ -130,7 +130,7 @@ fn what_was_forgotten_and_is_gone_is_not_made_again() {
     let config = aws_sdk_s3::config::Builder::from(&small.stack.sdk).force_path_style(true);
     wait(aws_sdk_s3::Client::from_conf(config.build()).delete_bucket().bucket(&small.bucket).send()).expect("deleted");
     let undone = small.rollback(&["--to", "1"]).exits(0);
-    assert!(undone.stderr.contains("it is not made again"), "{}", undone.all());
+    assert!(undone.stderr.contains("it is not created again"), "{}", undone.all());
     assert!(!small.has_bucket());
 }
 

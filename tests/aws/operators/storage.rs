@@ -357,7 +357,7 @@ fn kms_is_named_offline() {
     let stack = Stack::new();
     let refuses = |steps: &str, rule: &str| {
         let output = stack.deploy(&stack.plan("kms.yaml", steps)).exits(3);
-        assert!(output.stdout.contains(rule), "{rule}: {}", output.all());
+        assert!(output.stderr.contains(rule), "{rule}: {}", output.all());
     };
     let kms = |bucket: &str| {
         let plain = replicated(&stack, "");

@@ -27,10 +27,15 @@ const OF_OTHERS: &[&str] = &[
     "--now",
     "--version",
     "--help",
+    // Of the Node programs under `templates/lambda/invoke` and `templates/certify`, and of `exporter/build`.
+    "--folder",
+    "--program",
+    "--edge",
 ];
 
 /// Words after `akidb-edge` that are no verb: the program itself is meant.
-const PROSE: &[&str] = &["itself", "did", "asks", "which", "nothing", "or", "prod", "use", "wrote", "week13"];
+const PROSE: &[&str] =
+    &["itself", "did", "asks", "which", "nothing", "or", "prod", "use", "wrote", "week13", "it", "VERB"];
 
 fn files(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).expect("a folder").flatten() {

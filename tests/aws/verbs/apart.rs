@@ -78,7 +78,6 @@ fn a_saved_plan_takes_no_options_that_it_has_decided() {
 }
 
 #[test]
-#[ignore = "one statement about hosted zones keeps its *: to be looked at"]
 fn the_policy_of_what_is_deployed_names_its_ids() {
     let stack = Stack::new();
     stack.plan("p.yaml", &format!("{ZONE}{}", records("simple")));

@@ -63,7 +63,9 @@ fn literal(desired: &Desired, resource: &Resource, ids: &Ids) -> Value {
         let address: Address = address.parse().ok()?;
         let target = desired.resources.get(&address)?;
         let named = target.spec.get(attribute).filter(|value| value.is_string()).cloned();
-        named.or_else(|| ids.get(&address).filter(|_| attribute == "id").cloned().map(Value::from))
+        // The ID of a hosted zone is its attribute `zone_id`; that of a distribution names CloudFront's own zone.
+        let is_id = attribute == "id" || target.kind == Kind::Zone && attribute == "zone_id";
+        named.or_else(|| ids.get(&address).filter(|_| is_id).cloned().map(Value::from))
     })
 }
 
@@ -172,7 +174,7 @@ mod tests {
         for (kind, name, spec) in &all {
             desired.add(Resource::new(at(*kind, name), *kind, spec));
         }
-        for (name, zone) in [("own", link(&at(Kind::Zone, "z"), "id")), ("other", "/hostedzone/ZOTHER".to_owned())] {
+        for (name, zone) in [("own", link(&at(Kind::Zone, "z"), "zone_id")), ("other", "/hostedzone/ZOTHER".to_owned())] {
             let spec = json!({"zone_id": zone, "sets": []});
             desired.add(Resource::new(at(Kind::Records, name), Kind::Records, &spec));
         }
