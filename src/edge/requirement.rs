@@ -28,6 +28,9 @@ pub fn lacking(requirement: &Requirement<'_>, certificate: &Certificate, package
     if certificate.suite != Suite::hash() {
         lacks.push("it was made with the texts of another version of akidb-edge".to_owned());
     }
+    if requirement.tiers.is_empty() {
+        lacks.push("the plan names no tier that it has to be for".to_owned());
+    }
     for name in requirement.tiers {
         lacks.extend(of_tier(name, certificate, package));
     }
@@ -111,6 +114,7 @@ mod tests {
         assert_eq!(lacks(&["edge"], &good, &package("h"), 30), ["edge: it is for the graph g, the package has h"]);
         assert_eq!(lacks(&["static"], &good, &package("g"), 30), ["the tier static was not measured"]);
         assert_eq!(lacks(&["browser"], &good, &package("g"), 30), ["the tier browser was not measured (no browser)"]);
+        assert_eq!(lacks(&[], &good, &package("g"), 30), ["the plan names no tier that it has to be for"]);
         let low = certificate(&["mean cosine is 0.9, 0.997 is needed"]);
         assert_eq!(lacks(&["edge"], &low, &package("g"), 30), ["edge: mean cosine is 0.9, 0.997 is needed"]);
         let other = Certificate { suite: "other".to_owned(), made_at: NOW + 9 * DAY, ..good };

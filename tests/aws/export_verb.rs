@@ -11,6 +11,11 @@ fn the_verb_writes_files_and_says_what_is_missing() {
     let account = TestAccount::new();
     let empty = account.run_bare(&format!("state export --stack {STACK} --format terraform")).exits(3);
     assert!(empty.stderr.contains("nothing to export"), "{}", empty.stderr);
+    // Neither is a document without a state written, which would look like a copy.
+    let place = account.path("none.json");
+    let empty = account.run_bare(&format!("state export --stack {STACK} --out {}", place.display())).exits(3);
+    assert!(empty.stderr.contains("RN013-unknown-stack"), "{}", empty.stderr);
+    assert!(!place.exists());
     account.run("deploy edge --yes").exits(0);
     let out = account.path("out");
     let said =

@@ -266,7 +266,6 @@ const FEW_KINDS: usize = 5;
 
 /// Files that name more kinds than a few, and why.
 const MANY_KINDS: &[(&str, &str)] = &[
-    ("check/mod.rs", "the one table of the rules about each kind, which are typed by its spec"),
     ("desired/cdn.rs", "a step of the plan asks for a distribution with everything around it"),
     ("desired/routing.rs", "a step of the plan asks for a zone with everything in it"),
     (

@@ -25,6 +25,23 @@ fn zip(path: &Path, files: &[&str]) {
 }
 
 #[test]
+fn a_sensitive_value_that_is_refused_is_shown_by_no_error() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let head = "version: 1\nstack: small\nmetadata: {name: small, title: Small}\nvariables: {v: {sensitive: true}}\n";
+    let steps = "days:\n- day: 1\n  title: d\n  steps:\n";
+    let step = "  - {id: one, title: one, kind: page, with: {bucket: {name: \"${var.v}\", region: \"${var.v}\"}, files: {}}}\n";
+    std::fs::write(folder.path().join("small.yaml"), format!("{head}{steps}{step}")).expect("a file");
+    // Too short to be recognized in the output; and one that is found everywhere.
+    for value in ["Hunter2", "Hunter2-Hunter2"] {
+        let mut command = bare();
+        command.current_dir(folder.path()).args(["validate", "plan", "small.yaml"]).env("AKIDB_EDGE_VAR_v", value);
+        let output = finish(&mut command).exits(3);
+        assert!(output.all().contains("PL204-sensitive-variable"), "{}", output.all());
+        assert!(!output.all().contains("Hunter2"), "{}", output.all());
+    }
+}
+
+#[test]
 fn a_plan_that_aws_would_refuse() {
     let folder = tempfile::tempdir().expect("a directory");
     write_model(folder.path());

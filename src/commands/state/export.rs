@@ -43,6 +43,12 @@ enum Format {
 /// When the journal cannot be read, or the files cannot be written.
 pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let state = open(&args.which, context).await?.recorded();
+    if state.sequence == 0 {
+        return Err(codes::UNKNOWN_STACK.refused(
+            shown!("{} has no journal there, so there is nothing to export", state.stack),
+            "name the location of the journal with --state, and the stack with --stack",
+        ));
+    }
     let export = match args.format {
         Format::Json => return json(args, &json!({"state": state}), context),
         Format::Terraform => export::terraform::export(&state),

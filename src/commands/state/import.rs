@@ -15,7 +15,6 @@ use crate::ledger::{Fact, Ledger, ResourceSnapshot};
 use crate::plan::Plan;
 use crate::provider::aws::CallerIdentity;
 use crate::report;
-use crate::resource::queue;
 use crate::resource::records::previous::{PreviousSets, before_change, keep};
 use crate::resource::{
     Action, Address, Attributes, Changes, Desired, Kind, Observed, ObservedResource, Owner, PlatformIdentity, Resource,
@@ -78,7 +77,7 @@ async fn with_ledger(
 ) -> Result<u8, Failure> {
     let recorded = ledger.recorded();
     let mut built = workflow::build(plan, &recorded.requested, &context.printer)?;
-    let pairs = &with_arns(pairs, &built.desired, connection).await?;
+    let pairs = &with_ids(pairs, &built.desired, connection).await?;
     let supposed = supposed(pairs, &built.desired, &recorded)?;
     let providers = workflow::with_artifacts(connection, std::mem::take(&mut built.artifacts));
     // What is looked up is not in the journal yet, and record sets point to it.
@@ -116,23 +115,21 @@ async fn with_ledger(
     Ok(exit::DONE)
 }
 
-/// The same with the ARN of each queue: a person knows a queue by its name or its URL.
-async fn with_arns(
+/// The same with the ID of each resource whose kind can make one of what a person wrote: a queue is known by its name or its URL.
+async fn with_ids(
     pairs: &import_item::ImportItems,
     desired: &Desired,
     connection: &AccountConnection,
 ) -> Result<import_item::ImportItems, Failure> {
     let mut pairs = pairs.clone();
     for (address, given) in &mut pairs {
-        let Some(resource) = desired.resources.get(address).filter(|resource| resource.kind == Kind::Queue) else {
+        let Some(resource) = desired.resources.get(address) else { continue };
+        let facts = resource.kind.facts();
+        let Some(id_in_account) = facts.id_in_account.filter(|_| facts.id.normal(&given.id).is_none()) else {
             continue;
         };
-        if resource.kind.facts().id.normal(&given.id).is_some() {
-            continue;
-        }
         let account = connection.identity().await?.account;
-        let region = resource.spec.get("region").and_then(Value::as_str).unwrap_or_default();
-        given.id = queue::arn_of(&given.id, region, &account).unwrap_or_else(|| given.id.clone());
+        given.id = id_in_account(&given.id, &resource.spec, &account).unwrap_or_else(|| given.id.clone());
     }
     Ok(pairs)
 }

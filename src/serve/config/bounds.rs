@@ -101,5 +101,13 @@ mod tests {
         let unit = include_str!("../../../templates/jetson/akidb-edge-serve.service");
         let models = size(include_str!("../../../templates/jetson/serve.env"), "AKIDB_MODEL_MEMORY");
         assert!(size(unit, "MemoryMax") >= models + sum(&config(&[])));
+        // The pod of week 13 runs the image for JetPack 6.
+        let image = include_str!("../../../templates/docker/Dockerfile.jetson-jp6").replace(" \\\n", "\n");
+        let models = size(&image, "AKIDB_MODEL_MEMORY");
+        let (_, pod) =
+            include_str!("../../../plans/week13.yaml").split_once("name: akidb-rest-jetson").expect("the pod");
+        let (_, limit) = pod.split_once("memory_mib: {request: 2048, limit: ").expect("its memory");
+        let limit: usize = limit.split('}').next().unwrap().parse().unwrap();
+        assert!(limit << 20 >= models + sum(&config(&[])));
     }
 }

@@ -80,6 +80,7 @@ fn a_sensitive_variable_is_kept_apart_and_shown_nowhere() {
     let apart = account.path("state/sensitive/content");
     let kept: Vec<PathBuf> = fs::read_dir(&apart).expect("kept").map(|entry| entry.expect("one").path()).collect();
     assert!(kept.iter().any(|file| holds(&fs::read(file).expect("a file"))), "it is kept there, for rollbacks");
+    assert_eq!(fs::read(apart.join(".gitignore")).expect("a file"), b"*\n", "git would commit it");
     nowhere_below(account.directory.path(), &kept);
     for path in kept.iter().chain([&account.path("saved.plan.json"), &account.path("state/sensitive/journal.jsonl")]) {
         let mode = fs::metadata(path).expect("it is there").permissions().mode() & 0o777;

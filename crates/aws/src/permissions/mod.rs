@@ -125,6 +125,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_granted_on_everything_is_on_the_page_about_security() {
+        let page = include_str!("../../../../docs/security.md");
+        let (_, about) = page.split_once("*Actions that AWS cannot restrict.*").expect("the paragraph");
+        let about = about.split("\n\n").next().unwrap_or_default();
+        let graph = Desired::new("prod");
+        let facts = PolicyContext { spec: json!({}), account: "1", id: "*", graph: &graph };
+        let open = Kind::ALL.into_iter().flat_map(grants_of).filter(|grant| (grant.on)(&facts) == ["*"]);
+        let granted: BTreeSet<&str> = open.flat_map(|grant| grant.actions.iter().copied()).collect();
+        let named: BTreeSet<&str> = about
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .filter(|word| word.contains(':') && !word.contains("::") && !word.contains(' '))
+            .collect();
+        assert_eq!(named, granted);
+    }
+
+    #[test]
     fn the_bucket_of_access_logs_may_be_opened_to_the_log_delivery() {
         let mut desired = Desired::new("prod");
         let bucket = crate::resource::Address::new("models", Kind::Bucket, "logs");

@@ -50,7 +50,7 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::resource::{Address, Desired, Kind};
+use crate::resource::{Address, Desired, Kind, each_kind};
 use rule::{ids, run, run_any};
 use scope::CheckScope;
 
@@ -95,45 +95,32 @@ pub struct RelatedPlace {
     pub path: String,
 }
 
-/// Makes of rows - a kind, and the tables of rules about it - what applies them and what lists them.
+/// Makes of the rows of kinds what applies their rules and what lists them.
 macro_rules! about {
-    ($(Kind::$kind:ident: $($rules:path),+;)+) => {
+    ($($(#[$words:meta])+ $kind:ident: $spec:ident, [$($module:ident::$rules:ident),*];)+) => {
         /// Applies the rules about single kinds.
         fn about_kinds(scope: &CheckScope<'_>, out: &mut Vec<Finding>) {
-            $($(run(scope, Kind::$kind, $rules, out);)+)+
+            $($(run(scope, Kind::$kind, $module::$rules, out);)*)+
         }
 
         /// Ids and descriptions of the rules about single kinds; a table that is about several stands there as often.
         fn ids_about_kinds() -> Vec<(&'static str, &'static str)> {
-            [$($(ids($rules)),+),+].concat()
+            let mut all = Vec::new();
+            $($(all.extend(ids($module::$rules));)*)+
+            all
+        }
+
+        /// The cases of the tests of each file with such rules.
+        #[cfg(test)]
+        fn cases_about_kinds() -> Vec<testing::Case> {
+            let mut files = std::collections::BTreeMap::new();
+            $($(files.entry(stringify!($module)).or_insert_with($module::tests::cases);)*)+
+            files.into_values().flatten().collect()
         }
     };
 }
 
-about! {
-    Kind::Role: iam::RULES;
-    Kind::Bucket: s3::RULES, cors::BUCKET;
-    Kind::BucketPolicy: s3_objects::POLICY;
-    Kind::Replication: replication::RULES;
-    Kind::Object: s3_objects::OBJECT;
-    Kind::Function: edge_function::RULES, lambda::RULES;
-    Kind::FunctionVersion: lambda::VERSION;
-    Kind::OriginAccess: cloudfront_policies::ACCESS;
-    Kind::CachePolicy: cloudfront_policies::CACHE, headers::LISTED;
-    Kind::OriginRequestPolicy: cloudfront_policies::REQUEST, headers::REQUEST, headers::LISTED;
-    Kind::ResponseHeadersPolicy: cloudfront_policies::RESPONSE, cloudfront_headers::RULES, headers::RESPONSE,
-        cors::RESPONSE;
-    Kind::Distribution: cloudfront::RULES, cloudfront_origins::RULES, cloudfront_hosts::RULES,
-        cloudfront_behaviors::RULES, cloudfront_settings::RULES, edge::RULES;
-    Kind::Certificate: acm::RULES;
-    Kind::Zone: route53_health::ZONE;
-    Kind::HealthCheck: route53_health::RULES;
-    Kind::Records: route53::RULES, route53_places::RULES, route53_values::RULES, route53_syntax::RULES,
-        route53_names::RULES, route53_alias::RULES;
-    Kind::Queue: queue::RULES;
-    Kind::Manifest: pins::MANIFEST, manifest::RULES;
-    Kind::Node: pins::NODE, node::RULES;
-}
+each_kind!(about);
 
 /// All findings at once, sorted by severity, address, path, rule.
 pub fn all(desired: &Desired, today: Date) -> Vec<Finding> {
@@ -169,38 +156,11 @@ mod tests {
     fn cases() -> Vec<Case> {
         [
             graph::tests::cases(),
-            cloudfront::tests::cases(),
-            cloudfront_origins::tests::cases(),
-            cloudfront_behaviors::tests::cases(),
-            cloudfront_settings::tests::cases(),
-            cloudfront_headers::tests::cases(),
-            cloudfront_policies::tests::cases(),
-            edge::tests::cases(),
-            edge_function::tests::cases(),
-            lambda::tests::cases(),
-            route53::tests::cases(),
-            route53_places::tests::cases(),
-            route53_values::tests::cases(),
-            route53_syntax::tests::cases(),
-            route53_names::tests::cases(),
-            route53_alias::tests::cases(),
-            route53_health::tests::cases(),
-            s3::tests::cases(),
-            s3_objects::tests::cases(),
-            replication::tests::cases(),
-            iam::tests::cases(),
-            acm::tests::cases(),
-            queue::tests::cases(),
             identity::tests::cases(),
             tags::tests::cases(),
             marks::tests::cases(),
-            cloudfront_hosts::tests::cases(),
-            headers::tests::cases(),
-            cors::tests::cases(),
-            pins::tests::cases(),
-            manifest::tests::cases(),
-            node::tests::cases(),
             shapes::cases(),
+            cases_about_kinds(),
         ]
         .into_iter()
         .flatten()

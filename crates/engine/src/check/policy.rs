@@ -26,6 +26,27 @@ fn allowing(document: &Value) -> impl Iterator<Item = &Value> {
         .filter(|statement| statement.get("Effect").and_then(Value::as_str) == Some("Allow"))
 }
 
+/// Whether a statement allows everyone something, without a condition.
+pub(super) fn allows_everybody(statement: &Value) -> bool {
+    let allow = statement.get("Effect").and_then(Value::as_str) == Some("Allow");
+    let open = match statement.get("Principal") {
+        Some(Value::String(who)) => who == "*",
+        Some(who) => texts(who, "AWS").contains(&"*"),
+        None => false,
+    };
+    allow && open && statement.get("Condition").is_none()
+}
+
+/// The services that a statement allows something for any account, because no condition names the source.
+pub(super) fn services_of_any_account(statement: &Value) -> Vec<&str> {
+    const SOURCES: [&str; 4] = ["aws:sourcearn", "aws:sourceaccount", "aws:sourceorgid", "aws:sourceorgpaths"];
+    let allow = statement.get("Effect").and_then(Value::as_str) == Some("Allow");
+    let condition = statement.get("Condition").map(|condition| condition.to_string().to_ascii_lowercase());
+    let bound = condition.is_some_and(|text| SOURCES.iter().any(|source| text.contains(source)));
+    let services = statement.get("Principal").map(|who| texts(who, "Service")).unwrap_or_default();
+    if allow && !bound { services } else { Vec::new() }
+}
+
 /// Whether the trust document lets this service take the role on.
 pub(super) fn trusts(document: &Value, service: &str) -> bool {
     allowing(document).any(|statement| {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::RelatedPlace;
-use super::policy::{placeholder, statements, walk};
+use super::policy::{allows_everybody, placeholder, services_of_any_account, statements, walk};
 use super::rule::{CheckRule, CheckedResource, RuleFindings, error, warning};
 use super::scope::{CheckScope, is_open, whole};
 use crate::resource::queue::{DeadLetter, QueueSpec, is_name, parts};
@@ -109,6 +109,13 @@ pub(super) const RULES: &[CheckRule<QueueSpec>] = &[
         "InvalidAttributeValue: Invalid value for the parameter Policy.",
         "write Version \"2012-10-17\" and statements with Effect, Principal, Action and Resource",
         policy,
+    ),
+    warning(
+        "SQ014-open-queue",
+        "a queue's policy says who may use the queue, and for which source",
+        "accepted; anyone may use the queue, or any account through that service",
+        "name accounts or roles in Principal; for a service add the condition aws:SourceArn or aws:SourceAccount",
+        open,
     ),
 ];
 
@@ -260,6 +267,17 @@ fn policy(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
     });
 }
 
+fn open(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
+    let Some(document) = &seen.spec.policy else { return };
+    for (at, one) in statements(document).into_iter().enumerate() {
+        let path = format!("policy.Statement.{at}.Principal");
+        notes.add_if(allows_everybody(one), path.clone(), || "everyone is allowed".to_owned());
+        for service in services_of_any_account(one) {
+            notes.add(path.clone(), format!("{service} is allowed without a condition on the source"));
+        }
+    }
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use serde_json::json;
@@ -274,7 +292,12 @@ pub(super) mod tests {
         let ordered = json!({"name": "akidb-orders.fifo", "region": "eu-central-1", "fifo": true,
             "dead_letter": {"target": "${queues.queue.dead#arn}", "max_receives": 3}});
         let send = json!({"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sqs:SendMessage",
-            "Resource": "arn:aws:sqs:eu-central-1:ACCOUNT_ID:akidb-jobs"});
+            "Resource": "arn:aws:sqs:eu-central-1:ACCOUNT_ID:akidb-jobs",
+            "Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}}});
+        let open = |principal: serde_json::Value| {
+            let one = json!({"Effect": "Allow", "Principal": principal, "Action": "sqs:SendMessage", "Resource": "*"});
+            json!({"Version": "2012-10-17", "Statement": [one]})
+        };
         let back = json!({"target": "arn:aws:sqs:eu-central-1:123456789012:akidb-jobs", "max_receives": 3});
         vec![
             case("SQ001-queue-name").set(JOBS, "/name", json!("a b")),
@@ -309,6 +332,9 @@ pub(super) mod tests {
             case("SQ012-kms-reuse").set(JOBS, "/kms_reuse_seconds", json!(60)),
             case("SQ013-queue-policy").set(JOBS, "/policy", json!({"Version": "2012-10-17", "Statement": [send]})),
             case("SQ013-queue-policy").set(JOBS, "/policy", json!({"Version": "2012-10-17", "Statement": []})),
+            case("SQ014-open-queue").set(JOBS, "/policy", open(json!("*"))),
+            case("SQ014-open-queue").set(JOBS, "/policy", open(json!({"AWS": ["*"]}))),
+            case("SQ014-open-queue").set(JOBS, "/policy", open(json!({"Service": "s3.amazonaws.com"}))),
         ]
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::policy::{statements, texts};
+use super::policy::{allows_everybody, statements, texts};
 use super::rule::{CheckRule, CheckedResource, RuleFindings, error, warning};
 use super::scope::{is_open, references};
 use crate::resource::bucket_policy::BucketPolicySpec;
@@ -157,16 +157,6 @@ fn other_bucket(seen: &Policy<'_>, notes: &mut RuleFindings<'_>) {
             notes.add(format!("policy.Statement.{at}.Resource"), problem);
         }
     }
-}
-
-fn allows_everybody(statement: &Value) -> bool {
-    let allow = statement.get("Effect").and_then(Value::as_str) == Some("Allow");
-    let open = match statement.get("Principal") {
-        Some(Value::String(who)) => who == "*",
-        Some(who) => texts(who, "AWS").contains(&"*"),
-        None => false,
-    };
-    allow && open && statement.get("Condition").is_none()
 }
 
 fn public(seen: &Policy<'_>, notes: &mut RuleFindings<'_>) {

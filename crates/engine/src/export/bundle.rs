@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::resource::cache_policy::Choice;
 use crate::resource::{
     ACCEPTED_EXTRAS, ADDRESS_TAG, Address, Attributes, IMPORTED, Kind, ORIGIN_TAG, Platform, ResourceRecord,
-    ResourceStatus, STACK_TAG, StackState, has_references, resolve,
+    ResourceStatus, STACK_TAG, StackState, has_references, resolve, sensitive,
 };
 
 /// One file of an export.
@@ -32,6 +32,10 @@ pub struct ExportNote {
 
 /// What is said of a kind of AWS that nobody wrote the other tool's words for; a test finds such a kind.
 pub(super) const UNSAID: &str = "skipped: this version cannot export this kind";
+
+/// What is said of a resource with a sensitive value: the file would set what is in its place.
+const SENSITIVE: &str =
+    "skipped: it holds a sensitive value, which is written to no file; describe it to the other tool by hand";
 
 /// What no journal knows, and what the other tool does with it.
 pub const OTHERS: &str = "tags, policy statements and rules that others added are not in the state: a first apply would remove \
@@ -134,6 +138,8 @@ pub fn items<'a>(
             notes.push(item.note("skipped: its last change got no answer; run deploy first"));
         } else if holds_noncharacters(record) {
             notes.push(item.note("skipped: its settings contain Unicode noncharacters, which other tools reject"));
+        } else if sensitive::is_in(&item.spec) {
+            notes.push(item.note(SENSITIVE));
         } else if has_references(&item.spec) {
             notes.push(item.note("skipped: it refers to something that is not in the state"));
         } else {

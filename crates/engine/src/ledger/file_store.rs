@@ -184,6 +184,7 @@ impl Store for FileStore {
         }
         let folder = path.parent().unwrap_or(&self.directory);
         private_folder(folder).map_err(|source| LedgerError::File { path: folder.to_owned(), source })?;
+        ignored_by_git(folder)?;
         write_whole(&path, bytes)
     }
 
@@ -310,6 +311,12 @@ fn plain(path: &Path) -> io::Result<()> {
 /// Makes a folder, and those above it, for this user alone.
 fn private_folder(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// The state lies in the working directory by default, which often is a git repository: what is secret is not committed with it.
+fn ignored_by_git(folder: &Path) -> Result<(), LedgerError> {
+    let file = folder.join(".gitignore");
+    if file.exists() { Ok(()) } else { write_whole(&file, b"*\n") }
 }
 
 /// What the file system said of `path`; `needed` bytes were to be added.

@@ -8,7 +8,7 @@ use super::load::PlanReader;
 use super::schema::{Variable, VariableType};
 use super::source::join;
 use super::{PlanError, PlanSettings, rules, suggest, variables};
-use crate::resource::sensitive::{SHORTEST, keep_secret};
+use crate::resource::sensitive::{HIDDEN, SHORTEST, keep_secret};
 
 impl PlanReader<'_> {
     /// The variables that the plan declares.
@@ -40,7 +40,13 @@ impl PlanReader<'_> {
             let path = join("variables", name);
             if variable.sensitive {
                 let default = variable.default.as_ref().and_then(Value::as_str);
-                self.keep_secret(&path, name, variable, said.map(String::as_str).or(default));
+                let value = said.map(String::as_str).or(default);
+                self.keep_secret(&path, name, variable, value);
+                // It is refused, and other errors of the plan do not show it either.
+                if value.is_some_and(|value| value.len() < SHORTEST) {
+                    values.insert(name.clone(), HIDDEN.into());
+                    continue;
+                }
             }
             if self.places.touches(&path) {
                 continue;

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::*;
 
-/// Makes the enum, the list of all and the way to the facts of rows: a kind, and the module with its spec and its `FACTS`.
+/// Makes the enum, the list of all and the way to the facts of the rows.
 macro_rules! kinds {
-    ($($(#[$words:meta])+ $kind:ident: $module:ident,)+) => {
+    ($($(#[$words:meta])+ $kind:ident: $module:ident, [$($rules:path),*];)+) => {
         /// The kinds of resources.
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
@@ -32,66 +32,86 @@ macro_rules! kinds {
     };
 }
 
-kinds! {
-    /// An application load balancer that is looked up, never made.
-    LoadBalancer: load_balancer,
-    /// An IAM role with its policies.
-    Role: role,
-    /// An S3 bucket and its settings.
-    Bucket: bucket,
-    /// The policy of an S3 bucket.
-    BucketPolicy: bucket_policy,
-    /// The replication rules of an S3 bucket.
-    Replication: replication,
-    /// An S3 object with known content.
-    Object: object,
-    /// A Lambda function.
-    Function: function,
-    /// A published, numbered version of a Lambda function.
-    FunctionVersion: function_version,
-    /// A CloudFront origin access control.
-    OriginAccess: origin_access,
-    /// A CloudFront cache policy.
-    CachePolicy: cache_policy,
-    /// A CloudFront origin request policy.
-    OriginRequestPolicy: origin_request_policy,
-    /// A CloudFront response headers policy.
-    ResponseHeadersPolicy: response_headers_policy,
-    /// A CloudFront distribution.
-    Distribution: distribution,
-    /// The extra metrics of a distribution.
-    Monitoring: monitoring,
-    /// An ACM certificate with DNS validation.
-    Certificate: certificate,
-    /// A Route 53 public hosted zone.
-    Zone: zone,
-    /// A Route 53 health check.
-    HealthCheck: health_check,
-    /// All record sets of some names in one zone, changed in one transaction.
-    Records: records,
-    /// An SQS queue.
-    Queue: queue,
-    /// A machine that is looked up, reached over SSH.
-    Host: host,
-    /// A path of a machine.
-    File: file,
-    /// A user or group of a machine.
-    Account: account,
-    /// Debian packages of a machine.
-    Packages: packages,
-    /// A systemd unit of a machine.
-    Service: service,
-    /// The power mode of a Jetson.
-    PowerMode: power_mode,
-    /// A machine as a node of a k3s cluster.
-    Node: node,
-    /// A container image on a machine.
-    Image: image,
-    /// A Kubernetes cluster that is looked up, never made.
-    Cluster: cluster,
-    /// An object of a Kubernetes cluster.
-    Manifest: manifest,
+/// The table of kinds: passes its rows to the macro `$then`. A row is the kind, the module of its spec and its `FACTS`, and the
+/// tables of its rules by their path in `check`, which alone resolves them.
+macro_rules! each_kind {
+    ($then:ident) => {
+        $then! {
+            /// An application load balancer that is looked up, never made.
+            LoadBalancer: load_balancer, [];
+            /// An IAM role with its policies.
+            Role: role, [iam::RULES];
+            /// An S3 bucket and its settings.
+            Bucket: bucket, [s3::RULES, cors::BUCKET];
+            /// The policy of an S3 bucket.
+            BucketPolicy: bucket_policy, [s3_objects::POLICY];
+            /// The replication rules of an S3 bucket.
+            Replication: replication, [replication::RULES];
+            /// An S3 object with known content.
+            Object: object, [s3_objects::OBJECT];
+            /// A Lambda function.
+            Function: function, [edge_function::RULES, lambda::RULES];
+            /// A published, numbered version of a Lambda function.
+            FunctionVersion: function_version, [lambda::VERSION];
+            /// A CloudFront origin access control.
+            OriginAccess: origin_access, [cloudfront_policies::ACCESS];
+            /// A CloudFront cache policy.
+            CachePolicy: cache_policy, [cloudfront_policies::CACHE, headers::LISTED];
+            /// A CloudFront origin request policy.
+            OriginRequestPolicy: origin_request_policy, [
+                cloudfront_policies::REQUEST, headers::REQUEST, headers::LISTED
+            ];
+            /// A CloudFront response headers policy.
+            ResponseHeadersPolicy: response_headers_policy, [
+                cloudfront_policies::RESPONSE, cloudfront_headers::RULES, headers::RESPONSE, cors::RESPONSE
+            ];
+            /// A CloudFront distribution.
+            Distribution: distribution, [
+                cloudfront::RULES, cloudfront_origins::RULES, cloudfront_hosts::RULES, cloudfront_behaviors::RULES,
+                cloudfront_settings::RULES, edge::RULES
+            ];
+            /// The extra metrics of a distribution.
+            Monitoring: monitoring, [];
+            /// An ACM certificate with DNS validation.
+            Certificate: certificate, [acm::RULES];
+            /// A Route 53 public hosted zone.
+            Zone: zone, [route53_health::ZONE];
+            /// A Route 53 health check.
+            HealthCheck: health_check, [route53_health::RULES];
+            /// All record sets of some names in one zone, changed in one transaction.
+            Records: records, [
+                route53::RULES, route53_places::RULES, route53_values::RULES, route53_syntax::RULES,
+                route53_names::RULES, route53_alias::RULES
+            ];
+            /// An SQS queue.
+            Queue: queue, [queue::RULES];
+            /// A machine that is looked up, reached over SSH.
+            Host: host, [];
+            /// A path of a machine.
+            File: file, [];
+            /// A user or group of a machine.
+            Account: account, [];
+            /// Debian packages of a machine.
+            Packages: packages, [];
+            /// A systemd unit of a machine.
+            Service: service, [];
+            /// The power mode of a Jetson.
+            PowerMode: power_mode, [];
+            /// A machine as a node of a k3s cluster.
+            Node: node, [pins::NODE, node::RULES];
+            /// A container image on a machine.
+            Image: image, [];
+            /// A Kubernetes cluster that is looked up, never made.
+            Cluster: cluster, [];
+            /// An object of a Kubernetes cluster.
+            Manifest: manifest, [pins::MANIFEST, manifest::RULES];
+        }
+    };
 }
+
+pub(crate) use each_kind;
+
+each_kind!(kinds);
 
 impl Kind {
     /// Whether it lives in an AWS account.

@@ -34,6 +34,9 @@ pub type ApiGroup = (&'static str, &'static [ApiRow]);
 /// that is spelt otherwise at AWS.
 pub const NO_MEMBER: &str = "-";
 
+/// The ID of what a person named, by its settings and the account; none when no ID can be made of it.
+pub type IdInAccount = fn(&str, &Value, &str) -> Option<String>;
+
 /// What plan, diff and execution must know of a kind, as data.
 #[derive(Debug)]
 pub struct KindFacts {
@@ -55,6 +58,8 @@ pub struct KindFacts {
     pub attributes: &'static [&'static str],
     /// How a person writes the ID of what exists.
     pub id: IdForm,
+    /// The ID of what a person named in another way, by the settings and the account; none for kinds whose ID is written as it is.
+    pub id_in_account: Option<IdInAccount>,
     /// How it is named without a reference.
     pub naming: Naming,
     /// Settings that a person knows a thing by, the best first.
@@ -125,6 +130,7 @@ pub(super) const fn on_aws<S: DeserializeOwned + JsonSchema>(name: &'static str,
         api: &[],
         attributes: &[],
         id: IdForm::NONE,
+        id_in_account: None,
         naming: Naming::NONE,
         label: &["name"],
         replace_on: &[],

@@ -77,6 +77,7 @@ pub use id_form::IdForm;
 pub use identity::{identity, identity_paths};
 pub use imported::{IMPORTED_SETTINGS, counterpart, in_both, without_empty_lists};
 pub use kind::Kind;
+pub(crate) use kind::each_kind;
 pub use kind_facts::{ApiGroup, ApiRow, KindFacts, NO_MEMBER, Platform};
 pub use mark::{ADDRESS_TAG, IMPORTED, IMPORTED_METADATA, ORIGIN_TAG, STACK_TAG, comment, marked, token};
 pub use marked_up::{Markdown, ToMarkdown, md};

@@ -79,7 +79,7 @@ pub fn parts(arn: &str) -> Option<(&str, &str, &str)> {
 }
 
 /// The ARN of the queue that a person names: by its ARN, its URL, or its name in a region and account.
-pub fn arn_of(given: &str, region: &str, account: &str) -> Option<String> {
+fn arn_of(given: &str, region: &str, account: &str) -> Option<String> {
     let formed = |region: &str, account: &str, name: &str| {
         let arn = format!("arn:aws:sqs:{region}:{account}:{name}");
         parts(&arn).is_some().then_some(arn)
@@ -93,6 +93,11 @@ pub fn arn_of(given: &str, region: &str, account: &str) -> Option<String> {
     let now = host.strip_prefix("sqs.").and_then(|rest| rest.strip_suffix(".amazonaws.com"));
     let named = now.or_else(|| host.strip_suffix(".queue.amazonaws.com"));
     formed(named.unwrap_or(region), account, name)
+}
+
+/// The ARN of the queue that a person named, in the region of its settings.
+fn arn_in_account(given: &str, spec: &Value, account: &str) -> Option<String> {
+    arn_of(given, spec.get("region").and_then(Value::as_str).unwrap_or_default(), account)
 }
 
 /// Whether it is a name that a queue may have.
@@ -143,6 +148,7 @@ pub(super) const FACTS: KindFacts = KindFacts {
         read: read_id,
         made_of: &[],
     },
+    id_in_account: Some(arn_in_account),
     naming: Naming { id: true, attributes: &["url"], ..Naming::NONE },
     ..on_aws::<QueueSpec>("queue", "SQS queue")
 };

@@ -112,6 +112,12 @@ pub fn is_altered(data: &Value) -> bool {
     !known.values.is_empty() && texts(data).iter().any(|text| known.values.iter().any(|value| altered(text, value)))
 }
 
+/// Whether a sensitive value is in these data as it is.
+pub fn is_in(data: &Value) -> bool {
+    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+    !known.values.is_empty() && texts(data).iter().any(|text| known.values.iter().any(|value| text.contains(value)))
+}
+
 fn altered(text: &str, value: &str) -> bool {
     let rest = text.replace(value, "").to_ascii_lowercase();
     let (value, escaped) = (value.to_ascii_lowercase(), quoted(value.as_bytes()).to_ascii_lowercase());

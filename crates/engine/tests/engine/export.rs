@@ -5,6 +5,7 @@ use std::process::Command;
 
 use akidb_edge_engine::export::{Export, cloudformation, terraform};
 use akidb_edge_engine::resource::StackState;
+use akidb_edge_engine::resource::sensitive::keep_secret;
 use serde_json::{Value, json};
 
 fn week13() -> StackState {
@@ -60,6 +61,29 @@ fn hostile_texts_stay_texts() {
     let export = terraform::export(&state);
     assert!(export.notes.iter().any(|note| note.address == address && note.text.contains("noncharacters")));
     assert!(!text(&export).contains("file("), "code came out of a text");
+}
+
+/// The other tool would set what is in its place.
+#[test]
+fn what_holds_a_sensitive_value_is_left_out_and_told() {
+    let mut state = week13();
+    let secret = "export-secret-8c1f0a";
+    keep_secret(secret);
+    let address = "cdn.distribution.main".parse().expect("an address");
+    let record = state.resources.get_mut(&address).expect("a distribution");
+    record.spec["origins"][0]["headers"] = json!({"X-Key": secret});
+    let arn = record.attributes["arn"].as_str().expect("an ARN").to_owned();
+    for export in [terraform::export(&state), cloudformation::export(&state)] {
+        let all = text(&export);
+        assert!(!all.contains(secret) && !all.contains("(sensitive)"), "{all}");
+        assert!(
+            !all.contains("aws_cloudfront_distribution") && !all.contains("AWS::CloudFront::Distribution\""),
+            "{all}"
+        );
+        assert!(export.notes.iter().any(|note| note.address == address && note.text.contains("sensitive value")));
+        // What refers to it has its value.
+        assert!(all.contains(&arn), "{all}");
+    }
 }
 
 /// The state of week 13 with every setting of the distribution and of one policy.

@@ -15,7 +15,7 @@ use serde_json::Value;
 use self::hcl::{Body, expression};
 use super::bundle::{Export, ExportFile, ExportItem, ExportNote, OTHERS, UNSAID, items};
 use super::names;
-use crate::resource::{Address, ResourceRecord, ResourceStatus, StackState};
+use crate::resource::{Address, ResourceRecord, ResourceStatus, StackState, sensitive};
 
 /// The region of services that are everywhere, and of the provider that is meant when none is named.
 const GLOBAL: &str = "us-east-1";
@@ -87,7 +87,8 @@ fn part(text: &str) -> String {
 
 /// How Terraform refers to what our specs refer to; none where only the value itself will do.
 fn say(address: &Address, record: &ResourceRecord, attribute: &str) -> Option<Value> {
-    if record.id.is_none() || record.standing != ResourceStatus::Present {
+    // What is not in the files is referred to by its value.
+    if record.id.is_none() || record.standing != ResourceStatus::Present || sensitive::is_in(&record.spec) {
         return None;
     }
     let (kind, name) = (names::of(record.kind)?.named)(record, attribute)?;
