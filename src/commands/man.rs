@@ -17,12 +17,9 @@ use crate::resource::{SafeText, shown};
 const SECTION: &str = "1";
 
 /// Print a man page, or write those of all verbs.
-///
-/// `akidb-edge man deploy | man -l -` shows the page of a verb. `--out` writes a file for each verb, by the names that `man` looks for:
-/// copy them to a `man1` folder of your `MANPATH`, for example `~/.local/share/man/man1`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The verb, for example `deploy` or `jetson provision`; without it the page of akidb-edge itself
+    /// The verb, for example `deploy` or `jetson provision`; without it, the tool itself
     #[arg(value_name = "VERB", conflicts_with = "out")]
     words: Vec<String>,
     /// Write the pages of all verbs to this directory

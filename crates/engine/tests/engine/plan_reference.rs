@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::{env, fs};
 
 use akidb_edge_engine::plan::{StepConfig, json_schema};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 const FILE: &str = "../../docs/reference/steps.md";
 
@@ -71,13 +71,11 @@ impl Reference {
 
     /// How a value is written, in words.
     fn kind(&self, schema: &Value) -> String {
-        if let Some(name) = referred(schema) {
-            let is_known = self.has_section(name);
-            return if is_known {
-                format!("[{name}](#{})", name.to_lowercase())
-            } else {
-                self.types.get(name).map_or_else(|| "anything".to_owned(), |schema| self.kind(schema))
-            };
+        match referred(schema) {
+            Some("StepFile") => return "[step](#settings-of-every-step)".to_owned(),
+            Some(name) if self.has_section(name) => return format!("[{name}](#{})", name.to_lowercase()),
+            Some(name) => return self.types.get(name).map_or("anything".to_owned(), |schema| self.kind(schema)),
+            None => {}
         }
         if let Some(words) = words(schema) {
             return words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
@@ -163,12 +161,19 @@ impl Reference {
     }
 }
 
+/// The settings of a plan that extends no other one: the schema has their types and which are required in its `else`.
+fn top(whole: &Value) -> Value {
+    let mut settings = whole["properties"].as_object().cloned().unwrap_or_default();
+    settings.extend(whole["else"]["properties"].as_object().cloned().unwrap_or_default());
+    json!({"properties": settings, "required": whole["else"]["required"]})
+}
+
 /// The page: what a person wrote, and the part that is generated.
 fn page(before: &str) -> String {
     let mut whole = serde_json::to_value(json_schema()).expect("JSON");
     let types = whole["$defs"].take().as_object().cloned().expect("types");
     let reference = Reference { types };
-    let mut text = format!("{before}{BEGIN}{}", reference.table(&whole));
+    let mut text = format!("{before}{BEGIN}{}", reference.table(&top(&whole)));
     text.push_str("\n## Settings of every step\n");
     let step = &reference.types["StepFile"];
     let mut common = String::new();
