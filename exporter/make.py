@@ -117,6 +117,15 @@ def tier(folder, count):
     return {"recipe": tier_recipe(), "asked": count, "files": hashes(folder, TIER)}
 
 
+def save(folder, record):
+    """Writes what browsers check, after every file that they download in parts, and then the record, as a whole."""
+    step("hashing parts and embedding ten texts, for browsers", lambda: browser.main(folder))
+    record["files"] = hashes(folder, [*PACKAGED, *MADE])
+    part = folder / f"{RECORD}.part"
+    part.write_text(json.dumps(record, indent=1) + "\n")
+    part.replace(folder / RECORD)
+
+
 def main(folder, force, quick):
     count = QUICK if quick else static.COUNT
     record = None if force else complete(folder)
@@ -124,14 +133,12 @@ def main(folder, force, quick):
         say("exporter: models/all-MiniLM-L6-v2 is complete; nothing to do")
         say("\n".join(evaluate.table(record["figures"])))
         return
-    record = record or graphs(folder)
+    if not record:
+        record = graphs(folder)
+        # If a later step fails, the next run begins there.
+        save(folder, record)
     record["tier"] = tier(folder, count)
-    # After every file that a browser downloads in parts.
-    step("hashing parts and embedding ten texts, for browsers", lambda: browser.main(folder))
-    record["files"] = hashes(folder, [*PACKAGED, *MADE])
-    part = folder / f"{RECORD}.part"
-    part.write_text(json.dumps(record, indent=1) + "\n")
-    part.replace(folder / RECORD)
+    save(folder, record)
     figures = record["figures"]
     say("\n".join(evaluate.table(figures)))
     if not figures["target"]["reached"]:
