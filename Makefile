@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: ## Build, then week 13 as one system on this machine: deployed, asked, changed, broken, cut over, taken down; a report
+demo: ## Build, show a first deploy, then run week 13 as one system on this machine, remove everything, and write a report
 	@localstack/demo
 
 test: ## Install what the tests need, start a local AWS, run all tests, stop it
@@ -26,7 +26,7 @@ prove: ## Kill every command at each of its calls, and write the table of docs/r
 	@localstack/test --test aws -- --ignored --nocapture kill::killed_everywhere
 
 fuzz: ## Damage a million texts for each parser, file of a model and request; print a table (hours; AKIDB_EDGE_FUZZ_CASES, _SECONDS, _KIND)
-	@exporter/build && cargo test --locked --profile fuzz --test load -- --ignored --nocapture serve_fuzz::a_million_cases
+	@exporter/build --quick && cargo test --locked --profile fuzz --test load -- --ignored --nocapture serve_fuzz::a_million_cases
 
 mutants: ## Change difference, fold, executor and plan loader in one place after another; how many changes a test finds (hours; MUTANTS="--shard 0/8")
 	@tests/mutants/run $(MUTANTS)
@@ -35,13 +35,13 @@ bench: ## Time deploys against the local AWS, plans of many resources, devices o
 	@bench/run
 	@cargo run --release --locked --quiet --example scale
 	@if tests/lab/kubernetes/build --check >/dev/null 2>&1; then bench/cluster/run; else echo 'cluster: skipped, tests/lab/kubernetes/build makes the control plane' >&2; fi
-	@exporter/build && cargo build --release --locked --quiet && bench/serve/run
+	@exporter/build --quick && cargo build --release --locked --quiet && bench/serve/run
 	@if [ "$$(id -u)" = 0 ]; then bench/devices/run; else echo 'devices: skipped, isolated SSH hosts need root' >&2; fi
 
 clients: ## Run the real clients of other projects against the embedding server; print the table (installs 1.2 GB once)
-	@exporter/build && cargo build --release --locked --quiet && tests/clients/suite
+	@exporter/build --quick && cargo build --release --locked --quiet && tests/clients/suite
 
-model: ## Fetch and export all-MiniLM-L6-v2 into models/, with ONNX Runtime in exporter/.venv, and build the browser page (once)
+model: ## Fetch and export all-MiniLM-L6-v2 into models/, with ONNX Runtime in exporter/.venv, and build the browser page (once, several minutes)
 	@exporter/build
 	@templates/browser/build
 

@@ -1,4 +1,10 @@
-"""The steps of `exporter/build`, behind its environment: export, quantise, evaluate, and export.json with hashes and figures."""
+"""The steps of `exporter/build`, behind its environment: export, quantise, evaluate, the files for browsers and the function at the edge,
+and export.json with hashes and figures.
+
+    make.py FOLDER [--quick] [--force]
+
+`--quick` fits the static tier to fewer texts, which takes a fraction of the time; a later run without it fits it again.
+"""
 
 import hashlib
 import json
@@ -11,7 +17,10 @@ from pathlib import Path
 import browser
 import evaluate
 import export
+import glosses
 import quantise
+import static
+import tokens
 
 HERE = Path(__file__).resolve().parent
 # Exit status when everything is built, but the INT8 graph is less exact than wanted.
@@ -22,6 +31,11 @@ SOURCES = ["bert.py", "browser.py", "calibrate.py", "encode.py", "evaluate.py", 
 PACKAGED = ["model.safetensors", "tokenizer.json", "config.json", "sentence_bert_config.json", "modules.json", "vocab.txt",
             "tokenizer_config.json", "1_Pooling/config.json"]
 MADE = ["model.onnx", "model_int8.onnx", "chunks.json", "selfcheck.json"]
+# What the token table and the static tier depend on, besides the graphs.
+TIER_SOURCES = ["tokens.py", "static.py", "glosses.py"]
+TIER = ["tokens.json", "static.bin"]
+# Texts that the static tier is fitted to with --quick.
+QUICK = 6_000
 
 
 def say(text):
@@ -41,8 +55,13 @@ def recipe():
     return whole.hexdigest()
 
 
-def hashes(folder):
-    return {name: sha256(folder / name) for name in [*PACKAGED, *MADE] if (folder / name).is_file()}
+def tier_recipe():
+    """A hash of what makes the token table and the static tier."""
+    return hashlib.sha256(b"".join((HERE / name).read_bytes() for name in TIER_SOURCES)).hexdigest()
+
+
+def hashes(folder, names):
+    return {name: sha256(folder / name) for name in names if (folder / name).is_file()}
 
 
 def processor():
@@ -57,10 +76,20 @@ def complete(folder):
     """The record of an earlier build, where every file is still as it says."""
     try:
         record = json.loads((folder / RECORD).read_text())
-        same = record["recipe"] == recipe() and record["files"] == hashes(folder)
+        same = record["recipe"] == recipe() and record["files"] == hashes(folder, [*PACKAGED, *MADE])
     except (OSError, ValueError, KeyError):
         return None
     return record if same and set(record["files"]) == {*PACKAGED, *MADE} else None
+
+
+def has_tier(folder, record, count):
+    """Whether the token table is there, and a static tier that was fitted to at least so many texts."""
+    tier = record.get("tier") or {}
+    try:
+        enough = tier["asked"] >= count and tier["recipe"] == tier_recipe()
+    except (KeyError, TypeError):
+        return False
+    return enough and set(tier["files"]) == set(TIER) and tier["files"] == hashes(folder, TIER)
 
 
 def step(text, work):
@@ -70,25 +99,47 @@ def step(text, work):
     say(f"exporter: {text}: {time.monotonic() - began:.0f} s")
 
 
-def main(folder, force):
-    record = None if force else complete(folder)
-    if record:
-        say("exporter: models/all-MiniLM-L6-v2 is complete; nothing to do")
-        say("\n".join(evaluate.table(record["figures"])))
-        return
+def graphs(folder):
+    """Writes the two graphs and compares them; the record of it."""
     (folder / RECORD).unlink(missing_ok=True)
     step("writing the fp32 graph", lambda: export.main(folder))
     step("calibrating and rounding the INT8 graph (a minute or two)", lambda: quantise.main(folder))
-    # After every file that a browser downloads in parts.
-    step("hashing parts and embedding ten texts, for browsers", lambda: browser.main(folder))
     figures = {}
-    step("judging both", lambda: figures.update(evaluate.quality(folder, folder / "model_int8.onnx")))
+    step("comparing both graphs", lambda: figures.update(evaluate.quality(folder, folder / "model_int8.onnx")))
     packages = {name: version(name) for name in ("numpy", "onnx", "onnxruntime", "tokenizers")}
-    record = {"schema": "akidb-edge/export/v1", "recipe": recipe(), "processor": processor(), "packages": packages,
-              "figures": figures, "files": hashes(folder)}
+    return {"schema": "akidb-edge/export/v1", "recipe": recipe(), "processor": processor(), "packages": packages, "figures": figures}
+
+
+def tier(folder, count):
+    """Writes the token table and the static tier; what the record says of them."""
+    step("writing the token table", lambda: tokens.main(folder))
+    step("fitting the static tier", lambda: static.build(folder, glosses.texts(), glosses.SOURCE, count))
+    return {"recipe": tier_recipe(), "asked": count, "files": hashes(folder, TIER)}
+
+
+def save(folder, record):
+    """Writes what browsers check, after every file that they download in parts, and then the record, as a whole."""
+    step("hashing parts and embedding ten texts, for browsers", lambda: browser.main(folder))
+    record["files"] = hashes(folder, [*PACKAGED, *MADE])
     part = folder / f"{RECORD}.part"
     part.write_text(json.dumps(record, indent=1) + "\n")
     part.replace(folder / RECORD)
+
+
+def main(folder, force, quick):
+    count = QUICK if quick else static.COUNT
+    record = None if force else complete(folder)
+    if record and has_tier(folder, record, count):
+        say("exporter: models/all-MiniLM-L6-v2 is complete; nothing to do")
+        say("\n".join(evaluate.table(record["figures"])))
+        return
+    if not record:
+        record = graphs(folder)
+        # If a later step fails, the next run begins there.
+        save(folder, record)
+    record["tier"] = tier(folder, count)
+    save(folder, record)
+    figures = record["figures"]
     say("\n".join(evaluate.table(figures)))
     if not figures["target"]["reached"]:
         print("exporter: the INT8 graph is there, but misses its target on this machine; export.json has the figures",
@@ -97,4 +148,4 @@ def main(folder, force):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), "--force" in sys.argv[2:])
+    main(Path(sys.argv[1]), "--force" in sys.argv[2:], "--quick" in sys.argv[2:])

@@ -5,7 +5,7 @@ use clap::builder::styling::{AnsiColor, Style};
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    completions, deploy, destroy, doctor, edge, jetson, known_host, report, rollback, route, state, status, validate,
+    completions, deploy, destroy, doctor, edge, jetson, known_host, man, report, rollback, route, state, status, validate,
 };
 #[cfg(feature = "serve")]
 use crate::commands::{models, replicate, serve};
@@ -183,6 +183,8 @@ pub enum Verb {
     Report(report::Args),
     /// Print shell completions
     Completions(completions::Args),
+    /// Print a man page, or write those of all verbs
+    Man(man::Args),
 }
 
 #[cfg(test)]

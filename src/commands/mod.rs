@@ -16,6 +16,7 @@ mod imported;
 pub mod jetson;
 pub mod known_host;
 mod later_plans;
+pub mod man;
 #[cfg(feature = "serve")]
 pub mod models;
 pub mod option_rules;
@@ -101,6 +102,7 @@ async fn verb(verb: Verb, context: &Context) -> Result<u8, Failure> {
         Verb::Validate(args) => validate::run(args, context).await,
         Verb::Report(args) => report::run(args, context).await,
         Verb::Completions(args) => completions::run(&args, context),
+        Verb::Man(args) => man::run(&args, context),
         Verb::Jetson(args) => jetson::run(args, context).await,
         Verb::Edge(args) => edge::run(&args, context),
         #[cfg(feature = "serve")]

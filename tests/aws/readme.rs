@@ -1,4 +1,4 @@
-//! The commands of README.md and the session of docs/tutorial.md, line by line, and the shell that `localstack/up` makes for them.
+//! Every command of README.md and of docs/tutorial.md, line by line, and the shell that `localstack/up` makes for them.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -15,31 +15,41 @@ struct Shown {
     lines: Vec<String>,
 }
 
-/// The first block of a language below a heading of a document.
-fn block(file: &str, heading: &str, language: &str) -> String {
+/// The blocks of a language in a document, in order.
+fn blocks(file: &str, language: &str) -> Vec<String> {
     let text = fs::read_to_string(testkit::root().join(file)).expect("the document");
-    let (_, rest) = text.split_once(&format!("\n## {heading}\n")).expect("the heading");
-    let (_, rest) = rest.split_once(&format!("```{language}\n")).expect("its block");
-    rest.split_once("\n```").expect("its end").0.to_owned()
+    let begin = format!("\n```{language}\n");
+    let all = text.split(begin.as_str()).skip(1);
+    all.map(|rest| rest.split_once("\n```").expect("its end").0.to_owned()).collect()
 }
 
-/// The session of the tutorial: commands, each with what is shown of its output.
+/// The lines of a block of commands whose output the document does not show.
+fn commands(block: &str) -> impl Iterator<Item = Shown> {
+    let lines = block.lines().filter(|line| !line.trim().is_empty());
+    lines.map(|line| Shown { command: line.to_owned(), lines: Vec::new() })
+}
+
+/// The session of the tutorial: commands, each with what is shown of its output. Those of its other blocks are for a stack that is
+/// deployed: they come before the last two, which destroy it.
 fn session() -> Vec<Shown> {
     let mut all: Vec<Shown> = Vec::new();
-    for line in block("docs/tutorial.md", "A session", "console").lines() {
+    for line in blocks("docs/tutorial.md", "console").iter().flat_map(|block| block.lines()) {
         match (line.strip_prefix("$ "), all.last_mut()) {
             (Some(command), _) => all.push(Shown { command: command.to_owned(), lines: Vec::new() }),
             (None, Some(last)) => last.lines.push(line.to_owned()),
             (None, None) => panic!("{line:?} stands before the first command"),
         }
     }
+    let others: Vec<Shown> = blocks("docs/tutorial.md", "sh").iter().flat_map(|block| commands(block)).collect();
+    assert!(all.len() > 2 && others.len() >= 3, "the tutorial has its commands");
+    let end = all.len() - 2;
+    all.splice(end..end, others);
     all
 }
 
-/// The commands of README that try the tool; what they print is not shown there.
-fn quick_start() -> Vec<Shown> {
-    let block = block("README.md", "Try it in five minutes", "sh");
-    block.lines().map(|line| Shown { command: line.to_owned(), lines: Vec::new() }).collect()
+/// Every command of README: install, and try the tool. What they print is not shown there.
+fn readme() -> Vec<Shown> {
+    blocks("README.md", "sh").iter().flat_map(|block| commands(block)).collect()
 }
 
 fn executable(path: &Path, text: &str) {
@@ -201,9 +211,9 @@ fn each_line_of_the_session_in_the_tutorial_is_what_happens() {
 }
 
 #[test]
-fn each_command_of_the_quick_start_in_the_readme_works() {
-    let commands = quick_start();
-    assert!(commands.len() >= 8, "the quick start has its commands");
+fn each_command_of_the_readme_works() {
+    let commands = readme();
+    assert!(commands.len() >= 10, "install and the quick start have their commands");
     assert!(commands.iter().any(|one| one.command.contains("akidb-edge destroy ")), "it removes what it made");
     let wrong = wrong(&commands);
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));

@@ -125,6 +125,7 @@ const PRINTED_OTHERWISE: &[(&str, &str, &str)] = &[
         "SafeText::document(",
         "a sudoers file: literals, and names of accounts that the plan checked",
     ),
+    ("commands/man.rs", "SafeText::document(", "man pages that clap_mangen makes of literals of this program"),
     ("commands/report.rs", "SafeText::document(", "a page: the template's formatter escapes each value for HTML"),
     ("commands/serve.rs", "SafeText::document(", "the description of REST, which is a part of the program"),
     ("commands/state/export.rs", "SafeText::document(", "HCL: each value in it was quoted"),

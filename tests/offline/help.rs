@@ -3,7 +3,7 @@
 use akidb_edge::resource::untrusted::is_hidden;
 use testkit::cli::{bare, finish};
 
-const VERBS: [&str; 51] = [
+const VERBS: [&str; 52] = [
     "deploy",
     "route",
     "route geo",
@@ -53,6 +53,7 @@ const VERBS: [&str; 51] = [
     "models remove",
     "report",
     "completions",
+    "man",
     "help",
     "--version",
 ];

@@ -73,6 +73,7 @@ const RUNS: &[(&str, &str, &str)] = &[
     ("report", "--plan p.yaml", "--plan p.yaml --format html"),
     ("doctor", "--plan p.yaml", "--plan none.yaml"),
     ("completions", "bash", "basch"),
+    ("man", "deploy", "deplo"),
     ("rollback", "--plan p.yaml --yes", "--plan p.yaml --to 99"),
     ("destroy", "--plan p.yaml --yes", "--stack nobody"),
     ("jetson provision", "-", "--plan d.yaml --yes"),

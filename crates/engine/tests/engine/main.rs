@@ -9,6 +9,7 @@ mod journal_formats;
 mod plan_errors;
 mod plan_kubernetes;
 mod plan_mistakes;
+mod plan_reference;
 mod plan_schema;
 mod plan_validate;
 mod plan_week13;
