@@ -1,4 +1,5 @@
-"""The steps of `exporter/build`, behind its environment: export, quantise, evaluate, and export.json with hashes and figures."""
+"""The steps of `exporter/build`, behind its environment: export, quantise, the files for browsers and the edge, evaluate, and export.json
+with hashes and figures. It makes every file of the model that plans/week13.yaml uploads."""
 
 import hashlib
 import json
@@ -12,16 +13,19 @@ import browser
 import evaluate
 import export
 import quantise
+import static
+import tokens
 
 HERE = Path(__file__).resolve().parent
 # Exit status when everything is built, but the INT8 graph is less exact than wanted.
 MISSED = 4
 RECORD = "export.json"
 # Of the exporter, what the bytes of the graphs or the figures depend on.
-SOURCES = ["bert.py", "browser.py", "calibrate.py", "encode.py", "evaluate.py", "export.py", "quantise.py", "texts.py", "requirements.txt"]
+SOURCES = ["bert.py", "browser.py", "calibrate.py", "encode.py", "evaluate.py", "export.py", "glosses.py", "quantise.py", "static.py", "texts.py",
+           "tokens.py", "requirements.txt"]
 PACKAGED = ["model.safetensors", "tokenizer.json", "config.json", "sentence_bert_config.json", "modules.json", "vocab.txt",
             "tokenizer_config.json", "1_Pooling/config.json"]
-MADE = ["model.onnx", "model_int8.onnx", "chunks.json", "selfcheck.json"]
+MADE = ["model.onnx", "model_int8.onnx", "tokens.json", "static.bin", "chunks.json", "selfcheck.json"]
 
 
 def say(text):
@@ -79,6 +83,8 @@ def main(folder, force):
     (folder / RECORD).unlink(missing_ok=True)
     step("writing the fp32 graph", lambda: export.main(folder))
     step("calibrating and rounding the INT8 graph (a minute or two)", lambda: quantise.main(folder))
+    step("writing the tokenizer for runtimes without `tokenizers`", lambda: tokens.main(folder))
+    step("fitting the static tier (some minutes)", lambda: static.build(folder))
     # After every file that a browser downloads in parts.
     step("hashing parts and embedding ten texts, for browsers", lambda: browser.main(folder))
     figures = {}

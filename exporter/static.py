@@ -156,6 +156,25 @@ def embed(table, encoded):
     return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
 
 
+def build(folder, lines=None, source=glosses.SOURCE, count=COUNT):
+    """Writes FOLDER/static.bin, fitted to so many of these texts; to those of WordNet when none are given."""
+    reader, session = open_tokenizer(folder), open_session(folder / "model.onnx")
+    encoded = reader.encode_batch(glosses.texts() if lines is None else lines)
+    encoded = [ids for ids in (one.ids for one in encoded) if 3 <= len(ids) <= LONGEST][:count]
+    say(f"embedding {len(encoded)} texts and {reader.get_vocab_size()} tokens in fp32 ...")
+    start = alone(session, reader.get_vocab_size(), reader.encode("").ids)
+    table = fit(encoded, sorted_by_length(session, encoded).astype(np.float32), start)
+    write(folder / "static.bin", table, {"fitted_to": "model.onnx", "texts": len(encoded), "source": source})
+    say(f"{folder / 'static.bin'}: {(folder / 'static.bin').stat().st_size / 1e6:.1f} MB")
+
+
+def check(folder):
+    """What the table is worth, on texts that played no part in the fit, as JSON."""
+    import static_check
+    figures = static_check.figures(read(folder / "static.bin")[0], open_tokenizer(folder), open_session(folder / "model.onnx"))
+    print(json.dumps(figures, indent=1))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
@@ -163,21 +182,12 @@ def main():
     parser.add_argument("--count", type=int, default=COUNT, help="so many texts at most")
     parser.add_argument("--check", action="store_true", help="measure an existing static.bin and print JSON")
     options = parser.parse_args()
-    folder = options.folder
-    reader, session = open_tokenizer(folder), open_session(folder / "model.onnx")
     if options.check:
-        import static_check
-        print(json.dumps(static_check.figures(read(folder / "static.bin")[0], reader, session), indent=1))
-        return
-    texts = options.texts.read_text(encoding="utf-8").splitlines() if options.texts else glosses.texts()
-    encoded = [ids for ids in (one.ids for one in reader.encode_batch(texts)) if 3 <= len(ids) <= LONGEST][: options.count]
-    ends = reader.encode("").ids
-    say(f"embedding {len(encoded)} texts and {reader.get_vocab_size()} tokens in fp32 ...")
-    start = alone(session, reader.get_vocab_size(), ends)
-    table = fit(encoded, sorted_by_length(session, encoded).astype(np.float32), start)
-    about = {"fitted_to": "model.onnx", "texts": len(encoded), "source": str(options.texts.name if options.texts else glosses.SOURCE)}
-    write(folder / "static.bin", table, about)
-    say(f"{folder / 'static.bin'}: {(folder / 'static.bin').stat().st_size / 1e6:.1f} MB")
+        check(options.folder)
+    elif options.texts:
+        build(options.folder, options.texts.read_text(encoding="utf-8").splitlines(), options.texts.name, options.count)
+    else:
+        build(options.folder, count=options.count)
 
 
 if __name__ == "__main__":
