@@ -186,7 +186,6 @@ fn an_outage_is_measured_while_it_happens() {
 }
 
 #[test]
-#[ignore = "the verdict of validate dns on where each continent is sent is not right yet"]
 fn the_stack_of_week_13_is_compared_with_its_plan() {
     let account = TestAccount::new();
     account.run("deploy --yes").exits(0);

@@ -107,21 +107,21 @@ fn regions(check: &DnsCheck, desired: &Desired) -> Result<BTreeMap<String, Vec<S
 
 /// With all regions up, the place is sent to the region that is expected.
 fn up(name: &str, place: &str, region: &str, regions: &BTreeMap<String, Vec<String>>, desired: &Desired) -> Found {
-    let answers = dns_answer::answer(desired, &DnsQuestion { name, from: place, down: &[] }).answers;
-    let right = !answers.is_empty() && answers.iter().all(|answer| is_of(answer, &regions[region]));
-    exact(&format!("{place} is sent to {region}"), right, &answers)
+    let answer = dns_answer::answer(desired, &DnsQuestion { name, from: place, down: &[] });
+    let right = !answer.targets.is_empty() && answer.targets.iter().all(|target| is_of(target, &regions[region]));
+    exact(&format!("{place} is sent to {region}"), right, &answer.answers)
 }
 
 /// With that region down, the place gets an answer all the same, from elsewhere.
 fn down(name: &str, place: &str, region: &str, regions: &BTreeMap<String, Vec<String>>, desired: &Desired) -> Found {
     let down = &regions[region];
-    let answers = dns_answer::answer(desired, &DnsQuestion { name, from: place, down }).answers;
-    let right = !answers.is_empty() && !answers.iter().any(|answer| is_of(answer, down));
-    exact(&format!("{place} is sent elsewhere while {region} is down"), right, &answers)
+    let answer = dns_answer::answer(desired, &DnsQuestion { name, from: place, down });
+    let right = !answer.targets.is_empty() && !answer.targets.iter().any(|target| is_of(target, down));
+    exact(&format!("{place} is sent elsewhere while {region} is down"), right, &answer.answers)
 }
 
-fn is_of(answer: &str, parts: &[String]) -> bool {
-    parts.iter().any(|part| answer.contains(part.as_str()))
+fn is_of(target: &str, parts: &[String]) -> bool {
+    parts.iter().any(|part| target.contains(part.as_str()))
 }
 
 fn exact(name: &str, right: bool, answers: &[String]) -> Found {
@@ -132,8 +132,8 @@ fn exact(name: &str, right: bool, answers: &[String]) -> Found {
 
 /// Whether the name leads to the distribution: after the cutover.
 fn leads_to_distribution(name: &str, desired: &Desired) -> Found {
-    let answers = dns_answer::answer(desired, &DnsQuestion { name, from: "EU", down: &[] }).answers;
-    let leads = answers.iter().any(|answer| answer.contains("cdn.distribution"));
+    let answer = dns_answer::answer(desired, &DnsQuestion { name, from: "EU", down: &[] });
+    let leads = answer.targets.iter().any(|target| target.contains("cdn.distribution"));
     let finding = measurements::point(format!("{name} leads to the distribution"), leads);
     Found { measure: "dns.leads_to_distribution".to_owned(), of: None, finding }
 }

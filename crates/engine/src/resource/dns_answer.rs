@@ -30,8 +30,11 @@ pub struct DnsAnswer {
     pub name: String,
     /// Who asked.
     pub from: String,
-    /// What it leads to; several when network time decides.
+    /// What it leads to, for people; several when network time decides.
     pub answers: Vec<String>,
+    /// The same as the record sets write it: addresses, names, and references to resources of the plan.
+    #[serde(skip)]
+    pub targets: Vec<String>,
     /// Every step of the way.
     pub because: Vec<String>,
 }
@@ -112,8 +115,9 @@ fn leads_on(all: &[RecordSet], set: &RecordSet) -> bool {
 pub fn answer(desired: &Desired, question: &DnsQuestion<'_>) -> DnsAnswer {
     let walk = Walk { sets: sets(desired), question };
     let mut because = Vec::new();
-    let answers = walk.name(question.name, &mut because, 0);
-    DnsAnswer { name: question.name.to_owned(), from: question.from.to_uppercase(), answers, because }
+    let targets = walk.name(question.name, &mut because, 0);
+    let answers = targets.iter().map(|one| target(one)).collect();
+    DnsAnswer { name: question.name.to_owned(), from: question.from.to_uppercase(), answers, targets, because }
 }
 
 struct Walk<'a> {
@@ -257,7 +261,7 @@ impl Walk<'_> {
     fn lead(&self, set: &RecordSet, because: &mut Vec<String>, depth: u8) -> Vec<String> {
         let Some(alias) = &set.alias else { return set.values.clone() };
         if self.at(&alias.dns_name).is_empty() {
-            vec![target(&alias.dns_name)]
+            vec![alias.dns_name.clone()]
         } else {
             self.name(&alias.dns_name, because, depth + 1)
         }
