@@ -1,6 +1,8 @@
 """Texts to token ids as the server reads them, and a graph's states to vectors as it pools them."""
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +59,8 @@ def mixed(session, encoded, size):
 
 
 def sorted_by_length(session, encoded):
-    """Batches of about one length, at most `TOKENS` tokens each; the vectors come in the given order."""
+    """Batches of about one length, at most `TOKENS` tokens each; the vectors come in the given order. Each core has a batch of its own, so
+    that the sums within one come in the same order on every machine."""
     order = sorted(range(len(encoded)), key=lambda at: len(encoded[at]))
     groups, group = [], []
     for at in order:
@@ -65,7 +68,8 @@ def sorted_by_length(session, encoded):
             groups.append(group)
             group = []
         group.append(at)
-    found = {}
-    for group in [*groups, group]:
-        found.update(zip(group, vectors(session, [encoded[at] for at in group]), strict=True))
+    found, groups = {}, [*groups, group]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for group, rows in zip(groups, pool.map(lambda group: vectors(session, [encoded[at] for at in group]), groups), strict=True):
+            found.update(zip(group, rows, strict=True))
     return np.stack([found[at] for at in range(len(encoded))])

@@ -88,6 +88,8 @@ def main():
                 code = 1
                 story.say(f"{error}")
     if code == 0:
+        if not options.keep:
+            ending.tidy(story)
         ending.summary(story)
     sys.exit(code)
 

@@ -36,6 +36,7 @@ def deploy(story):
     said, _ = story.edge("deploy", options=("--yes", "--quiet"))
     need(said.startswith("no changes"), "the second deploy had something to do")
     story.edge("status")
+    story.edge("validate", "replication", options=("--write-test-objects",))
 
 
 def prove(story, name, *more):
@@ -101,6 +102,12 @@ class Cloud:
             self.expect(second, 200, "Hit", "cache", f"GET again from {place}")
             tagged = viewer("GET", path, headers={"if-none-match": first[1]["etag"]})
             self.expect(tagged, 304, "Hit", "cache", f"GET with the tag from {place}")
+            named = viewer("GET", f"{path}&version={posted[2]['version']}")
+            self.expect(named, 200, "Miss", f"load balancer {region}", f"GET with the version from {place}")
+            repeated = viewer("POST", "/api/v1/embed", {"model": MODEL, "inputs": [TEXT]})
+            self.expect(repeated, 200, "Miss", f"load balancer {region}", f"POST again from {place}")
+            for answer, rule in ((first, "max-age=300"), (named, "max-age=31536000")):
+                need(rule in answer[1].get("cache-control", ""), f"Cache-Control is {answer[1].get('cache-control')!r}, not {rule}")
             vectors[place] = posted[2]["embeddings"][0]
             need(vectors[place] == first[2]["embeddings"][0] == second[2]["embeddings"][0], "GET and POST give different vectors")
             story.measured(f"POST from {place}", posted[3], "ms", f"viewer to vector and back, by the gateway function and {region}")

@@ -1,5 +1,6 @@
 """A device of the laboratory whose pods really run: provisioned over SSH, its image pushed to its own registry, asked through its Service."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -18,6 +19,14 @@ HOST = "jetson-01"
 NAMESPACE, APP = "akidb", "akidb-rest-jetson"
 REGISTRY_IMAGE = "localhost/registry:lab"
 BARE = "ls -A /usr/local/bin /etc/rancher /var/lib/rancher /var/lib/akidb-edge /var/lib/akidb-edge-registry 2>/dev/null; ls /etc/systemd/system"
+
+
+LEVEL = "pod-security.kubernetes.io/enforce"
+
+
+def bare_pod(spec):
+    """A pod of this specification, as JSON."""
+    return json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "admission", "namespace": NAMESPACE}, "spec": spec})
 
 
 def hindrance(mode):
@@ -116,17 +125,22 @@ class Device:
         story.measured("image pushed", seconds, "s", "over SSH to the device, from there into its registry, by TLS and login")
 
     def kubectl(self, *words, text=None):
-        program = self.programs
-        done = subprocess.run([program, "--kubeconfig", self.story.path("kubeconfig"), *words], input=text, capture_output=True, text=True, check=False)
+        done = self.tried(*words, text=text)
         need(done.returncode == 0, f"kubectl {' '.join(words)}: {done.stderr.strip()}")
-        self.warned = done.stderr
         return done.stdout
+
+    def tried(self, *words, text=None):
+        """The same, whatever the API server answers."""
+        return subprocess.run([self.programs, "--kubeconfig", self.story.path("kubeconfig"), *words], input=text, capture_output=True, text=True,
+                              check=False)
 
     def secrets(self):
         """What a person makes in the cluster: keys of clients, who may read the models. They wait for the namespace that deploy makes."""
         said = subprocess.run([self.story.binary, "serve", "--new-api-key", "viewer"], capture_output=True, text=True, check=True, env=self.story.environment)
         self.key, line = said.stdout.split()
         until(120, self.namespace, "the namespace is there")
+        # From now on the API server admits no pod there that breaks the level.
+        self.kubectl("label", "namespace", NAMESPACE, f"{LEVEL}=restricted")
         wanted = {"akidb-api-keys": {"api-keys": line + "\n"},
                   "akidb-models-reader": {"AWS_ACCESS_KEY_ID": self.story.account, "AWS_SECRET_ACCESS_KEY": "test"}}
         secrets = [{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": NAMESPACE}, "stringData": data}
@@ -159,9 +173,7 @@ class Device:
         story.measured("app deployed on the device", seconds, "s", "wall time of jetson deploy --yes: pulled, started, model synced, /ready")
         pods = json.loads(self.kubectl("get", "pods", "-n", NAMESPACE, "-o", "json"))["items"]
         need(len(pods) == 1 and pods[0]["status"]["containerStatuses"][0]["containerID"].startswith("containerd://"), "that pod is not real")
-        # The API server says which pods of the namespace the level would refuse.
-        self.kubectl("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
-        need("violate" not in self.warned, f"Pod Security `restricted` refuses a pod: {self.warned}")
+        self.admitted(pods[0])
         answer = until(20, self.answered, "the Service answers")
         need(answer[2]["embeddings"][0] == world.vector, "the device gives another vector than the regions")
         story.measured("POST to the device", answer[3], "ms", "through its Service on port 80: kube-proxy to the pod")
@@ -169,6 +181,16 @@ class Device:
         story.say(f"  pod {pods[0]['metadata']['name']} on {pods[0]['spec']['nodeName']}, image {pods[0]['spec']['containers'][0]['image']}; "
                   "its namespace enforces Pod Security `restricted`; without a key: 401")
         metrics.check(story, self)
+
+    def admitted(self, pod):
+        """The API server takes the pod where Pod Security `restricted` is enforced, and refuses one that has more rights."""
+        need("runtimeClassName" not in pod["spec"], f"a pod without a GPU has the runtime class {pod['spec'].get('runtimeClassName')}")
+        enforced = json.loads(self.kubectl("get", "namespace", NAMESPACE, "-o", "json"))["metadata"]["labels"].get(LEVEL)
+        need(enforced == "restricted", f"the namespace enforces {enforced}")
+        spec = {name: value for name, value in pod["spec"].items() if name != "nodeName"}
+        self.kubectl("create", "--dry-run=server", "-f", "-", text=bare_pod(spec))
+        refused = self.tried("create", "--dry-run=server", "-f", "-", text=bare_pod({**spec, "hostNetwork": True}))
+        need(refused.returncode and "violates PodSecurity" in refused.stderr, f"a pod in the host's network is admitted: {refused.stderr}")
 
     def in_background(self, action):
         try:
@@ -190,7 +212,7 @@ class Device:
     def drain(self):
         """The device is drained while requests go on: what it took it answers."""
         story = self.story
-        story.title("D3. The device is drained: what it took it answers")
+        story.title("D3. The device is drained: what it took it answers; and comes back")
         load = Load([Stream("POST to the device", posting(self.view))])
         try:
             until(30, lambda: load.answered() > 3, "the device answers")
@@ -200,8 +222,15 @@ class Device:
         # Once the pod has left the Service there is nobody to connect to; a request that was sent and not answered is something else.
         cut = load.failed()
         need(not cut, f"{len(cut)} requests were taken and not answered, the first one: {cut[:1]}")
+        # The one that takes its place was admitted where the level is enforced; no node is left for it.
+        waiting = json.loads(self.kubectl("get", "pods", "-n", NAMESPACE, "--field-selector=status.phase=Pending", "-o", "json"))["items"]
+        need(len(waiting) == 1, f"{len(waiting)} pods wait for a node, not 1")
         story.measured("device drained", seconds, "s", "jetson drain: out of the Service, requests under way answered, pod gone (at most 45 s)")
         story.measured("requests cut off by the drain", len(cut), "requests", f"of {load.answered()} that were answered before and meanwhile")
+        begun = time.monotonic()
+        self.jetson("uncordon", HOST)
+        until(120, self.answered, "the device is back in service")
+        story.measured("device back in service", time.monotonic() - begun, "s", "from the start of jetson uncordon until the Service answers")
 
     def uninstall(self):
         story = self.story
@@ -221,4 +250,9 @@ class Device:
             self.relay.end()
         if self.up:
             self.script("hosts/lab", "down", self.name)
+            spaces = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout.split()
+            need(self.netns not in spaces, f"the network namespace {self.netns} of the device is left")
         shutil.rmtree(self.story.path("artifacts"), ignore_errors=True)
+        for name in ("rest.tar", "kubeconfig", "password"):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(self.story.path(name))

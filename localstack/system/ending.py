@@ -1,6 +1,7 @@
 """The end: the report, everything destroyed, and one screen that says what was measured."""
 
 import os
+import shutil
 import time
 
 import cloud
@@ -23,6 +24,12 @@ def destroy(story, world):
     left = leftovers(story)
     need(not left, f"something is left: {left}")
     story.say("  the account has no distribution, policy, function, role, bucket, zone, health check or certificate of the stack")
+
+
+def tidy(story):
+    """Copies of the model go. Journal, figures and logs stay, for whoever wants to know more."""
+    for name in ("model-2", *(f"store-{region}" for region in cloud.REGIONS)):
+        shutil.rmtree(story.path(name), ignore_errors=True)
 
 
 def leftovers(story):
@@ -48,11 +55,23 @@ def summary(story):
     story.write_figures(story.path("measured.json"))
     page = os.path.join(story.report, "report.html")
     print(f"\n{BOLD}Week 13 on this machine, in {time.monotonic() - story.begun:.0f} s{PLAIN}")
-    width = max(len(figure["name"]) for figure in story.figures)
-    for figure in story.figures:
-        value = figure["value"]
-        shown = f"{value:.1f}" if isinstance(value, float) else str(value)
-        print(f"  {figure['name']:<{width}}  {shown:>8} {figure['unit']}")
+    print("\n".join(columns([(figure["name"], amount(figure)) for figure in story.figures], shutil.get_terminal_size((110, 24)).columns)))
     for part in story.skipped:
         print(f"  left out: {part['part']}: {part['why']}")
     print(f"\n  The report, to be opened in a browser: {BOLD}file://{page}{PLAIN}", flush=True)
+
+
+def amount(figure):
+    """A value with its unit; what is counted in requests says so by its name."""
+    value, unit = figure["value"], "" if figure["unit"] == "requests" else figure["unit"]
+    return f"{value:.1f} {unit}" if isinstance(value, float) else f"{value} {unit}".rstrip()
+
+
+def columns(rows, width):
+    """Lines of names and values, two of them side by side where there is room."""
+    name, value = (max(len(row[at]) for row in rows) for at in (0, 1))
+    cells = [f"  {row[0]:<{name}}  {row[1]:>{value}}" for row in rows]
+    if 2 * len(cells[0]) + 2 > width:
+        return cells
+    half = (len(cells) + 1) // 2
+    return [f"{cell}  {beside}".rstrip() for cell, beside in zip(cells[:half], cells[half:] + [""])]

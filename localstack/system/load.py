@@ -8,7 +8,7 @@ from parts import NotTaken
 
 MODEL = "all-MiniLM-L6-v2"
 # So that a machine of two cores has some of them left for what changes.
-PAUSE = 0.05
+PAUSE = 0.1
 
 
 class Stream:

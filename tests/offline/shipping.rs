@@ -285,3 +285,16 @@ fn the_bill_of_materials_has_every_crate_of_the_binary_with_its_hash() {
         bill["dependencies"].as_array().unwrap().iter().filter_map(|one| one["ref"].as_str()).collect();
     assert!(components.iter().all(|component| refs.contains(component["bom-ref"].as_str().unwrap())));
 }
+
+/// A clean checkout can be deployed: the files of the model are built, none has to be made by hand.
+#[test]
+fn the_exporter_makes_every_file_of_the_model_that_week_13_uploads() {
+    let (plan, steps) = (read("plans/week13.yaml"), read("exporter/make.py"));
+    let path = |letter: char| letter.is_ascii_alphanumeric() || "._-/".contains(letter);
+    let named = plan.split("${var.model_dir}/").skip(1);
+    let names: BTreeSet<&str> = named.filter_map(|rest| rest.split(|letter| !path(letter)).next()).collect();
+    assert!(names.contains("model_int8.onnx") && names.contains("static.bin"), "{names:?}");
+    for name in names {
+        assert!(steps.contains(&format!("\"{name}\"")), "exporter/make.py makes no {name}");
+    }
+}

@@ -44,10 +44,11 @@ fn the_harness_does_what_cloudfront_and_route_53_do() {
 }
 
 #[test]
-#[ignore = "minutes, and not yet run as a whole from here: cargo test --test system -- --ignored"]
 fn from_the_plan_to_the_vector_and_back_to_nothing() {
-    let account = TestAccount::new();
     let root = testkit::root();
+    let page = root.join("templates/browser/dist/index.html");
+    assert!(page.is_file(), "{} is not there: run templates/browser/build", page.display());
+    let account = TestAccount::new();
     let (work, report) = (account.path("system"), account.path("report"));
     let mut story = Command::new(root.join("localstack/.venv/bin/python"));
     story
@@ -91,6 +92,7 @@ fn from_the_plan_to_the_vector_and_back_to_nothing() {
     if left_out.is_empty() {
         assert!(figure(&measured, "requests cut off by the drain") == 0.0, "{said}");
         assert!(figure(&measured, "device drained") < 120.0, "{said}");
+        assert!(figure(&measured, "device back in service") > 0.0, "{said}");
     } else {
         eprintln!("SKIPPED in part: {left_out:?}");
     }

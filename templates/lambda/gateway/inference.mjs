@@ -68,7 +68,7 @@ export class Inference {
       const took = performance.now() - began;
       const total = encoded.reduce((sum, ids) => sum + ids.length, 0);
       this.answered[tier] += 1;
-      return reply({ ...asked, wanted: asked.tier, tier, about: this.about }, vectors, total, took);
+      return reply({ ...asked, tier, about: this.about }, vectors, total, took);
     } catch (error) {
       if (typeof error?.status === 'number') throw error;
       return this.leave(error, question);

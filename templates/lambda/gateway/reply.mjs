@@ -11,8 +11,9 @@ const HEADERS_AT_MOST = 4096;
 const JSON_TYPE = { 'content-type': [{ key: 'Content-Type', value: 'application/json' }] };
 const FOR_EVER = 'public, max-age=31536000, immutable';
 const FOR_NOW = 'public, max-age=300';
-// The model's answer will be there in a moment: the one of the static tier is not to stay in its place.
-const SHORTLY = 'public, max-age=60';
+// The tier is not in the cache key (CloudFront takes ten parameters, and ten others change the model's answer): a kept answer of the static
+// tier would be given to those who ask for the model's.
+const NEVER = 'no-store';
 
 /** Whether so many vectors fit into a response. A number below 1 takes 13 characters at most, with its comma; another one 24. */
 export function fits(count, dimension, { encoding, normalize }) {
@@ -36,8 +37,8 @@ export function unchanged(asked, tag) {
   return { status: '304', statusDescription: 'Not Modified', headers: kept(age(asked), tag) };
 }
 
-function age({ named, wanted, tier }) {
-  if (wanted === 'any' && tier === 'static') return SHORTLY;
+function age({ named, tier }) {
+  if (tier === 'static') return NEVER;
   return named ? FOR_EVER : FOR_NOW;
 }
 
@@ -54,7 +55,7 @@ export function reply(asked, vectors, tokens, took) {
     : { ...fields, edge_location: region, inference_time_ms: milliseconds, usage: { total_tokens: tokens, duration_ms: milliseconds } };
   const body = `{"embeddings":${lists},${JSON.stringify(rest).slice(1)}`;
   const own = { ...asked, version };
-  const caching = reads ? kept(age(asked), tagged(own, tier)) : kept('no-store');
+  const caching = reads ? kept(age(asked), tagged(own, tier)) : kept(NEVER);
   const found = {
     ...JSON_TYPE,
     ...caching,

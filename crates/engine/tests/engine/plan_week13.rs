@@ -6,6 +6,7 @@ use std::fs;
 use akidb_edge_engine::desired::{DesiredStack, build, jetson};
 use akidb_edge_engine::plan::routing::CutoverTarget;
 use akidb_edge_engine::plan::{Plan, PlanSettings, StepConfig, load};
+use akidb_edge_engine::resource::dns_answer::{self, DnsAnswer, DnsQuestion};
 use akidb_edge_engine::resource::needs::Needs;
 use akidb_edge_engine::resource::records::{CLOUDFRONT_ZONE_ID, RecordSet, RecordsSpec};
 use akidb_edge_engine::resource::{Address, Desired, Resource, sha256_hex};
@@ -331,4 +332,31 @@ fn the_benchmark_set_is_what_was_timed() {
     }
     insta::assert_debug_snapshot!(kinds);
     assert_eq!(api_sets(&desired).len(), 7);
+}
+
+/// A check compares what a place is led to by the references, not by the words for people.
+#[test]
+fn where_a_place_is_sent_is_known_by_the_region_of_its_load_balancer() {
+    let dir = files();
+    let plan = week13(&dir);
+    let before = built(&plan, &[]).desired;
+    let ask = |desired: &Desired, down: &[String]| {
+        dns_answer::answer(desired, &DnsQuestion { name: "api.akidb.com", from: "EU", down })
+    };
+    let parts = |region: &str| dns_answer::down(&before, region);
+    let leads = |one: &DnsAnswer, region: &str| {
+        let parts = parts(region);
+        one.targets.iter().any(|target| parts.iter().any(|part| target.contains(part.as_str())))
+    };
+    let (up, down) = (ask(&before, &[]), ask(&before, &parts("eu-central-1")));
+    assert_eq!(
+        (&up.answers[..], &down.answers[..]),
+        (&["load balancer eu-central-1".to_owned()][..], &["load balancer us-east-1".to_owned()][..])
+    );
+    assert!(leads(&up, "eu-central-1") && !leads(&up, "us-east-1"), "{up:?}");
+    assert!(leads(&down, "us-east-1") && !leads(&down, "eu-central-1"), "{down:?}");
+
+    let after = ask(&built(&plan, &["cutover"]).desired, &[]);
+    assert!(after.targets.iter().all(|target| target.contains("cdn.distribution")), "{after:?}");
+    assert_eq!(after.answers, ["the distribution"]);
 }

@@ -24,11 +24,13 @@ pub fn app(builder: &mut Builder<'_>, step: &Step, fleet: &Fleet<'_>, app: &Jets
     let mut context = json!({
         "namespace": app.namespace, "name": app.name, "image": app.image, "replicas": app.replicas,
         "min_available": app.min_available.unwrap_or(app.replicas.saturating_sub(1)),
-        "runtime_class": plan.gpu.as_ref().map_or("nvidia", |gpu| &gpu.runtime_class),
         "node_selector": node_selector, "annotations": annotations(plan, app), "environment": environment, "resources": resources(app),
         "port": app.port, "service_port": app.service_port, "live_path": app.live_path, "ready_path": app.ready_path,
     });
     context["grpc_port"] = app.grpc_port.into();
+    for (name, value) in gpu(plan, app) {
+        context[name] = value;
+    }
     context["service_type"] = app.service_type.name().into();
     context["volumes"] = volumes.into();
     context["volume_mounts"] = volume_mounts.into();
@@ -37,6 +39,21 @@ pub fn app(builder: &mut Builder<'_>, step: &Step, fleet: &Fleet<'_>, app: &Jets
         builder.built.desired.resources.keys().filter(|address| is_proof(address)).cloned().collect();
     let Some(template) = template(builder, step, "app") else { return };
     objects(builder, step, first, &template, &context, &proven, ready);
+}
+
+/// What differs between pods with a GPU and pods without one. Null leaves the setting out.
+fn gpu(plan: &JetsonStep, app: &JetsonAppStep) -> [(&'static str, Value); 4] {
+    let class = plan.gpu.as_ref().map_or("nvidia", |gpu| &gpu.runtime_class);
+    let has_one = app.gpus > 0;
+    [
+        // The API server refuses a pod whose class is not there, and only GPUs bring it.
+        ("runtime_class", has_one.then_some(class).into()),
+        // The group video, to which the GPU's device nodes belong on a Jetson.
+        ("supplemental_groups", has_one.then(|| json!([44])).into()),
+        // Each replica holds a whole GPU: a new one finds room only when an old one has gone.
+        ("max_surge", u8::from(!has_one).into()),
+        ("max_unavailable", u8::from(has_one).into()),
+    ]
 }
 
 /// Complains of each word of an app that a cluster would not take for what it is.

@@ -56,7 +56,12 @@ fn fill(value: &mut Value, context: &Value) -> Result<(), String> {
             Ok(())
         }
         Value::Array(items) => items.iter_mut().try_for_each(|item| fill(item, context)),
-        Value::Object(fields) => fields.values_mut().try_for_each(|field| fill(field, context)),
+        Value::Object(fields) => {
+            fields.values_mut().try_for_each(|field| fill(field, context))?;
+            // A setting without a value is left out, as if the template did not have it.
+            fields.retain(|_, field| !field.is_null());
+            Ok(())
+        }
         _ => Ok(()),
     }
 }

@@ -157,3 +157,26 @@ fn a_pod_has_what_its_server_starts_with() {
     assert!(!container["volumeMounts"].to_string().contains("/models"), "{container}");
     assert!(container["env"].to_string().contains("AKIDB_ALLOW_PUBLIC_WITHOUT_KEYS"), "{container}");
 }
+
+/// The API server refuses a pod whose runtime class is not there, and only a plan with GPUs makes one.
+#[test]
+fn a_pod_without_a_gpu_asks_for_nothing_of_nvidia() {
+    let without = app(", without_keys: true, gpus: 0").unwrap_or_else(|bad| panic!("{bad}"));
+    let pod = &without["spec"]["template"]["spec"];
+    assert_eq!(pod.get("runtimeClassName"), None, "{pod}");
+    assert_eq!(pod["securityContext"].get("supplementalGroups"), None, "{pod}");
+    assert!(!pod.to_string().contains("nvidia"), "{pod}");
+    // No GPU has to become free first: the new pod is ready before the old one ends.
+    let rolling = &without["spec"]["strategy"]["rollingUpdate"];
+    assert_eq!(*rolling, serde_json::json!({"maxSurge": 1, "maxUnavailable": 0}));
+
+    let with = app(", without_keys: true").unwrap_or_else(|bad| panic!("{bad}"));
+    let pod = &with["spec"]["template"]["spec"];
+    assert_eq!(
+        (&pod["runtimeClassName"], &pod["securityContext"]["supplementalGroups"]),
+        (&"nvidia".into(), &serde_json::json!([44]))
+    );
+    assert_eq!(pod["containers"][0]["resources"]["limits"]["nvidia.com/gpu"], "1");
+    let rolling = &with["spec"]["strategy"]["rollingUpdate"];
+    assert_eq!(*rolling, serde_json::json!({"maxSurge": 0, "maxUnavailable": 1}));
+}
