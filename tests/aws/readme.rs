@@ -74,8 +74,12 @@ fn checkout(account: &str) -> tempfile::TempDir {
     executable(&at("localstack/down"), "#!/bin/sh\nexit 0\n");
     executable(&at("bin/cargo"), "#!/bin/sh\nexit 0\n");
     symlink(bare().get_program(), at("bin/akidb-edge")).expect("a link");
-    fs::create_dir(at("plans")).expect("a directory");
-    fs::copy(testkit::root().join("plans/week13.yaml"), at("plans/week13.yaml")).expect("the plan");
+    let site = ["index.html", "style.css", "404.html"].map(|name| format!("plans/examples/site/{name}"));
+    let plans = ["plans/week13.yaml", "plans/examples/static-site.yaml"].map(str::to_owned);
+    fs::create_dir_all(at("plans/examples/site")).expect("a directory");
+    for file in plans.iter().chain(&site) {
+        fs::copy(testkit::root().join(file), at(file)).expect("a plan and its files");
+    }
     let files = "model.safetensors model_int8.onnx tokenizer.json tokenizer_config.json config.json modules.json \
                  sentence_bert_config.json 1_Pooling/config.json chunks.json selfcheck.json static.bin tokens.json \
                  ../../templates/browser/dist/index.html";
@@ -170,15 +174,15 @@ fn says(shown: &[String], said: &[String]) -> bool {
 static TURN: Mutex<()> = Mutex::new(());
 
 /// Runs the commands of a document in one shell, in a checkout of their own: exit codes that are not 0, and lines that are shown and
-/// not said.
-fn wrong(session: &[Shown]) -> Vec<String> {
+/// not said. `end` removes what is left of it.
+fn wrong(session: &[Shown], end: &str) -> Vec<String> {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = checkout(&local_aws::account());
     let lines: Vec<String> =
         session.iter().map(|one| format!("printf '\\036'; {}\nprintf '\\037%d' $?", one.command)).collect();
     // One shell for all: what a line exports is there for the next ones.
     // The names of the session's buckets are those of everybody: they go, so that it can be tried again on the same local AWS.
-    let end = "printf '\\036'; akidb-edge destroy --plan week13 --yes --empty-buckets\nprintf '\\037%d' $?";
+    let end = format!("printf '\\036'; {end}\nprintf '\\037%d' $?");
     let ran = shell(folder.path(), &format!("exec 2>&1\n{}\n{end}\n", lines.join("\n"))).output().expect("bash runs");
     let out = String::from_utf8(ran.stdout).expect("text");
     let parts: Vec<&str> = out.split('\u{1e}').skip(1).collect();
@@ -206,7 +210,7 @@ fn wrong(session: &[Shown]) -> Vec<String> {
 fn each_line_of_the_session_in_the_tutorial_is_what_happens() {
     let session = session();
     assert!(session.len() >= 9, "the session has its commands");
-    let wrong = wrong(&session);
+    let wrong = wrong(&session, "akidb-edge destroy --plan week13 --yes --empty-buckets");
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
@@ -215,7 +219,7 @@ fn each_command_of_the_readme_works() {
     let commands = readme();
     assert!(commands.len() >= 10, "install and the quick start have their commands");
     assert!(commands.iter().any(|one| one.command.contains("akidb-edge destroy ")), "it removes what it made");
-    let wrong = wrong(&commands);
+    let wrong = wrong(&commands, "akidb-edge destroy --yes --empty-buckets");
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 

@@ -184,6 +184,7 @@ const JOINED: &[(&str, &str, &str)] = &[
     ("replica/store/folder.rs", "join(key)", "keys are checked when they are read: [a-z0-9./-] without .."),
     ("replica/store/folder.rs", "join(below)", "the same"),
     ("commands/retained.rs", "join(sha256)", "the hash of bytes that this program has"),
+    ("commands/man.rs", "join(&page.file)", "the name of a verb of this program"),
     ("commands/report.rs", "join(name)", "one of three literals"),
     ("commands/state/export.rs", "join(name)", "Untrusted::file_name gave it"),
     ("commands/models/hub.rs", "join(below)", "HF_HOME and the like, of the operator's environment"),

@@ -3,6 +3,7 @@
 mod architecture;
 mod cluster_lies;
 mod completion;
+mod demo;
 #[cfg(feature = "serve")]
 mod docs;
 mod help;

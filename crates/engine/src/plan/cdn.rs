@@ -14,11 +14,11 @@ use crate::resource::response_headers_policy::{CorsHeaders, XssProtection};
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CdnStep {
-    /// Names of policies start with this.
+    /// Prefix of the names of policies.
     pub prefix: String,
     /// Comment of the distribution.
     pub comment: String,
-    /// Whether it answers.
+    /// Whether the distribution is enabled.
     #[serde(default = "yes")]
     pub enabled: bool,
     /// `PriceClass_100`, `PriceClass_200` or `PriceClass_All`.
@@ -29,7 +29,7 @@ pub struct CdnStep {
     /// IPv6.
     #[serde(default)]
     pub ipv6: Option<bool>,
-    /// Alternate domain names. An empty list takes away those that stand there.
+    /// Alternate domain names. An empty list removes all existing ones.
     #[serde(default)]
     pub aliases: Option<Vec<String>>,
     /// Certificate for them.
@@ -59,13 +59,13 @@ pub struct CdnStep {
     #[serde(default)]
     #[serde(rename = "behaviours")]
     pub behaviors: Vec<BehaviorPlan>,
-    /// Whether functions run at the edge at all; `false` takes every association away.
+    /// Whether functions run at the edge; `false` removes all associations.
     #[serde(default = "yes")]
     pub edge_functions: bool,
-    /// What viewers get instead of an error of the origin.
+    /// Pages that viewers get instead of an error of the origin.
     #[serde(default)]
     pub custom_error_responses: Option<Vec<CustomErrorResponse>>,
-    /// Countries that get an answer, or none: `allow: [DE, AT]`, `deny: [XX]` or `none`.
+    /// Countries that are served: `allow: [DE, AT]`, `deny: [XX]` or `none` (no restriction).
     #[serde(default)]
     pub geo_restriction: Option<GeoRestriction>,
     /// ARN of a WAFv2 web ACL with scope CLOUDFRONT; empty for none.
@@ -218,10 +218,10 @@ pub struct ResponseHeadersPolicyPlan {
     /// X-XSS-Protection.
     #[serde(default)]
     pub xss_protection: Option<XssProtection>,
-    /// Server-Timing in so many percent of the answers; 0 for none.
+    /// Percentage of responses with a Server-Timing header; 0 for none.
     #[serde(default)]
     pub server_timing_percent: Option<f64>,
-    /// Headers of the origin that viewers do not get.
+    /// Headers of the origin that are removed from responses.
     #[serde(default)]
     pub remove: Option<Vec<String>>,
     /// Other headers.
@@ -238,7 +238,7 @@ pub struct BehaviorPlan {
     pub path: Option<String>,
     /// Origin or origin group.
     pub target: String,
-    /// What happens to plain HTTP.
+    /// Protocol policy: what happens to requests over plain HTTP.
     #[serde(default = "redirect")]
     pub viewer_protocol: String,
     /// Allowed methods.
@@ -259,7 +259,7 @@ pub struct BehaviorPlan {
     /// Response headers policy.
     #[serde(default)]
     pub response_headers_policy: Option<String>,
-    /// Ids of key groups whose signatures are asked for. An empty list asks for none.
+    /// IDs of key groups whose signatures are required. An empty list requires none.
     #[serde(default)]
     pub trusted_key_groups: Option<Vec<String>>,
     /// Functions at the edge.
@@ -275,7 +275,7 @@ pub struct AssociationPlan {
     pub event: String,
     /// Name of a function in the plan, or an ARN.
     pub function: String,
-    /// Whether it sees the body.
+    /// Whether the function gets the request body.
     #[serde(default)]
     pub include_body: bool,
 }

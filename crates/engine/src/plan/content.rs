@@ -12,7 +12,7 @@ use super::bounds::MOST_FILES;
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ContentPlan {
-    /// Name of a template that the tool carries.
+    /// Name of a built-in template.
     #[serde(default)]
     pub template: Option<String>,
     /// A file of this machine; a relative path starts at the working directory.
@@ -22,10 +22,10 @@ pub struct ContentPlan {
     /// its paths; `/` for none.
     #[serde(default)]
     pub folder: Option<String>,
-    /// Media type; else it follows from the end of the name.
+    /// Media type; default: by the file extension.
     #[serde(default)]
     pub content_type: Option<String>,
-    /// `Cache-Control`; else a minute, or for ever with `hashed`.
+    /// `Cache-Control`; default: one minute, or immutable with `hashed`.
     #[serde(default)]
     pub cache_control: Option<String>,
     /// Keys carry a hash of the content (`app.1a2b3c4d5e6f7a8b.js`): another content is another key.

@@ -22,7 +22,7 @@ pub struct FunctionPlan {
     /// What it does.
     #[serde(default)]
     pub description: String,
-    /// Where it is made; CloudFront takes functions from us-east-1 only.
+    /// Region; functions for CloudFront must be in us-east-1.
     #[serde(default = "us_east_1")]
     pub region: String,
     /// Runtime identifier.

@@ -22,7 +22,7 @@ pub struct JetsonStep {
     /// `role: server`. `--inventory` takes its place.
     #[serde(default)]
     pub inventory: Option<String>,
-    /// User of every device that names none.
+    /// SSH user of devices without one.
     #[serde(default)]
     pub user: Option<String>,
     /// JetPack that the devices must have (`6.2`, `7.2`): packages, proof and images depend on it; none: they need not
@@ -47,10 +47,10 @@ pub struct JetsonStep {
     /// Users.
     #[serde(default)]
     pub users: BTreeMap<String, UserPlan>,
-    /// Paths and what is to be there.
+    /// Files, directories and links, by path.
     #[serde(default)]
     pub files: BTreeMap<String, PathPlan>,
-    /// Lines that are to be in files: path to lines.
+    /// Lines that must be in files: path to lines.
     #[serde(default)]
     pub lines: BTreeMap<String, Vec<String>>,
     /// The NVIDIA container toolkit.
@@ -83,9 +83,9 @@ impl JetsonStep {
 pub struct AdaptivePlan {
     /// Modes by name, from the smallest to the largest; those that a device does not have are left out.
     pub modes: Vec<String>,
-    /// From this load of the GPU in percent on, it goes to the largest at once.
+    /// GPU load in percent from which the largest mode is set at once.
     pub busy_percent: u32,
-    /// After so many minutes below that, it goes one mode down.
+    /// Minutes below that load after which the next smaller mode is set.
     pub idle_minutes: u32,
 }
 
@@ -110,7 +110,7 @@ pub struct HostPlan {
     /// Its key: a fingerprint (`SHA256:…`) or a public key. None: as known_hosts says.
     #[serde(default)]
     pub host_key: Option<String>,
-    /// Hosts on the way, as for `ssh -J`.
+    /// Jump hosts, as for `ssh -J`.
     #[serde(default)]
     pub jump: Option<String>,
     /// Address (IP) by which the other devices reach it, when `address` is not that: a `Host` of the SSH configuration, a name or an
@@ -215,7 +215,7 @@ pub struct K3sPlan {
     /// Labels of every node, agents too.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
-    /// Parts that are switched off.
+    /// Components of k3s that are disabled.
     #[serde(default)]
     pub disable: Vec<String>,
     /// A registry on the server that every node may pull from.

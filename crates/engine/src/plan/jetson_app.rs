@@ -40,7 +40,7 @@ pub struct JetsonAppStep {
     /// A Secret of the namespace whose `api-keys` holds the server's keys, a line each (`akidb-edge serve --new-api-key NAME`).
     #[serde(default)]
     pub api_keys_secret: Option<String>,
-    /// Nobody needs a key: something else guards the service.
+    /// Whether clients need no key, because something else protects the service.
     #[serde(default)]
     pub without_keys: bool,
     /// Where the server gets its models: `s3://BUCKET/PREFIX`. Without it they are in the image.
@@ -52,10 +52,10 @@ pub struct JetsonAppStep {
     /// A Secret of the namespace with `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, which may read that bucket.
     #[serde(default)]
     pub sync_credentials_secret: Option<String>,
-    /// Region, as the server says of itself.
+    /// Region that the server reports.
     #[serde(default)]
     pub region: Option<String>,
-    /// Cluster, as the server says of itself; the stack of the devices when it is not said.
+    /// Cluster that the server reports; default: the name of the devices' stack.
     #[serde(default)]
     pub cluster: Option<String>,
     /// Labels that a node must have.
@@ -64,16 +64,16 @@ pub struct JetsonAppStep {
     /// Environment of the container.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
-    /// Path that answers when the process lives.
+    /// Path of the liveness probe.
     #[serde(default = "health")]
     pub live_path: String,
-    /// Path that answers when it can serve.
+    /// Path of the readiness probe.
     #[serde(default = "ready")]
     pub ready_path: String,
-    /// CPU of each replica in thousandths: asked for, and most.
+    /// CPU of each replica in thousandths: request and limit.
     #[serde(default)]
     pub cpu_millis: Option<Amount>,
-    /// Memory of each replica in MiB: asked for, and most.
+    /// Memory of each replica in MiB: request and limit.
     #[serde(default)]
     pub memory_mib: Option<Amount>,
 }
@@ -106,9 +106,9 @@ impl ServiceType {
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Amount {
-    /// Asked for.
+    /// Request.
     pub request: u32,
-    /// Most.
+    /// Limit.
     pub limit: u32,
 }
 

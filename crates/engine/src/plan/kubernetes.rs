@@ -14,15 +14,15 @@ pub struct KubernetesStep {
     /// the same cluster.
     #[serde(default)]
     pub name: Option<String>,
-    /// How the cluster is reached.
+    /// The cluster, and the credentials for it.
     pub cluster: ClusterPlan,
     /// YAML or JSON files with objects, or folders of them; a relative path starts at the working directory.
     #[serde(default)]
     pub files: Vec<String>,
-    /// Objects, written out as in a file.
+    /// Inline objects, written as in a file.
     #[serde(default)]
     pub objects: Vec<Map<String, Value>>,
-    /// Namespace of the objects that name none; none: `default`.
+    /// Namespace of objects without one; default: `default`.
     #[serde(default)]
     pub namespace: Option<String>,
     /// Whether a Deployment, DaemonSet or StatefulSet counts as done only when it is rolled out.

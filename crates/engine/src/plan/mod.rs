@@ -120,7 +120,7 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What has another address now.
     pub moved: Vec<Moved>,
-    /// Named ways back.
+    /// Fallbacks: prepared changes for an emergency, by name.
     pub fallbacks: BTreeMap<String, Fallback>,
     /// What counts as success.
     pub criteria: Criteria,

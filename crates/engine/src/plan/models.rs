@@ -38,7 +38,7 @@ pub struct ReplicationPlan {
     pub from: String,
     /// Destination bucket, by its name in the plan.
     pub to: String,
-    /// Also the other way round.
+    /// Whether objects are replicated in the other direction as well.
     #[serde(default)]
     pub both_ways: bool,
     /// Keys it applies to; empty for all.
@@ -56,7 +56,8 @@ pub struct ReplicationPlan {
     /// Replication Time Control: 15, or leave it out.
     #[serde(default)]
     pub time_control_minutes: Option<i32>,
-    /// Objects under a KMS key, too; S3 leaves them out else. `false` says that this is meant.
+    /// Whether objects that are encrypted with a KMS key are replicated; S3 skips them otherwise.
+    /// `false` confirms that.
     #[serde(default)]
     pub encrypted_objects: Option<bool>,
     /// ARN of the KMS key of such replicas; else it is the `kms_key` of the destination bucket.

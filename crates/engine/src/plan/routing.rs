@@ -50,7 +50,7 @@ pub struct ZonePlan {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HealthCheckPlan {
-    /// Host that is asked; a relative name is below the zone.
+    /// Host to check; a relative name is below the zone.
     pub host: String,
     /// `HTTPS` or `HTTP`.
     #[serde(default = "https")]
@@ -70,13 +70,13 @@ pub struct HealthCheckPlan {
     /// Text that must be in the first 5,120 bytes of the answer.
     #[serde(default)]
     pub search_string: Option<String>,
-    /// Healthy counts as unhealthy, and the other way round.
+    /// Whether the result is inverted.
     #[serde(default)]
     pub inverted: Option<bool>,
-    /// Nothing is asked, and it counts as healthy.
+    /// Whether the check is disabled; a disabled check counts as healthy.
     #[serde(default)]
     pub disabled: Option<bool>,
-    /// Regions that ask, at least three; all of Route 53's when left out.
+    /// Regions that check, at least three; default: all of Route 53's regions.
     #[serde(default)]
     pub regions: Option<Vec<String>>,
     /// Tags besides the tool's own.
@@ -109,7 +109,7 @@ pub struct GeoPlan {
     pub name: String,
     /// Continent code to load balancers, the first one first.
     pub continents: BTreeMap<String, Vec<String>>,
-    /// Everywhere else: the load balancers among which latency decides.
+    /// Load balancers for all other locations, selected by latency.
     pub default: Vec<String>,
     /// Health checks of the targets: load balancer to health check.
     #[serde(default)]
@@ -197,9 +197,9 @@ pub struct CertificatePlan {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CutoverStep {
-    /// The geolocation routing that it takes the name from, by name in the plan.
+    /// The geolocation routing whose record sets are replaced, by name in the plan.
     pub replaces: String,
-    /// Where the name goes.
+    /// Where the name points afterwards.
     pub to: CutoverTarget,
 }
 

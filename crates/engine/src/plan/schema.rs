@@ -16,11 +16,11 @@ use crate::resource::{Address, Untrusted};
 pub struct PlanFile<S = StepFile> {
     /// Version of the format: 1.
     pub version: u32,
-    /// What the plan is about.
+    /// Name, title and description of the plan.
     pub metadata: Metadata,
-    /// Name of the stack that it builds: lower-case letters, digits and dashes.
+    /// Name of the stack: lower-case letters, digits and dashes.
     pub stack: String,
-    /// What a user may set.
+    /// Variables that a user can set.
     #[serde(default)]
     pub variables: BTreeMap<String, Variable>,
     /// The days, in order.
@@ -29,16 +29,16 @@ pub struct PlanFile<S = StepFile> {
     /// otherwise, a bucket whose key and name change). Renamed keys, steps and groups need no entry.
     #[serde(default)]
     pub moved: Vec<Moved>,
-    /// Named ways back.
+    /// Fallbacks: prepared changes for an emergency, by name.
     #[serde(default)]
     pub fallbacks: BTreeMap<String, Fallback>,
-    /// What counts as success, by priority.
+    /// Criteria of success, by priority.
     #[serde(default)]
     pub criteria: Criteria,
     /// Plan that this one extends: a name, or a path from the folder of this file.
     #[serde(default)]
     pub extends: Option<String>,
-    /// What of that plan goes: ids of steps, or dotted paths (`steps.models.with.buckets.logs`).
+    /// Parts of that plan that are removed: IDs of steps, or dotted paths (`steps.models.with.buckets.logs`).
     #[serde(default)]
     pub remove: Vec<String>,
 }
@@ -53,7 +53,7 @@ pub struct Moved {
     pub to: Address,
 }
 
-/// What the plan is about.
+/// Name, title and description of the plan.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Metadata {
@@ -83,7 +83,7 @@ pub struct Variable {
     /// of at least 8 bytes.
     #[serde(default)]
     pub sensitive: bool,
-    /// Its value when nobody sets it; without one it must be set.
+    /// Default value; without one, the variable must be set.
     #[serde(default)]
     pub default: Option<Value>,
 }
@@ -121,10 +121,10 @@ pub struct StepFile {
     pub id: String,
     /// What it does, for people.
     pub title: Untrusted,
-    /// Steps that come before it.
+    /// Steps whose resources must exist before those of this step.
     #[serde(default)]
     pub needs: BTreeSet<String>,
-    /// Done only when asked for by name (`route cutover`), then kept.
+    /// Whether the step runs only when it is named (`deploy --request ID`, `route cutover`); it then stays active.
     #[serde(default)]
     pub on_request: bool,
     /// What it wants.
@@ -141,17 +141,17 @@ pub struct Fallback {
     /// When to use it.
     #[serde(default)]
     pub when: Untrusted,
-    /// Steps that it puts in force, as if they had been asked for.
+    /// On-request steps that it activates.
     #[serde(default)]
     pub request: BTreeSet<String>,
-    /// The addresses that it may change: addresses or their beginnings.
+    /// What it may change: addresses or address prefixes.
     pub only: Vec<String>,
     /// Settings that it changes: `step.path.to.setting` to value.
     #[serde(default)]
     pub set: BTreeMap<String, Value>,
 }
 
-/// What counts as success, by priority.
+/// Criteria of success, by priority.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "UPPERCASE")]
 pub struct Criteria {
@@ -176,7 +176,7 @@ pub struct Criterion {
     pub title: Untrusted,
     /// What is measured, e.g. `resources.present` or `latency.p95`.
     pub measure: Measure,
-    /// Which of the measured things count (an address pattern, a region).
+    /// Which of the measured items are used (an address pattern, a region).
     #[serde(default)]
     pub of: Option<String>,
     /// How it is compared.
@@ -185,7 +185,7 @@ pub struct Criterion {
     pub threshold: f64,
     /// Unit of value and threshold.
     pub unit: String,
-    /// What of the source plan was corrected, in one line.
+    /// Note on the expected value, in one line.
     #[serde(default)]
     pub note: Option<Untrusted>,
 }

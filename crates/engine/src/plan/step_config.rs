@@ -30,7 +30,7 @@ pub enum StepConfig {
     Certificates(CertificatesStep),
     /// The distribution and its policies.
     Cdn(Box<CdnStep>),
-    /// Sends a name to the distribution, in one transaction.
+    /// Points a DNS name at the distribution, in one change batch.
     Cutover(CutoverStep),
     /// Queues.
     Queues(QueuesStep),
@@ -42,7 +42,7 @@ pub enum StepConfig {
     JetsonApp(Box<JetsonAppStep>),
     /// A measurement of the stack, compared with the plan: `validate`.
     Validate(Box<Validation>),
-    /// Something that another verb does; it is reported with that verb, or as not available yet.
+    /// A placeholder for work that another verb does, or that is not available yet; it is only reported.
     Later(LaterStep),
 }
 

@@ -111,7 +111,7 @@ pub struct LatencyCheck {
 pub struct RequestPlan {
     /// The host, as clients call it.
     pub host: String,
-    /// The path, with a slash at first.
+    /// The path, beginning with a slash.
     pub path: String,
     /// Texts to embed, sent in turn; without any, the path is asked for as it is.
     #[serde(default)]
@@ -136,7 +136,7 @@ pub struct LimitsPlan {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoadCheck {
-    /// The path, with a slash at first.
+    /// The path, beginning with a slash.
     pub path: String,
     /// Texts to embed, sent in turn.
     pub texts: Vec<String>,
@@ -149,7 +149,7 @@ pub struct LoadCheck {
     /// Limits of the latency.
     #[serde(default)]
     pub limits: LimitsPlan,
-    /// The least throughput.
+    /// Minimum throughput.
     pub requests_per_second: Option<f64>,
     /// The lowest and the highest use of a GPU, in percent.
     pub gpu_percent: Option<(f64, f64)>,
@@ -159,11 +159,11 @@ pub struct LoadCheck {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FailoverCheck {
-    /// The regions, each of which is down once.
+    /// The regions; each of them is taken down once.
     pub regions: Vec<String>,
     /// The name that clients ask for.
     pub host: String,
-    /// The longest time until a health check says that a region is down.
+    /// Maximum time until a health check reports that a region is down.
     pub detection_seconds: u64,
     /// How long resolvers keep a record.
     pub record_seconds: u64,
@@ -185,7 +185,7 @@ pub struct ReplicationCheck {
     /// The longest time.
     #[serde(default = "quarter_hour")]
     pub seconds: u64,
-    /// In the other direction, too.
+    /// Whether the other direction is tested as well.
     #[serde(default)]
     pub both_ways: bool,
 }
@@ -201,7 +201,7 @@ pub struct CdnCheck {
     /// Requests for the hit rate, after one that fills the cache.
     #[serde(default = "thousand")]
     pub requests: u64,
-    /// The least share of hits over GET and HEAD, in percent.
+    /// Minimum cache hit rate of GET and HEAD requests, in percent.
     pub cache_hit_percent: f64,
 }
 
@@ -247,7 +247,7 @@ pub struct BrowserCheck {
     pub warm_ms: u64,
     /// The most memory.
     pub memory_mb: u64,
-    /// Whether it has to work after a reload without network.
+    /// Whether the page must work after a reload without network access.
     pub offline: bool,
 }
 
@@ -255,17 +255,17 @@ pub struct BrowserCheck {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChecklistCheck {
-    /// What CloudFront says of the distribution.
+    /// Status of the distribution that CloudFront reports.
     pub distribution_status: String,
-    /// What Lambda says of the function.
+    /// State of the function that Lambda reports.
     pub function_state: String,
     /// Nodes that are ready.
     pub jetson_nodes: usize,
     /// Geolocation record sets.
     pub geolocation_sets: usize,
-    /// The longest 95th percentile of the latency.
+    /// Maximum 95th percentile of the latency.
     pub latency_ms: f64,
-    /// The least cache hit rate.
+    /// Minimum cache hit rate, in percent.
     pub cache_hit_percent: f64,
 }
 

@@ -36,10 +36,10 @@ pub struct BucketSpec {
     /// `BucketOwnerEnforced`, `BucketOwnerPreferred` or `ObjectWriter`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ownership: Option<String>,
-    /// Cross-origin rules for browsers. Rules that others added stay; an empty list takes all rules away.
+    /// CORS rules. Rules that were added by other means stay; an empty list removes all rules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cors: Option<Vec<CorsRule>>,
-    /// Expiry rules. Rules that others added under other ids stay; an empty list takes all rules away.
+    /// Lifecycle rules. Rules that were added by other means under other IDs stay; an empty list removes all rules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifecycle: Option<Vec<LifecycleRule>>,
     /// Tags besides the tool's own.
@@ -61,7 +61,7 @@ pub struct CorsRule {
     /// Response headers a page may read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expose: Vec<String>,
-    /// Seconds a browser may keep the answer.
+    /// Seconds that a browser may cache the preflight response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_age_seconds: Option<i32>,
 }

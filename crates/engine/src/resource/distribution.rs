@@ -18,7 +18,7 @@ use super::naming::Naming;
 pub struct DistributionSpec {
     /// Comment, up to 128 characters.
     pub comment: String,
-    /// Whether it answers.
+    /// Whether the distribution is enabled.
     pub enabled: bool,
     /// `PriceClass_100`, `PriceClass_200` or `PriceClass_All`.
     pub price_class: String,
@@ -85,7 +85,7 @@ pub struct CustomErrorResponse {
     /// Status that viewers get with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_code: Option<i32>,
-    /// Seconds until the origin is asked again; 10 when nothing is said.
+    /// Seconds until the origin is requested again; 10 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_ttl_seconds: Option<i64>,
 }
@@ -94,7 +94,7 @@ pub struct CustomErrorResponse {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum GeoRestriction {
-    /// Every country gets an answer.
+    /// No country is restricted.
     None,
     /// Only these, sorted.
     Allow(Vec<String>),
@@ -160,7 +160,7 @@ pub struct CustomOrigin {
     /// Seconds to wait for an answer, 1 to 120.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_timeout_seconds: Option<i32>,
-    /// Seconds that an idle connection is kept, 1 to 120; 5 when nothing is said.
+    /// Seconds that an idle connection is kept, 1 to 120; 5 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keepalive_timeout_seconds: Option<i32>,
 }

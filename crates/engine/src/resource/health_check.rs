@@ -30,10 +30,10 @@ pub struct HealthCheckSpec {
     /// Text that must be in the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search_string: Option<String>,
-    /// Healthy counts as unhealthy, and the other way round.
+    /// Whether the result is inverted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inverted: Option<bool>,
-    /// Nothing is asked, and it counts as healthy.
+    /// Whether the check is disabled; a disabled check counts as healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled: Option<bool>,
     /// Regions that ask; all when left out.

@@ -19,10 +19,10 @@ pub struct QueueSpec {
     pub name: String,
     /// Region, e.g. `eu-central-1`.
     pub region: String,
-    /// Messages come in order, each once (a FIFO queue). It cannot change later.
+    /// Whether it is a FIFO queue: messages in order, each once. It cannot be changed later.
     #[serde(default)]
     pub fifo: bool,
-    /// A FIFO queue tells messages apart by their content.
+    /// Whether messages of a FIFO queue with the same content are duplicates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_based_deduplication: Option<bool>,
     /// Seconds that a message is kept, 60 to 1,209,600 (14 days); AWS's default is 345,600 (4 days).
@@ -40,7 +40,7 @@ pub struct QueueSpec {
     /// Largest message in bytes, 1,024 to 1,048,576 (1 MiB, AWS's default).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_message_bytes: Option<i32>,
-    /// Where messages go that were received in vain.
+    /// Queue for messages that were received too often without being deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_letter: Option<DeadLetter>,
     /// Encryption under a key of SQS (SSE-SQS). AWS's default is on; beside `kms_key` it is off.
@@ -52,7 +52,7 @@ pub struct QueueSpec {
     /// Seconds that SQS uses one data key of KMS, 60 to 86,400; AWS's default is 300.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_reuse_seconds: Option<i32>,
-    /// Who may do what with it: a policy document. Statements that others added stay.
+    /// Policy document. Statements that were added by other means stay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Value>,
     /// Tags besides the tool's own.
@@ -60,13 +60,13 @@ pub struct QueueSpec {
     pub tags: BTreeMap<String, String>,
 }
 
-/// Where messages go that were received in vain.
+/// Queue for messages that were received too often without being deleted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeadLetter {
     /// ARN of the queue that takes them, of the same type and region; in a plan also the queue's name there.
     pub target: String,
-    /// Receives of a message before it goes there, 1 to 1,000.
+    /// Number of receives after which a message is moved there, 1 to 1,000.
     pub max_receives: i32,
 }
 

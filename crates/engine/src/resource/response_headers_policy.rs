@@ -82,10 +82,10 @@ pub struct CorsHeaders {
     /// Response headers that scripts may read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expose_headers: Option<Vec<String>>,
-    /// Whether cookies and credentials may come along.
+    /// Whether requests may include credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<bool>,
-    /// Seconds a browser may keep the answer.
+    /// Seconds that a browser may cache the preflight response.
     pub max_age_seconds: i32,
 }
 

@@ -9,6 +9,9 @@ use serde_json::{Map, Value, json};
 
 const FILE: &str = "../../docs/reference/steps.md";
 
+/// In place of the default of a setting that has to be there.
+const REQUIRED: &str = "required";
+
 /// Where the generated part begins.
 const BEGIN: &str = "\n## Top level\n";
 
@@ -107,36 +110,41 @@ impl Reference {
         }
     }
 
-    /// Rows for the settings of an object.
-    fn rows(&self, schema: &Value, text: &mut String) {
+    /// Rows for the settings of an object. `about` is the meaning of a setting without a description, `word` the default of one that
+    /// is required.
+    fn rows(&self, schema: &Value, about: &str, word: &str, text: &mut String) {
         let required = texts(schema, "required");
         let settings = schema.get("properties").and_then(Value::as_object);
         for (name, setting) in settings.into_iter().flatten() {
             let default = match setting.get("default") {
-                _ if required.contains(&name.as_str()) => "required".to_owned(),
+                _ if required.contains(&name.as_str()) => word.to_owned(),
                 None | Some(Value::Null) => String::new(),
                 Some(Value::Array(list)) if list.is_empty() => String::new(),
                 Some(Value::Object(map)) if map.values().all(|one| one.as_array().is_some_and(Vec::is_empty)) => {
                     String::new()
                 }
-                Some(Value::String(word)) if word.is_empty() => String::new(),
-                Some(Value::String(word)) => format!("`{}`", cell(word)),
+                Some(Value::String(text)) if text.is_empty() => String::new(),
+                Some(Value::String(text)) => format!("`{}`", cell(text)),
                 Some(value) => format!("`{}`", cell(&value.to_string())),
             };
-            let _ = writeln!(text, "| `{name}` | {} | {default} | {} |", self.kind(setting), description(setting));
+            let own = description(setting);
+            let meaning = if own.is_empty() { about } else { &own };
+            let _ = writeln!(text, "| `{name}` | {} | {default} | {meaning} |", self.kind(setting));
         }
     }
 
     /// The table of a type: its settings, or those of its alternatives.
     fn table(&self, schema: &Value) -> String {
         let mut text = String::new();
-        self.rows(schema, &mut text);
+        self.rows(schema, "", REQUIRED, &mut text);
         for choice in choices(schema) {
             match choice.get("const").and_then(Value::as_str) {
                 Some(word) => {
                     let _ = writeln!(text, "| | `{word}` | | {} |", description(choice));
                 }
-                None if choice.get("properties").is_some() => self.rows(choice, &mut text),
+                None if choice.get("properties").is_some() => {
+                    self.rows(choice, &description(choice), "one of these", &mut text)
+                }
                 None => {
                     let _ = writeln!(text, "| | {} | | {} |", self.kind(choice), description(choice));
                 }
@@ -177,7 +185,7 @@ fn page(before: &str) -> String {
     text.push_str("\n## Settings of every step\n");
     let step = &reference.types["StepFile"];
     let mut common = String::new();
-    reference.rows(step, &mut common);
+    reference.rows(step, "", REQUIRED, &mut common);
     let _ = write!(text, "\n| setting | value | default | meaning |\n|---|---|---|---|\n{common}");
     text.push_str("| `kind` | one of the kinds below | required | What the step is about. |\n");
     text.push_str("| `with` | the settings of that kind | required | What the step wants. |\n\n## Kinds of steps\n");
