@@ -100,6 +100,7 @@ mod tests {
         for count in [0, 50, 100, 500, 1_000, 2_000] {
             assert_eq!(without_slowest(&all, count).len(), 1_000, "{count}");
         }
-        assert_eq!(without_slowest(&all, 100).max(), all.min());
+        assert!(without_slowest(&all, 100).max().unwrap() < Duration::from_millis(11));
+        assert!(without_slowest(&all, 99).max().unwrap() > Duration::from_millis(59));
     }
 }
