@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::tables;
 use crate::commands::Context;
 use crate::exit::{self, Failure, codes};
-use crate::measure::bench::{Against, MOST_BYTES, Outcome, Run, against};
+use crate::measure::bench::{Against, MOST_BYTES, Mode, Outcome, Run, against};
 use crate::resource::shown;
 
 /// The probability that any percentile of a comparison is called different though none is.
@@ -51,6 +51,17 @@ pub fn read(file: &Path) -> Result<Run, Failure> {
     };
     let text = crate::files::read_text(file, MOST_BYTES).map_err(|bad| unread(bad.to_string()))?;
     Run::read(&text).map_err(|bad| unread(bad.to_string()))
+}
+
+/// Reads a run that one of this mode can be compared with.
+///
+/// # Errors
+/// A file that is not one, or that is of another mode.
+pub fn readable(file: &Path, mode: Mode) -> Result<Run, Failure> {
+    let run = read(file)?;
+    // What cannot be compared with itself cannot be compared with anything.
+    of(&run, &Run { mode, ..run.clone() })?;
+    Ok(run)
 }
 
 /// Compares two runs. Loads of another kind are refused: their figures mean something else.

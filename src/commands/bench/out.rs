@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{compare, history, markdown, tables};
 use crate::commands::{Context, may_overwrite, write_private};
 use crate::exit::{self, Failure, codes};
-use crate::measure::bench::{Against, Figures, Run, SCHEMA};
+use crate::measure::bench::{Against, Figures, Mode, Run, SCHEMA};
 use crate::measure::change_point::Settings;
 use crate::measure::history::{self as past, Changed};
 use crate::measure::hlog;
@@ -57,13 +57,13 @@ impl OutArgs {
     /// Reads what the run is compared with, and looks at the places that are written.
     ///
     /// # Errors
-    /// A file that cannot be read, or that would be overwritten.
-    pub fn prepare(&self) -> Result<Ready, Failure> {
+    /// A file that cannot be read, that would be overwritten, or a run that cannot be compared with one of this mode.
+    pub fn prepare(&self, mode: Mode) -> Result<Ready, Failure> {
         let is_run = |text: &str| text.contains(SCHEMA);
         let is_ours = |text: &str| text.starts_with(markdown::HEAD);
         self.out.iter().try_for_each(|file| may_overwrite(file, self.force, is_run))?;
         self.markdown.iter().try_for_each(|file| may_overwrite(file, self.force, is_ours))?;
-        let before = self.compare.as_deref().map(compare::read).transpose()?;
+        let before = self.compare.as_deref().map(|file| compare::readable(file, mode)).transpose()?;
         let past = match &self.history {
             Some(file) if file.exists() => history::read(file)?,
             _ => Vec::new(),
@@ -74,15 +74,15 @@ impl OutArgs {
         Ok(Ready { label, at_ms: now.as_millisecond(), before, past })
     }
 
-    /// Writes the run everywhere it belongs, shows it, and gives the exit code: 1 when it is slower than the run that it is compared with,
-    /// 2 when the samples are too small to say.
+    /// Shows the run, writes it everywhere it belongs, and gives the exit code: 1 when it is slower than the run that it is compared with,
+    /// 2 when the samples are too small to say. It is shown first: a file that cannot be written takes no figure away.
     ///
     /// # Errors
     /// A file that cannot be written.
     pub fn finish(&self, run: &Run, ready: Ready, context: &Context) -> Result<u8, Failure> {
         let compared = ready.before.as_ref().map(|before| compare::of(before, run)).transpose()?;
-        let changes = self.follow(run, ready.past)?;
-        self.write(run, compared.as_ref(), &changes)?;
+        let lines = run.history(CONFIDENCE);
+        let changes = self.changes(&lines, ready.past);
         if context.global.json {
             context.printer.json(&context.verb, &document(run, compared.as_ref(), &changes));
         } else {
@@ -94,23 +94,30 @@ impl OutArgs {
                 context.printer.data(tables::changed(&changes, context.screen()));
             }
         }
+        self.keep(&lines)?;
+        self.write(run, compared.as_ref(), &changes)?;
         Ok(compared.as_ref().map_or(exit::DONE, compare::code))
     }
 
-    /// Adds the run to the history, and finds what changed in it, of the tests of this run alone.
-    fn follow(&self, run: &Run, mut past: Vec<past::Run>) -> Result<Vec<Changed>, Failure> {
-        let Some(file) = &self.history else { return Ok(Vec::new()) };
-        let lines = run.history(CONFIDENCE);
+    /// What changes in the history with this run, of its tests alone.
+    fn changes(&self, lines: &[past::Run], mut past: Vec<past::Run>) -> Vec<Changed> {
+        if self.history.is_none() {
+            return Vec::new();
+        }
+        past.extend(lines.iter().cloned());
+        let mut found = past::changes(&past, &Settings::default());
+        found.retain(|one| lines.iter().any(|line| line.test == one.test));
+        found
+    }
+
+    /// Adds the run to the history.
+    fn keep(&self, lines: &[past::Run]) -> Result<(), Failure> {
+        let Some(file) = &self.history else { return Ok(()) };
         let mut text = String::new();
-        for line in &lines {
+        for line in lines {
             text.push_str(&line.line().map_err(|bad| codes::OUTPUT_FILE.error(shown!("{}", bad), "measure again"))?);
         }
-        append(file, text.as_bytes()).map_err(|bad| unwritten(file, &bad, "--history"))?;
-        let tests: Vec<String> = lines.iter().map(|line| line.test.clone()).collect();
-        past.extend(lines);
-        let mut found = past::changes(&past, &Settings::default());
-        found.retain(|one| tests.contains(&one.test));
-        Ok(found)
+        append(file, text.as_bytes()).map_err(|bad| unwritten(file, &bad, "--history"))
     }
 
     fn write(&self, run: &Run, compared: Option<&Against>, changes: &[Changed]) -> Result<(), Failure> {
@@ -125,18 +132,18 @@ impl OutArgs {
             write_private(file, text.as_bytes()).map_err(|bad| unwritten(file, &bad, "--markdown"))?;
         }
         if let Some(folder) = &self.hlog {
-            interval_logs(run, folder)?;
+            interval_logs(run, folder, self.force)?;
         }
         Ok(())
     }
 }
 
 /// One interval log for each level. A file that is not one is left alone.
-fn interval_logs(run: &Run, folder: &Path) -> Result<(), Failure> {
+fn interval_logs(run: &Run, folder: &Path, force: bool) -> Result<(), Failure> {
     std::fs::create_dir_all(folder).map_err(|bad| unwritten(folder, &bad, "--hlog"))?;
     for level in &run.levels {
         let file = folder.join(file_name(&level.name));
-        may_overwrite(&file, false, |text| text.starts_with("#[Histogram log"))?;
+        may_overwrite(&file, force, |text| text.starts_with("#[Histogram log"))?;
         let text = hlog::write(&level.recording)
             .map_err(|bad| codes::OUTPUT_FILE.error(shown!("{}: {}", file.display(), bad), "measure again"))?;
         write_private(&file, text.as_bytes()).map_err(|bad| unwritten(&file, &bad, "--hlog"))?;

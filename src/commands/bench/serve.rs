@@ -50,7 +50,7 @@ pub struct Args {
 /// When no server starts, nothing can be measured, or a file cannot be read or written.
 pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     args.load.check()?;
-    let ready = args.out.prepare()?;
+    let ready = args.out.prepare(args.load.mode.mode())?;
     let mut run = Run::new(&args.test(), &ready.label, ready.at_ms, args.load.mode.mode());
     match (&args.address, args.load.mode) {
         (Some(address), _) => levels::measure(&mut run, &args.subject(address)?, &args.load, context).await?,

@@ -116,29 +116,34 @@ type Log = Lines<BufReader<ChildStderr>>;
 
 /// Where it listens, and since when.
 async fn listened(lines: &mut Log, began: Instant) -> Result<(String, Duration), StartFault> {
-    let mut last = "it said nothing".to_owned();
+    let mut why = String::new();
     while let Some(line) = lines.next_line().await? {
         if let Some(address) = message(&line).as_deref().and_then(address) {
             return Ok((address.to_owned(), began.elapsed()));
         }
-        if !line.trim().is_empty() {
-            last = line;
-        }
+        keep_reason(&mut why, line);
     }
-    Err(StartFault::Ended(last))
+    Err(StartFault::Ended(why))
 }
 
 async fn is_ready(lines: &mut Log) -> Result<(), StartFault> {
-    let mut last = "it said nothing".to_owned();
+    let mut why = String::new();
     while let Some(line) = lines.next_line().await? {
         match message(&line) {
             Some(said) if said == "ready" => return Ok(()),
             Some(said) if said.starts_with("not ready: ") => return Err(StartFault::NotReady(said)),
-            Some(said) => last = said,
-            None => last = line,
+            Some(said) => keep_reason(&mut why, said),
+            None => keep_reason(&mut why, line),
         }
     }
-    Err(StartFault::Ended(last))
+    Err(StartFault::Ended(why))
+}
+
+/// Keeps the last line as the reason for which a server ended, or its error: the lines behind that are about what to do.
+fn keep_reason(why: &mut String, line: String) {
+    if !why.starts_with("error") && !line.trim().is_empty() {
+        *why = line;
+    }
 }
 
 /// What a line of the log says.
@@ -161,5 +166,14 @@ mod tests {
         assert_eq!(message(line).as_deref().and_then(address), Some("http://127.0.0.1:4711"));
         assert_eq!(message("error: no such flag"), None);
         assert_eq!(address("starting"), None);
+    }
+
+    #[test]
+    fn the_error_is_the_reason_and_not_the_lines_behind_it() {
+        let mut why = String::new();
+        for line in ["starting", "", "error: no library", "  next: install it", "  code: SE002-server"] {
+            keep_reason(&mut why, line.to_owned());
+        }
+        assert_eq!(why, "error: no library");
     }
 }

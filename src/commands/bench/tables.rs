@@ -17,6 +17,9 @@ pub const COMPARED_HEADER: [&str; 6] = ["level", "figure", "before", "after", "r
 /// The columns of a list of changes.
 pub const CHANGED_HEADER: [&str; 8] = ["test", "figure", "from run", "at", "before", "after", "change", "p"];
 
+/// Requests that this machine sends later than this share of their median are told.
+const LATE: f64 = 0.1;
+
 /// Milliseconds with as many digits as are worth reading.
 pub fn ms(value: f64) -> String {
     match value {
@@ -112,6 +115,15 @@ fn about(level: &Level) -> Vec<SafeText> {
             drain.bursts,
             ms(drain.median_ms),
             ms(drain.most_ms)
+        ));
+    }
+    if let (Some(late), Some(half)) = (figures.sent_late_p99_ms, figures.p50)
+        && late > LATE * half.value.as_secs_f64() * 1e3
+    {
+        all.push(shown!(
+            "{}: this machine sent requests late, 1 % of them by {} ms or more, which is in these figures: use one with less load",
+            level.name,
+            ms(late)
         ));
     }
     let cold = level.recording.of(|class| class.start == crate::measure::Start::Cold).total.len();

@@ -49,7 +49,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let reach = args.load.reach.clone().of_url(&args.url);
     let target = reach.ready(args.target()?)?;
     let trust = reach.trust(&target)?;
-    let ready = args.out.prepare()?;
+    let ready = args.out.prepare(args.load.mode.mode())?;
     let mut run = Run::new(&args.url, &ready.label, ready.at_ms, args.load.mode.mode());
     let subject = Subject { targets: vec![target], trust, metrics: None };
     levels::measure(&mut run, &subject, &args.load, context).await?;
