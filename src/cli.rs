@@ -5,7 +5,8 @@ use clap::builder::styling::{AnsiColor, Style};
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    completions, deploy, destroy, doctor, edge, jetson, known_host, man, report, rollback, route, state, status, validate,
+    bench, completions, deploy, destroy, doctor, edge, jetson, known_host, man, report, rollback, route, state, status,
+    validate,
 };
 #[cfg(feature = "serve")]
 use crate::commands::{models, replicate, serve};
@@ -179,6 +180,8 @@ pub enum Verb {
     #[cfg(feature = "serve")]
     #[command(hide = true)]
     TryModel,
+    /// Measure under load, compare runs, and find changes over many runs
+    Bench(bench::Args),
     /// Write a report of a plan's steps and results
     Report(report::Args),
     /// Print shell completions
@@ -193,9 +196,15 @@ mod tests {
 
     #[test]
     fn verbs_are_those_of_the_command_line() {
-        for there in
-            ["report", "jetson provision", "jetson shutdown", "route cutover", "validate plan", "validate latency"]
-        {
+        for there in [
+            "report",
+            "jetson provision",
+            "jetson shutdown",
+            "route cutover",
+            "validate plan",
+            "validate latency",
+            "bench url",
+        ] {
             assert!(has_verb(there), "{there}");
         }
         assert_eq!(has_verb("serve"), cfg!(feature = "serve"));

@@ -1,5 +1,6 @@
 //! The verbs. Each one parses, calls the modules in order, and returns an exit code.
 
+pub mod bench;
 mod certified;
 pub mod complete;
 pub mod completions;
@@ -100,6 +101,7 @@ async fn verb(verb: Verb, context: &Context) -> Result<u8, Failure> {
         #[cfg(feature = "serve")]
         Verb::Replicate(args) => replicate::run(args, context).await,
         Verb::Validate(args) => validate::run(args, context).await,
+        Verb::Bench(args) => bench::run(args, context).await,
         Verb::Report(args) => report::run(args, context).await,
         Verb::Completions(args) => completions::run(&args, context),
         Verb::Man(args) => man::run(&args, context),

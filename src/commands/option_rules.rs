@@ -81,6 +81,10 @@ const TABLE: &[ConflictRule] = &[
     apart("validate latency", &["regions"], &["connect_to", "ca_bundle"],
         "probe functions in regions are not reached by what this machine has", "use only one of them"),
     apart("validate clean", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
+    apart("bench url", &["requests"], &["seconds"], "both say how long a level is", "use only one of them"),
+    apart("bench serve", &["requests"], &["seconds"], "both say how long a level is", "use only one of them"),
+    apart("bench serve", &["address"], &["flags", "starts"], "no server is started when a running one is named",
+        "use only one of them"),
     apart("report", &["format"], &["out", "force"], "--format writes to standard output", "use only one of them"),
     apart("report", &[TEXT], &["json"], "--json is one JSON document on standard output",
         "akidb-edge report --format json"),
@@ -229,6 +233,7 @@ fn shown(matches: &ArgMatches, id: &str, verb: &str) -> Option<String> {
             (verb == "serve").then(|| format!("--{setting}"))
         }
         "what" | "file" => is_typed(id).then(|| raw(id)),
+        "flags" => is_typed(id).then(|| "flags after --".to_owned()),
         _ => is_typed(id).then(|| format!("--{}", id.replace('_', "-"))),
     }
 }

@@ -152,6 +152,11 @@ const WRITERS: &[(&str, &str)] = &[
 /// The files that start programs, which, and what they hand them.
 const STARTERS: &[(&str, &str, &str)] = &[
     (
+        "commands/bench/server.rs",
+        "Command::new(&program)",
+        "this program itself, with `serve` and the flags that the user wrote for it",
+    ),
+    (
         "commands/edge/process.rs",
         "Command::new(\"node\")",
         "a file that this program wrote; what it reads is JSON on standard input",
@@ -183,6 +188,7 @@ const JOINED: &[(&str, &str, &str)] = &[
     ("replica/publish/scratch.rs", "join(name)", "words of this program"),
     ("replica/store/folder.rs", "join(key)", "keys are checked when they are read: [a-z0-9./-] without .."),
     ("replica/store/folder.rs", "join(below)", "the same"),
+    ("commands/bench/out.rs", "join(file_name(&level.name))", "letters, digits and dashes"),
     ("commands/retained.rs", "join(sha256)", "the hash of bytes that this program has"),
     ("commands/man.rs", "join(&page.file)", "the name of a verb of this program"),
     ("commands/report.rs", "join(name)", "one of three literals"),

@@ -1,6 +1,7 @@
 //! What needs this checkout alone: no local AWS, no root, no ONNX Runtime. `make check` runs it.
 
 mod architecture;
+mod bench;
 mod cluster_lies;
 mod completion;
 mod demo;

@@ -62,3 +62,43 @@ fn a_sample_that_is_too_small_is_said_to_be() {
     let text = serde_json::to_string(&found).unwrap();
     assert_eq!(changes(&serde_json::from_str(&text).unwrap()), changes(&found));
 }
+
+/// Made by scipy.stats.ttest_ind with equal_var=False.
+#[test]
+fn rates_are_compared_by_welchs_test() {
+    let found = welch(&[101.0, 99.0, 103.0, 98.0, 100.0, 102.0], &[108.0, 111.0, 95.0, 109.0, 112.0]).unwrap();
+    assert!((found.before - 100.5).abs() < 1e-9 && (found.after - 107.0).abs() < 1e-9, "{found:?}");
+    assert!((found.p - 0.10237305910421846).abs() < 1e-9, "{found:?}");
+    assert_eq!(welch(&[5.0, 5.0], &[5.0, 5.0]).unwrap().p, 1.0);
+    assert_eq!(welch(&[5.0, 5.0], &[6.0, 6.0]).unwrap().p, 0.0);
+    assert_eq!(welch(&[5.0], &[6.0, 6.0]), None);
+}
+
+/// A recording of so many seconds with as many requests in each; `slow` are the seconds in which all of them are slow.
+fn recording(seconds: u32, slow: impl Fn(u32) -> bool, seed: u64) -> Recording {
+    let mut made = Recording { span: Duration::from_secs(seconds.into()), ..Recording::default() };
+    let class = "reused/unstated/warm".parse().unwrap();
+    for second in 0..seconds {
+        let mean = if slow(second) { 20.0 } else { 10.0 };
+        let latencies = exponential(mean, 200, seed * 1_000 + u64::from(second));
+        made.intervals.add(second, &latencies).unwrap();
+        for (value, times) in latencies.steps() {
+            (0..times).for_each(|_| made.timeline.record(Duration::from_secs(second.into()), Some(value)));
+        }
+        made.classes.entry(class).or_default().total.merge(&latencies);
+    }
+    made
+}
+
+/// A third of the seconds is slow in both; that one run had a few more of them is no difference of the program.
+#[test]
+fn requests_that_are_slow_together_say_less() {
+    let before = recording(30, |second| second % 3 == 0, 1);
+    let after = recording(30, |second| second % 3 == 0 || [4, 7, 10, 20].contains(&second), 2);
+    let (plain, weighed) = (runs(&before.all(), &after.all(), 0.95), recordings(&before, &after, 0.95).unwrap());
+    assert!(weighed.effects.0 > 5.0 && weighed.effects.1 > 5.0, "{:?}", weighed.effects);
+    assert!(plain.whole.unwrap().p < 0.05 && weighed.whole.unwrap().p > 0.05, "{plain:?} {weighed:?}");
+    assert_eq!(weighed.quantiles[0].change, Change::None, "{weighed:?}");
+    assert!(weighed.quantiles[0].high - weighed.quantiles[0].low > plain.quantiles[0].high - plain.quantiles[0].low);
+    assert!(weighed.rates.unwrap().p > 0.9, "each second had as many answers: {weighed:?}");
+}

@@ -72,7 +72,9 @@ impl Latencies {
 
     /// Counts a duration several times.
     pub fn record_many(&mut self, duration: Duration, times: u64) {
-        put(self.0.get_or_insert_with(empty), nanoseconds(duration), times);
+        if times > 0 {
+            put(self.0.get_or_insert_with(empty), nanoseconds(duration), times);
+        }
     }
 
     /// Adds what another one counted.

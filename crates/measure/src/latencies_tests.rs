@@ -70,3 +70,20 @@ fn a_text_holds_the_whole_histogram_and_rubbish_is_refused() {
     let cut = all.encode().unwrap();
     assert!(Latencies::decode(&cut[..cut.len() / 8 * 4]).is_err());
 }
+
+/// The example `memory` holds the whole of a run to 50 MB for ten million samples; here it is that more samples take no more.
+#[test]
+fn memory_depends_on_the_longest_value_and_not_on_the_number() {
+    let buckets = |count: u64| {
+        let mut all = Latencies::default();
+        (0..count).for_each(|number| all.record(Duration::from_micros(100 + number % 100_000)));
+        assert_eq!(all.len(), count);
+        all.histogram().unwrap().distinct_values()
+    };
+    let (few, many) = (buckets(200_000), buckets(2_000_000));
+    assert_eq!(few, many);
+    assert!(many * 8 <= 200_000, "{many} buckets of 8 bytes");
+    let mut longest = Latencies::default();
+    longest.record(Duration::from_secs(10_000));
+    assert!(longest.histogram().unwrap().distinct_values() * 8 <= 250_000);
+}

@@ -23,6 +23,7 @@
 //! | `thresholds`, `gate` | limits by group of regions, and which findings have to pass, as data |
 //! | `sequential` | the test of a cutover that may be looked at after every request |
 //! | `history`, `change_point`, `compare` | runs against one another |
+//! | `bench` | levels of connections, the breaking point, starts of a server; two such runs compared |
 //! | `floor` | regions, and what light in a fiber allows between them |
 //! | `hlog`, `plot` | interval logs for other tools, and SVG |
 //!
@@ -37,8 +38,10 @@ mod clock;
 mod connect;
 mod http1;
 mod http2;
+mod lateness;
 mod milliseconds;
 
+pub mod bench;
 pub mod change_point;
 pub mod class;
 pub mod compare;

@@ -41,7 +41,7 @@ const TABLE: &[(&[&str], Values)] = &[
 const PLACES: &[&str] = &["FILE", "DIR", "FOLDER", "PATH"];
 
 /// The verbs in which an argument of the table is something else: `report --from`, a file.
-const ELSEWHERE: &[(&str, &str)] = &[("import", "from"), ("publish", "to")];
+const ELSEWHERE: &[(&str, &str)] = &[("import", "from"), ("publish", "to"), ("serve", "address")];
 
 /// Answers a shell that completes; false when none asks. Nothing else may write to standard output then.
 pub fn answer() -> bool {

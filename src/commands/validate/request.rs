@@ -125,7 +125,11 @@ impl Reach {
         Ok(whole)
     }
 
-    fn ready(&self, mut target: Target) -> Result<Target, Failure> {
+    /// A target with the address and the key that were named.
+    ///
+    /// # Errors
+    /// A key file that cannot be read, or a target that cannot be asked for.
+    pub fn ready(&self, mut target: Target) -> Result<Target, Failure> {
         target.connect_to = self.connect_to;
         if let Some(file) = &self.key_file {
             let unread =
@@ -182,6 +186,10 @@ fn shares(whole: &Load, among: usize) -> Vec<Load> {
         share.connections = u32::try_from(part(whole.connections.into(), number)).unwrap_or(u32::MAX);
         if let Model::Open { rate } = whole.model {
             share.model = Model::Open { rate: rate / count as f64 };
+        }
+        if let Model::Bursts { size, every } = whole.model {
+            let size = u32::try_from(part(size.into(), number)).unwrap_or(u32::MAX).max(1);
+            share.model = Model::Bursts { size, every };
         }
         if let Extent::Requests(requests) = whole.extent {
             share.extent = Extent::Requests(part(requests, number));

@@ -156,8 +156,9 @@ fn goes(verb: &Verb, ids: &[&str], special: Option<(&str, &str)>) -> bool {
     wanted.sort_unstable();
     wanted.dedup();
     let given = all.iter().filter(|arg| wanted.contains(&arg.get_id().as_str()));
+    let (last, given): (Vec<&&Arg>, Vec<&&Arg>) = given.partition(|arg| arg.is_last_set());
     // Positional arguments first: an option with any number of values would take them.
-    let (at, flags): (Vec<&&Arg>, Vec<&&Arg>) = given.partition(|arg| arg.is_positional());
+    let (at, flags): (Vec<&&Arg>, Vec<&&Arg>) = given.into_iter().partition(|arg| arg.is_positional());
     let value = |arg: &Arg| match special {
         Some((id, value)) if arg.get_id().as_str() == id => value.to_owned(),
         _ => value(arg),
@@ -165,6 +166,7 @@ fn goes(verb: &Verb, ids: &[&str], special: Option<(&str, &str)>) -> bool {
     let line: Vec<String> = std::iter::once("akidb-edge".to_owned())
         .chain(verb.path.iter().cloned())
         .chain(at.into_iter().chain(flags).flat_map(|arg| words(arg, value(arg))))
+        .chain(last.into_iter().flat_map(|arg| ["--".to_owned(), value(arg)]))
         .collect();
     match cli::parse(&line) {
         Ok((_, typed)) => commands::option_rules::refuse(&typed).is_ok(),

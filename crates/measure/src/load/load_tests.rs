@@ -111,6 +111,22 @@ async fn every_failure_is_counted_as_what_it_is_and_is_in_the_latency() {
     assert!(!recording.timeline.outages(0.0).is_empty());
 }
 
+/// The requests of a burst go out at once, on a connection each; the burst is over with the slowest of them.
+#[tokio::test]
+async fn a_burst_is_sent_at_once_and_over_with_its_slowest_request() {
+    let server = KnownServer::start(|n, _| Reply::After(ms(if n % 8 == 7 { 120 } else { 5 }), ""));
+    let load = Load { warm_up: ms(300), ..Load::bursts(8, ms(300), Extent::Requests(40)) };
+    let recording = measured(&Target::get(&server.url()), &load).await;
+    assert_eq!((recording.requests(), recording.failed(), recording.warm_up.requests), (40, 0, 8));
+    assert_eq!(Log::count(&server.log.connections), 8);
+    let level = crate::bench::Level { name: "bursts of 8".to_owned(), load, recording, gpu: BTreeMap::new() };
+    let drain = crate::bench::Figures::of(&level, 0.95).drain.unwrap();
+    assert_eq!(drain.bursts, 5, "{drain:?}");
+    assert!(drain.median_ms >= 120.0 && drain.median_ms < 250.0, "{drain:?}");
+    let median = quick(&level.recording.all(), 0.5);
+    assert!(median < 100.0, "those who were fast were not delayed by the slow one: {median} ms");
+}
+
 /// A server that stands still for 0.6 s is seen by everybody who came within that time, though only ten connections wait on it.
 #[tokio::test]
 async fn a_server_that_stands_still_is_seen_by_all_who_came_meanwhile() {

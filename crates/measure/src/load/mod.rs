@@ -1,4 +1,4 @@
-//! Requests on a clock: an open model with a fixed arrival rate, or a closed loop.
+//! Requests on a clock: an open model with a fixed arrival rate or with bursts, or a closed loop.
 //!
 //! In the open model requests become due at `start + n / rate`, whatever became of those before, and their latency counts from then:
 //! a server that stands still for a second is seen by everybody who came within that second (no coordinated omission). A request
@@ -38,6 +38,14 @@ pub enum Model {
     Open {
         /// Requests per second.
         rate: f64,
+    },
+    /// So many requests at one instant, again and again: a burst. Their latency counts from that instant, as in the open model.
+    Bursts {
+        /// Requests of a burst.
+        size: u32,
+        /// From one burst to the next; in JSON milliseconds.
+        #[serde(with = "crate::milliseconds")]
+        every: Duration,
     },
     /// Each connection sends when its last request is over.
     Closed,
@@ -131,6 +139,11 @@ impl Load {
         Self { model: Model::Open { rate }, connections: 256, ..Self::closed(1, extent) }
     }
 
+    /// Bursts of so many requests on as many connections on one thread, with a time-out of ten seconds.
+    pub fn bursts(size: u32, every: Duration, extent: Extent) -> Self {
+        Self { model: Model::Bursts { size, every }, ..Self::closed(size, extent) }
+    }
+
     /// A closed loop of so many connections on one thread, with a time-out of ten seconds.
     pub fn closed(connections: u32, extent: Extent) -> Self {
         Self {
@@ -156,6 +169,12 @@ impl Load {
             range("the rate", rate, "from 0.001 to 1,000,000 requests per second", fine)?;
         }
         let whole = |value: u32| f64::from(value);
+        if let Model::Bursts { size, every } = self.model {
+            range("the size of a burst", whole(size), "from 1 to 10,000 requests", (1..=10_000).contains(&size))?;
+            let every = crate::milliseconds::of(every);
+            let fine = (10.0..=DAY / 24.0).contains(&every);
+            range("the time from one burst to the next in milliseconds", every, "from 10 to an hour", fine)?;
+        }
         let connections = (1..=10_000).contains(&self.connections);
         range("the number of connections", whole(self.connections), "from 1 to 10,000", connections)?;
         range("the number of streams", whole(self.streams), "from 1 to 1,000", (1..=1_000).contains(&self.streams))?;
@@ -220,6 +239,8 @@ mod tests {
             (Load { timeout: Duration::ZERO, ..fine.clone() }, "time-out"),
             (Load::open(f64::NAN, fine.extent), "rate"),
             (Load::open(0.0, fine.extent), "rate"),
+            (Load::bursts(0, Duration::from_secs(1), fine.extent), "size of a burst"),
+            (Load::bursts(5, Duration::from_millis(1), fine.extent), "one burst to the next"),
         ] {
             let said = bad.check().unwrap_err().to_string();
             assert!(said.contains(what), "{said}");

@@ -96,6 +96,10 @@ fn intervals(load: &Load) -> Intervals {
         (Extent::Requests(count), Model::Open { rate }) => {
             Intervals::over(Duration::from_secs_f64(count as f64 / rate).saturating_add(load.timeout))
         }
+        (Extent::Requests(count), Model::Bursts { size, every }) => {
+            let bursts = u32::try_from(count.div_ceil(size.max(1).into())).unwrap_or(u32::MAX);
+            Intervals::over(every.saturating_mul(bursts).saturating_add(load.timeout))
+        }
         (Extent::Requests(_), Model::Closed) => Intervals::default(),
     }
 }

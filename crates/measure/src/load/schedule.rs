@@ -10,19 +10,27 @@ pub(super) struct Schedule {
     start: Instant,
     measured: Instant,
     extent: Extent,
-    /// Seconds between two requests of all workers; `None` in the closed loop.
-    spacing: Option<f64>,
+    /// When requests of all workers are due; `None` in the closed loop.
+    pace: Option<Pace>,
     worker: u64,
     workers: u64,
 }
 
+/// So many requests at one instant, and the seconds to the next instant. A fixed rate is one request at each.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    size: u64,
+    spacing: f64,
+}
+
 impl Schedule {
     pub fn new(load: &Load, start: Instant, worker: u64, workers: u64) -> Self {
-        let spacing = match load.model {
-            Model::Open { rate } => Some(1.0 / rate),
+        let pace = match load.model {
+            Model::Open { rate } => Some(Pace { size: 1, spacing: 1.0 / rate }),
+            Model::Bursts { size, every } => Some(Pace { size: size.max(1).into(), spacing: every.as_secs_f64() }),
             Model::Closed => None,
         };
-        Self { start, measured: start + load.warm_up, extent: load.extent, spacing, worker, workers }
+        Self { start, measured: start + load.warm_up, extent: load.extent, pace, worker, workers }
     }
 
     /// When the first request is due.
@@ -53,14 +61,14 @@ impl Schedule {
 
     /// When the request of this number is due, from 0; `None` after the last one.
     pub fn due(&self, number: u64) -> Option<Instant> {
-        let spacing = self.spacing?;
+        let Pace { size, spacing } = self.pace?;
         let turn = number * self.workers + self.worker;
-        let at = self.start + Duration::from_secs_f64(turn as f64 * spacing);
+        let at = self.start + Duration::from_secs_f64((turn / size) as f64 * spacing);
         let fine = match self.extent {
             Extent::For(length) => at < self.measured + length,
             Extent::Requests(count) => {
                 let before = ((self.measured - self.start).as_secs_f64() / spacing).ceil() as u64;
-                turn < before.saturating_add(count)
+                turn < before.saturating_mul(size).saturating_add(count)
             }
         };
         fine.then_some(at)
@@ -93,6 +101,18 @@ mod tests {
             let wanted = start + Duration::from_millis(number as u64);
             assert!(due.max(&wanted).duration_since(*due.min(&wanted)) < Duration::from_nanos(10), "{number}");
         }
+    }
+
+    #[test]
+    fn the_requests_of_a_burst_are_due_at_one_instant() {
+        let start = Instant::now();
+        let every = Duration::from_millis(250);
+        let load = Load { workers: 2, warm_up: every, ..Load::bursts(5, every, Extent::Requests(15)) };
+        let dues = all(&load, start);
+        let wanted = (0..20).map(|turn: u32| start + every * (turn / 5));
+        assert_eq!(dues, wanted.collect::<Vec<_>>());
+        let timed = Load { extent: Extent::For(Duration::from_millis(750)), ..load };
+        assert_eq!(all(&timed, start).len(), 20);
     }
 
     #[test]

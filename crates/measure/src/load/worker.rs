@@ -107,7 +107,7 @@ impl Worker {
     async fn whole(self: Rc<Self>, connections: u32) -> io::Result<()> {
         let mut seats = JoinSet::new();
         match self.load.model {
-            Model::Open { .. } => self.open_model(&mut seats, connections).await?,
+            Model::Open { .. } | Model::Bursts { .. } => self.open_model(&mut seats, connections).await?,
             Model::Closed => {
                 // All workers begin together.
                 Alarm::new()?.until(self.schedule.start()).await?;
