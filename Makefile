@@ -41,12 +41,12 @@ bench: ## Time deploys against the local AWS, plans of many resources, devices o
 clients: ## Run the real clients of other projects against the embedding server; print the table (installs 1.2 GB once)
 	@exporter/build && cargo build --release --locked --quiet && tests/clients/suite
 
-model: ## Fetch and export all-MiniLM-L6-v2 into models/, with ONNX Runtime in exporter/.venv, and build the browser page (once)
-	@exporter/build
+model: ## Fetch and export all-MiniLM-L6-v2 into models/, with the files for the edge, ONNX Runtime in exporter/.venv, and build the browser page (once)
+	@exporter/build --edge
 	@templates/browser/build
 
 browsers: ## Drive Chromium, Firefox and WebKitGTK through the browser page; print a table, keep screenshots (minutes)
-	@exporter/build && templates/browser/build && tests/browsers/run
+	@exporter/build --edge && templates/browser/build && tests/browsers/run
 
 supply: ## Hold the crates against deny.toml and the advisories, and look at the bill of materials (compiles a tool once)
 	@supply/check

@@ -164,18 +164,24 @@ def main():
     parser.add_argument("--check", action="store_true", help="measure an existing static.bin and print JSON")
     options = parser.parse_args()
     folder = options.folder
-    reader, session = open_tokenizer(folder), open_session(folder / "model.onnx")
     if options.check:
         import static_check
+        reader, session = open_tokenizer(folder), open_session(folder / "model.onnx")
         print(json.dumps(static_check.figures(read(folder / "static.bin")[0], reader, session), indent=1))
         return
-    texts = options.texts.read_text(encoding="utf-8").splitlines() if options.texts else glosses.texts()
-    encoded = [ids for ids in (one.ids for one in reader.encode_batch(texts)) if 3 <= len(ids) <= LONGEST][: options.count]
+    make(folder, options.texts, options.count)
+
+
+def make(folder, file=None, count=COUNT):
+    """Fit the table and write it: to the lines of a file, or to WordNet's texts."""
+    reader, session = open_tokenizer(folder), open_session(folder / "model.onnx")
+    texts = file.read_text(encoding="utf-8").splitlines() if file else glosses.texts()
+    encoded = [ids for ids in (one.ids for one in reader.encode_batch(texts)) if 3 <= len(ids) <= LONGEST][:count]
     ends = reader.encode("").ids
     say(f"embedding {len(encoded)} texts and {reader.get_vocab_size()} tokens in fp32 ...")
     start = alone(session, reader.get_vocab_size(), ends)
     table = fit(encoded, sorted_by_length(session, encoded).astype(np.float32), start)
-    about = {"fitted_to": "model.onnx", "texts": len(encoded), "source": str(options.texts.name if options.texts else glosses.SOURCE)}
+    about = {"fitted_to": "model.onnx", "texts": len(encoded), "source": file.name if file else glosses.SOURCE}
     write(folder / "static.bin", table, about)
     say(f"{folder / 'static.bin'}: {(folder / 'static.bin').stat().st_size / 1e6:.1f} MB")
 
