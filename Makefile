@@ -31,11 +31,12 @@ fuzz: ## Damage a million texts for each parser, file of a model and request; pr
 mutants: ## Change difference, fold, executor and plan loader in one place after another; how many changes a test finds (hours; MUTANTS="--shard 0/8")
 	@tests/mutants/run $(MUTANTS)
 
-bench: ## Time deploys against the local AWS, plans of many resources, devices over SSH, objects of a cluster, and the embedding server; print the tables
+bench: ## Time deploys against the local AWS, plans of many resources, devices over SSH, objects of a cluster, the embedding server and the function at the edge; print the tables
 	@bench/run
 	@cargo run --release --locked --quiet --example scale
 	@if tests/lab/kubernetes/build --check >/dev/null 2>&1; then bench/cluster/run; else echo 'cluster: skipped, tests/lab/kubernetes/build makes the control plane' >&2; fi
-	@exporter/build && cargo build --release --locked --quiet && bench/serve/run
+	@exporter/build --edge && cargo build --release --locked --quiet && bench/serve/run
+	@bench/edge/run
 	@if [ "$$(id -u)" = 0 ]; then bench/devices/run; else echo 'devices: skipped, isolated SSH hosts need root' >&2; fi
 
 clients: ## Run the real clients of other projects against the embedding server; print the table (installs 1.2 GB once)
