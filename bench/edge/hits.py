@@ -31,6 +31,8 @@ from messages import Request
 from viewer import Viewers
 
 WANTED, SEED = 0.99, 13
+# AllViewerExceptHostHeader, which the behavior names: every header, cookie and parameter.
+FORWARDED = ("allExcept host", "all", "all")
 ADDRESS, HOST = "/api/v1/embed", "d1.cloudfront.net"
 
 
@@ -70,10 +72,10 @@ def viewers(package):
                 "ParametersInCacheKeyAndForwardedToOrigin": {"QueryStringsConfig": {
                     "QueryStringBehavior": policy["query_strings"]}}}
     functions = [{"EventType": each["event"], "LambdaFunctionARN": "arn:1", "IncludeBody": each["include_body"]} for each in behavior["functions"]]
-    only = {"TargetOriginId": "nearest", "CachePolicyId": "embeddings", "ViewerProtocolPolicy": behavior["viewer_protocol"],
+    only = {"TargetOriginId": "nearest", "CachePolicyId": "embeddings", "OriginRequestPolicyId": "viewer", "ViewerProtocolPolicy": behavior["viewer_protocol"],
             "AllowedMethods": {"Items": behavior["methods"]}, "LambdaFunctionAssociations": {"Items": functions}}
     config = {"Origins": {"Items": [{"Id": "nearest", "DomainName": "origin.example.com"}]}, "DefaultCacheBehavior": only}
-    account = SimpleNamespace(cache_policies={"embeddings": deployed}, origin_request_policies={}, headers_policies={}, functions=package,
+    account = SimpleNamespace(cache_policies={"embeddings": deployed}, origin_request_policies={"viewer": FORWARDED}, headers_policies={}, functions=package,
                               distribution_of=lambda host: {"id": "E1", "domain": HOST, "config": config})
     # No origin: the function has to answer everything itself.
     return Viewers(account, SimpleNamespace(target_of=lambda host, place: (None, ["no origin"])))
@@ -90,8 +92,10 @@ def requests(options, version):
         tier = "static" if number % 6 == 0 else "full"
         if number % 6 == 3:
             headers["if-none-match"] = '"of another time"'
-        query = urlencode({"input": text, "tier": "static"} if tier == "static" else {"input": text, "version": version})
-        yield Request("HEAD" if number % 10 == 9 else "GET", ADDRESS, query, headers, b"", place, True), (place, text, tier)
+        # Without a version, the two tiers' requests differ in the tier alone.
+        named = tier == "full" and number % 6 != 1
+        query = urlencode({"input": text, **({"tier": tier} if tier == "static" else {}), **({"version": version} if named else {})})
+        yield Request("HEAD" if number % 10 == 9 else "GET", ADDRESS, query, headers, b"", place, True), (place, text, tier, named)
 
 
 def main():
