@@ -31,24 +31,25 @@ fuzz: ## Damage a million texts for each parser, file of a model and request; pr
 mutants: ## Change difference, fold, executor and plan loader in one place after another; how many changes a test finds (hours; MUTANTS="--shard 0/8")
 	@tests/mutants/run $(MUTANTS)
 
-bench: ## Time deploys against the local AWS, plans of many resources, devices over SSH, objects of a cluster, the embedding server, and the load generator itself; print the tables
+bench: ## Time deploys against the local AWS, plans of many resources, devices over SSH, objects of a cluster, the embedding server, the function at the edge, and the load generator itself; print the tables
 	@bench/run
 	@cargo run --release --locked --quiet --example scale
 	@if tests/lab/kubernetes/build --check >/dev/null 2>&1; then bench/cluster/run; else echo 'cluster: skipped, tests/lab/kubernetes/build makes the control plane' >&2; fi
-	@exporter/build --quick && cargo build --release --locked --quiet && bench/serve/run
+	@exporter/build --edge && cargo build --release --locked --quiet && bench/serve/run
 	@bench/measure/run
 	@bench/measure/otava
+	@bench/edge/run
 	@if [ "$$(id -u)" = 0 ]; then bench/devices/run; else echo 'devices: skipped, isolated SSH hosts need root' >&2; fi
 
 clients: ## Run the real clients of other projects against the embedding server; print the table (installs 1.2 GB once)
 	@exporter/build --quick && cargo build --release --locked --quiet && tests/clients/suite
 
 model: ## Fetch and export all-MiniLM-L6-v2 into models/, with ONNX Runtime in exporter/.venv, and build the browser page (once, several minutes)
-	@exporter/build
+	@exporter/build --edge
 	@templates/browser/build
 
 browsers: ## Drive Chromium, Firefox and WebKitGTK through the browser page; print a table, keep screenshots (minutes)
-	@exporter/build && templates/browser/build && tests/browsers/run
+	@exporter/build --edge && templates/browser/build && tests/browsers/run
 
 supply: ## Hold the crates against deny.toml and the advisories, and look at the bill of materials (compiles a tool once)
 	@supply/check

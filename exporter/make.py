@@ -1,9 +1,10 @@
 """The steps of `exporter/build`, behind its environment: export, quantise, evaluate, the files for browsers and the function at the edge,
 and export.json with hashes and figures.
 
-    make.py FOLDER [--quick] [--force]
+    make.py FOLDER [--quick] [--edge] [--force]
 
-`--quick` fits the static tier to fewer texts, which takes a fraction of the time; a later run without it fits it again.
+`--quick` fits the static tier to fewer texts, which takes a fraction of the time; a later run without it fits it again. `--edge` adds the graph
+with 4-bit word embeddings for the package of the function at the edge (`edge package --quantize edge`).
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import browser
+import edge
 import evaluate
 import export
 import glosses
@@ -34,6 +36,9 @@ MADE = ["model.onnx", "model_int8.onnx", "chunks.json", "selfcheck.json"]
 # What the token table and the static tier depend on, besides the graphs.
 TIER_SOURCES = ["tokens.py", "static.py", "glosses.py"]
 TIER = ["tokens.json", "static.bin"]
+# The same for the file of --edge, which is made from the INT8 graph.
+EDGE_SOURCES = ["edge.py"]
+EDGE = ["model_edge.onnx"]
 # Texts that the static tier is fitted to with --quick.
 QUICK = 6_000
 
@@ -55,9 +60,9 @@ def recipe():
     return whole.hexdigest()
 
 
-def tier_recipe():
-    """A hash of what makes the token table and the static tier."""
-    return hashlib.sha256(b"".join((HERE / name).read_bytes() for name in TIER_SOURCES)).hexdigest()
+def hash_of(sources):
+    """A hash of the sources that make some of the files."""
+    return hashlib.sha256(b"".join((HERE / name).read_bytes() for name in sources)).hexdigest()
 
 
 def hashes(folder, names):
@@ -86,10 +91,16 @@ def has_tier(folder, record, count):
     """Whether the token table is there, and a static tier that was fitted to at least so many texts."""
     tier = record.get("tier") or {}
     try:
-        enough = tier["asked"] >= count and tier["recipe"] == tier_recipe()
+        enough = tier["asked"] >= count and tier["recipe"] == hash_of(TIER_SOURCES)
     except (KeyError, TypeError):
         return False
     return enough and set(tier["files"]) == set(TIER) and tier["files"] == hashes(folder, TIER)
+
+
+def has_edge(folder, record):
+    """Whether the graph for the edge is there, made from the graphs that are there."""
+    made = record.get("edge") or {}
+    return made.get("recipe") == hash_of(EDGE_SOURCES) and made.get("files") == hashes(folder, EDGE) and len(made["files"]) == len(EDGE)
 
 
 def step(text, work):
@@ -114,7 +125,16 @@ def tier(folder, count):
     """Writes the token table and the static tier; what the record says of them."""
     step("writing the token table", lambda: tokens.main(folder))
     step("fitting the static tier", lambda: static.build(folder, glosses.texts(), glosses.SOURCE, count))
-    return {"recipe": tier_recipe(), "asked": count, "files": hashes(folder, TIER)}
+    return {"recipe": hash_of(TIER_SOURCES), "asked": count, "files": hashes(folder, TIER)}
+
+
+def edge_graph(folder):
+    """Writes the graph with 4-bit word embeddings; what the record says of it."""
+    step("writing the graph with 4-bit word embeddings", lambda: edge.main(folder))
+    figures = {}
+    step("comparing it with the fp32 graph", lambda: figures.update(evaluate.quality(folder, folder / "model_edge.onnx")))
+    say("\n".join(evaluate.table(figures)))
+    return {"recipe": hash_of(EDGE_SOURCES), "figures": figures, "files": hashes(folder, EDGE)}
 
 
 def save(folder, record):
@@ -126,10 +146,11 @@ def save(folder, record):
     part.replace(folder / RECORD)
 
 
-def main(folder, force, quick):
+def main(folder, force, quick, with_edge):
     count = QUICK if quick else static.COUNT
     record = None if force else complete(folder)
-    if record and has_tier(folder, record, count):
+    wants_edge = with_edge and not (record and has_edge(folder, record))
+    if record and has_tier(folder, record, count) and not wants_edge:
         say("exporter: models/all-MiniLM-L6-v2 is complete; nothing to do")
         say("\n".join(evaluate.table(record["figures"])))
         return
@@ -137,7 +158,10 @@ def main(folder, force, quick):
         record = graphs(folder)
         # If a later step fails, the next run begins there.
         save(folder, record)
-    record["tier"] = tier(folder, count)
+    if not has_tier(folder, record, count):
+        record["tier"] = tier(folder, count)
+    if wants_edge:
+        record["edge"] = edge_graph(folder)
     save(folder, record)
     figures = record["figures"]
     say("\n".join(evaluate.table(figures)))
@@ -148,4 +172,4 @@ def main(folder, force, quick):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), "--force" in sys.argv[2:], "--quick" in sys.argv[2:])
+    main(Path(sys.argv[1]), *(flag in sys.argv[2:] for flag in ("--force", "--quick", "--edge")))

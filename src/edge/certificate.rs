@@ -19,7 +19,7 @@ const WORKERS: &str = "workers";
 /// What a pair of tiers has to reach.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bounds {
-    /// Mean cosine of texts with an ordinary token.
+    /// Mean cosine of all texts but those with the padding token ([`Measured`] says why).
     pub cosine_mean: f64,
     /// The worst of them.
     pub cosine_worst: f64,

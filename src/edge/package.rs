@@ -84,7 +84,7 @@ impl PackageFault {
 pub enum Variant {
     /// The server's own: 8-bit integers.
     Int8,
-    /// The small one of `exporter/build --quantize edge`: 8 bits, with word embeddings in 4.
+    /// The small one of `exporter/build --edge`: 8 bits, with word embeddings in 4.
     Edge,
 }
 

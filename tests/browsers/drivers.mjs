@@ -53,7 +53,8 @@ async function chromium() {
   const driver = await Puppeteer.start('chromium', { executablePath, args: [...root, '--disable-dev-shm-usage', ...(process.env.CHROMIUM_FLAGS?.split(' ') ?? [])] });
   // Only Chromium can be told how much a page may store, and to look as at night.
   driver.quota = async (origin, bytes) => {
-    const session = await driver.browser.target().createCDPSession();
+    // By the tab: newer ones refuse it for the browser as a whole, and forget it with the tab that asked.
+    const session = await driver.page.createCDPSession();
     // Without a size it is as before.
     await session.send('Storage.overrideQuotaForOrigin', { origin, ...(bytes && { quotaSize: bytes }) });
   };

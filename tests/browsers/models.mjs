@@ -17,7 +17,7 @@ const PUBLISHED = ['model_int8.onnx', 'tokenizer.json', 'tokenizer_config.json',
 // The real model, as week 13 publishes it.
 export function published() {
   const real = join(ROOT, 'models', REAL);
-  for (const [name, by] of [['model_int8.onnx', 'exporter/build'], ['selfcheck.json', 'exporter/browser.py'], ['static.bin', 'exporter/static.py']]) {
+  for (const [name, by] of [['model_int8.onnx', 'exporter/build'], ['selfcheck.json', 'exporter/build'], ['static.bin', 'exporter/build --edge'], ['tokens.json', 'exporter/build --edge']]) {
     if (!existsSync(join(real, name))) throw new Error(`${join(real, name)} is not there; run ${by}`);
   }
   return { folder: real, left: (path) => PUBLISHED.includes(path) };

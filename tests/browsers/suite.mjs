@@ -4,7 +4,7 @@
 //
 // Ends with 1 when a check failed. A browser that cannot be driven is skipped with the reason.
 
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -32,6 +32,8 @@ async function one(engine, found) {
     return { engine, skipped: bad.message, rows: [] };
   }
   const edge = await startEdge({ plan: join(ROOT, 'plans/week13.yaml'), page: DIST, models: found.list, server: options.server });
+  // What this browser showed in an earlier run; that of the others stays.
+  for (const name of readdirSync(SHOTS)) if (name.startsWith(`${engine}-`)) rmSync(join(SHOTS, name));
   const page = new Page(driver, edge.url);
   page.shot = (name) => join(SHOTS, `${engine}-${name}.png`);
   const report = {};
@@ -52,7 +54,6 @@ async function one(engine, found) {
 }
 
 const found = models();
-rmSync(SHOTS, { recursive: true, force: true });
 mkdirSync(SHOTS, { recursive: true });
 const results = [];
 try {

@@ -189,4 +189,5 @@ function start() {
   open(query.get('model'));
 }
 
-start();
+// Firefox runs modules of a file, where nothing can be loaded: the note of index.html stays, which says what to do.
+if (location.protocol !== 'file:') start();
