@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint prove fuzz mutants bench browsers clients model supply sbom book clean-local
+.PHONY: help demo test check lint prove fuzz mutants replica bench browsers clients model supply sbom book clean-local
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,7 +31,10 @@ fuzz: ## Damage a million texts for each parser, file of a model and request; pr
 mutants: ## Change difference, fold, executor and plan loader in one place after another; how many changes a test finds (hours; MUTANTS="--shard 0/8")
 	@tests/mutants/run $(MUTANTS)
 
-bench: ## Time deploys against the local AWS, plans of many resources, devices over SSH, objects of a cluster, the embedding server, the function at the edge, and the load generator itself; print the tables
+replica: ## The long tests of replicas: kills, full disks, jumping clocks, minutes of a writer, a large database, stock Litestream (half an hour)
+	@crates/replica/tests/long
+
+bench: ## Time deploys against the local AWS, plans of many resources, replicas of a database, devices over SSH, objects of a cluster, the embedding server, the function at the edge, and the load generator itself; print the tables
 	@bench/run
 	@cargo run --release --locked --quiet --example scale
 	@if tests/lab/kubernetes/build --check >/dev/null 2>&1; then bench/cluster/run; else echo 'cluster: skipped, tests/lab/kubernetes/build makes the control plane' >&2; fi
@@ -39,6 +42,7 @@ bench: ## Time deploys against the local AWS, plans of many resources, devices o
 	@bench/measure/run
 	@bench/measure/otava
 	@bench/edge/run
+	@bench/replica/run
 	@if [ "$$(id -u)" = 0 ]; then bench/devices/run; else echo 'devices: skipped, isolated SSH hosts need root' >&2; fi
 
 clients: ## Run the real clients of other projects against the embedding server; print the table (installs 1.2 GB once)

@@ -19,5 +19,7 @@ mod provider_cloudfront_slow;
 #[cfg(feature = "serve")]
 mod reference;
 #[cfg(feature = "serve")]
+mod replica_registry;
+#[cfg(feature = "serve")]
 mod shipping;
 mod validate;

@@ -372,5 +372,5 @@ fn the_scrape_configuration_names_the_rules() {
     for file in files {
         template(file.as_str().unwrap());
     }
-    assert_eq!(files.len(), 2);
+    assert_eq!(files.len(), 3);
 }

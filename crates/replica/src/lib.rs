@@ -17,6 +17,7 @@
 //! | `verify` | replays the newest chain, and sends a sentinel through it: good, bad or inconclusive |
 //! | `status` | what lies in a bucket, how old it is, and what it costs |
 //! | `control` | the lease of the one primary; pause and resume |
+//! | `registry` | the tables of models, tenants and collections in the primary's database, with their migrations |
 //! | `trust` | keys: who signs, and whom a reader believes |
 //! | `metrics` | numbers for a caller to print |
 //!
@@ -40,6 +41,7 @@ pub mod metrics;
 mod primary;
 mod proof;
 pub mod publish;
+pub mod registry;
 pub mod restore;
 pub mod status;
 pub mod store;

@@ -337,7 +337,7 @@ pub fn whole() -> BTreeMap<&'static str, usize> {
         ("health checks", 3),
         ("roles", 2),
         ("functions", 1),
-        ("buckets", 4),
+        ("buckets", 7),
         ("certificates", 4),
     ])
 }

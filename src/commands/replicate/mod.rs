@@ -6,6 +6,7 @@ mod key;
 mod metrics;
 mod place;
 mod publish;
+mod registry;
 mod restore;
 mod status;
 mod verify;
@@ -38,6 +39,8 @@ enum What {
     Pause(control::PauseArgs),
     /// Go on after a pause
     Resume(control::ResumeArgs),
+    /// Write the model registry that deploy put into a bucket into the database of the primary
+    Registry(registry::Args),
     /// Write a new key pair: the primary signs with it, readers verify with its public part
     Key(key::Args),
 }
@@ -55,6 +58,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         What::Status(args) => status::run(&args, context).await,
         What::Pause(args) => control::pause(&args, context).await,
         What::Resume(args) => control::resume(&args, context).await,
+        What::Registry(args) => registry::run(&args, context).await,
         What::Key(args) => key::run(&args, context),
     }
 }

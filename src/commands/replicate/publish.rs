@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::metrics::{MetricsFile, Written};
 use super::place::{self, Place, duration, seconds};
+use super::registry::Kept;
 use crate::commands::Context;
 use crate::exit::{self, Failure, codes};
 use crate::replica::publish::Delivery;
@@ -41,6 +42,9 @@ pub struct Args {
     /// Keep at most this many snapshots
     #[arg(long, value_name = "N", default_value_t = 336)]
     keep_at_most: usize,
+    /// Also write the model registry of this place into the database whenever deploy has changed it
+    #[arg(long, value_name = "PLACE")]
+    registry: Option<Place>,
     /// Publish although another primary holds the lease: only when that primary is gone for good
     #[arg(long)]
     take_over: bool,
@@ -70,10 +74,17 @@ struct When {
 /// What failed, why, and the next step.
 pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let options = args.options(context).await?;
+    let mut registry = None;
+    if let Some(place) = &args.registry {
+        let mut kept = Kept::at(place, &args.primary, context).await?;
+        kept.first().await?;
+        registry = Some(kept);
+    }
     let metrics = args.metrics_file.as_deref().map(MetricsFile::at).transpose()?;
     let tell = Arc::new(Tell { printer: context.printer.clone() });
     let mut publisher = Publisher::new(options, tell)?;
     let written = metrics.map(|file| file.keep(publisher.metrics()));
+    let kept = registry.filter(|_| !args.when.once).map(|registry| tokio::spawn(registry.keep()));
     let stop = context.session.interrupts.clone();
     let ended = if args.when.once {
         publisher.once().await.map(|deliveries| told(&deliveries, context))
@@ -82,6 +93,9 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     } else {
         publisher.every(args.when.every, async move { stop.asked().await }).await.map(|()| exit::DONE)
     };
+    if let Some(kept) = kept {
+        kept.abort();
+    }
     if let Some(written) = written {
         Written::end(written).await;
     }

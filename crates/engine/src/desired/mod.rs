@@ -11,6 +11,7 @@ mod handler;
 pub mod jetson;
 mod kubernetes;
 mod manifests;
+mod metadata;
 mod models;
 pub mod probes;
 mod queues;
@@ -99,6 +100,7 @@ pub fn draft(plan: &Plan, requested: &BTreeSet<String>) -> Draft {
             StepConfig::Certificates(certificates) => routing::certificates(&mut builder, step, certificates),
             StepConfig::Cdn(cdn) => cdn::distribution(&mut builder, step, cdn),
             StepConfig::Queues(queues) => queues::queues(&mut builder, step, queues),
+            StepConfig::Metadata(metadata) => metadata::metadata(&mut builder, step, metadata),
             StepConfig::Kubernetes(kubernetes) => kubernetes::objects(&mut builder, step, kubernetes),
             StepConfig::Cutover(_) => {}
             // Devices have a graph of their own.

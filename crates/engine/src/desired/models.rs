@@ -7,12 +7,12 @@ use serde_json::json;
 use super::content::{self, ContentTarget};
 use super::replication::replication;
 use super::{Builder, as_name, distribution};
-use crate::plan::models::{ModelPlan, ModelsStep, PageStep};
+use crate::plan::models::{FilePlan, ModelPlan, ModelsStep, PageStep};
 use crate::plan::{Step, StepConfig, suggest};
 use crate::resource::bucket::BucketSpec;
 use crate::resource::bucket_policy::BucketPolicySpec;
 use crate::resource::model_layout::{
-    self, CURRENT, KEEP, MANIFEST, MOST_KEPT, POINTER, PREFIX, VERSIONS, VersionFile, VersionManifest,
+    self, CURRENT, KEEP, MANIFEST, MOST_KEPT, POINTER, PREFIX, VERSIONS, VersionFile, VersionManifest, version_of,
 };
 use crate::resource::object::ObjectSpec;
 use crate::resource::{Address, Kind, Level, Resource, link};
@@ -228,6 +228,29 @@ pub fn links(builder: &Builder<'_>) -> Vec<ModelLink> {
     let all = models.flat_map(BTreeMap::values);
     all.map(|model| ModelLink { name: model.name.clone(), pointer: format!("/{PREFIX}/{}/{POINTER}", model.name) })
         .collect()
+}
+
+/// The version of a model of the plan, and the object that makes it the current one.
+pub struct KnownVersion {
+    /// What the version is called.
+    pub version: String,
+    /// The address of its pointer.
+    pub pointer: Address,
+}
+
+/// The version of the model with this name in a step of kind `models`; none: there is no such model, or a file cannot be read.
+pub fn version(builder: &Builder<'_>, wanted: &str) -> Option<KnownVersion> {
+    let mut steps = builder.plan.in_force(builder.requested);
+    let (name, model) = steps.find_map(|step| match &step.work {
+        StepConfig::Models(models) => models.models.iter().find(|(_, model)| model.name == wanted),
+        _ => None,
+    })?;
+    let file = |(path, facts): (&String, &FilePlan)| {
+        let (sha256, size) = builder.plan.files.get(&facts.path)?.content.as_ref().ok()?.clone();
+        Some(VersionFile { path: path.clone(), size, sha256 })
+    };
+    let files = model.files.iter().map(file).collect::<Option<Vec<_>>>()?;
+    Some(KnownVersion { version: version_of(&files), pointer: address(name, CURRENT) })
 }
 
 /// Lets the distribution of the plan, and nobody else, read a bucket.

@@ -19,6 +19,7 @@ mod jetson_app;
 pub mod kubernetes;
 mod load;
 mod measure;
+pub mod metadata;
 pub mod models;
 mod objects;
 mod octal;

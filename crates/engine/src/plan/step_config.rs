@@ -8,6 +8,7 @@ use super::cdn::CdnStep;
 use super::edge::EdgeFunctionStep;
 use super::jetson::{JetsonAppStep, JetsonStep};
 use super::kubernetes::KubernetesStep;
+use super::metadata::MetadataStep;
 use super::models::{ModelsStep, PageStep};
 use super::queues::QueuesStep;
 use super::routing::{CertificatesStep, CutoverStep, RoutingStep};
@@ -34,6 +35,8 @@ pub enum StepConfig {
     Cutover(CutoverStep),
     /// Queues.
     Queues(QueuesStep),
+    /// Buckets of the metadata database, and its model registry.
+    Metadata(MetadataStep),
     /// Objects of a Kubernetes cluster.
     Kubernetes(Box<KubernetesStep>),
     /// Devices over SSH and the cluster that they form: `jetson provision`.
@@ -70,6 +73,7 @@ const KINDS: &[(&str, ParseStep)] = &[
     ("cdn", |with| Ok(StepConfig::Cdn(Box::new(Deserialize::deserialize(with)?)))),
     ("cutover", |with| Ok(StepConfig::Cutover(Deserialize::deserialize(with)?))),
     ("queues", |with| Ok(StepConfig::Queues(Deserialize::deserialize(with)?))),
+    ("metadata", |with| Ok(StepConfig::Metadata(Deserialize::deserialize(with)?))),
     ("kubernetes", |with| Ok(StepConfig::Kubernetes(Box::new(Deserialize::deserialize(with)?)))),
     ("jetson", |with| Ok(StepConfig::Jetson(Box::new(Deserialize::deserialize(with)?)))),
     ("jetson-app", |with| Ok(StepConfig::JetsonApp(Box::new(Deserialize::deserialize(with)?)))),
@@ -99,6 +103,7 @@ impl StepConfig {
             | Self::Certificates(_)
             | Self::Cdn(_)
             | Self::Queues(_)
+            | Self::Metadata(_)
             | Self::Kubernetes(_)
             | Self::Cutover(_) => Some(false),
             Self::Jetson(_) | Self::JetsonApp(_) => Some(true),
@@ -115,6 +120,7 @@ impl StepConfig {
             Self::Routing(_) | Self::Certificates(_) | Self::Cutover(_) => "routing",
             Self::Cdn(_) => "cdn",
             Self::Queues(_) => "queues",
+            Self::Metadata(_) => "metadata",
             Self::Kubernetes(_) => "kubernetes",
             Self::Jetson(_) | Self::JetsonApp(_) => "jetson",
             Self::Validate(_) => "validate",

@@ -78,6 +78,36 @@ fn needs(built: &DesiredStack, address: &str) -> Vec<String> {
     resource.needs.keys().map(ToString::to_string).collect()
 }
 
+/// The buckets and the registry come before the publisher and the followers, which start with arguments of `replicate`.
+#[test]
+fn the_example_of_metadata_has_a_publisher_and_followers() {
+    let text = fs::read_to_string("../../plans/examples/metadata.yaml").expect("the example");
+    let named = ["prefix", "image", "primary", "replica", "publisher_role", "follower_role"];
+    let variables = named.into_iter().map(|name| (name.to_owned(), format!("the-{name}").replace('_', "-"))).collect();
+    let settings = PlanSettings { variables, ..PlanSettings::default() };
+    let plan = parse("../../plans/examples/metadata.yaml", &text, &settings).unwrap_or_else(|bad| panic!("{bad}"));
+    let built = build(&plan, &BTreeSet::new()).unwrap_or_else(|bad| panic!("{bad}"));
+    let own: Vec<&str> = built
+        .desired
+        .resources
+        .keys()
+        .map(Address::as_str)
+        .filter(|address| address.starts_with("metadata."))
+        .collect();
+    assert_eq!(own, ["metadata.bucket.eu-central-1", "metadata.bucket.us-east-1", "metadata.object.registry"]);
+    for (name, verb) in [("primary", "metadata"), ("replica", "follow")] {
+        let address = format!("kubernetes.manifest.{name}-statefulset-akidb-metadata-{name}");
+        let resource = &built.desired.resources[&address.parse::<Address>().expect("an address")];
+        assert!(resource.after.contains("metadata"), "{address}");
+        let object = spec(&built, &address).object;
+        let pod = &object["spec"]["template"]["spec"];
+        let list = if name == "primary" { &pod["containers"] } else { &pod["initContainers"] };
+        let words: Vec<&str> =
+            list[0]["command"].as_array().expect("a command").iter().filter_map(|word| word.as_str()).collect();
+        assert_eq!(words[..3], ["akidb-edge", "replicate", verb]);
+    }
+}
+
 #[test]
 fn the_example_is_a_plan_of_a_cluster_and_its_objects() {
     let text = fs::read_to_string("../../plans/examples/kubernetes.yaml").expect("the example");

@@ -1,0 +1,154 @@
+//! Stores that throttle, are slow, hang, are full or lose answers: lag grows and is told, nothing is lost, and it catches up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use akidb_edge_replica::publish::{Event, Silent};
+use akidb_edge_replica::{At, FollowFault, FollowOptions, Follower, ObjectStore, PublishOptions};
+use rusqlite::Connection;
+
+use crate::bench::{Bench, assert_same, until};
+use crate::continuous::Running;
+use crate::faulty::{FaultyStore, Trouble};
+
+/// Two regions, of which the first has a trouble.
+fn two(bench: &Bench) -> (FaultyStore, [Arc<dyn ObjectStore>; 2], PublishOptions) {
+    let stores = [bench.store("bucket-0"), bench.store("bucket-1")];
+    let faulty = FaultyStore::new(Arc::clone(&stores[0]));
+    let mut options = bench.options(vec![Arc::new(faulty.clone()), Arc::clone(&stores[1])]);
+    options.request_timeout = Duration::from_millis(300);
+    options.stall_after = Duration::from_millis(500);
+    (faulty, stores, options)
+}
+
+fn insert(open: &Connection) {
+    open.execute("INSERT INTO t VALUES (NULL, randomblob(5000))", []).unwrap();
+}
+
+/// A region whose store does not work: it is told, the other one is not held up, and all of it arrives afterwards.
+async fn outage(trouble: Trouble) {
+    let bench = Bench::new();
+    let open = bench.primary();
+    let (faulty, stores, options) = two(&bench);
+    let running = Running::start(options);
+    insert(&open);
+    running.flush().await;
+    faulty.set(trouble);
+    for _ in 0..3 {
+        let before = running.metrics.read().targets["region-1"].txid;
+        insert(&open);
+        until("the other region has it", || async { running.metrics.read().targets["region-1"].txid > before }).await;
+    }
+    let stalled = |event: &Event| matches!(event, Event::Stalled { target, .. } if target == "region-0");
+    until("the stall is told", || async { running.heard.count(stalled) > 0 }).await;
+    let metrics = running.metrics.read();
+    assert!(metrics.targets["region-0"].stalled && metrics.targets["region-0"].lag_seconds > 0.0, "{trouble:?}");
+    assert!(!metrics.targets["region-1"].stalled, "{trouble:?}");
+    faulty.set(Trouble::None);
+    let txid = running.flush().await;
+    let caught_up = |event: &Event| matches!(event, Event::CaughtUp { target, .. } if target == "region-0");
+    until("the end of the stall is told", || async { running.heard.count(caught_up) > 0 }).await;
+    for (at, store) in stores.iter().enumerate() {
+        let restored = bench.restored(store, At::Txid(txid), &format!("restored-{at}")).await;
+        assert_same(&restored, &bench.at("primary.db"));
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_throttles_is_told_and_catches_up() {
+    outage(Trouble::Throttled).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_down_is_told_and_catches_up() {
+    outage(Trouble::Down).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_full_is_told_and_catches_up() {
+    outage(Trouble::Full).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_hangs_is_told_and_catches_up() {
+    outage(Trouble::Hanging).await;
+}
+
+/// With the default limit, the alarm comes within 3 s, and not much later.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs an otherwise idle machine: make replica"]
+async fn the_alarm_comes_after_three_seconds() {
+    let bench = Bench::new();
+    let open = bench.primary();
+    let store = FaultyStore::new(bench.store("bucket"));
+    let running = Running::start(bench.options(vec![Arc::new(store.clone())]));
+    insert(&open);
+    running.flush().await;
+    store.set(Trouble::Hanging);
+    let begun = std::time::Instant::now();
+    insert(&open);
+    let stalled = |event: &Event| matches!(event, Event::Stalled { .. });
+    until("the stall is told", || async { running.heard.count(stalled) > 0 }).await;
+    let took = begun.elapsed();
+    assert!(took > Duration::from_millis(2500) && took < Duration::from_millis(3500), "{took:?}");
+    store.set(Trouble::None);
+    running.flush().await;
+    running.stop().await;
+}
+
+/// Slow, unreliable, and answers that are lost: late, but right.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_slow_or_loses_answers_gets_everything() {
+    for trouble in [Trouble::Slow(Duration::from_millis(60)), Trouble::Flaky, Trouble::AnswerLost] {
+        let bench = Bench::new();
+        let open = bench.primary();
+        let (faulty, stores, mut options) = two(&bench);
+        options.request_timeout = Duration::from_secs(5);
+        let running = Running::start(options);
+        running.flush().await;
+        faulty.set(trouble);
+        for _ in 0..4 {
+            insert(&open);
+            tokio::time::sleep(Duration::from_millis(120)).await;
+        }
+        if trouble == Trouble::AnswerLost {
+            // No answer of a write comes until here; the publisher then looks what became of it.
+            faulty.set(Trouble::None);
+        }
+        let txid = running.flush().await;
+        faulty.set(Trouble::None);
+        for (at, store) in stores.iter().enumerate() {
+            let restored = bench.restored(store, At::Txid(txid), &format!("restored-{at}")).await;
+            assert_same(&restored, &bench.at("primary.db"));
+        }
+        running.stop().await;
+    }
+}
+
+/// A follower whose store does not work keeps the state that it has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_follower_keeps_its_state_until_the_store_works_again() {
+    let bench = Bench::new();
+    let open = bench.primary();
+    let store = bench.store("bucket");
+    let faulty = FaultyStore::new(Arc::clone(&store));
+    insert(&open);
+    bench.publisher(&store).once().await.unwrap();
+    let mut options = FollowOptions::new(Arc::new(faulty.clone()), &bench.at("replica.db"), bench.trust());
+    options.request_timeout = Duration::from_millis(300);
+    let mut follower = Follower::new(options, Arc::new(Silent));
+    follower.sync().await.unwrap();
+    for trouble in [Trouble::Throttled, Trouble::Down, Trouble::Hanging, Trouble::CutShort] {
+        let before = crate::bench::pages(&bench.at("replica.db"));
+        insert(&open);
+        bench.publisher(&store).once().await.unwrap();
+        faulty.set(trouble);
+        let refused = follower.sync().await.unwrap_err();
+        assert!(matches!(refused, FollowFault::Store(_) | FollowFault::Refused { .. }), "{trouble:?}: {refused}");
+        assert!(before == crate::bench::pages(&bench.at("replica.db")), "{trouble:?} changed the replica");
+        faulty.set(Trouble::None);
+        assert!(follower.sync().await.unwrap().changed);
+        assert_same(&bench.at("replica.db"), &bench.at("primary.db"));
+    }
+}
