@@ -1,6 +1,7 @@
 //! `report`: what was done, day by day, and what was measured against what was wanted.
 
 mod criteria;
+mod gate;
 mod input;
 mod plots;
 mod steps;
@@ -12,7 +13,8 @@ use std::path::{Path, PathBuf};
 use input::ReportInput;
 
 use super::Context;
-use super::jetson::{DevicesArgs, need_devices, seen_nodes};
+use super::jetson::{DevicesArgs, NodeSeen, need_devices, seen_nodes};
+use super::validate::{Found, Measurement};
 use crate::desired::{self, DesiredStack};
 use crate::exit::{self, Failure, codes};
 use crate::files;
@@ -55,7 +57,7 @@ enum Format {
 /// What failed, why, and the next step.
 pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let plan = args.devices.whole_plan(context)?;
-    let mut known = ReportInput::read(&plan, context).await?;
+    let mut known = ReportInput { is_report: true, ..ReportInput::read(&plan, context).await? };
     if args.ask_devices {
         known.nodes = Some(seen_nodes(&args.devices.load(&[], context)?).await);
     }
@@ -89,6 +91,25 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         }
     }
     Ok(exit::DONE)
+}
+
+/// What the gate of a plan says now, by what was measured before and by `measured` just now; none when the plan has no gate.
+///
+/// # Errors
+/// When a journal cannot be read.
+pub async fn gate(
+    plan: &Plan,
+    measured: &[Measurement],
+    nodes: Option<Vec<NodeSeen>>,
+    context: &Context,
+) -> Result<Option<Found>, Failure> {
+    if plan.criteria.gate.is_none() {
+        return Ok(None);
+    }
+    let mut known = ReportInput { nodes, ..ReportInput::read(plan, context).await? };
+    known.measurements.extend(measured.iter().filter(|one| one.was_run()).cloned());
+    let judged = criteria::judged(plan, &built(plan)?, &known);
+    Ok(gate::decided(&plan.criteria, &judged).map(|result| gate::finding(&result)))
 }
 
 /// A file of figures has no more bytes.
@@ -128,6 +149,7 @@ fn account_of(cloud: Option<&StackState>) -> String {
 fn tell(plan: &Plan, known: &ReportInput) -> Result<PlanReport, Failure> {
     let built = built(plan)?;
     let cloud = known.cloud();
+    let criteria = criteria::judged(plan, &built, known);
     Ok(PlanReport {
         title: plan.metadata.title.clone(),
         stack: plan.stack.clone(),
@@ -137,7 +159,8 @@ fn tell(plan: &Plan, known: &ReportInput) -> Result<PlanReport, Failure> {
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         fallback: cloud.and_then(|state| state.fallback.clone()),
         days: steps::days(plan, &built, known),
-        criteria: criteria::judged(plan, &built, known),
+        gate: gate::decided(&plan.criteria, &criteria),
+        criteria,
         runs: known.runs(),
         pending_deletions: known.pending_deletions(),
         figures: None,

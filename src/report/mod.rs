@@ -28,7 +28,7 @@ pub use machines::names;
 pub use omitted::OmittedResources;
 pub use outcome::{answers_table, outcome_json, outcome_text, resources_table, rows_table};
 pub use output::{DebugLog, clear, in_json, lost, printable, put, put_exactly, put_json, put_json_line, say, styled};
-pub use plan_report::{CriterionResult, PlanReport, ReportDay, ReportRun, ReportStep};
+pub use plan_report::{CriterionResult, GateResult, PlanReport, ReportDay, ReportRun, ReportStep};
 pub use printer::{Printer, RunHeader, ask_secret, document};
 pub use status_symbol::StatusSymbol;
 pub use terminal::{Terminal, TransferProgress};

@@ -28,6 +28,19 @@ pub struct CriterionResult {
     pub note: Option<Untrusted>,
 }
 
+/// What the gate of the plan says of all criteria.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct GateResult {
+    /// The gate: `all P0, 80 % of P1, 60 % of P2`.
+    pub gate: String,
+    /// `met`, `missed` or `inconclusive`.
+    pub verdict: &'static str,
+    /// How many of each priority are met, missed and not known.
+    pub counts: Vec<String>,
+    /// Why.
+    pub why: Vec<String>,
+}
+
 /// One step of a day.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ReportStep {
@@ -89,6 +102,8 @@ pub struct PlanReport {
     pub days: Vec<ReportDay>,
     /// The criteria.
     pub criteria: Vec<CriterionResult>,
+    /// What the plan's gate says of them; none when it has no gate.
+    pub gate: Option<GateResult>,
     /// The runs over the cloud and over the devices, the first one first.
     pub runs: Vec<ReportRun>,
     /// What is left for a later run: address and reason.
@@ -151,6 +166,11 @@ impl PlanReport {
                 one.verdict,
                 one.how
             ));
+        }
+        if let Some(gate) = &self.gate {
+            text.push(md!("\nGate ({}): **{}**: {}.\n", gate.gate, gate.verdict, gate.why.join("; ")));
+            gate.counts.iter().for_each(|count| text.push(md!("\n- {}", count)));
+            text.push("\n");
         }
         let mut notes = self.criteria.iter().filter_map(|one| Some((&one.title, one.note.as_ref()?))).peekable();
         if notes.peek().is_some() {
@@ -249,6 +269,7 @@ mod tests {
                 how: hostile.to_owned(),
                 note: Some(hostile.into()),
             }],
+            gate: None,
             // A journal that was made to lie.
             runs: vec![ReportRun {
                 stack: hostile.to_owned(),

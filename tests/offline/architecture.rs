@@ -161,6 +161,11 @@ const STARTERS: &[(&str, &str, &str)] = &[
         "Command::new(\"node\")",
         "a file that this program wrote; what it reads is JSON on standard input",
     ),
+    (
+        "commands/validate/browser/suite.rs",
+        "Command::new(\"node\")",
+        "measure.mjs of the folder that the user names, or of the checkout; its arguments are numbers, names of engines and the page",
+    ),
     ("inference/onnx/gpu.rs", "Command::new(\"nvidia-smi\")", "literals"),
     (
         "inference/onnx/trial_load.rs",

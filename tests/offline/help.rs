@@ -3,7 +3,7 @@
 use akidb_edge::resource::untrusted::is_hidden;
 use testkit::cli::{bare, finish};
 
-const VERBS: [&str; 52] = [
+const VERBS: [&str; 55] = [
     "deploy",
     "route",
     "route geo",
@@ -26,6 +26,9 @@ const VERBS: [&str; 52] = [
     "validate dns",
     "validate failover",
     "validate replication",
+    "validate edge",
+    "validate browser",
+    "validate production",
     "validate checklist",
     "validate clean",
     "validate all",

@@ -271,6 +271,11 @@ impl Clients {
         ))
     }
 
+    /// CloudWatch where CloudFront's metrics are kept.
+    pub(super) fn cloudwatch(&self) -> aws_sdk_cloudwatch::Client {
+        patient!(aws_sdk_cloudwatch, &self.at(GLOBAL), self.tries, self.endpoints, Service::CloudWatch)
+    }
+
     /// Route 53, after waiting for a place under the account's request rate (5 a second, R53 "Limits").
     pub async fn route53(&self) -> &aws_sdk_route53::Client {
         self.rate_limiter.wait().await;

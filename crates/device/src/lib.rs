@@ -16,6 +16,7 @@ mod image;
 mod jump;
 mod k3s_access;
 mod kubeconfig;
+mod latency_probe;
 mod node;
 mod node_labels;
 mod node_script;
@@ -41,6 +42,7 @@ pub use facts::{DeviceFacts, SCRIPT as FACTS_SCRIPT, known_releases, power_mode 
 pub use fleet::Fleet;
 pub use host_key::{HostKeyQuery, answer as known_host};
 pub use kubeconfig::ClusterCredentials;
+pub use latency_probe::probe_latency;
 pub use node_state::node_states;
 pub use push::{Push, Pushed, push};
 pub use script::{Script, quoted};

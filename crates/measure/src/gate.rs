@@ -80,6 +80,14 @@ impl Gate {
         Some(Self([(Priority::P0, 1.0), (Priority::P1, second), (Priority::P2, third)].into()))
     }
 
+    /// A gate of the percentage of each priority that has to pass; none when one of them is no percentage.
+    pub fn of_percentages(percentages: impl IntoIterator<Item = (Priority, f64)>) -> Option<Self> {
+        let share = |(priority, percent): (Priority, f64)| {
+            (0.0..=100.0).contains(&percent).then_some((priority, percent / 100.0))
+        };
+        percentages.into_iter().map(share).collect::<Option<_>>().map(Self)
+    }
+
     /// Decides. Findings that are inconclusive are passed by no gate, and fail none that could be passed with them.
     pub fn decide(&self, findings: impl IntoIterator<Item = (Priority, Verdict)>) -> Decision {
         let mut by_priority: BTreeMap<Priority, Counts> = BTreeMap::new();

@@ -21,6 +21,13 @@ fn gates_are_texts() {
 }
 
 #[test]
+fn percentages_are_a_gate() {
+    let gate = |p1: f64| Gate::of_percentages([(Priority::P0, 100.0), (Priority::P1, p1), (Priority::P2, 60.0)]);
+    assert_eq!(gate(80.0), Gate::of_week(13));
+    assert_eq!((gate(101.0), gate(f64::NAN)), (None, None));
+}
+
+#[test]
 fn a_gate_is_passed_by_shares_and_what_is_unknown_is_neither() {
     let gate = Gate::of_week(8).unwrap();
     let decide = |p0: &[Verdict], p1: &[Verdict], p2: &[Verdict]| {

@@ -57,6 +57,11 @@ impl DevicesArgs {
         &self.access
     }
 
+    /// Which plan.
+    pub const fn plan_args(&self) -> &PlanArgs {
+        &self.plan
+    }
+
     /// The options that name the same devices, for a command line.
     pub fn named(&self) -> String {
         let inventory = self.inventory.as_ref().map_or_else(String::new, |file| format!(" --inventory {file}"));

@@ -159,6 +159,8 @@ pub struct NodeSeen {
     pub node: Option<&'static str>,
     /// Whether it runs the major release of JetPack that the plan says; true where the plan says none.
     pub has_jetpack_of_plan: bool,
+    /// The use of its GPU now, in percent; none where tegrastats does not say it.
+    pub gpu_percent: Option<u8>,
 }
 
 /// The devices of a plan, for a report.
@@ -168,7 +170,8 @@ pub async fn seen_nodes(devices: &VerbDevices) -> Vec<NodeSeen> {
         let wanted = devices.wanted(&row.name).jetpack;
         let there = row.facts.as_ref().and_then(DeviceFacts::jetpack);
         let same = wanted.is_none_or(|wanted| there.is_some_and(|there| major(there) == major(&wanted)));
-        NodeSeen { node: row.node, has_jetpack_of_plan: row.facts.is_some() && same }
+        let gpu_percent = row.load.as_ref().and_then(|load| load.gpu_percent);
+        NodeSeen { node: row.node, has_jetpack_of_plan: row.facts.is_some() && same, gpu_percent }
     };
     look(devices).await.into_iter().map(seen).collect()
 }

@@ -10,6 +10,9 @@ use crate::measure::verdict::Unit;
 use crate::plan::{Criterion, Plan, Probe};
 use crate::report::CriterionResult;
 
+/// What is said where devices were not asked.
+const ASK_DEVICES: &str = "report --devices asks the devices, as jetson status does";
+
 /// A figure with its interval, and where it comes from; or why there is none.
 type Measurement = Result<Figure, String>;
 
@@ -82,14 +85,18 @@ fn with_unit(value: impl Display, unit: &str) -> String {
 fn take(one: &Criterion, built: &DesiredStack, known: &ReportInput) -> Measurement {
     let pattern = one.of.as_deref().unwrap_or("*");
     match one.measure.probe() {
-        Some(Probe::NodesReady) => nodes(known, |node| node.node == Some("ready")),
-        Some(Probe::DevicesProvisioned) => nodes(known, |node| node.node.is_some() && node.has_jetpack_of_plan),
-        Some(Probe::Measured(verb)) => measured(one, verb, known),
-        None => Err(format!("{} has no probe in this version", one.measure.name())),
+        Ok(Probe::NodesReady) => nodes(known, |node| node.node == Some("ready")),
+        Ok(Probe::DevicesProvisioned) => nodes(known, |node| node.node.is_some() && node.has_jetpack_of_plan),
+        Ok(Probe::GpuUse) => gpu_use(known),
+        Ok(Probe::Measured(verb)) => measured(one, verb, known),
+        Err(why) => Err(format!("this version does not measure {}: {why}", one.measure.name())),
         // An empty journal says nothing, not even that nothing is missing.
-        Some(_) if known.is_empty() => Err("the journal is empty: nothing was deployed".to_owned()),
-        Some(Probe::Present) => Ok(Figure::counted(known.count(pattern), format!("the journal, {pattern}"))),
-        Some(Probe::Missing) => missing(pattern, built, known),
+        Ok(_) if known.is_empty() => Err("the journal is empty: nothing was deployed".to_owned()),
+        Ok(Probe::ReportWritten) if known.is_report => Ok(Figure::counted(1, "this report".to_owned())),
+        Ok(Probe::ReportWritten) => Err("akidb-edge report writes it".to_owned()),
+        Ok(Probe::FileMegabytes) => file_size(pattern, known),
+        Ok(Probe::Present) => Ok(Figure::counted(known.count(pattern), format!("the journal, {pattern}"))),
+        Ok(Probe::Missing) => missing(pattern, built, known),
     }
 }
 
@@ -106,12 +113,33 @@ fn missing(pattern: &str, built: &DesiredStack, known: &ReportInput) -> Measurem
 
 /// Counts nodes as `jetson status` shows them.
 fn nodes(known: &ReportInput, counts: impl Fn(&NodeSeen) -> bool) -> Measurement {
-    let Some(nodes) = &known.nodes else { return Err("report --devices asks the cluster".to_owned()) };
+    let Some(nodes) = &known.nodes else { return Err(ASK_DEVICES.to_owned()) };
     if nodes.iter().all(|node| node.node.is_none()) {
         return Err("the cluster did not answer; akidb-edge jetson status says why".to_owned());
     }
     let count = nodes.iter().filter(|node| counts(node)).count();
     Ok(Figure::counted(count, "the cluster, as jetson status shows it".to_owned()))
+}
+
+/// The use of the GPUs at one moment: that of the least used device decides `>=`, that of the most used one `<=`.
+fn gpu_use(known: &ReportInput) -> Measurement {
+    let Some(nodes) = &known.nodes else { return Err(ASK_DEVICES.to_owned()) };
+    let used: Vec<f64> = nodes.iter().filter_map(|node| node.gpu_percent).map(f64::from).collect();
+    let (low, high) = used.iter().fold((f64::INFINITY, 0.0_f64), |(low, high), one| (low.min(*one), high.max(*one)));
+    if used.len() < nodes.len() || used.is_empty() {
+        return Err(format!("{} of {} devices say how much their GPU is used (tegrastats)", used.len(), nodes.len()));
+    }
+    let value = used.iter().sum::<f64>() / used.len() as f64;
+    let how = format!("tegrastats on {} devices at the time of this report, put load on them meanwhile", used.len());
+    Ok(Figure { value: Some(value), interval: (low, high), how })
+}
+
+/// The size of the largest object of a pattern that is there.
+fn file_size(pattern: &str, known: &ReportInput) -> Measurement {
+    let sizes = known.specs(pattern).filter_map(|spec| spec.get("bytes")?.as_u64());
+    let largest = sizes.max().ok_or_else(|| format!("the journal has no object {pattern}"))?;
+    let megabytes = largest as f64 / 1e6;
+    Ok(Figure { value: Some(megabytes), interval: (megabytes, megabytes), how: format!("the journal, {pattern}") })
 }
 
 /// The latest figure of a check that `validate` ran. One that is about something else (`of`) does not count.
@@ -124,8 +152,12 @@ fn measured(one: &Criterion, verb: &str, known: &ReportInput) -> Measurement {
     if finding.samples == 0 {
         return Err(format!("{}; {how}", finding.why));
     }
-    // Criteria are in percent.
-    let scale = if finding.unit == Unit::Share { 100.0 } else { 1.0 };
+    let scale = match finding.unit {
+        // Criteria are in percent.
+        Unit::Share => 100.0,
+        Unit::Bytes if one.unit == "MB" => 1e-6,
+        _ => 1.0,
+    };
     let scaled = |value: f64| value * scale;
     let bound = |end: Option<f64>, unknown: f64| end.map_or(unknown, scaled);
     let interval = (bound(finding.low, f64::NEG_INFINITY), bound(finding.high, f64::INFINITY));

@@ -31,9 +31,9 @@ fn an_empty_journal_claims_nothing() {
 #[test]
 fn nodes_are_counted_by_the_cluster_alone() {
     let plan = plan(&(row("a", "jetson.nodes_ready", "=", 1) + &row("b", "jetson.devices_provisioned", "=", 2)));
-    let asks = ("not measured", None, "report --devices asks the cluster".to_owned());
+    let asks = ("not measured", None, ASK_DEVICES.to_owned());
     assert_eq!(verdicts(&plan, &ReportInput::default()), [asks.clone(), asks]);
-    let node = |node, has_jetpack_of_plan| NodeSeen { node, has_jetpack_of_plan };
+    let node = |node, has_jetpack_of_plan| NodeSeen { node, has_jetpack_of_plan, gpu_percent: None };
     let seen = |nodes| ReportInput { nodes: Some(nodes), ..ReportInput::default() };
     let how = || "the cluster, as jetson status shows it".to_owned();
     assert_eq!(
@@ -73,4 +73,38 @@ fn one_of_something_is_said_in_the_singular() {
     for unit in ["ms", "s", "status", "requests/s", "%"] {
         assert_eq!(with_unit(1, unit), format!("1 {unit}"));
     }
+}
+
+#[test]
+fn the_use_of_gpus_is_known_when_each_device_says_it() {
+    let plan = plan(&row("a", "jetson.gpu_use", ">=", 70));
+    let seen = |used: &[Option<u8>]| {
+        let node = |gpu_percent: &Option<u8>| NodeSeen {
+            node: Some("ready"),
+            has_jetpack_of_plan: true,
+            gpu_percent: *gpu_percent,
+        };
+        let known = ReportInput { nodes: Some(used.iter().map(node).collect()), ..ReportInput::default() };
+        verdicts(&plan, &known).remove(0)
+    };
+    assert_eq!(seen(&[Some(72), Some(90)]).0, "met");
+    assert_eq!(seen(&[Some(60), Some(90)]).0, "inconclusive");
+    let (verdict, measured, how) = seen(&[Some(72), None]);
+    assert_eq!((verdict, measured), ("not measured", None));
+    assert!(how.contains("1 of 2 devices"), "{how}");
+}
+
+#[test]
+fn what_no_version_measures_says_why() {
+    let plan = plan(&row("a", "cost.month", "<=", 10));
+    let (verdict, measured, how) = verdicts(&plan, &ReportInput::default()).remove(0);
+    assert_eq!((verdict, measured), ("not measured", None));
+    assert!(how.contains("cost.month") && how.contains("bills"), "{how}");
+}
+
+#[test]
+fn a_report_of_nothing_is_no_report() {
+    let plan = plan(&row("a", "report.written", "=", 1));
+    let of_nothing = verdicts(&plan, &ReportInput { is_report: true, ..ReportInput::default() }).remove(0);
+    assert_eq!((of_nothing.0, of_nothing.2.as_str()), ("not measured", "the journal is empty: nothing was deployed"));
 }

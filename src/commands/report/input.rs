@@ -23,6 +23,8 @@ pub struct ReportInput {
     pub nodes: Option<Vec<NodeSeen>>,
     /// What `validate` measured, the latest last.
     pub measurements: Vec<Measurement>,
+    /// Whether a report is written of it.
+    pub is_report: bool,
 }
 
 /// The journal of a stack.
@@ -78,6 +80,14 @@ impl ReportInput {
             record.standing == ResourceStatus::Present && address.matches(pattern)
         };
         self.records().filter(there).count()
+    }
+
+    /// The settings of what is there of a pattern.
+    pub fn specs<'a>(&'a self, pattern: &'a str) -> impl Iterator<Item = &'a serde_json::Value> {
+        let there = move |(address, record): &(&Address, &ResourceRecord)| {
+            record.standing == ResourceStatus::Present && address.matches(pattern)
+        };
+        self.records().filter(there).map(|(_, record)| &record.spec)
     }
 
     /// Whether a step made something, whatever it is called.

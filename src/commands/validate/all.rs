@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::dns::{self, state};
-use super::measurements::{self, Measurement, Output};
+use super::measurements::{Measurement, Output};
 use super::request::Reach;
-use super::{cdn, checklist, latency, load, storage};
+use super::{browser, cdn, checklist, edge, gate, latency, load, production, storage};
 use crate::commands::Context;
 use crate::commands::workflow::PlanArgs;
 use crate::desired::{self, DesiredStack};
@@ -24,6 +24,10 @@ pub struct Args {
     host: Option<String>,
     #[command(flatten)]
     reach: Reach,
+    #[command(flatten)]
+    browsers: browser::SuiteArgs,
+    #[command(flatten)]
+    gate: gate::GateArgs,
     /// Also write the findings to this file as JUnit XML
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -35,6 +39,7 @@ pub struct Args {
 /// When the plan or the journal cannot be read, or one of them cannot be measured at all.
 pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let plan = args.plan.load(&context.session)?;
+    args.gate.check(&plan)?;
     let state = state(&plan.stack, context).await?;
     let built = desired::build(&plan, &state.requested)?;
     let mut all = Vec::new();
@@ -50,7 +55,8 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
             "add one, or measure an address: akidb-edge validate latency --url URL",
         ));
     }
-    measurements::finish(&all, Output { stack: Some(&plan.stack), junit: args.junit.as_deref() }, context).await
+    let output = Output { stack: Some(&plan.stack), junit: args.junit.as_deref() };
+    gate::finish(all, &args.gate, &plan, None, output, context).await
 }
 
 /// What one check of a run over all of them goes by.
@@ -75,13 +81,14 @@ impl OneRun<'_> {
                 None => return not("name the devices' Service with --host"),
             },
             Validation::Cdn(check) => {
-                (latency::HERE, cdn::measure(check, cdn::RATE, reach, self.state, context).await?)
+                let how = cdn::CdnRequests { rate: cdn::RATE, window_hours: cdn::WINDOW_HOURS, reach };
+                (latency::HERE, cdn::measure(check, &how, self.state, context).await?)
             }
             Validation::Dns(check) => (dns::JOURNAL, dns::measure(check, desired, self.state)?.into()),
             Validation::Checklist(check) => {
                 let mut kept = storage::kept(&self.plan.stack, context).await?;
                 kept.extend_from_slice(self.before);
-                (dns::JOURNAL, checklist::measure(check, desired, self.state, &kept).into())
+                (dns::JOURNAL, checklist::measure(check, desired, self.state, &kept, None).into())
             }
             Validation::Replication(_) => {
                 return not("it writes objects: akidb-edge validate replication --write-test-objects");
@@ -89,7 +96,14 @@ impl OneRun<'_> {
             Validation::Failover(_) => {
                 return not("a region has to be broken meanwhile: akidb-edge validate failover --watch SECONDS");
             }
-            Validation::Edge(_) | Validation::Browser(_) => return not("this version does not measure it"),
+            Validation::Edge(check) => (latency::HERE, edge::measure(check, reach, context).await?),
+            Validation::Browser(check) if !self.args.browsers.has_page(check) => {
+                return not("name the page with --page, or with url: in the step");
+            }
+            Validation::Browser(check) => {
+                (latency::HERE, browser::measure(check, &self.args.browsers, reach, context).await?.into())
+            }
+            Validation::Production(check) => (latency::HERE, production::measure(check, reach).await?.into()),
         };
         Ok(Measurement::now(check, Some(step), vec![from.to_owned()], result))
     }

@@ -1,19 +1,27 @@
-//! `validate cdn`: the distribution and its function as the journal knows them, and the cache hit rate as clients see it.
+//! `validate cdn`: the distribution and its function as the journal knows them, and the cache hit rate: as requests from here see it, and
+//! as CloudWatch counted it for all viewers.
 
 use super::dns::state;
-use super::latency::{HERE, LOCAL, hit_rate};
+use super::latency::{CONFIDENCE, HERE, LOCAL, hit_rate};
 use super::measurements::{self, CheckResult, Found, Measurement};
 use super::request::{self, Reach};
 use super::steps::StepArgs;
-use crate::commands::Context;
+use crate::commands::{Context, workflow};
 use crate::exit::{Failure, codes};
 use crate::measure::Recording;
 use crate::measure::load::{Extent, Load};
+use crate::measure::verdict::{self, Compare, Finding, Unit, Wanted, Window};
 use crate::plan::validation::CdnCheck;
-use crate::resource::{Address, Kind, ResourceStatus, StackState, shown};
+use crate::provider::aws::{self, ViewerHits};
+use crate::resource::{Address, ResourceRecord, ResourceStatus, StackState, shown};
 
 /// Requests a second, unless another rate is asked for.
 pub const RATE: f64 = 100.0;
+
+/// Hours of CloudWatch's metrics, unless another number is asked for.
+pub const WINDOW_HOURS: u32 = 24;
+/// CloudWatch keeps periods of this length for 15 days.
+const MOST_HOURS: i64 = 14 * 24;
 
 /// Look at the distribution, and measure the cache hit rate over GET.
 #[derive(Debug, clap::Args)]
@@ -23,6 +31,9 @@ pub struct Args {
     /// Requests a second
     #[arg(long, value_name = "N", default_value_t = RATE)]
     rate: f64,
+    /// Hours before now of which CloudWatch is asked for the hit rate of all viewers
+    #[arg(long, value_name = "N", default_value_t = WINDOW_HOURS, value_parser = clap::value_parser!(u32).range(1..=MOST_HOURS))]
+    window_hours: u32,
     #[command(flatten)]
     reach: Reach,
 }
@@ -36,10 +47,21 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let state = state(&plan.stack, context).await?;
     let mut all = Vec::new();
     for (step, check) in args.steps.of(&plan, "cdn", |validation| validation.cdn())? {
-        let found = measure(check, args.rate, &args.reach, &state, context).await?;
+        let how = CdnRequests { rate: args.rate, window_hours: args.window_hours, reach: &args.reach };
+        let found = measure(check, &how, &state, context).await?;
         all.push(Measurement::now("cdn", Some(&step.id), vec![HERE.to_owned()], found));
     }
     measurements::finish(&all, args.steps.output(Some(&plan.stack)), context).await
+}
+
+/// How a distribution is asked.
+pub struct CdnRequests<'a> {
+    /// Requests a second.
+    pub rate: f64,
+    /// Hours before now of which CloudWatch is asked.
+    pub window_hours: u32,
+    /// How requests reach it.
+    pub reach: &'a Reach,
 }
 
 /// One check.
@@ -48,21 +70,80 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
 /// When nothing can be sent at all.
 pub async fn measure(
     check: &CdnCheck,
-    rate: f64,
-    reach: &Reach,
+    how: &CdnRequests<'_>,
     state: &StackState,
     context: &Context,
 ) -> Result<CheckResult, Failure> {
-    let (hits, recording) = hits(check, rate, reach, context).await?;
-    Ok(CheckResult { found: vec![deployed(check, state), hits], recordings: [(HERE.to_owned(), recording)].into() })
+    let (hits, recording) = hits(check, how.rate, how.reach, context).await?;
+    let viewers = viewers(check, how.window_hours, state, context).await;
+    let found = vec![deployed(check, state), hits, viewers];
+    Ok(CheckResult { found, recordings: [(HERE.to_owned(), recording)].into() })
+}
+
+/// The address of the distribution of a check. The plan may name one that no address can have.
+fn address(check: &CdnCheck) -> String {
+    format!("cdn.distribution.{}", check.distribution)
+}
+
+/// What the journal knows of it, when it is there.
+fn record<'s>(check: &CdnCheck, state: &'s StackState) -> Option<&'s ResourceRecord> {
+    let address: Address = address(check).parse().ok()?;
+    state.resources.get(&address).filter(|record| record.standing == ResourceStatus::Present)
+}
+
+/// The hit rate of all viewers, from CloudWatch. Metrics that are missing, or cannot be read, say nothing.
+async fn viewers(check: &CdnCheck, hours: u32, state: &StackState, context: &Context) -> Found {
+    let least = check.cache_hit_percent / 100.0;
+    let wish = Wanted::new("cache hit rate of all viewers (CloudWatch)", Unit::Share, Compare::AtLeast, least);
+    let now = jiff::Timestamp::now().as_second();
+    let from = now - i64::from(hours) * 3600;
+    let finding = match counted(check, (from, now), state, context).await {
+        Err(why) => verdict::unmeasured(&wish, why),
+        Ok(None) => {
+            let why = format!(
+                "CloudWatch has no requests with a hit rate in the last {hours} h: nobody came, or the additional metrics are off (monitoring: true)"
+            );
+            verdict::unmeasured(&wish, why)
+        }
+        Ok(Some(hits)) => of_viewers(&wish.name, &hits, least),
+    };
+    let finding = finding.within(Window { from_ms: from * 1000, to_ms: now * 1000 });
+    Found { measure: "cdn.viewer_hit_rate".to_owned(), of: Some(address(check)), finding }
+}
+
+/// A share of whole requests, as near as the weighted rate gives it.
+fn of_viewers(name: &str, hits: &ViewerHits, least: f64) -> Finding {
+    let total = hits.requests.round().max(0.0) as u64;
+    let answered = (hits.share * total as f64).round() as u64;
+    let finding = verdict::share(name, answered.min(total), total, Compare::AtLeast, least, CONFIDENCE);
+    let finding = finding.with_note(format!(
+        "CacheHitRate of {} periods, each weighted by its Requests; CloudFront counts no POST in the rate, but in the requests",
+        hits.periods
+    ));
+    match hits.without_rate.round() {
+        none if none < 1.0 => finding,
+        some => finding.with_note(format!("{some} requests are in periods without a rate and left out")),
+    }
+}
+
+async fn counted(
+    check: &CdnCheck,
+    (from, to): (i64, i64),
+    state: &StackState,
+    context: &Context,
+) -> Result<Option<ViewerHits>, String> {
+    let id = record(check, state).and_then(|record| record.id.clone());
+    let id = id.ok_or_else(|| format!("the journal has no {}", address(check)))?;
+    let connected = workflow::connect(&context.session).await;
+    let clients = connected.map_err(|bad| format!("CloudWatch cannot be asked: {}", bad.problem.as_str()))?.clients;
+    let hits = aws::viewer_hits(&clients, &id, from, to).await;
+    hits.map_err(|fault| format!("CloudWatch cannot be asked (cloudwatch:GetMetricStatistics): {fault}"))
 }
 
 /// Whether the journal knows the distribution as there: a run ends only when CloudFront has deployed it.
 fn deployed(check: &CdnCheck, state: &StackState) -> Found {
-    let address = Address::new("cdn", Kind::Distribution, &check.distribution);
-    let there = state.resources.get(&address).is_some_and(|record| record.standing == ResourceStatus::Present);
-    let finding = measurements::point(format!("{address} deployed"), there);
-    Found { measure: "cdn.deployed".to_owned(), of: Some(address.to_string()), finding }
+    let finding = measurements::point(format!("{} deployed", address(check)), record(check, state).is_some());
+    Found { measure: "cdn.deployed".to_owned(), of: Some(address(check)), finding }
 }
 
 /// The share of hits: each text is asked for once before, so that the cache has it.
@@ -75,6 +156,24 @@ async fn hits(check: &CdnCheck, rate: f64, reach: &Reach, context: &Context) -> 
     load.check().map_err(|bad| codes::ARGUMENT.refused(shown!("{}", bad), "correct requests and rate"))?;
     let recording = request::send(&targets, &load, &trust, context).await?;
     let mut found = hit_rate("cdn.cache_hit_rate", LOCAL, &recording, check.cache_hit_percent);
-    found.of = Some(Address::new("cdn", Kind::Distribution, &check.distribution).to_string());
+    found.of = Some(address(check));
     Ok((found, recording))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::verdict::Verdict;
+
+    #[test]
+    fn few_viewers_decide_nothing() {
+        let of = |requests: f64, share: f64| {
+            of_viewers("hits", &ViewerHits { requests, share, periods: 2, without_rate: 3.0 }, 0.99)
+        };
+        assert_eq!(of(100_000.0, 0.995).verdict, Verdict::Pass);
+        assert_eq!(of(100_000.0, 0.95).verdict, Verdict::Fail);
+        let few = of(20.0, 1.0);
+        assert_eq!((few.verdict, few.samples), (Verdict::Inconclusive, 20));
+        assert!(few.notes.iter().any(|note| note.starts_with("3 requests")), "{few:?}");
+    }
 }

@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
+use super::machines::{self, VantagePoint};
 use super::measurements::{self, CheckResult, Found, Measurement};
-use super::regions::{self, RegionArgs, RegionCheck};
+use super::regions::{self, RegionArgs, RegionCheck, Vantage};
 use super::request::{self, Reach};
 use super::steps::StepArgs;
 use crate::commands::Context;
+use crate::commands::workflow::AccessArgs;
 use crate::exit::{Failure, codes};
 use crate::measure::Recording;
 use crate::measure::load::{Extent, Load};
 use crate::measure::verdict::{self, Compare, Unit, Wanted};
-use crate::plan::Step;
 use crate::plan::validation::{LatencyCheck, LimitsPlan, RequestPlan};
 use crate::resource::shown;
 
@@ -45,7 +46,12 @@ pub struct Args {
     #[command(flatten)]
     reach: Reach,
     #[command(flatten)]
-    from: RegionArgs,
+    regions: RegionArgs,
+    /// Measure from your own machines over SSH (they need Python 3.8 and sudo), or `local` from this one
+    #[arg(long, value_name = "local|ssh:HOST,…", value_delimiter = ',', conflicts_with = "regions")]
+    from: Vec<VantagePoint>,
+    #[command(flatten)]
+    access: AccessArgs,
 }
 
 /// Measures.
@@ -53,8 +59,11 @@ pub struct Args {
 /// # Errors
 /// When nothing can be measured at all.
 pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
-    if !args.from.regions.is_empty() {
-        return from_regions(args, context).await;
+    if !args.regions.regions.is_empty() {
+        return by_probes(args, Vantage::Regions, context).await;
+    }
+    if args.from.iter().any(|place| matches!(place, VantagePoint::Machine(_))) {
+        return by_probes(args, Vantage::Machines, context).await;
     }
     if let Some(url) = &args.url {
         let check = args.check(url)?;
@@ -71,18 +80,35 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     measurements::finish(&all, args.steps.output(Some(&plan.stack)), context).await
 }
 
-/// Measures by probe functions.
-async fn from_regions(args: &Args, context: &Context) -> Result<u8, Failure> {
-    if let Some(url) = &args.url {
-        let checks = [RegionCheck { step: None, check: args.check(url)? }];
-        return regions::run(&checks, &args.from, &args.reach.clone().of_url(url), args.steps.output(None), context)
-            .await;
+/// Measures by probes: functions in regions, or the user's machines over SSH.
+async fn by_probes(args: &Args, from: Vantage, context: &Context) -> Result<u8, Failure> {
+    let of_url = args.url.as_ref().map(|url| args.reach.clone().of_url(url));
+    let reach = of_url.as_ref().unwrap_or(&args.reach);
+    let (checks, stack): (Vec<(Option<String>, LatencyCheck)>, _) = match &args.url {
+        Some(url) => (vec![(None, args.check(url)?)], None),
+        None => {
+            let plan = args.steps.load(context)?;
+            let steps = args.steps.of(&plan, "latency", |validation| validation.latency())?;
+            (
+                steps.into_iter().map(|(step, check)| (Some(step.id.clone()), check.clone())).collect(),
+                Some(plan.stack.clone()),
+            )
+        }
+    };
+    let checks = checks.into_iter().map(|(step, check)| probed(step, check, reach, from));
+    let checks = checks.collect::<Result<Vec<RegionCheck>, Failure>>()?;
+    let output = args.steps.output(stack.as_deref());
+    match from {
+        Vantage::Regions => regions::run(&checks, &args.regions, output, context).await,
+        Vantage::Machines => machines::run(&checks, &args.from, &args.access, output, context).await,
     }
-    let plan = args.steps.load(context)?;
-    let steps = args.steps.of(&plan, "latency", |validation| validation.latency())?;
-    let of = |(step, check): (&Step, &LatencyCheck)| RegionCheck { step: Some(step.id.clone()), check: check.clone() };
-    let checks: Vec<RegionCheck> = steps.into_iter().map(of).collect();
-    regions::run(&checks, &args.from, &args.reach, args.steps.output(Some(&plan.stack)), context).await
+}
+
+fn probed(step: Option<String>, check: LatencyCheck, reach: &Reach, from: Vantage) -> Result<RegionCheck, Failure> {
+    let order = regions::order(&reach.gets(&check.request)?, check.requests, check.rate)?;
+    let regions = check.regions.clone();
+    let found = Box::new(move |answers: &_| regions::latency_of(&check, answers, from));
+    Ok(RegionCheck { check: "latency", step, regions, order, found })
 }
 
 impl Args {
@@ -126,14 +152,14 @@ pub async fn measure(check: &LatencyCheck, reach: &Reach, context: &Context) -> 
         found.push(hit_rate("latency.cache_hit_rate", LOCAL, &recording, percent));
     }
     if !check.regions.is_empty() {
-        found.push(regions(check));
+        found.push(not_from_regions(check));
     }
     Ok(CheckResult { found, recordings: [(HERE.to_owned(), recording)].into() })
 }
 
-/// The plan wants other places than this machine: that is said, never taken as measured.
-fn regions(check: &LatencyCheck) -> Found {
-    let why = format!("measured from this machine alone, not from {} (--regions all)", check.regions.join(", "));
+/// The plan wants regions, and none of them was measured from: that is said, never taken as measured.
+pub fn not_from_regions(check: &LatencyCheck) -> Found {
+    let why = format!("nothing was sent from {} (--regions all)", check.regions.join(", "));
     let wish = Wanted::new("regions measured", Unit::Count, Compare::AtLeast, check.regions.len() as f64);
     let finding = verdict::unmeasured(&wish, why);
     Found { measure: "latency.regions_measured".to_owned(), of: None, finding }

@@ -81,6 +81,11 @@ impl Measurement {
         Self { not_run: true, ..Self::now(check, Some(step), Vec::new(), found) }
     }
 
+    /// Whether the check ran.
+    pub const fn was_run(&self) -> bool {
+        !self.not_run
+    }
+
     fn verdicts(&self) -> impl Iterator<Item = Verdict> {
         self.found.iter().map(|found| found.finding.verdict)
     }
@@ -179,6 +184,15 @@ pub struct Output<'a> {
 /// # Errors
 /// When they cannot be kept or written.
 pub async fn finish(all: &[Measurement], output: Output<'_>, context: &Context) -> Result<u8, Failure> {
+    let code = worst(all.iter().map(Measurement::code));
+    finish_with(all, code, output, context).await
+}
+
+/// The same with an exit code that something else decides.
+///
+/// # Errors
+/// When they cannot be kept or written.
+pub async fn finish_with(all: &[Measurement], code: u8, output: Output<'_>, context: &Context) -> Result<u8, Failure> {
     for measurement in all {
         if !context.global.json {
             measurement.show(context);
@@ -190,7 +204,6 @@ pub async fn finish(all: &[Measurement], output: Output<'_>, context: &Context) 
     if let Some(file) = output.junit {
         junit::write(file, all)?;
     }
-    let code = worst(all.iter().map(Measurement::code));
     if context.global.json {
         // Histograms are kept beside the journal; the document has the figures.
         let figures = |one: &Measurement| Measurement { recordings: BTreeMap::new(), ..one.clone() };

@@ -1,23 +1,29 @@
 //! `validate`: is the stack what the plan says, measured. Results are kept beside the journal for `report`. Nothing is changed, but by
-//! `replication --write-test-objects` and by the probe functions of `latency --regions`, which are removed again.
+//! `replication --write-test-objects` and by the probe functions of `latency --regions` and `edge --regions`, which are removed again.
 
 mod all;
+mod browser;
 mod cdn;
 mod checklist;
 mod clean;
 mod dns;
+mod edge;
 mod failover;
+mod gate;
 mod judge;
 mod junit;
 mod latency;
 mod load;
+mod machines;
 mod measurements;
 mod plan_file;
+mod production;
 mod regions;
 mod replication;
 mod request;
 mod steps;
 mod storage;
+mod vector;
 
 pub use measurements::{Found, Measurement, hint, how};
 pub use request::{Reach, send};
@@ -49,6 +55,12 @@ enum What {
     Failover(failover::Args),
     /// Write test objects and measure how soon they are replicated
     Replication(replication::Args),
+    /// Send requests through the function at the edge: answers, and the function's own time
+    Edge(edge::Args),
+    /// Open the page in the browsers of this machine: does it embed, how fast, and also offline
+    Browser(browser::Args),
+    /// Run the six checks of week 5 on a server before it takes traffic
+    Production(production::Args),
     /// Go through the points before a week is closed, from what was measured
     Checklist(checklist::Args),
     /// Remove the probe functions that an interrupted run left
@@ -70,6 +82,9 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         What::Dns(args) => dns::run(&args, context).await,
         What::Failover(args) => failover::run(&args, context).await,
         What::Replication(args) => replication::run(&args, context).await,
+        What::Edge(args) => edge::run(&args, context).await,
+        What::Browser(args) => browser::run(&args, context).await,
+        What::Production(args) => production::run(&args, context).await,
         What::Checklist(args) => checklist::run(&args, context).await,
         What::Clean(args) => clean::run(&args, context).await,
         What::All(args) => all::run(&args, context).await,

@@ -84,6 +84,18 @@ impl AccessArgs {
         Ok(Fleet::new(self.access(context)?, hosts))
     }
 
+    /// Machines that no plan has; nothing is connected yet.
+    ///
+    /// # Errors
+    /// When the password cannot be read.
+    pub fn fleet_of(
+        &self,
+        hosts: impl IntoIterator<Item = HostSpec>,
+        context: &Context,
+    ) -> Result<Arc<Fleet>, Failure> {
+        Ok(Fleet::new(self.access(context)?, hosts))
+    }
+
     fn access(&self, context: &Context) -> Result<DeviceAccess, Failure> {
         Ok(DeviceAccess {
             config: self.ssh_config.clone(),

@@ -17,6 +17,7 @@ const MOST_CONNECTIONS = 256;
 const MOST_URLS = 100;
 const MOST_OPENINGS = 50;
 const MOST_BODY_BYTES = 16 * 1_048_576; // of one answer
+const MOST_BODIES_BYTES = 1_048_576; // of all requests together
 const SPIN_US = 2_000; // timers of Node are exact to a millisecond; the rest is waited for in the loop
 
 const now = () => Number(process.hrtime.bigint() / 1_000n);
@@ -49,7 +50,12 @@ export function checked(order) {
     need(url && ['http:', 'https:'].includes(url.protocol) && !url.username, 'urls: http or https, without a user');
     need(url.origin === urls[0].origin && url.host === order.host, 'urls: all of the host of the order');
   }
-  return { ...order, urls };
+  const { bodies = [], own_time = null } = order;
+  need(Array.isArray(bodies) && whole(bodies.length, 0, MOST_URLS), `bodies: at most ${MOST_URLS}`);
+  need(bodies.every((body) => typeof body === 'string'), 'bodies: texts');
+  need(bodies.reduce((sum, body) => sum + Buffer.byteLength(body), 0) <= MOST_BODIES_BYTES, 'bodies: 1 MiB together');
+  need(own_time === null || typeof own_time === 'string', 'own_time: the name of a header');
+  return { ...order, urls, bodies, own_time };
 }
 
 const REFUSED = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT'];
@@ -90,8 +96,29 @@ function cacheOf(headers) {
   return /hit/i.test(said) ? 'hit' : 'miss';
 }
 
+/** The numbers of the first vector of an answer; null where there is none. */
+function numbersOf(body) {
+  try {
+    const value = JSON.parse(body);
+    const vector = value?.embeddings?.[0] ?? value?.data?.[0]?.embedding ?? value?.[0];
+    return Array.isArray(vector) && vector.length > 0 && vector.every(Number.isFinite) ? vector.length : null;
+  } catch {
+    return null;
+  }
+}
+
+/** What is read of an answer where vectors are counted. */
+function vectorOf(order, response, parts) {
+  if (order.own_time === null) return {};
+  const own = Number.parseFloat(response.headers[order.own_time]);
+  const numbers = numbersOf(Buffer.concat(parts).toString('utf8'));
+  return { numbers, own: Number.isFinite(own) && own >= 0 ? Math.round(own * 1_000) : null };
+}
+
 /** One request. Resolves with its sample, whatever became of it. */
-function request(order, url, agent, due, start) {
+function request(order, number, agent, due, start) {
+  const url = order.urls[number % order.urls.length];
+  const body = order.bodies.length ? order.bodies[number % order.bodies.length] : null;
   const secure = url.protocol === 'https:';
   return new Promise((resolve) => {
     const sent = now();
@@ -114,7 +141,8 @@ function request(order, url, agent, due, start) {
         ...more,
       });
     };
-    const call = (secure ? https : http).request(url, { agent, headers: headersOf(order), method: 'GET' });
+    const method = body === null ? 'GET' : 'POST';
+    const call = (secure ? https : http).request(url, { agent, headers: headersOf(order), method });
     const timer = setTimeout(() => {
       end({ failure: 'timeout' });
       call.destroy();
@@ -128,8 +156,10 @@ function request(order, url, agent, due, start) {
       const first = now();
       const ready = opened.reused ? opened.begun : (opened.tls ?? opened.tcp ?? opened.begun);
       const answer = { status: response.statusCode, cache: cacheOf(response.headers), first_byte: first - ready, bytes: 0 };
+      const parts = [];
       response.on('data', (chunk) => {
         answer.bytes += chunk.length;
+        if (order.own_time !== null) parts.push(chunk);
         if (answer.bytes > MOST_BODY_BYTES) {
           end({ ...answer, failure: 'too_large' });
           call.destroy();
@@ -139,10 +169,11 @@ function request(order, url, agent, due, start) {
       response.on('aborted', () => end({ ...answer, failure: 'reset' }));
       response.on('end', () => {
         const fine = answer.status >= 200 && answer.status <= 299;
+        Object.assign(answer, vectorOf(order, response, parts));
         end(fine ? answer : { ...answer, failure: 'status' });
       });
     });
-    call.end();
+    call.end(body ?? undefined);
   });
 }
 
@@ -170,7 +201,7 @@ async function openings(order) {
   for (let count = 0; count < order.openings; count += 1) {
     const at = now();
     const agent = agentOf({ connections: 1 }, order.urls[0]);
-    found.push(await request(order, order.urls[count % order.urls.length], agent, at, at));
+    found.push(await request(order, count, agent, at, at));
     agent.destroy();
     if (found.at(-1).failure) break;
   }
@@ -187,7 +218,7 @@ export async function handler(event) {
   for (let number = 0; number < order.requests; number += 1) {
     const due = start + Math.round((number * 1e6) / order.rate);
     await until(due);
-    under.push(request(order, order.urls[number % order.urls.length], agent, due, start));
+    under.push(request(order, number, agent, due, start));
   }
   const samples = await Promise.all(under);
   agent.destroy();

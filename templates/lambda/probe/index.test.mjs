@@ -100,3 +100,26 @@ test('an order that is too large, or leads to another host, is refused', () => {
   refused({ format: 2 }, /format 1/);
   assert.equal(checked(order('h', {})).urls[0].href, 'http://h/');
 });
+
+test('bodies are sent by POST, and vectors are counted in the answers', async (t) => {
+  const seen = [];
+  const { host } = await served(t, (request, response) => {
+    const parts = [];
+    request.on('data', (part) => parts.push(part));
+    request.on('end', () => {
+      seen.push([request.method, request.headers['content-type'], Buffer.concat(parts).toString()]);
+      response.writeHead(200, { 'x-own': '12.5' }).end(seen.length % 2 ? '{"embeddings":[[0.5,1,2]]}' : '{"error":"none"}');
+    });
+  });
+  const headers = [['content-type', 'application/json']];
+  const answer = await handler(order(host, { requests: 4, rate: 50, headers, bodies: ['{"inputs":["a"]}', '{"inputs":["b"]}'], own_time: 'x-own' }));
+  assert.deepEqual(seen[0], ['POST', 'application/json', '{"inputs":["a"]}']);
+  assert.equal(seen[1][2], '{"inputs":["b"]}');
+  assert.deepEqual(answer.samples.map((one) => one.numbers).sort(), [3, 3, null, null]);
+  assert.ok(answer.samples.every((one) => one.own === 12_500 && one.failure === undefined));
+});
+
+test('bodies that are no texts are refused', () => {
+  assert.throws(() => checked(order('h', { bodies: [1] })), BadOrder);
+  assert.throws(() => checked(order('h', { bodies: ['x'.repeat(1_048_577)] })), BadOrder);
+});

@@ -5,8 +5,22 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-/// What the server answers to the request of this number, from 0 on: a status and `x-cache`.
-type Answer = dyn Fn(usize) -> (u16, &'static str) + Send + Sync;
+/// An answer: its status, further lines of its head, and its body.
+pub struct Page {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Page {
+    /// A body alone.
+    pub fn of(status: u16, body: &str) -> Self {
+        Self { status, head: String::new(), body: body.to_owned() }
+    }
+}
+
+/// What the server answers to a request: its number, from 0 on, and its method and path.
+type Answer = dyn Fn(usize, &str) -> Page + Send + Sync;
 
 /// The server. Its threads end with the test's process.
 pub struct Server {
@@ -31,7 +45,16 @@ impl Requests {
 }
 
 impl Server {
+    /// A server that answers each number of a request with a status and `x-cache`.
     pub fn start(answer: impl Fn(usize) -> (u16, &'static str) + Send + Sync + 'static) -> Self {
+        Self::of_pages(move |number, _| {
+            let (status, cache) = answer(number);
+            Page { status, head: format!("x-cache: {cache} from cloudfront\r\n"), body: "ok".to_owned() }
+        })
+    }
+
+    /// A server with an answer for each `GET /path`.
+    pub fn of_pages(answer: impl Fn(usize, &str) -> Page + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let requests = Arc::new(Requests::default());
@@ -64,7 +87,7 @@ fn serve(stream: &TcpStream, answer: &Answer, counted: &Requests) -> std::io::Re
     stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream);
     loop {
-        let mut length = 0;
+        let (mut length, mut asked) = (0, String::new());
         loop {
             let mut line = String::new();
             if reader.read_line(&mut line)? == 0 {
@@ -76,12 +99,14 @@ fn serve(stream: &TcpStream, answer: &Answer, counted: &Requests) -> std::io::Re
             if line == "\r\n" {
                 break;
             }
+            if asked.is_empty() {
+                asked = line.rsplit_once(' ').map(|(asked, _)| asked.to_owned()).unwrap_or_default();
+            }
         }
         std::io::copy(&mut std::io::Read::take(&mut reader, length), &mut std::io::sink())?;
-        let (status, cache) = answer(counted.next());
-        let head =
-            format!("HTTP/1.1 {status} Answer\r\nx-cache: {cache} from cloudfront\r\ncontent-length: 2\r\n\r\nok");
+        let Page { status, head, body } = answer(counted.next(), &asked);
+        let text = format!("HTTP/1.1 {status} Answer\r\n{head}content-length: {}\r\n\r\n{body}", body.len());
         let mut writer = stream;
-        writer.write_all(head.as_bytes())?;
+        writer.write_all(text.as_bytes())?;
     }
 }

@@ -16,6 +16,8 @@ pub enum Service {
     Acm,
     /// CloudFront.
     CloudFront,
+    /// CloudWatch.
+    CloudWatch,
     /// EKS.
     Eks,
     /// Elastic Load Balancing.
@@ -52,9 +54,10 @@ impl Service {
         Self::Sqs,
         Self::Sts,
     ];
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Acm,
         Self::CloudFront,
+        Self::CloudWatch,
         Self::Eks,
         Self::Elb,
         Self::Iam,
@@ -72,6 +75,7 @@ impl Service {
         match self {
             Self::Acm => "acm",
             Self::CloudFront => "cloudfront",
+            Self::CloudWatch => "cloudwatch",
             Self::Eks => "eks",
             Self::Elb => "elbv2",
             Self::Iam => "iam",

@@ -237,6 +237,7 @@ impl PlanReader<'_> {
                 "write extends: PLAN, or delete it",
             );
         }
+        self.gate(&head);
         let steps = self.steps(&head);
         self.fallbacks(&head, &steps);
         let mut plan = Plan::new(self.file, self.text.clone(), head, steps, values);
@@ -251,6 +252,18 @@ impl PlanReader<'_> {
             self.problems.extend(outside);
         }
         Some(plan)
+    }
+
+    fn gate(&mut self, head: &PlanFile<Value>) {
+        let Some(gate) = head.criteria.gate else { return };
+        for priority in gate.wrong() {
+            self.complain(
+                rules::WRONG_VALUE,
+                &format!("criteria.gate.{priority}"),
+                format!("{priority} of the gate is not a percentage"),
+                "write a number from 0 to 100",
+            );
+        }
     }
 
     fn stack_name(&mut self, stack: &str) {

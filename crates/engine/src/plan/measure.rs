@@ -16,6 +16,12 @@ pub enum Probe {
     NodesReady,
     /// Counts the devices that run the plan's JetPack and are nodes of the cluster.
     DevicesProvisioned,
+    /// The use of the GPUs of the devices, in percent, as tegrastats shows it now.
+    GpuUse,
+    /// The size of the largest object of the state that fits, in MB.
+    FileMegabytes,
+    /// Whether the report was written: by the report itself.
+    ReportWritten,
     /// A verb measures it (`validate latency`); its latest finding counts.
     Measured(&'static str),
 }
@@ -24,58 +30,62 @@ pub enum Probe {
 #[derive(Debug, PartialEq, Eq)]
 struct Row {
     name: &'static str,
-    /// How it is taken; none: it is planned, and no version can measure it yet.
-    probe: Option<Probe>,
+    /// How it is taken; or why no version measures it yet.
+    probe: Result<Probe, &'static str>,
 }
 
 const fn now(name: &'static str, probe: Probe) -> Row {
-    Row { name, probe: Some(probe) }
+    Row { name, probe: Ok(probe) }
 }
 
 const fn measured(name: &'static str, verb: &'static str) -> Row {
-    Row { name, probe: Some(Probe::Measured(verb)) }
+    Row { name, probe: Ok(Probe::Measured(verb)) }
 }
 
-const fn later(name: &'static str) -> Row {
-    Row { name, probe: None }
+const fn later(name: &'static str, why: &'static str) -> Row {
+    Row { name, probe: Err(why) }
 }
 
 /// Every measure, by name.
 static TABLE: &[Row] = &[
-    later("availability.ratio"),
-    later("browser.engines_passed"),
-    later("browser.inference_cold_p95"),
-    later("browser.inference_warm_p95"),
-    later("browser.load"),
-    later("browser.memory"),
-    later("browser.webgpu_passed"),
+    later("availability.ratio", "no check watches for as long as a month"),
+    measured("browser.engines_passed", "validate browser"),
+    measured("browser.inference_cold_p95", "validate browser"),
+    measured("browser.inference_warm_p95", "validate browser"),
+    measured("browser.load", "validate browser"),
+    measured("browser.memory", "validate browser"),
+    measured("browser.webgpu_passed", "validate browser"),
     measured("cdn.cache_hit_rate", "validate cdn"),
     measured("cdn.deployed", "validate cdn"),
-    later("cdn.origin_regions"),
-    later("cost.month"),
+    later("cdn.origin_regions", "no check counts the regions behind the origins of a distribution"),
+    measured("cdn.viewer_hit_rate", "validate cdn"),
+    later("cost.month", "no check reads the bills of the account"),
     measured("dns.leads_to_distribution", "validate dns"),
-    later("edge.function.duration_p95"),
-    later("edge.requests_ok"),
+    measured("edge.function.duration_p95", "validate edge"),
+    measured("edge.requests_ok", "validate edge"),
     measured("failover.client", "validate failover"),
     measured("failover.detection", "validate failover"),
     now("jetson.devices_provisioned", Probe::DevicesProvisioned),
-    later("jetson.gpu_replicas"),
-    later("jetson.gpu_use"),
+    later(
+        "jetson.gpu_replicas",
+        "no check asks each replica which device runs its model; its GET /models shows execution_provider",
+    ),
+    now("jetson.gpu_use", Probe::GpuUse),
     measured("jetson.latency_p95", "validate load"),
     now("jetson.nodes_ready", Probe::NodesReady),
     measured("jetson.throughput", "validate load"),
     measured("latency.p95", "validate latency"),
     measured("latency.p99", "validate latency"),
     measured("latency.regions_measured", "validate latency"),
-    later("load.throughput"),
-    later("metadata.lag"),
-    later("models.file_mb"),
-    later("observability.dashboards_present"),
-    later("offline.models_verified"),
-    later("page.status"),
-    later("regions.healthy"),
+    later("load.throughput", "validate load puts load on one host, not on all regions at once"),
+    later("metadata.lag", "no check reads the lag of the replicas"),
+    now("models.file_mb", Probe::FileMegabytes),
+    later("observability.dashboards_present", "no check asks Grafana"),
+    later("offline.models_verified", "no check downloads the models of GET /api/v1/models/offline"),
+    measured("page.status", "validate browser"),
+    later("regions.healthy", "Route 53's status of health checks is read by validate failover alone, while it watches"),
     measured("replication.lag", "validate replication"),
-    later("report.written"),
+    now("report.written", Probe::ReportWritten),
     now("resources.missing", Probe::Missing),
     now("resources.present", Probe::Present),
 ];
@@ -101,15 +111,18 @@ impl Measure {
         self.0.name
     }
 
-    /// How it is taken; none: no version can measure it yet.
-    pub const fn probe(self) -> Option<Probe> {
+    /// How it is taken.
+    ///
+    /// # Errors
+    /// Why no version can measure it yet.
+    pub const fn probe(self) -> Result<Probe, &'static str> {
         self.0.probe
     }
 }
 
 /// The names of the measures that this version takes, or of those that it does not.
 fn names(measured: bool) -> String {
-    let rows = TABLE.iter().filter(|row| row.probe.is_some() == measured);
+    let rows = TABLE.iter().filter(|row| row.probe.is_ok() == measured);
     rows.map(|row| row.name).collect::<Vec<_>>().join(", ")
 }
 
@@ -157,9 +170,9 @@ mod tests {
     #[test]
     fn a_measure_is_known_by_its_name() {
         let read = |name: &str| Measure::try_from(name.to_owned());
-        assert_eq!(read("resources.present").map(Measure::probe), Ok(Some(Probe::Present)));
-        assert_eq!(read("latency.p95").map(Measure::probe), Ok(Some(Probe::Measured("validate latency"))));
-        assert_eq!(read("cost.month").map(Measure::probe), Ok(None));
+        assert_eq!(read("resources.present").map(Measure::probe), Ok(Ok(Probe::Present)));
+        assert_eq!(read("latency.p95").map(Measure::probe), Ok(Ok(Probe::Measured("validate latency"))));
+        assert!(read("cost.month").is_ok_and(|measure| measure.probe().is_err_and(|why| why.contains("bills"))));
         let unknown = read("latency.p96").expect_err("it is in no row").to_string();
         assert!(
             unknown.contains("resources.missing, resources.present") && unknown.contains("latency.p95"),

@@ -54,7 +54,9 @@ pub use inventory::{ONE_NAME, ReplacedDevices};
 pub use load::{Reading, load, parse, read};
 pub use measure::{Measure, Probe, UnknownMeasure};
 pub use objects::Document;
-pub use schema::{Comparison, Criteria, Criterion, Fallback, Metadata, Moved, PlanFile, Variable, VariableType};
+pub use schema::{
+    Comparison, Criteria, Criterion, Fallback, GatePlan, Metadata, Moved, PlanFile, Variable, VariableType,
+};
 pub use source::SourcePlace;
 pub use step_config::{LaterStep, StepConfig};
 

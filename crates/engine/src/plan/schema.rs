@@ -164,6 +164,37 @@ pub struct Criteria {
     /// Nice to have.
     #[serde(default)]
     pub p2: Vec<Criterion>,
+    /// Which share of each priority has to be met for the week to count as done; without one nothing is decided.
+    #[serde(default, rename = "gate")]
+    pub gate: Option<GatePlan>,
+}
+
+/// The percentage of the criteria of each priority that has to be met.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "UPPERCASE")]
+pub struct GatePlan {
+    /// Of those that must be met.
+    #[serde(default = "all")]
+    #[schemars(range(min = 0, max = 100))]
+    pub p0: f64,
+    /// Of those that should be met.
+    #[schemars(range(min = 0, max = 100))]
+    pub p1: f64,
+    /// Of those that are nice to have.
+    #[schemars(range(min = 0, max = 100))]
+    pub p2: f64,
+}
+
+const fn all() -> f64 {
+    100.0
+}
+
+impl GatePlan {
+    /// The priorities whose percentage is none.
+    pub fn wrong(&self) -> impl Iterator<Item = &'static str> {
+        let shares = [("P0", self.p0), ("P1", self.p1), ("P2", self.p2)];
+        shares.into_iter().filter(|(_, percent)| !(0.0..=100.0).contains(percent)).map(|(name, _)| name)
+    }
 }
 
 /// One measurable aim.

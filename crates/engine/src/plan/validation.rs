@@ -25,6 +25,8 @@ pub enum Validation {
     Edge(EdgeCheck),
     /// Embedding in real browsers.
     Browser(BrowserCheck),
+    /// A server before it takes traffic: its health, an embedding, its models, its metrics, its GPU.
+    Production(ProductionCheck),
     /// The points to look at before a week is closed.
     Checklist(ChecklistCheck),
 }
@@ -41,6 +43,7 @@ impl Validation {
             Self::Dns(_) => "dns",
             Self::Edge(_) => "edge",
             Self::Browser(_) => "browser",
+            Self::Production(_) => "production",
             Self::Checklist(_) => "checklist",
         }
     }
@@ -73,6 +76,21 @@ impl Validation {
     /// The settings, when it writes objects to see them replicated.
     pub const fn replication(&self) -> Option<&ReplicationCheck> {
         if let Self::Replication(check) = self { Some(check) } else { None }
+    }
+
+    /// The settings, when it sends requests through the function at the edge.
+    pub const fn edge(&self) -> Option<&EdgeCheck> {
+        if let Self::Edge(check) = self { Some(check) } else { None }
+    }
+
+    /// The settings, when it embeds in browsers.
+    pub const fn browser(&self) -> Option<&BrowserCheck> {
+        if let Self::Browser(check) = self { Some(check) } else { None }
+    }
+
+    /// The settings, when it looks at a server before it takes traffic.
+    pub const fn production(&self) -> Option<&ProductionCheck> {
+        if let Self::Production(check) = self { Some(check) } else { None }
     }
 
     /// The settings, when it goes through a list.
@@ -221,7 +239,9 @@ pub struct DnsCheck {
 pub struct EdgeCheck {
     /// The regions to send from.
     pub regions: Vec<String>,
-    /// The request.
+    /// The function, by its name in the plan: what `of` of a criterion calls it.
+    pub function: Option<String>,
+    /// The request. It is sent by POST, which no cache answers.
     pub request: RequestPlan,
     /// Requests from each region.
     pub requests: u64,
@@ -235,6 +255,8 @@ pub struct EdgeCheck {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BrowserCheck {
+    /// The page, as visitors open it.
+    pub url: Option<String>,
     /// The browsers and their oldest versions.
     pub browsers: BTreeMap<String, u32>,
     /// Threads of the runtime.
@@ -249,6 +271,21 @@ pub struct BrowserCheck {
     pub memory_mb: u64,
     /// Whether the page must work after a reload without network access.
     pub offline: bool,
+}
+
+/// A server before it takes traffic: the six checks of week 5.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProductionCheck {
+    /// The host (and port) of the server.
+    pub host: String,
+    /// The model that embeds; the server's default when left out.
+    pub model: Option<String>,
+    /// Numbers of a vector; as the server lists its model when left out.
+    pub dimension: Option<usize>,
+    /// Whether the model has to run on a GPU, and TensorRT to find its engines in the cache.
+    #[serde(default = "yes")]
+    pub gpu: bool,
 }
 
 /// The points to look at before a week is closed.
@@ -275,6 +312,10 @@ const fn hundred() -> u64 {
 
 const fn thousand() -> u64 {
     1000
+}
+
+const fn yes() -> bool {
+    true
 }
 
 const fn twenty() -> f64 {

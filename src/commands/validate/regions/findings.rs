@@ -6,12 +6,41 @@ use std::time::Duration;
 use super::RegionAnswer;
 use super::probe::ProbeAnswer;
 use crate::commands::validate::judge;
-use crate::commands::validate::latency::{CONFIDENCE, limited};
+use crate::commands::validate::latency::{CONFIDENCE, limited, not_from_regions};
 use crate::commands::validate::measurements::{CheckResult, Found};
 use crate::measure::Recording;
 use crate::measure::floor::{self, Path, VANTAGE_REGIONS};
 use crate::measure::verdict::{self, Compare, Finding, Unit, Wanted};
 use crate::plan::validation::LatencyCheck;
+
+/// What the places are from which probes measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vantage {
+    /// Regions of AWS: what a plan's criteria mean.
+    Regions,
+    /// The user's own machines over SSH.
+    Machines,
+}
+
+/// What `of` of a criterion says to mean the figures over all machines.
+const MACHINES: &str = "ssh";
+
+impl Vantage {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Regions => "region",
+            Self::Machines => "machine",
+        }
+    }
+
+    /// What `of` of a criterion calls the figures over all places.
+    fn overall(self, check: &LatencyCheck) -> Option<String> {
+        match self {
+            Self::Regions => check.label.clone(),
+            Self::Machines => Some(MACHINES.to_owned()),
+        }
+    }
+}
 
 /// What came from a region, as a recording.
 struct Region<'a> {
@@ -64,7 +93,7 @@ impl<'a> Region<'a> {
 }
 
 /// The findings of a check.
-pub fn of(check: &LatencyCheck, answers: &BTreeMap<String, RegionAnswer>) -> CheckResult {
+pub fn of(check: &LatencyCheck, answers: &BTreeMap<String, RegionAnswer>, from: Vantage) -> CheckResult {
     let regions: Vec<Region<'_>> = answers.iter().map(Region::of).collect();
     let mut found = Vec::new();
     for (word, quantile, limit) in limited(&check.limits) {
@@ -72,37 +101,43 @@ pub fn of(check: &LatencyCheck, answers: &BTreeMap<String, RegionAnswer>) -> Che
         let measure = format!("latency.{word}");
         let each = |region: &Region<'_>| (region.name.to_owned(), region.percentile(quantile, &wish));
         let all: Vec<(String, Finding)> = regions.iter().map(each).collect();
-        let overall = Wanted { name: format!("{} from the slowest region", wish.name), ..wish.clone() };
+        let overall = Wanted { name: format!("{} from the slowest {}", wish.name, from.word()), ..wish.clone() };
         let overall = judge::slowest(&overall, &all);
         let one = |(region, finding)| Found { measure: measure.clone(), of: Some(region), finding };
         found.extend(all.into_iter().map(one));
-        found.push(Found { measure, of: check.label.clone(), finding: overall });
+        found.push(Found { measure, of: from.overall(check), finding: overall });
     }
     if let Some(percent) = check.cache_hit_percent {
-        found.push(hit_rate(check, percent / 100.0, &regions));
+        found.push(hit_rate(check, percent / 100.0, &regions, from));
     }
-    found.push(measured(check, &regions));
+    found.push(measured(check, &regions, from));
+    if from == Vantage::Machines && !check.regions.is_empty() {
+        found.push(not_from_regions(check));
+    }
     let recordings = regions.into_iter().filter_map(|region| Some((region.name.to_owned(), region.recording.ok()?)));
     CheckResult { found, recordings: recordings.collect() }
 }
 
 /// The share of answers from a cache, over all regions.
-fn hit_rate(check: &LatencyCheck, wanted: f64, regions: &[Region<'_>]) -> Found {
+fn hit_rate(check: &LatencyCheck, wanted: f64, regions: &[Region<'_>], from: Vantage) -> Found {
     let counts = regions.iter().filter_map(|region| region.recording.as_ref().ok()).map(Recording::cache_hits);
     let (hits, total) = counts.fold((0, 0), |(hits, total), one| (hits + one.0, total + one.1));
     let finding = verdict::share("cache hit rate", hits, total, Compare::AtLeast, wanted, CONFIDENCE);
-    Found { measure: "latency.cache_hit_rate".to_owned(), of: check.label.clone(), finding }
+    Found { measure: "latency.cache_hit_rate".to_owned(), of: from.overall(check), finding }
 }
 
-/// How many regions answered.
-fn measured(check: &LatencyCheck, regions: &[Region<'_>]) -> Found {
+/// How many regions or machines answered.
+fn measured(check: &LatencyCheck, regions: &[Region<'_>], from: Vantage) -> Found {
     let count = regions.iter().filter(|region| region.recording.is_ok()).count();
-    let wanted = check.regions.len().max(regions.len());
-    let wish = Wanted::new("regions measured", Unit::Count, Compare::AtLeast, wanted as f64);
+    let wanted = match from {
+        Vantage::Regions => check.regions.len().max(regions.len()),
+        Vantage::Machines => regions.len(),
+    };
+    let wish = Wanted::new(format!("{}s measured", from.word()), Unit::Count, Compare::AtLeast, wanted as f64);
     let silent =
         regions.iter().filter_map(|region| Some(format!("{}: {}", region.name, region.recording.as_ref().err()?)));
     let finding = silent.fold(verdict::known(&wish, count as f64), Finding::with_note);
-    Found { measure: "latency.regions_measured".to_owned(), of: check.label.clone(), finding }
+    Found { measure: format!("latency.{}s_measured", from.word()), of: from.overall(check), finding }
 }
 
 #[cfg(test)]
@@ -148,19 +183,30 @@ mod tests {
     #[test]
     fn the_limit_holds_for_each_region_and_a_silent_one_leaves_it_open() {
         let fast = [("eu-west-1".to_owned(), answer(10, 2)), ("us-east-1".to_owned(), answer(20, 2))].into();
-        let result = of(&check(25.0), &fast);
+        let result = of(&check(25.0), &fast, Vantage::Regions);
         assert_eq!(verdict(&result, "latency.p95", None), Verdict::Pass);
         assert_eq!(verdict(&result, "latency.regions_measured", None), Verdict::Pass);
         assert_eq!(verdict(&result, "latency.cache_hit_rate", None), Verdict::Pass);
         assert_eq!(result.recordings.len(), 2);
-        let one_slow = of(&check(15.0), &fast);
+        let one_slow = of(&check(15.0), &fast, Vantage::Regions);
         assert_eq!(verdict(&one_slow, "latency.p95", Some("eu-west-1")), Verdict::Pass);
         assert_eq!(verdict(&one_slow, "latency.p95", Some("us-east-1")), Verdict::Fail);
         assert_eq!(verdict(&one_slow, "latency.p95", None), Verdict::Fail);
         let silent = [("eu-west-1".to_owned(), answer(10, 2)), ("us-east-1".to_owned(), Err("no answer".to_owned()))];
-        let result = of(&check(25.0), &silent.into());
+        let result = of(&check(25.0), &silent.into(), Vantage::Regions);
         assert_eq!(verdict(&result, "latency.p95", None), Verdict::Inconclusive);
         assert_eq!(verdict(&result, "latency.regions_measured", None), Verdict::Fail);
+    }
+
+    #[test]
+    fn machines_are_no_regions() {
+        let fast = [("ssh:jetson01".to_owned(), answer(10, 2)), ("ssh:jetson02".to_owned(), answer(20, 2))].into();
+        let result = of(&check(25.0), &fast, Vantage::Machines);
+        assert_eq!(verdict(&result, "latency.p95", Some("ssh:jetson02")), Verdict::Pass);
+        assert_eq!(verdict(&result, "latency.p95", Some("ssh")), Verdict::Pass);
+        assert_eq!(verdict(&result, "latency.machines_measured", Some("ssh")), Verdict::Pass);
+        assert_eq!(verdict(&result, "latency.regions_measured", None), Verdict::Inconclusive);
+        assert!(!result.found.iter().any(|found| found.measure == "latency.p95" && found.of.is_none()));
     }
 
     #[test]
@@ -171,7 +217,7 @@ mod tests {
     #[test]
     fn a_limit_below_a_round_trip_is_called_so() {
         let far = [("us-east-1".to_owned(), answer(90, 80))].into();
-        let result = of(&check(25.0), &far);
+        let result = of(&check(25.0), &far, Vantage::Regions);
         let notes: Vec<&String> = result.found.iter().flat_map(|found| &found.finding.notes).collect();
         assert!(notes.iter().any(|note| note.starts_with("the network does not allow 25 ms")), "{notes:?}");
         assert!(notes.iter().any(|note| note.starts_with("a first request")), "{notes:?}");

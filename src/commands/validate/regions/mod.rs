@@ -11,16 +11,18 @@ use std::time::Duration;
 use futures::future::join_all;
 
 use super::dns::state;
-use super::measurements::{self, Measurement, Output};
-use super::request::Reach;
+use super::measurements::{self, CheckResult, Measurement, Output};
 use crate::commands::{Context, workflow};
 use crate::desired::probes;
 use crate::exit::{self, Failure, codes};
-use crate::plan::validation::LatencyCheck;
 use crate::provider::aws::{self, Clients};
 use crate::resource::{ResourceStatus, shown, syntax_check};
 
-use probe::{MOST_REQUESTS, MOST_SECONDS, ProbeAnswer, ProbeOrder, TIMEOUT};
+pub use findings::{Vantage, of as latency_of};
+pub use probe::{ProbeAnswer, ProbeOrder};
+
+use crate::measure::Target;
+use probe::{MOST_REQUESTS, MOST_SECONDS, TIMEOUT};
 
 /// The stack whose probes measure addresses that no plan has.
 pub const WITHOUT_PLAN: &str = "measure";
@@ -42,27 +44,36 @@ pub struct RegionArgs {
     pub yes: bool,
 }
 
+/// What becomes of the answers of the regions.
+type RegionFindings = dyn Fn(&BTreeMap<String, RegionAnswer>) -> CheckResult + Send + Sync;
+
 /// A check with the step that it is of.
 pub struct RegionCheck {
+    /// Its word after `validate`.
+    pub check: &'static str,
     /// The step of the plan; none for an address without one.
     pub step: Option<String>,
-    /// What is checked.
-    pub check: LatencyCheck,
+    /// The regions that `all` means; without any, every one.
+    pub regions: Vec<String>,
+    /// What is asked of each probe.
+    pub order: ProbeOrder,
+    /// What becomes of the answers.
+    pub found: Box<RegionFindings>,
 }
 
 /// What came from a region: what it measured, or why nothing came.
-type RegionAnswer = Result<ProbeAnswer, String>;
+pub type RegionAnswer = Result<ProbeAnswer, String>;
 
 impl RegionArgs {
     /// The regions of a check.
     ///
     /// # Errors
     /// When one of them is not the name of a region.
-    fn of(&self, check: &LatencyCheck) -> Result<BTreeSet<String>, Failure> {
+    fn of(&self, own: &[String]) -> Result<BTreeSet<String>, Failure> {
         let every = || probes::REGIONS.iter().map(|region| (*region).to_owned()).collect();
         let regions: BTreeSet<String> = match self.regions.as_slice() {
-            [only] if only == ALL && check.regions.is_empty() => every(),
-            [only] if only == ALL => check.regions.iter().cloned().collect(),
+            [only] if only == ALL && own.is_empty() => every(),
+            [only] if only == ALL => own.iter().cloned().collect(),
             named => named.iter().cloned().collect(),
         };
         match regions.iter().find(|region| !syntax_check::region(region)) {
@@ -82,15 +93,14 @@ impl RegionArgs {
 pub async fn run(
     checks: &[RegionCheck],
     args: &RegionArgs,
-    reach: &Reach,
     output: Output<'_>,
     context: &Context,
 ) -> Result<u8, Failure> {
     let mut orders = Vec::new();
     for one in checks {
-        orders.push((one, args.of(&one.check)?, order(&one.check, reach)?));
+        orders.push((one, args.of(&one.regions)?));
     }
-    let regions: BTreeSet<String> = orders.iter().flat_map(|(_, regions, _)| regions.clone()).collect();
+    let regions: BTreeSet<String> = orders.iter().flat_map(|(_, regions)| regions.clone()).collect();
     say_cost(&orders, regions.len(), context);
     let stack = probes::stack(output.stack.unwrap_or(WITHOUT_PLAN));
     let put = stack::put(&stack, &regions, args.yes, context).await;
@@ -107,10 +117,9 @@ pub async fn run(
     let all: Vec<Measurement> = asked?
         .into_iter()
         .zip(&orders)
-        .map(|(answers, (one, ..))| {
+        .map(|(answers, (one, _))| {
             let from = answers.keys().cloned().collect();
-            let result = findings::of(&one.check, &answers);
-            Measurement::now("latency", one.step.as_deref(), from, result)
+            Measurement::now(one.check, one.step.as_deref(), from, (one.found)(&answers))
         })
         .collect();
     let code = measurements::finish(&all, output, context).await?;
@@ -136,39 +145,43 @@ pub async fn clean(stack: &str, yes: bool, context: &Context) -> Result<u8, Fail
     stack::remove(stack, yes, context).await
 }
 
-/// What the probes of a check are asked.
-fn order(check: &LatencyCheck, reach: &Reach) -> Result<ProbeOrder, Failure> {
-    if check.requests > MOST_REQUESTS || check.requests as f64 / check.rate > MOST_SECONDS {
+/// What a probe is asked: these targets in turn, all of one host.
+///
+/// # Errors
+/// More than a probe sends, or an address that only this machine can reach.
+pub fn order(targets: &[Target], requests: u64, rate: f64) -> Result<ProbeOrder, Failure> {
+    if requests > MOST_REQUESTS || requests as f64 / rate > MOST_SECONDS {
         return Err(codes::ARGUMENT.refused(
-            shown!("{} requests at {} a second are more than a probe sends", check.requests, check.rate),
+            shown!("{} requests at {} a second are more than a probe sends", requests, rate),
             shown!("at most {} requests and {} seconds: change requests and rate", MOST_REQUESTS, MOST_SECONDS),
         ));
     }
-    let targets = reach.gets(&check.request)?;
     if targets.iter().any(|target| target.connect_to.is_some()) {
         return Err(codes::ARGUMENT.refused(
             "--connect-to is an address as this machine sees it, and probes are elsewhere",
-            "leave --connect-to out, or measure from this machine without --regions",
+            "leave --connect-to out, or measure from this machine alone",
         ));
     }
     let urls: Vec<String> = targets.iter().map(|target| target.url.clone()).collect();
     // As Node writes it: in lower case, without the port that the scheme has anyway.
     let host = urls.first().and_then(|text| url::Url::parse(text).ok());
     let host = host.map(|url| url[url::Position::BeforeHost..url::Position::AfterPort].to_owned()).unwrap_or_default();
-    let mut order = ProbeOrder::new(host, urls, check.requests, check.rate);
+    let mut order = ProbeOrder::new(host, urls, requests, rate);
     order.headers = targets.first().map(|target| target.headers.clone()).unwrap_or_default();
+    let bodies = targets.iter().filter(|target| !target.body.is_empty());
+    order.bodies = bodies.map(|target| String::from_utf8_lossy(&target.body).into_owned()).collect();
     Ok(order)
 }
 
-type Order<'c> = (&'c RegionCheck, BTreeSet<String>, ProbeOrder);
+type Order<'c> = (&'c RegionCheck, BTreeSet<String>);
 
 /// What it costs at most, before anybody is asked.
 fn say_cost(orders: &[Order<'_>], regions: usize, context: &Context) {
     let seconds = |order: &ProbeOrder| order.requests as f64 / order.rate + PATIENCE.as_secs_f64();
     let memory = f64::from(probes::MEMORY_MB) / 1024.0;
-    let each = |(_, regions, order): &Order<'_>| regions.len() as f64 * seconds(order) * memory * USD_PER_GB_SECOND;
+    let each = |(one, regions): &Order<'_>| regions.len() as f64 * seconds(&one.order) * memory * USD_PER_GB_SECOND;
     let usd: f64 = orders.iter().map(each).sum();
-    let requests: u64 = orders.iter().map(|(_, regions, order)| order.requests * regions.len() as u64).sum();
+    let requests: u64 = orders.iter().map(|(one, regions)| one.order.requests * regions.len() as u64).sum();
     context.printer.talk(shown!(
         "a probe function in {} {}, at most {} USD of Lambda at list prices; {} requests to the measured host are billed there",
         regions,
@@ -192,8 +205,8 @@ async fn ask_all(
     let clients = workflow::connect(&context.session).await?.clients;
     let name = probes::name(stack);
     let mut all = Vec::new();
-    for (_, regions, order) in orders {
-        let (clients, name, present) = (&clients, &name, &present);
+    for (one, regions) in orders {
+        let (clients, name, present, order) = (&clients, &name, &present, &one.order);
         let calls = regions.iter().map(|region| async move {
             let answer = if present(region) {
                 ask(clients, region, name, order).await

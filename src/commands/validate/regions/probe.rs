@@ -1,4 +1,5 @@
-//! What a probe function is asked, and its answer as a recording. `templates/lambda/probe/index.mjs` is the other side.
+//! What a probe is asked, and its answer as a recording. `templates/lambda/probe/index.mjs` is the other side in a region,
+//! `templates/probe/probe.py` on a machine behind SSH.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -45,6 +46,10 @@ pub struct ProbeOrder {
     timeout_ms: u64,
     connections: u32,
     openings: u32,
+    /// Bodies that are sent by POST, in turn with the addresses; without any, the addresses are asked for by GET.
+    pub bodies: Vec<String>,
+    /// A header whose value is a number of milliseconds; with it, the vectors of answers are counted.
+    own_time: Option<String>,
 }
 
 impl ProbeOrder {
@@ -52,7 +57,35 @@ impl ProbeOrder {
     pub fn new(host: String, urls: Vec<String>, requests: u64, rate: f64) -> Self {
         let timeout_ms = u64::try_from(TIMEOUT.as_millis()).unwrap_or(u64::MAX);
         let (connections, openings) = (CONNECTIONS, OPENINGS);
-        Self { format: FORMAT, host, urls, headers: Vec::new(), requests, rate, timeout_ms, connections, openings }
+        let (headers, bodies) = (Vec::new(), Vec::new());
+        let own_time = None;
+        Self {
+            format: FORMAT,
+            host,
+            urls,
+            headers,
+            requests,
+            rate,
+            timeout_ms,
+            connections,
+            openings,
+            bodies,
+            own_time,
+        }
+    }
+
+    /// The numbers of the first vector of each answer are counted, and this header is read. No connection is opened beforehand.
+    pub fn read_vectors(&mut self, own_time: &str) {
+        self.own_time = Some(own_time.to_owned());
+        self.openings = 0;
+    }
+
+    /// As JSON.
+    ///
+    /// # Errors
+    /// A number that JSON cannot write.
+    pub fn json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self)
     }
 }
 
@@ -61,7 +94,7 @@ impl ProbeOrder {
 #[serde(deny_unknown_fields)]
 pub struct ProbeAnswer {
     format: u32,
-    /// The version of Node that sent the requests.
+    /// The version of Node.js or Python that sent the requests.
     #[serde(rename = "node")]
     _node: String,
     started_ms: i64,
@@ -89,6 +122,25 @@ struct Sample {
     tls: u64,
     #[serde(default)]
     failure: Option<FailureKind>,
+    /// The numbers of its first vector, where they are counted.
+    #[serde(default)]
+    numbers: Option<usize>,
+    /// The value of the header that is read, in microseconds.
+    #[serde(default)]
+    own: Option<u64>,
+}
+
+/// An answer whose vector was counted.
+#[derive(Clone, Copy, Debug)]
+pub struct VectorAnswer {
+    /// Its status; 0 where none came.
+    pub status: u16,
+    /// The numbers of its first vector.
+    pub numbers: Option<usize>,
+    /// What the header says that was read.
+    pub own: Option<Duration>,
+    /// Why it failed.
+    pub failure: Option<FailureKind>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -150,6 +202,16 @@ impl ProbeAnswer {
         let answered = self.openings.iter().filter(|one| one.failure.is_none());
         answered.for_each(|one| all.record(micros(one.total)));
         all.value_at(0.5)
+    }
+
+    /// The answers with the vectors that were counted in them.
+    pub fn vectors(&self) -> impl Iterator<Item = VectorAnswer> {
+        self.samples.iter().map(|one| VectorAnswer {
+            status: one.status,
+            numbers: one.numbers,
+            own: one.own.map(micros),
+            failure: one.failure,
+        })
     }
 
     /// The requests as a recording of a region; what failed took at least the time-out.

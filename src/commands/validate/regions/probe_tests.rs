@@ -82,5 +82,18 @@ fn an_order_has_the_fields_that_the_probe_reads() {
     for name in &names {
         assert!(code.contains(&format!("order.{name}")) || code.contains(&format!("order?.{name}")), "{name}");
     }
-    assert_eq!((names.len(), &text["timeout_ms"]), (9, &json!(10_000)));
+    assert_eq!((names.len(), &text["timeout_ms"]), (11, &json!(10_000)));
+    let python = include_str!("../../../../templates/probe/probe.py");
+    for name in names.iter().filter(|name| !["bodies", "own_time"].contains(*name)) {
+        assert!(python.contains(&format!("order[\"{name}\"]")), "{name}");
+    }
+}
+
+#[test]
+fn vectors_are_counted_where_that_was_asked_for() {
+    let counted = sample(0, 20, json!({"numbers": 384, "own": 12_500}));
+    let answer = answer(vec![counted, sample(1000, 20, json!({"failure": "status", "status": 503}))]);
+    let seen: Vec<VectorAnswer> = answer.vectors().collect();
+    assert_eq!((seen[0].numbers, seen[0].own), (Some(384), Some(Duration::from_micros(12_500))));
+    assert_eq!((seen[1].numbers, seen[1].failure), (None, Some(FailureKind::Status)));
 }
