@@ -346,7 +346,7 @@ fn where_a_place_is_sent_is_known_by_the_region_of_its_load_balancer() {
     let parts = |region: &str| dns_answer::down(&before, region);
     let leads = |one: &DnsAnswer, region: &str| {
         let parts = parts(region);
-        one.targets.iter().any(|target| parts.iter().any(|part| target.contains(part.as_str())))
+        one.leads_to.iter().any(|target| parts.iter().any(|part| target.contains(part.as_str())))
     };
     let (up, down) = (ask(&before, &[]), ask(&before, &parts("eu-central-1")));
     assert_eq!(
@@ -357,6 +357,6 @@ fn where_a_place_is_sent_is_known_by_the_region_of_its_load_balancer() {
     assert!(leads(&down, "us-east-1") && !leads(&down, "eu-central-1"), "{down:?}");
 
     let after = ask(&built(&plan, &["cutover"]).desired, &[]);
-    assert!(after.targets.iter().all(|target| target.contains("cdn.distribution")), "{after:?}");
+    assert!(after.leads_to.iter().all(|target| target.contains("cdn.distribution")), "{after:?}");
     assert_eq!(after.answers, ["the distribution"]);
 }
