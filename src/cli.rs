@@ -208,7 +208,7 @@ mod tests {
             assert!(has_verb(there), "{there}");
         }
         assert_eq!(has_verb("serve"), cfg!(feature = "serve"));
-        for none in ["", "jetson", "validate production", "deploy observability", "replicate", "jetson fly"] {
+        for none in ["", "jetson", "validate nothing", "deploy observability", "replicate", "jetson fly"] {
             assert!(!has_verb(none), "{none}");
         }
     }
