@@ -310,7 +310,7 @@ fn what_carries_the_mark_and_is_not_in_the_journal_is_listed() {
         .map(|kind| count(kind))
         .collect();
     // Without plan and journal nobody knows of the regions of two more certificates.
-    assert_eq!(counts, [4, 2, 1, 1, 2, 1, 3, 2, 1, 3]);
+    assert_eq!(counts, [7, 2, 1, 1, 2, 1, 3, 2, 1, 3]);
     assert!(owned.iter().all(|one| one["address"].is_string() && one["id"].is_string()), "{owned:#?}");
     let shown = account.run_bare(&format!("status --stack {STACK} --drift")).exits(2).stdout;
     let import = format!("akidb-edge state import edge.function.gateway=t{}-edge-gateway", account.number);

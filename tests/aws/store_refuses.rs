@@ -115,7 +115,7 @@ fn a_full_disk_ends_the_run_and_the_next_one_goes_on() {
         return;
     }
     let mut ended_within_the_journal = 0;
-    for kilobytes in [4, 40, 52] {
+    for kilobytes in [4, 40, 48, 56, 64] {
         let proxy = FaultProxy::start(&local_aws::endpoint());
         let account = TestAccount::new().through(proxy.url());
         let disk = Disk::of(kilobytes, &account.path("state")).expect("as before");
@@ -125,6 +125,7 @@ fn a_full_disk_ends_the_run_and_the_next_one_goes_on() {
         let full = ["the file system is full", "No space left on device"];
         assert!(full.iter().any(|words| output.stderr.contains(words)), "{how}: {}", output.stderr);
         assert!(output.stderr.contains("next: free"), "{how}: {}", output.stderr);
+        eprintln!("{how}: {}", output.stderr.lines().find(|line| line.contains("error")).unwrap_or_default());
         if output.stderr.contains("more bytes must fit for the next entries of the journal") {
             ended_within_the_journal += 1;
             assert!(output.stderr.contains("journal.jsonl"), "{how}: it says which file: {}", output.stderr);

@@ -202,6 +202,8 @@ def week13(run):
         run.command(f"rollback --yes --fallback {fallback}")
     run.command("rollback --yes --to 1")
     run.logged("cloudfront-logs")
+    for bucket, region in (("metadata-snapshots-eu", "eu-central-1"), ("metadata-snapshots-ap", "ap-northeast-1")):
+        run.logged(bucket, region)
     run.command("destroy --yes --empty-buckets")
 
 

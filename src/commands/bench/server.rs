@@ -37,7 +37,7 @@ impl From<StartFault> for Failure {
     fn from(fault: StartFault) -> Self {
         codes::MEASUREMENT.error(
             shown!("{}", fault),
-            "try the same flags with akidb-edge serve, or name a running server with --address",
+            "name a running server with --address, or try the same flags with akidb-edge serve",
         )
     }
 }

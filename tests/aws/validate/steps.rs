@@ -57,7 +57,7 @@ fn requests_go_through_the_function_and_the_gate_of_the_plan_decides() {
     let account = TestAccount::of(local_aws::account());
     let server = embedding("12.5");
     let step = format!(
-        "{{id: edge, title: e, kind: validate, with: {{edge: {{regions: [us-east-1], function: gateway, requests: 60, \
+        "{{id: edge, title: e, kind: validate, with: {{edge: {{regions: [us-east-1], function: gateway, requests: 100, \
          duration_p95_ms: 50, dimension: 3, request: {{host: \"{}\", path: /api/v1/embed, texts: [a, b]}}}}}}}}",
         server.address
     );
@@ -67,9 +67,9 @@ fn requests_go_through_the_function_and_the_gate_of_the_plan_decides() {
     ];
     plan(&account, &[&step], &criteria);
     let document = account.run_bare("validate edge --plan small.yaml --plain-http --json").exits(2).json();
-    assert_eq!((verdict(&document, "edge.requests_ok").as_str(), server.requests()), ("pass", 60));
+    assert_eq!((verdict(&document, "edge.requests_ok").as_str(), server.requests()), ("pass", 100));
     let own = finding(&document, "edge.function.duration_p95", Some("edge.function.gateway"));
-    assert_eq!((&own["verdict"], &own["samples"]), (&"pass".into(), &60.into()), "{own}");
+    assert_eq!((&own["verdict"], &own["samples"]), (&"pass".into(), &100.into()), "{own}");
     assert_eq!(verdict(&document, "edge.regions_measured"), "inconclusive", "this machine is no region");
 
     // Without a gate nobody decides.

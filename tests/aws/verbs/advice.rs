@@ -31,11 +31,16 @@ const OF_OTHERS: &[&str] = &[
     "--folder",
     "--program",
     "--edge",
+    // Of `tests/browsers`, and of containers whose arguments a check looks at.
+    "--engine",
+    "--minimum",
+    "--password",
+    "--password-file",
 ];
 
 /// Words after `akidb-edge` that are no verb: the program itself is meant.
 const PROSE: &[&str] =
-    &["itself", "did", "asks", "which", "nothing", "or", "prod", "use", "wrote", "week13", "it", "VERB"];
+    &["itself", "did", "asks", "which", "nothing", "or", "prod", "use", "wrote", "week13", "it", "VERB", "manual"];
 
 fn files(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).expect("a folder").flatten() {
