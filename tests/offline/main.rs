@@ -15,5 +15,7 @@ mod models_publish;
 mod models_pull;
 mod provider_cloudfront_slow;
 #[cfg(feature = "serve")]
+mod renames;
+#[cfg(feature = "serve")]
 mod shipping;
 mod validate;

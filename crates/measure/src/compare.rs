@@ -1,6 +1,6 @@
 //! Two runs against one another: by their percentiles, and as a whole.
 //!
-//! What is told apart here are two samples. Runs differ by more than their requests (another minute, another neighbour on the machine): a
+//! What is told apart here are two samples. Runs differ by more than their requests (another minute, another neighbor on the machine): a
 //! difference that matters shows in several runs, which is what the history is for.
 
 use std::time::Duration;

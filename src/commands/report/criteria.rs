@@ -80,7 +80,7 @@ fn with_unit(value: impl Display, unit: &str) -> String {
 }
 
 fn take(one: &Criterion, built: &DesiredStack, known: &ReportInput) -> Measurement {
-    let pattern = one.of.as_deref().unwrap_or("*");
+    let pattern = one.subject.as_deref().unwrap_or("*");
     match one.measure.probe() {
         Some(Probe::NodesReady) => nodes(known, |node| node.node == Some("ready")),
         Some(Probe::DevicesProvisioned) => nodes(known, |node| node.node.is_some() && node.has_jetpack_of_plan),
@@ -114,10 +114,10 @@ fn nodes(known: &ReportInput, counts: impl Fn(&NodeSeen) -> bool) -> Measurement
     Ok(Figure::counted(count, "the cluster, as jetson status shows it".to_owned()))
 }
 
-/// The latest figure of a check that `validate` ran. One that is about something else (`of`) does not count.
+/// The latest result of a check that `validate` ran. A result of another `subject` does not count.
 fn measured(one: &Criterion, verb: &str, known: &ReportInput) -> Measurement {
     let mut all = known.measurements.iter().flat_map(|from| from.found.iter().map(move |found| (from, found)));
-    let fits = |found: &Found| found.measure == one.measure.name() && found.of == one.of;
+    let fits = |found: &Found| found.measure == one.measure.name() && found.of == one.subject;
     let latest = all.rfind(|(_, found)| fits(found));
     let (from, found) = latest.ok_or_else(|| validate::hint(verb))?;
     let (finding, how) = (&found.finding, validate::how(from, found));

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::dns::{self, state};
 use super::measurements::{self, Measurement, Output};
-use super::request::Reach;
+use super::request::ConnectionArgs;
 use super::{cdn, checklist, latency, load, storage};
 use crate::commands::Context;
 use crate::commands::workflow::PlanArgs;
@@ -23,7 +23,7 @@ pub struct Args {
     #[arg(long, value_name = "HOST")]
     host: Option<String>,
     #[command(flatten)]
-    reach: Reach,
+    reach: ConnectionArgs,
     /// Also write the findings to this file as JUnit XML
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -34,7 +34,7 @@ pub struct Args {
 /// # Errors
 /// When the plan or the journal cannot be read, or one of them cannot be measured at all.
 pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
-    let plan = args.plan.load(&context.session)?;
+    let plan = args.plan.load(context)?;
     let state = state(&plan.stack, context).await?;
     let built = desired::build(&plan, &state.requested)?;
     let mut all = Vec::new();

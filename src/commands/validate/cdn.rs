@@ -3,7 +3,7 @@
 use super::dns::state;
 use super::latency::{HERE, LOCAL, hit_rate};
 use super::measurements::{self, CheckResult, Found, Measurement};
-use super::request::{self, Reach};
+use super::request::{self, ConnectionArgs};
 use super::steps::StepArgs;
 use crate::commands::Context;
 use crate::exit::{Failure, codes};
@@ -24,7 +24,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = RATE)]
     rate: f64,
     #[command(flatten)]
-    reach: Reach,
+    reach: ConnectionArgs,
 }
 
 /// Looks and measures.
@@ -49,7 +49,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
 pub async fn measure(
     check: &CdnCheck,
     rate: f64,
-    reach: &Reach,
+    reach: &ConnectionArgs,
     state: &StackState,
     context: &Context,
 ) -> Result<CheckResult, Failure> {
@@ -66,7 +66,12 @@ fn deployed(check: &CdnCheck, state: &StackState) -> Found {
 }
 
 /// The share of hits: each text is asked for once before, so that the cache has it.
-async fn hits(check: &CdnCheck, rate: f64, reach: &Reach, context: &Context) -> Result<(Found, Recording), Failure> {
+async fn hits(
+    check: &CdnCheck,
+    rate: f64,
+    reach: &ConnectionArgs,
+    context: &Context,
+) -> Result<(Found, Recording), Failure> {
     let targets = reach.gets(&check.request)?;
     let trust = reach.trust(&targets[0])?;
     let fill = Load::open(rate, Extent::Requests(targets.len() as u64));

@@ -20,7 +20,7 @@ mod steps;
 mod storage;
 
 pub use measurements::{Found, Measurement, hint, how};
-pub use request::{Reach, send};
+pub use request::{ConnectionArgs, send};
 pub use storage::kept;
 
 use super::Context;

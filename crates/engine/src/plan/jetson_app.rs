@@ -66,10 +66,10 @@ pub struct JetsonAppStep {
     pub environment: BTreeMap<String, String>,
     /// Path that answers when the process lives.
     #[serde(default = "health")]
-    pub live_path: String,
+    pub liveness_path: String,
     /// Path that answers when it can serve.
     #[serde(default = "ready")]
-    pub ready_path: String,
+    pub readiness_path: String,
     /// CPU of each replica in thousandths: asked for, and most.
     #[serde(default)]
     pub cpu_millis: Option<Amount>,

@@ -100,9 +100,8 @@ pub struct LatencyCheck {
     pub limits: LimitsPlan,
     /// The least share of answers from the cache, in percent, over GET and HEAD.
     pub cache_hit_percent: Option<f64>,
-    /// What `of` of a criterion calls this measurement, where a plan has several.
-    #[serde(rename = "as")]
-    pub label: Option<String>,
+    /// The `subject` of the criteria that this measurement counts for, where a plan has several measurements.
+    pub subject: Option<String>,
 }
 
 /// Which request is sent.
@@ -163,10 +162,10 @@ pub struct FailoverCheck {
     pub regions: Vec<String>,
     /// The name that clients ask for.
     pub host: String,
-    /// The longest time until a health check says that a region is down.
+    /// The longest time until a health check reports a region as down.
     pub detection_seconds: u64,
-    /// How long resolvers keep a record.
-    pub record_seconds: u64,
+    /// Time to live of the DNS records in seconds.
+    pub record_ttl_seconds: u64,
 }
 
 /// An object that is written in one bucket and has to appear in another.
@@ -177,7 +176,7 @@ pub struct ReplicationCheck {
     pub from: String,
     /// The bucket that it has to appear in.
     pub to: String,
-    /// The address of the replication in the plan: what `of` of a criterion calls it.
+    /// The address of the replication in the plan: the `subject` of its criteria.
     pub rule: String,
     /// What the keys of test objects begin with: the rule has to cover it.
     #[serde(default)]
@@ -187,7 +186,7 @@ pub struct ReplicationCheck {
     pub seconds: u64,
     /// In the other direction, too.
     #[serde(default)]
-    pub both_ways: bool,
+    pub bidirectional: bool,
 }
 
 /// A distribution.
@@ -255,9 +254,9 @@ pub struct BrowserCheck {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChecklistCheck {
-    /// What CloudFront says of the distribution.
+    /// Status of the distribution in CloudFront.
     pub distribution_status: String,
-    /// What Lambda says of the function.
+    /// State of the function in Lambda.
     pub function_state: String,
     /// Nodes that are ready.
     pub jetson_nodes: usize,

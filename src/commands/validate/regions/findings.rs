@@ -76,7 +76,7 @@ pub fn of(check: &LatencyCheck, answers: &BTreeMap<String, RegionAnswer>) -> Che
         let overall = judge::slowest(&overall, &all);
         let one = |(region, finding)| Found { measure: measure.clone(), of: Some(region), finding };
         found.extend(all.into_iter().map(one));
-        found.push(Found { measure, of: check.label.clone(), finding: overall });
+        found.push(Found { measure, of: check.subject.clone(), finding: overall });
     }
     if let Some(percent) = check.cache_hit_percent {
         found.push(hit_rate(check, percent / 100.0, &regions));
@@ -91,7 +91,7 @@ fn hit_rate(check: &LatencyCheck, wanted: f64, regions: &[Region<'_>]) -> Found 
     let counts = regions.iter().filter_map(|region| region.recording.as_ref().ok()).map(Recording::cache_hits);
     let (hits, total) = counts.fold((0, 0), |(hits, total), one| (hits + one.0, total + one.1));
     let finding = verdict::share("cache hit rate", hits, total, Compare::AtLeast, wanted, CONFIDENCE);
-    Found { measure: "latency.cache_hit_rate".to_owned(), of: check.label.clone(), finding }
+    Found { measure: "latency.cache_hit_rate".to_owned(), of: check.subject.clone(), finding }
 }
 
 /// How many regions answered.
@@ -102,7 +102,7 @@ fn measured(check: &LatencyCheck, regions: &[Region<'_>]) -> Found {
     let silent =
         regions.iter().filter_map(|region| Some(format!("{}: {}", region.name, region.recording.as_ref().err()?)));
     let finding = silent.fold(verdict::known(&wish, count as f64), Finding::with_note);
-    Found { measure: "latency.regions_measured".to_owned(), of: check.label.clone(), finding }
+    Found { measure: "latency.regions_measured".to_owned(), of: check.subject.clone(), finding }
 }
 
 #[cfg(test)]
@@ -121,7 +121,7 @@ mod tests {
             rate: 100.0,
             limits: LimitsPlan { p50_ms: None, p95_ms: Some(p95_ms), p99_ms: None },
             cache_hit_percent: Some(90.0),
-            label: None,
+            subject: None,
         }
     }
 

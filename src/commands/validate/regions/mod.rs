@@ -12,7 +12,7 @@ use futures::future::join_all;
 
 use super::dns::state;
 use super::measurements::{self, Measurement, Output};
-use super::request::Reach;
+use super::request::ConnectionArgs;
 use crate::commands::{Context, workflow};
 use crate::desired::probes;
 use crate::exit::{self, Failure, codes};
@@ -82,7 +82,7 @@ impl RegionArgs {
 pub async fn run(
     checks: &[RegionCheck],
     args: &RegionArgs,
-    reach: &Reach,
+    reach: &ConnectionArgs,
     output: Output<'_>,
     context: &Context,
 ) -> Result<u8, Failure> {
@@ -137,7 +137,7 @@ pub async fn clean(stack: &str, yes: bool, context: &Context) -> Result<u8, Fail
 }
 
 /// What the probes of a check are asked.
-fn order(check: &LatencyCheck, reach: &Reach) -> Result<ProbeOrder, Failure> {
+fn order(check: &LatencyCheck, reach: &ConnectionArgs) -> Result<ProbeOrder, Failure> {
     if check.requests > MOST_REQUESTS || check.requests as f64 / check.rate > MOST_SECONDS {
         return Err(codes::ARGUMENT.refused(
             shown!("{} requests at {} a second are more than a probe sends", check.requests, check.rate),
