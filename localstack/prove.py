@@ -127,12 +127,12 @@ class Stack:
 
 
 def routed(config, path):
-    """(behaviour, its target's id) for a path, as CloudFront picks it: the first pattern that matches, else the default."""
-    for behaviour in config.get("CacheBehaviors", {}).get("Items", []):
-        pattern = behaviour["PathPattern"]
+    """(behavior, its target's id) for a path, as CloudFront picks it: the first pattern that matches, else the default."""
+    for behavior in config.get("CacheBehaviors", {}).get("Items", []):
+        pattern = behavior["PathPattern"]
         pattern = pattern if pattern.startswith("/") else "/" + pattern
         if fnmatch.fnmatchcase(path, pattern.replace("[", "[[]")):
-            return pattern, behaviour["TargetOriginId"]
+            return pattern, behavior["TargetOriginId"]
     return "default", config["DefaultCacheBehavior"]["TargetOriginId"]
 
 
@@ -160,7 +160,7 @@ def through_cloudfront(stack, distribution):
             elif target in groups:
                 why.append(f"{path} goes to origin group {target}, which MiniStack answers 502")
             else:
-                why.append(f"{path} goes to {target} by behaviour {pattern}")
+                why.append(f"{path} goes to {target} by behavior {pattern}")
     if not candidates:
         if any("origin group" in each for each in why):
             raise Skip("no object can be had through the emulator's CloudFront: " + "; ".join(sorted(set(why))))
@@ -173,7 +173,7 @@ def cdn_object(stack, distribution):
     host = distribution["attributes"]["domain_name"]
     stored = stack.s3_of(bucket).get_object(Bucket=bucket, Key=key)["Body"].read()
     status, headers, body, first = stack.get(path, host, stack.account)
-    numbers = {"status": status, "bytes": len(body), "ms": first, "path": path, "behaviour": pattern}
+    numbers = {"status": status, "bytes": len(body), "ms": first, "path": path, "behavior": pattern}
     need(status == 200, f"GET https://{host}{path} answered {status}: {body[:160]!r}")
     need(headers.get("Via") and headers.get("X-Amz-Cf-Id"), "the answer has no Via or X-Amz-Cf-Id: it did not come through CloudFront")
     deployed = stack.deployed_sha256(bucket, key)

@@ -1,5 +1,8 @@
 //! The command line: global flags and the verbs, no bodies.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+
 use clap::builder::Styles;
 use clap::builder::styling::{AnsiColor, Style};
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -10,6 +13,7 @@ use crate::commands::{
 };
 #[cfg(feature = "serve")]
 use crate::commands::{models, replicate, serve};
+use crate::renames::{self, FormerName};
 
 const STYLES: Styles = Styles::styled()
     .header(Style::new().bold())
@@ -30,6 +34,9 @@ pub struct Cli {
     /// Flags of every verb.
     #[command(flatten)]
     pub global: Global,
+    /// The former names that the command line and the environment use.
+    #[arg(skip)]
+    pub former: BTreeSet<FormerName>,
 }
 
 /// Reads a command line, and keeps what was typed on it apart from what the environment says.
@@ -38,11 +45,13 @@ pub struct Cli {
 /// What clap has to say: a mistake, or help that was asked for.
 pub fn parse<T>(words: impl IntoIterator<Item = T>) -> Result<(Cli, ArgMatches), clap::Error>
 where
-    T: Into<std::ffi::OsString> + Clone,
+    T: Into<OsString> + Clone,
 {
-    let mut command = Cli::command();
-    let matches = command.try_get_matches_from_mut(words)?;
-    let cli = Cli::from_arg_matches(&matches).map_err(|bad| bad.format(&mut command))?;
+    let words: Vec<OsString> = words.into_iter().map(Into::into).collect();
+    let mut command = renames::accepting(Cli::command());
+    let matches = command.try_get_matches_from_mut(&words)?;
+    let mut cli = Cli::from_arg_matches(&matches).map_err(|bad| bad.format(&mut command))?;
+    cli.former = renames::used(&option_rules::verb(&matches).join(" "), &words);
     Ok((cli, matches))
 }
 
@@ -71,10 +80,10 @@ pub const GLOBAL: &[&str] = &[
     "verbose",
     "state",
     "route53_rate",
-    "certificate_wait",
+    "certificate_timeout",
     "lease_ttl",
     "journal_retention",
-    "patience",
+    "retry_timeout",
 ];
 
 /// Flags of every verb.
@@ -110,11 +119,11 @@ pub struct Global {
         long,
         value_name = "SECONDS",
         default_value_t = 900,
-        env = "AKIDB_EDGE_CERTIFICATE_WAIT",
+        env = "AKIDB_EDGE_CERTIFICATE_TIMEOUT",
         global = true,
         hide = true
     )]
-    pub certificate_wait: u64,
+    pub certificate_timeout: u64,
     /// Seconds until a lease without a heartbeat expires
     #[arg(long, value_name = "SECONDS", default_value_t = 60, env = "AKIDB_EDGE_LEASE_TTL", global = true, hide = true,
           value_parser = clap::value_parser!(u64).range(1..=3600))]
@@ -134,11 +143,11 @@ pub struct Global {
         long,
         value_name = "SECONDS",
         default_value_t = 120,
-        env = "AKIDB_EDGE_PATIENCE",
+        env = "AKIDB_EDGE_RETRY_TIMEOUT",
         global = true,
         hide = true
     )]
-    pub patience: u64,
+    pub retry_timeout: u64,
 }
 
 /// The verbs.

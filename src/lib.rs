@@ -57,4 +57,5 @@ pub mod cli;
 pub mod commands;
 pub mod exit;
 pub mod interrupts;
+pub mod renames;
 pub mod session;

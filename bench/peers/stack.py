@@ -159,7 +159,7 @@ class Stack:
         def methods(*names):
             return {"Quantity": len(names), "Items": list(names), "CachedMethods": {"Quantity": 2, "Items": ["GET", "HEAD"]}}
 
-        def behaviour(target, cache, allowed, viewer="redirect-to-https", **more):
+        def behavior(target, cache, allowed, viewer="redirect-to-https", **more):
             return {"TargetOriginId": target, "ViewerProtocolPolicy": viewer, "AllowedMethods": allowed, "Compress": True,
                     "CachePolicyId": cache, **more}
 
@@ -179,12 +179,12 @@ class Stack:
             "OriginGroups": {"Quantity": 1, "Items": [{
                 "Id": "reads", "FailoverCriteria": {"StatusCodes": {"Quantity": 4, "Items": [500, 502, 503, 504]}},
                 "Members": {"Quantity": 2, "Items": [{"OriginId": "us-east-1"}, {"OriginId": "eu-central-1"}]}}]},
-            "DefaultCacheBehavior": behaviour("reads", self.known["cache_policy"], read),
+            "DefaultCacheBehavior": behavior("reads", self.known["cache_policy"], read),
             "CacheBehaviors": {"Quantity": 2, "Items": [
-                {"PathPattern": "/api/v1/embed", **behaviour(
+                {"PathPattern": "/api/v1/embed", **behavior(
                     "us-east-1", CACHING_DISABLED, every, "https-only", OriginRequestPolicyId=ALL_VIEWER_EXCEPT_HOST,
                     LambdaFunctionAssociations=association)},
-                {"PathPattern": "/models/*", **behaviour("models", CACHING_OPTIMIZED, read)}]}})
+                {"PathPattern": "/models/*", **behavior("models", CACHING_OPTIMIZED, read)}]}})
         return answer["Distribution"]["ARN"]
 
     def bucket_policy(self):

@@ -13,7 +13,7 @@ def report(story, device):
     figures = story.path("measured.json")
     story.write_figures(figures)
     with_devices = ("--devices", *device.flags()) if device else ()
-    story.edge("report", options=("--out", story.report, "--figures", figures, *with_devices), stdin=device.password() if device else None)
+    story.edge("report", options=("--out", story.report, "--external-results", figures, *with_devices), stdin=device.password() if device else None)
 
 
 def destroy(story, world):

@@ -97,7 +97,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     if let Some(file) = &args.out {
         plan_file::may_write(file, args.force)?;
     }
-    let plan = args.with.plan(args.plan.load(&context.session)?, context)?;
+    let plan = args.with.plan(args.plan.load(context)?, context)?;
     if args.print_iam_policy {
         return iam_policy::print(&plan, args.deployed, context).await;
     }

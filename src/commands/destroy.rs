@@ -46,7 +46,7 @@ pub struct Args {
 /// What failed, why, and the next step.
 pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
     args.run = args.run.emptying(args.empty);
-    let plan = if args.stack.is_none() { Some(args.plan.load(&context.session)?) } else { None };
+    let plan = if args.stack.is_none() { Some(args.plan.load(context)?) } else { None };
     let stack = args.stack.clone().or(plan.as_ref().map(|plan| plan.stack.clone())).unwrap_or_default();
     let (stack, devices) = args.both.stacks(stack);
     let goes_by = match &devices {

@@ -76,12 +76,16 @@ impl Context {
 
 /// Runs a verb and gives its exit code. `typed` is the command line as it was read.
 pub async fn run(cli: Cli, typed: &ArgMatches) -> u8 {
-    let session = Session::read(cli.global.no_color, cli.global.route53_rate, Duration::from_secs(cli.global.patience));
-    let session = session.waiting_for_certificates(Duration::from_secs(cli.global.certificate_wait));
+    let session =
+        Session::read(cli.global.no_color, cli.global.route53_rate, Duration::from_secs(cli.global.retry_timeout));
+    let session = session.waiting_for_certificates(Duration::from_secs(cli.global.certificate_timeout));
     let session = session.quietly(cli.global.quiet);
     let printer = Printer::new(&session, &cli.global);
     let name = option_rules::verb(typed).join("-");
     let context = Context { session, global: cli.global, printer, verb: name, held: workflow::HeldLeases::default() };
+    for used in &cli.former {
+        context.printer.remark(shown!("{}", used.warning()));
+    }
     let answer = match option_rules::refuse(typed) {
         Ok(()) => workflow::unless_interrupted(&context, Box::pin(verb(cli.verb, &context))).await,
         Err(refused) => Err(refused),

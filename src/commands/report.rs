@@ -30,9 +30,9 @@ pub struct Args {
     /// Also query the devices and count their nodes, as `jetson status` does
     #[arg(long = "devices")]
     ask_devices: bool,
-    /// Show what something else measured, from this JSON file; no criterion is judged by it
+    /// Results that another program measured (JSON); no criterion is judged by them
     #[arg(long, value_name = "FILE")]
-    figures: Option<PathBuf>,
+    external_results: Option<PathBuf>,
     /// Directory for report.md, report.json and report.html
     #[arg(long, value_name = "DIRECTORY", default_value = "report")]
     out: PathBuf,
@@ -61,9 +61,10 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     if args.ask_devices {
         known.nodes = Some(seen_nodes(&args.devices.load(&[], context)?).await);
     }
-    let plan_report = PlanReport { figures: figures(args.figures.as_deref())?, ..tell(&plan, &known)? };
+    let plan_report = PlanReport { figures: figures(args.external_results.as_deref())?, ..tell(&plan, &known)? };
     let html = || plan_report.html().map_err(|bad| Failure::internal(shown!("{}", bad)));
     let mut json = serde_json::to_value(&plan_report).unwrap_or_default();
+    report::former_fields::add_new_names(&mut json);
     sensitive::hide(&mut json);
     let json = serde_json::to_string_pretty(&json).unwrap_or_default();
     match args.format {

@@ -50,8 +50,7 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
     if let Some(name) = &args.fallback {
         return fallback(name, &args, context).await;
     }
-    let plan =
-        if args.stack.is_none() && args.plan.plan.is_some() { Some(args.plan.load(&context.session)?) } else { None };
+    let plan = if args.stack.is_none() && args.plan.plan.is_some() { Some(args.plan.load(context)?) } else { None };
     let Some(stack) = args.stack.clone().or_else(|| plan.as_ref().map(|plan| plan.stack.clone())) else {
         return Err(codes::NO_STACK.refused("missing --plan or --stack", "add --plan NAME, or --stack NAME"));
     };
@@ -75,7 +74,7 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
 }
 
 async fn fallback(name: &str, args: &Args, context: &Context) -> Result<u8, Failure> {
-    let plan = args.plan.load(&context.session)?;
+    let plan = args.plan.load(context)?;
     let changed = plan.with_fallback(name)?;
     // with_fallback made sure that it is there.
     let Some(fallback) = plan.fallbacks.get(name) else { return Ok(exit::ERROR) };

@@ -90,7 +90,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
 }
 
 async fn change(what: &str, changing: Changing, context: &Context) -> Result<u8, Failure> {
-    let plan = changing.plan.load(&context.session)?;
+    let plan = changing.plan.load(context)?;
     let (targets, request) = match what {
         "cutover" => cutovers(&plan)?,
         _ => (groups(&plan, what)?, BTreeSet::new()),
@@ -133,7 +133,7 @@ fn groups(plan: &Plan, what: &str) -> Result<Vec<String>, Failure> {
 }
 
 fn explain(args: &Explaining, context: &Context) -> Result<u8, Failure> {
-    let plan = args.plan.load(&context.session)?;
+    let plan = args.plan.load(context)?;
     deploy::need_requests(&plan, &args.request)?;
     let requested: BTreeSet<String> = args.request.iter().cloned().collect();
     let built = desired::build(&plan, &requested)?;

@@ -29,6 +29,9 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let layers = Layers::read(|name| args.of(name), |variable| std::env::var(variable).ok(), args.config.as_deref());
+    for used in &layers.former {
+        context.printer.remark(shown!("{}", used.warning()));
+    }
     if args.check {
         let (config, mut wrong) = attempt(&layers, cores);
         wrong.extend(look::problems(&config));

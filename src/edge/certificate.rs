@@ -40,7 +40,7 @@ pub const QUANTIZED: Bounds =
     Bounds { cosine_mean: 0.997, cosine_worst: 0.975, top10_overlap: 0.95, recall10_share: 0.97 };
 /// The graph with word embeddings in 4 bits, which says what it loses.
 pub const SMALL: Bounds = Bounds { cosine_mean: 0.99, cosine_worst: 0.95, top10_overlap: 0.85, recall10_share: 0.97 };
-/// The static tier: it finds what the model put into the index, and is labelled.
+/// The static tier: it finds what the model put into the index, and is labeled.
 pub const TABLE: Bounds = Bounds { cosine_mean: 0.75, cosine_worst: -1.0, top10_overlap: 0.3, recall10_share: 0.95 };
 
 /// One tier of a certificate.
@@ -74,7 +74,7 @@ impl Tier {
 
 /// A tier that was asked for and not measured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Skipped {
+pub struct SkippedTier {
     /// Its name.
     pub tier: String,
     /// Why.
@@ -98,12 +98,12 @@ pub struct Certificate {
     pub tiers: Vec<Tier>,
     /// What was left out, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub skipped: Vec<Skipped>,
+    pub skipped: Vec<SkippedTier>,
 }
 
 impl Certificate {
     /// Compares the answers of tiers: each with the tier that is nearest to it by what it runs.
-    pub fn of(suite: &Suite, answers: &[Answers], skipped: Vec<Skipped>, made_at: i64) -> Self {
+    pub fn of(suite: &Suite, answers: &[Answers], skipped: Vec<SkippedTier>, made_at: i64) -> Self {
         let tiers = answers.iter().map(|one| judged(suite, answers, one)).collect();
         Self {
             schema: SCHEMA.to_owned(),

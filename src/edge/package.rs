@@ -81,14 +81,14 @@ impl PackageFault {
 
 /// Which graph of the model answers for the tier `full`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Variant {
+pub enum PackageVariant {
     /// The server's own: 8-bit integers.
     Int8,
     /// The small one of `exporter/build --edge`: 8 bits, with word embeddings in 4.
     Edge,
 }
 
-impl Variant {
+impl PackageVariant {
     /// The graph's file in the model's folder.
     pub const fn file(self) -> &'static str {
         match self {
@@ -106,7 +106,7 @@ pub struct Sources<'a> {
     /// Its name in requests.
     pub name: &'a str,
     /// Its graph.
-    pub variant: Variant,
+    pub variant: PackageVariant,
     /// Whether the static tier goes along.
     pub with_static: bool,
     /// `node_modules` with what `templates/lambda/package.json` names.
@@ -256,7 +256,13 @@ mod tests {
 
     fn built(folder: &Path) -> Result<Package, PackageFault> {
         let (model, modules) = (folder.join("model"), folder.join("modules"));
-        build(&Sources { model: &model, name: "tiny", variant: Variant::Int8, with_static: true, modules: &modules })
+        build(&Sources {
+            model: &model,
+            name: "tiny",
+            variant: PackageVariant::Int8,
+            with_static: true,
+            modules: &modules,
+        })
     }
 
     #[test]

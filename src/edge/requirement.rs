@@ -65,7 +65,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::super::about::ModelFile;
-    use super::super::certificate::{Skipped, Tier};
+    use super::super::certificate::{SkippedTier, Tier};
     use super::super::parity::Identity;
     use super::*;
 
@@ -89,7 +89,7 @@ mod tests {
             bounds: None,
             misses: misses.iter().map(|missed| (*missed).to_owned()).collect(),
         };
-        let skipped = vec![Skipped { tier: "browser".to_owned(), reason: "no browser".to_owned() }];
+        let skipped = vec![SkippedTier { tier: "browser".to_owned(), reason: "no browser".to_owned() }];
         Certificate {
             made_at: NOW - 2 * DAY,
             tiers: vec![tier],

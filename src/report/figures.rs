@@ -24,7 +24,7 @@ pub struct Figures {
     pub figures: Vec<Figure>,
     /// What was left out.
     #[serde(default)]
-    pub skipped: Vec<Skipped>,
+    pub skipped: Vec<SkippedResult>,
 }
 
 /// One figure.
@@ -44,7 +44,7 @@ pub struct Figure {
 /// A part that did not run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Skipped {
+pub struct SkippedResult {
     /// Which one.
     pub part: Untrusted,
     /// Why.

@@ -37,11 +37,11 @@ pub struct LocatedFinding {
 }
 
 /// A place in a file: the file, line and column.
-pub type At<'a> = (&'a str, usize, usize);
+pub type FindingPlace<'a> = (&'a str, usize, usize);
 
 impl LocatedFinding {
     /// An error that is no resource yet.
-    pub fn error(rule: &str, at: At<'_>, problem: String, next_step: String) -> Self {
+    pub fn error(rule: &str, at: FindingPlace<'_>, problem: String, next_step: String) -> Self {
         let (file, line, column) = at;
         Self {
             rule: rule.to_owned(),

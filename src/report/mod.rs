@@ -7,6 +7,7 @@ mod duration;
 mod figures;
 mod findings;
 mod fit;
+pub mod former_fields;
 mod machines;
 mod omitted;
 mod outcome;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::counted;
 use super::fit::Screen;
+use super::former_fields::add_new_names;
 use super::machines::names;
 use super::output::{painted, put, put_json, say, say_open, styled};
 use super::terminal_echo::TerminalEcho;
@@ -106,6 +107,7 @@ pub fn document<T: Serialize>(name: &str, body: &T) -> Value {
     if let (Some(all), Ok(Value::Object(fields))) = (document.as_object_mut(), serde_json::to_value(body)) {
         all.extend(fields);
     }
+    add_new_names(&mut document);
     hide(&mut document);
     document
 }
@@ -290,6 +292,9 @@ mod tests {
         assert_eq!(document, json!({"schema": schema, "outcome": "all of it", "exit": 1, "error": error}));
         printer.data("words");
         let document = printer.last("state-unlock", 0, None);
-        assert_eq!(document, json!({"schema": "akidb-edge/state-unlock/v1", "said": ["words"], "exit": 0}));
+        assert_eq!(
+            document,
+            json!({"schema": "akidb-edge/state-unlock/v1", "said": ["words"], "messages": ["words"], "exit": 0})
+        );
     }
 }

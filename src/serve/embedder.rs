@@ -277,7 +277,7 @@ impl Embedder {
         if wanted > most {
             let message = format!(
                 "the vectors of all tokens have {wanted} bytes; at most {most} are returned, a part of \
-                 --max-bytes-under-way: send fewer or shorter texts"
+                 --max-in-flight-bytes: send fewer or shorter texts"
             );
             return Err(EmbedFault::new(ErrorCode::InputTooLong, message));
         }

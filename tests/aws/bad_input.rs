@@ -292,7 +292,7 @@ fn credentials_that_expire_in_the_middle() {
     let changes = AtomicUsize::new(0);
     let over = move |call: &ProxyCall| changes.fetch_add(usize::from(call.mutates()), Ordering::Relaxed) >= 8;
     refuse(&proxy, over, "ExpiredToken", "The security token included in the request is expired");
-    let output = account.run("deploy --yes --at-once 4").exits(1);
+    let output = account.run("deploy --yes --parallelism 4").exits(1);
     assert!(
         output.stdout.contains("ExpiredToken: The security token included in the request is expired"),
         "{}",

@@ -193,7 +193,7 @@ fn what_cannot_be_changed_is_replaced() {
     account.run(&format!("deploy --plan {plan} --yes")).exits(0);
     assert_eq!(versions(), ["2"]);
     let (_, _, config) = account.distribution();
-    let behaviors = config.cache_behaviors.expect("behaviours").items.unwrap_or_default();
+    let behaviors = config.cache_behaviors.expect("behaviors").items.unwrap_or_default();
     let associated = behaviors.iter().filter_map(|one| one.lambda_function_associations()).flat_map(|all| all.items());
     let arns: Vec<&str> = associated.map(|one| one.lambda_function_arn()).collect();
     assert!(arns.len() == 3 && arns.iter().all(|arn| arn.ends_with(":2")), "{arns:?}");

@@ -92,7 +92,7 @@ fn every_kind_of_drift_is_shown_three_ways_and_repaired() {
     assert_eq!(
         field(&document, "models.bucket.primary", "versioning"),
         &json!({"path": "versioning", "sort": "setting", "plan": {"says": "value", "value": true}, "remembered": true,
-                "real": false, "remedy": "deploy"})
+                "recorded": true, "real": false, "remedy": "deploy"})
     );
     let price = field(&document, "cdn.distribution.main", "price_class");
     assert_eq!((&price["remembered"], &price["real"]), (&json!("PriceClass_200"), &json!("PriceClass_100")));
@@ -181,7 +181,7 @@ fn where_the_plan_is_silent_the_world_is_accepted() {
     assert_eq!(field(&document, address, "default_root_object")["remedy"], "deploy");
     assert_eq!(
         field(&document, address, "tags.cost"),
-        &json!({"path": "tags.cost", "sort": "tag", "plan": {"says": "silent"}, "remembered": null, "real": "7",
+        &json!({"path": "tags.cost", "sort": "tag", "plan": {"says": "silent"}, "remembered": null, "recorded": null, "real": "7",
                 "remedy": "leave"})
     );
     // The plan gives the page up: it is silent now.
@@ -218,7 +218,7 @@ fn an_output_that_changed_is_learnt_or_accepted() {
     let address = "routing.load-balancer.ap-northeast-1";
     assert_eq!(
         field(&document, address, "dns_name"),
-        &json!({"path": "dns_name", "sort": "output", "plan": {"says": "silent"}, "remembered": old, "real": new,
+        &json!({"path": "dns_name", "sort": "output", "plan": {"says": "silent"}, "remembered": old, "recorded": old, "real": new,
                 "remedy": "accept"})
     );
     // Nobody touched the records that lead there: they are to be changed, but they did not drift.

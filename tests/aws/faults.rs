@@ -79,7 +79,7 @@ fn down(service: &'static str) {
     let (proxy, account) = proxied();
     proxy.refuse(broken(service, 503), CallSelector::Each);
     let begun = Instant::now();
-    let output = account.run("deploy --yes --patience 6").exits(1);
+    let output = account.run("deploy --yes --retry-timeout 6").exits(1);
     assert!(begun.elapsed() < Duration::from_secs(25), "{service}: {:?}", begun.elapsed());
     says_which(&output, service);
     heals(&account, &proxy);
@@ -112,7 +112,7 @@ fn iam_goes_down_during_the_run() {
         ProxyAction::Refuse(broken("iam", 503)),
     );
     let begun = Instant::now();
-    let output = account.run("deploy --yes --patience 6").exits(1);
+    let output = account.run("deploy --yes --retry-timeout 6").exits(1);
     assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
     says_which(&output, "iam");
     assert!(output.all().contains("it needs "), "what waits for a role is named\n{}", output.all());
@@ -126,7 +126,7 @@ fn nobody_listens_any_more() {
     let (proxy, account) = proxied();
     proxy.on(ProxyCall::mutates, CallSelector::From(12), ProxyAction::Vanish);
     let begun = Instant::now();
-    let output = account.run("deploy --yes --patience 6").exits(1);
+    let output = account.run("deploy --yes --retry-timeout 6").exits(1);
     assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
     assert!(output.all().contains("next: check AWS_ENDPOINT_URL and the network"), "{}", output.all());
     let again = account.run("deploy --yes").exits(1);

@@ -64,7 +64,7 @@ fn what_others_measured_is_shown_and_judges_nothing() {
         "skipped": [{"part": "the device", "why": "not root"}]
     });
     std::fs::write(&file, figures.to_string()).expect("a file");
-    let with = format!("report --figures {} --format", file.display());
+    let with = format!("report --external-results {} --format", file.display());
     let html = account.run(&format!("{with} html")).exits(0).stdout;
     for said in ["Measured: One machine", "POST &lt;from&gt; EU", "12.5 ms", "Left out: the device: not root"] {
         assert!(html.contains(said), "{said} in {html}");

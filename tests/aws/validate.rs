@@ -68,14 +68,14 @@ fn a_report_judges_criteria_by_what_was_measured() {
     let host = server.address;
     let steps = [
         format!(
-            "{{id: near, title: n, kind: validate, with: {{latency: {{regions: [], as: near, requests: 300, rate: 300, \
+            "{{id: near, title: n, kind: validate, with: {{latency: {{regions: [], subject: near, requests: 300, rate: 300, \
              request: {{host: \"{host}\", path: /x}}, limits: {{p95_ms: 500}}, cache_hit_percent: 90}}}}}}"
         ),
         "{id: load, title: l, kind: validate, with: {load: {path: /x, texts: [a], connections: 4, seconds: 4, \
          requests_per_second: 10}}}"
             .to_owned(),
         "{id: late, title: e, kind: validate, with: {failover: {regions: [here], host: nobody, detection_seconds: 90, \
-         record_seconds: 60}}}"
+         record_ttl_seconds: 60}}}"
             .to_owned(),
     ];
     let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
@@ -83,7 +83,7 @@ fn a_report_judges_criteria_by_what_was_measured() {
         format!("{{id: {id}, title: t, measure: {measure}{of}, compare: \"<\", threshold: 500000, unit: u}}")
     };
     let criteria = [
-        criterion("latency", "latency.p95", ", of: local"),
+        criterion("latency", "latency.p95", ", subject: local"),
         criterion("throughput", "jetson.throughput", ""),
         criterion("client", "failover.client", ""),
     ];
@@ -160,7 +160,7 @@ fn an_outage_is_measured_while_it_happens() {
     let server = Server::start(|number| (if (42..110).contains(&number) { 503 } else { 200 }, "Miss"));
     let step = format!(
         "{{id: watch, title: w, kind: validate, with: {{failover: {{regions: [here], host: \"{}\", detection_seconds: 90, \
-         record_seconds: 60}}}}}}",
+         record_ttl_seconds: 60}}}}}}",
         server.address
     );
     plan(

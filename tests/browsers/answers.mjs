@@ -1,4 +1,4 @@
-// What the page in a browser answers to a list of texts, for the certificate of parity: `models certify --answers browser=FILE`.
+// What the page in a browser answers to a list of texts, for the certificate of parity: `models certify --responses browser=FILE`.
 //
 //   node answers.mjs --engine chromium|firefox|webkit [--url ADDRESS] [--model NAME] < TEXTS.json > FILE
 //

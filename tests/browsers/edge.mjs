@@ -1,4 +1,4 @@
-// The page as the distribution of a plan would serve it: behaviours, response headers policies, ranges, compression. Files come from
+// The page as the distribution of a plan would serve it: behaviors, response headers policies, ranges, compression. Files come from
 // folders; the API is passed on to a server. Faults can be set for single addresses.
 
 import { createHash } from 'node:crypto';
@@ -77,14 +77,14 @@ export async function startEdge({ plan, page, models, site = {}, server = null }
 
 function serve(edge, cdn, request, response) {
   const path = decodeURIComponent(new URL(request.url, 'http://edge').pathname);
-  const behaviour = cdn.behaviours.find((one) => fits(one.path, path)) ?? cdn.default_behaviour;
-  const policy = cdn.response_headers_policies[behaviour.response_headers_policy];
+  const behavior = cdn.behaviors.find((one) => fits(one.path, path)) ?? cdn.default_behavior;
+  const policy = cdn.response_headers_policies[behavior.response_headers_policy];
   const headers = policy ? added(policy, request.headers.origin) : {};
   edge.requests.push({ method: request.method, path, range: request.headers.range });
   const fault = edge.faults.find((one) => one.path.test(path) && (one.times === undefined || one.times-- > 0));
   if (fault?.drop) return request.socket.destroy();
   if (fault?.status) return response.writeHead(fault.status, headers).end();
-  if (!['page', 'models'].includes(behaviour.target)) return passOn(edge, request, response, headers);
+  if (!['page', 'models'].includes(behavior.target)) return passOn(edge, request, response, headers);
   const object = edge.objects.get(path === '/' ? `/${cdn.default_root_object}` : path);
   // A private bucket answers 403 for what is not there.
   if (!object) return response.writeHead(403, { ...headers, 'content-type': 'application/xml' }).end('<Error><Code>AccessDenied</Code></Error>');

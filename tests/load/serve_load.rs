@@ -115,7 +115,7 @@ fn mixed() -> Vec<Arc<[u8]>> {
 #[test]
 fn memory_stays_where_it_is() {
     let _turn = crate::turn();
-    let server = Server::start(unkept().args(["--queue-wait", "10s"]));
+    let server = Server::start(unkept().args(["--max-queue-wait", "10s"]));
     let mixed = mixed();
     wait(load::closed(server.address(), &mixed, 8, Duration::from_secs(4)));
     let before = memory(&server);
@@ -133,7 +133,7 @@ fn memory_stays_where_it_is_for_an_hour() {
     let _turn = crate::turn();
     // Of fewer there is no first quarter to compare with.
     let minutes = (seconds(3600) / 60).max(4);
-    let server = Server::start(unkept().args(["--queue-wait", "10s"]));
+    let server = Server::start(unkept().args(["--max-queue-wait", "10s"]));
     let mixed = mixed();
     let mut sizes = Vec::new();
     for minute in 1..=minutes {

@@ -78,7 +78,7 @@ fn a_word_without_numbers_fails_its_own_requests() {
         });
         until("a probe makes it ready again", Duration::from_secs(20), || server.get("/ready").0 == 200);
         let metrics = server.get("/metrics").1;
-        let line = metrics.lines().find(|line| line.starts_with("akidb_not_finite_vectors_total{model=\"tiny\"}"));
+        let line = metrics.lines().find(|line| line.starts_with("akidb_non_finite_vectors_total{model=\"tiny\"}"));
         assert!(line.is_some_and(|line| !line.ends_with(" 0")), "{line:?}");
     }
 }
@@ -118,7 +118,7 @@ fn memory(server: &Server, which: &str) -> u64 {
 #[test]
 fn a_burst_of_large_texts_is_bounded_and_its_memory_comes_back() {
     let _turn = crate::turn();
-    let server = Server::start(tiny().args(["--max-bytes-under-way", "40MiB"]));
+    let server = Server::start(tiny().args(["--max-in-flight-bytes", "40MiB"]));
     // What is made once: threads, tables.
     assert_eq!(ask(&server, &["hello world ".repeat(10_000).as_str(); 4]).0, 200);
     let before = memory(&server, "VmRSS:");

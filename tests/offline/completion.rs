@@ -38,7 +38,7 @@ fn verbs_and_flags_are_offered_and_hidden_ones_are_not() {
     }
     let flags = offered(folder.path(), &["deploy", "--"]);
     assert!(flags.iter().any(|flag| flag == "--dry-run"), "{flags:?}");
-    for hidden in ["--route53-rate", "--lease-ttl", "--patience"] {
+    for hidden in ["--route53-rate", "--lease-ttl", "--retry-timeout"] {
         assert!(!flags.iter().any(|flag| flag == hidden), "{hidden} in {flags:?}");
     }
 }

@@ -192,7 +192,7 @@ fn calls(line: &str) -> Vec<Vec<String>> {
 /// What clap has to say against a call.
 fn refused(call: &[String]) -> Option<String> {
     match cli::parse(call) {
-        Ok(_) => None,
+        Ok((cli, _)) => cli.former.first().map(akidb_edge::renames::FormerName::warning),
         Err(said) if matches!(said.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => None,
         Err(said) => Some(said.to_string()),
     }
@@ -223,6 +223,7 @@ fn a_command_that_does_not_exist_is_found() {
         ("akidb-edge apply --plan week13", 1, false),
         ("akidb-edge deploy --plan week13 --yess", 1, false),
         ("akidb-edge rollback --to 1 --fallback dns-to-origin", 1, false),
+        ("akidb-edge deploy --plan week13 --at-once 3", 1, false),
         ("cargo install akidb-edge", 0, true),
     ] {
         let calls = calls(line);

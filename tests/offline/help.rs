@@ -137,7 +137,7 @@ fn what_a_wrong_command_line_holds_is_written_out() {
         vec!["deploy", flag.as_str()],
         vec!["deploy", "--wait", hostile],
         vec!["deploy", "--adopt", hostile],
-        vec!["deploy", "--at-once", hostile],
+        vec!["deploy", "--parallelism", hostile],
         vec!["report", "--format", hostile],
         vec!["destroy", hostile],
         vec!["completions", hostile],

@@ -453,8 +453,8 @@ fn words_that_mean_something_else_are_refused_with_their_line() {
             gpu("device_plugin: \"x\\\"\\n          securityContext:\\n            privileged: true\""),
         ),
         ("gpu.runtime_class", gpu("runtime_class: \"nvidia\\nhandler: runc\"")),
-        ("gpu.proof_image", gpu("proof_image: \"a b\"")),
-        ("gpu.proof_says", gpu("proof_says: \"\"")),
+        ("gpu.cuda_test_image", gpu("cuda_test_image: \"a b\"")),
+        ("gpu.cuda_test_output", gpu("cuda_test_output: \"\"")),
     ];
     let app = |line: &str| {
         format!(
@@ -468,7 +468,7 @@ fn words_that_mean_something_else_are_refused_with_their_line() {
         ("image", app("image: \"x\\\"\\n          securityContext:\\n            privileged: true\"")),
         ("name", app("name: \"a\\nb\"")),
         ("namespace", app("namespace: \"kube-system\\\"\"")),
-        ("live_path", app("live_path: \"health\"")),
+        ("liveness_path", app("liveness_path: \"health\"")),
         ("node_selector", app("node_selector: {\"a b\": c}")),
         ("environment", app("environment: {\"A=B\": c}")),
     ];

@@ -139,7 +139,7 @@ fn small_plans_that_aws_refuses() {
     let bucket = |more: &str| ("models", format!("{{buckets: {{b: {{name: demo-b, region: us-east-1{more}}}}}}}"));
     let origin = "{o: {domain: origin.example.org, custom: {http_port: 80, https_port: 443, protocol: https-only}}}";
     let cdn = |origins: &str, more: &str| {
-        let behavior = "default_behaviour: {target: o, cache_policy: CachingOptimized, origin_request_policy: AllViewerExceptHostHeader}";
+        let behavior = "default_behavior: {target: o, cache_policy: CachingOptimized, origin_request_policy: AllViewerExceptHostHeader}";
         let rest = format!("price_class: PriceClass_100, origins: {origins}, {behavior}{more}");
         ("cdn", format!("{{prefix: demo, comment: x, {rest}}}"))
     };

@@ -309,12 +309,12 @@ def around(call, config):
     if isinstance(logging, dict) and logging.get("Enabled") == "true":
         bucket = "arn:aws:s3:::" + logging["Bucket"].partition(".s3")[0]
         checks += [Check("s3:GetBucketAcl", bucket), Check("s3:PutBucketAcl", bucket)]
-    behaviours = [config.get("DefaultCacheBehavior") or {}]
+    behaviors = [config.get("DefaultCacheBehavior") or {}]
     more = (config.get("CacheBehaviors") or {}).get("Items") or {}
-    behaviours += listed(more.get("CacheBehavior"))
+    behaviors += listed(more.get("CacheBehavior"))
     arns = set()
-    for behaviour in behaviours:
-        found = (behaviour.get("LambdaFunctionAssociations") or {})
+    for behavior in behaviors:
+        found = (behavior.get("LambdaFunctionAssociations") or {})
         items = (found.get("Items") or {}) if isinstance(found, dict) else {}
         arns |= {one["LambdaFunctionARN"] for one in listed(items.get("LambdaFunctionAssociation"))}
     for arn in sorted(arns):

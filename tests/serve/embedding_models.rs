@@ -33,7 +33,7 @@ fn normalizes(folder: &Path) -> bool {
 fn server(more: &[&str]) -> Server {
     let mut command = serve::tiny();
     // Without a cache, so that a vector that is asked for again is made again.
-    command.args(["--models-loaded", "100", "--pooling", "mean", "--vector-cache", "0"]).args(more);
+    command.args(["--max-loaded-models", "100", "--pooling", "mean", "--vector-cache", "0"]).args(more);
     Server::start(&mut command)
 }
 
@@ -179,7 +179,7 @@ fn the_same_options_give_the_same_vectors_through_every_interface() {
 #[test]
 fn a_pooling_that_no_file_says_has_to_be_said() {
     let mut command = serve::tiny();
-    let server = Server::start(command.args(["--models-loaded", "3"]));
+    let server = Server::start(command.args(["--max-loaded-models", "3"]));
     let (status, answer) = server.post("/api/v1/embed", &json!({"model": "arch-bare", "inputs": "hello"}));
     assert_eq!(status, 503, "{answer}");
     assert!(answer["error"].as_str().unwrap().contains("--pooling"), "{answer}");

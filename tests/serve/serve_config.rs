@@ -22,17 +22,17 @@ fn file(folder: &Path, text: &str) -> String {
 #[test]
 fn a_check_shows_each_value_and_who_said_it() {
     let folder = tempfile::tempdir().unwrap();
-    let file = file(folder.path(), "max-texts = 7\nrate = 3\nidle-time = \"5s\"\n");
-    let mut command = check(&["--json", "--config", &file, "--rate", "9"]);
+    let file = file(folder.path(), "max-texts = 7\nrate-limit = 3\nidle-timeout = \"5s\"\n");
+    let mut command = check(&["--json", "--config", &file, "--rate-limit", "9"]);
     let said = finish(command.env("AKIDB_MAX_TEXTS", "8").env("AKIDB_HOST", "127.0.0.2")).exits(0).json();
     assert_eq!(said["schema"], "akidb-edge/serve-check/v1");
     let of = |name: &str| {
         (said["settings"][name]["value"].as_str().unwrap(), said["settings"][name]["from"].as_str().unwrap())
     };
-    assert_eq!(of("rate"), ("9", "flag --rate"));
+    assert_eq!(of("rate-limit"), ("9", "flag --rate-limit"));
     assert_eq!(of("max-texts"), ("8", "environment AKIDB_MAX_TEXTS"));
     assert_eq!(of("host"), ("127.0.0.2", "environment AKIDB_HOST"));
-    assert_eq!(of("idle-time"), ("5s", format!("file {file}").as_str()));
+    assert_eq!(of("idle-timeout"), ("5s", format!("file {file}").as_str()));
     assert_eq!(of("max-body"), ("8MiB", "default"));
     let text = finish(&mut check(&[])).exits(0);
     assert!(text.stdout.contains("max-body") && text.stderr.is_empty(), "{}", text.all());
@@ -41,7 +41,7 @@ fn a_check_shows_each_value_and_who_said_it() {
 #[test]
 fn every_problem_is_told_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    let file = file(folder.path(), "max-txts = 7\nrate = \"often\"\n");
+    let file = file(folder.path(), "max-txts = 7\nrate-limit = \"often\"\n");
     let output =
         finish(check(&["--config", &file, "--max-body", "0"]).env("AKIDB_EMBEDDING_PROVIDER", "candle")).exits(3);
     for words in [

@@ -36,7 +36,7 @@ fn embed(server: &Server, body: &[u8]) -> HttpAnswer {
 
 #[test]
 fn texts_are_counted_and_measured() {
-    let server = Server::start(tiny().args(["--max-texts", "2", "--max-text", "10"]));
+    let server = Server::start(tiny().args(["--max-texts", "2", "--max-text-bytes", "10"]));
     let (status, answer) = server.post("/api/v1/embed", &json!({"inputs": ["a", "b", "c"]}));
     assert_eq!((status, answer["code"].as_str()), (400, Some("INVALID_REQUEST")));
     let (status, answer) = server.post("/api/v1/embed", &json!({"inputs": ["a", "b".repeat(11)]}));
@@ -46,7 +46,7 @@ fn texts_are_counted_and_measured() {
 
 #[test]
 fn a_rate_is_kept_and_refusals_are_quick() {
-    let server = Server::start(tiny().args(["--rate-by-address", "1", "--burst", "2"]));
+    let server = Server::start(tiny().args(["--rate-limit-per-address", "1", "--rate-limit-burst", "2"]));
     let body = br#"{"inputs": "a"}"#;
     let mut took = Vec::new();
     let mut served = 0;
@@ -73,7 +73,7 @@ fn a_rate_is_kept_and_refusals_are_quick() {
     // Less than 5 ms is wanted; bench/serve/reliability measures it. A busy machine may take longer here.
     assert!(took[took.len() / 2] < Duration::from_millis(100), "{took:?}");
     assert_eq!(server.get("/health").0, 200);
-    assert!(server.get("/metrics").1.contains(r#"akidb_admission_refusals_total{code="RATE_LIMITED"}"#));
+    assert!(server.get("/metrics").1.contains(r#"akidb_rejected_requests_total{code="RATE_LIMITED"}"#));
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn ask_health(server: &Server) -> TcpStream {
 
 #[test]
 fn slow_clients_are_let_go() {
-    let times = ["--header-time", "1s", "--body-time", "1s", "--idle-time", "2s"];
+    let times = ["--header-timeout", "1s", "--body-timeout", "1s", "--idle-timeout", "2s"];
     let server = Server::start(tiny().args(times));
     let began = Instant::now();
     // Nothing at all, half a head, half a body, and nothing after an answer.
@@ -348,7 +348,7 @@ fn no_header_opens_the_limit_of_a_body_on_any_address() {
 
 #[test]
 fn no_header_opens_the_time_of_a_body() {
-    let server = Server::start(tiny().args(["--body-time", "1s"]));
+    let server = Server::start(tiny().args(["--body-timeout", "1s"]));
     let began = Instant::now();
     let head = "/api/v1/embed HTTP/1.1\r\ncontent-type: application/grpc";
     let said = rest(&mut chunked(server.address(), head, 100, 10, false));
@@ -366,13 +366,13 @@ fn no_header_opens_the_time_of_a_body() {
 /// How often a code was the reason of a refusal.
 fn refusals(server: &Server, code: &str) -> u64 {
     let metrics = server.get("/metrics").1;
-    let line = format!("akidb_admission_refusals_total{{code=\"{code}\"}} ");
+    let line = format!("akidb_rejected_requests_total{{code=\"{code}\"}} ");
     metrics.lines().find_map(|text| text.strip_prefix(&line)?.parse().ok()).unwrap_or(0)
 }
 
 #[test]
 fn bodies_that_never_end_have_a_budget_and_what_is_only_said_takes_nothing() {
-    let server = Server::start(tiny().args(["--max-bytes-under-way", "20MiB"]));
+    let server = Server::start(tiny().args(["--max-in-flight-bytes", "20MiB"]));
     // Said, and not sent.
     let silent: Vec<TcpStream> = (0..10)
         .map(|_| {

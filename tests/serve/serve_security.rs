@@ -597,7 +597,7 @@ fn frames_that_nobody_reads_have_a_bound() {
 
 #[test]
 fn answers_that_nobody_reads_have_a_budget() {
-    let server = Server::start(tiny().args(["--max-bytes-under-way", "2MiB", "--max-body", "1MiB"]));
+    let server = Server::start(tiny().args(["--max-in-flight-bytes", "2MiB", "--max-body", "1MiB"]));
     // 1500 vectors of eight numbers are about 140 KiB of text.
     let path = format!("/api/v1/embed?{}", vec!["input=a"; 1500].join("&"));
     // One byte is taken, so that the server begins to send.

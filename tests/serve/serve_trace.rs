@@ -67,7 +67,7 @@ impl Collector {
 }
 
 fn traced(collector: &Collector, share: &str) -> Server {
-    Server::start(tiny().args(["--otlp", &collector.url, "--trace-sample", share, "--region", "eu-central-1"]))
+    Server::start(tiny().args(["--otlp", &collector.url, "--trace-sample-ratio", share, "--region", "eu-central-1"]))
 }
 
 fn embed(server: &Server, headers: &[(&str, &str)]) -> testkit::serve::HttpAnswer {
@@ -183,7 +183,7 @@ fn a_collector_that_is_away_costs_only_its_spans() {
     // Nothing listens there: the port was free a moment ago.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{free}");
-    let mut server = Server::start(tiny().args(["--otlp", &url, "--trace-sample", "1"]));
+    let mut server = Server::start(tiny().args(["--otlp", &url, "--trace-sample-ratio", "1"]));
     let began = Instant::now();
     for _ in 0..200 {
         assert_eq!(embed(&server, &[]).status, 200);
@@ -282,7 +282,7 @@ fn a_flood_of_refusals_does_not_flood_the_log() {
 fn the_resource_says_where_the_server_is() {
     let collector = Collector::start();
     let mut command = tiny();
-    command.args(["--otlp", &collector.url, "--trace-sample", "1", "--region", "eu-central-1"]);
+    command.args(["--otlp", &collector.url, "--trace-sample-ratio", "1", "--region", "eu-central-1"]);
     command.env("ENVIRONMENT", "staging").env("OTEL_RESOURCE_ATTRIBUTES", "team=search,cloud.region=elsewhere");
     let server = Server::start(command.env_remove("OTEL_SERVICE_NAME"));
     assert_eq!(embed(&server, &[]).status, 200);

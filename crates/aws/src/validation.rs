@@ -47,7 +47,7 @@ pub async fn overdue(clients: &Clients, arn: &str, detail: &CertificateDetail, w
     };
     Fault::new(FaultClass::Refused, "acm", "DescribeCertificate", "NotValidated", words).next(format!(
         "{delegated}; then run the same command again to continue (AKIDB_EDGE_CERTIFICATE_WAIT or \
-         --certificate-wait SECONDS waits longer)"
+         --certificate-timeout SECONDS waits longer)"
     ))
 }
 

@@ -40,7 +40,7 @@ const REFUSAL: usize = 1 << 20;
 pub(crate) struct ApiConnection {
     client: Client,
     server: String,
-    tunnelled: bool,
+    tunneled: bool,
     bearer: Option<BearerToken>,
     permission: Arc<OnceLock<SendPermission>>,
     line: Semaphore,
@@ -103,7 +103,7 @@ impl ApiConnection {
         bearer: Option<BearerToken>,
         permission: &Arc<OnceLock<SendPermission>>,
     ) -> Result<Self, Fault> {
-        let (server, tunnelled) = (config.cluster_url.to_string(), transport.is_tunnel());
+        let (server, tunneled) = (config.cluster_url.to_string(), transport.is_tunnel());
         // A login of a kubeconfig may run a program and wait for it.
         let runtime = tokio::runtime::Handle::current();
         let built = tokio::task::spawn_blocking(move || {
@@ -117,7 +117,7 @@ impl ApiConnection {
         let connection = Self {
             client,
             server,
-            tunnelled,
+            tunneled,
             bearer,
             permission: Arc::clone(permission),
             line: Semaphore::new(AT_ONCE),
@@ -206,7 +206,7 @@ impl ApiConnection {
             request.headers_mut().insert(AUTHORIZATION, bearer.header().await.map_err(RequestFailure::Fault)?);
         }
         let lost = |error: &kube::Error| {
-            RequestFailure::Fault(unreachable::fault(call.operation, &self.server, self.tunnelled, error))
+            RequestFailure::Fault(unreachable::fault(call.operation, &self.server, self.tunneled, error))
         };
         let answer = self.client.send(request).await.map_err(|error| lost(&error))?;
         let code = answer.status();

@@ -7,8 +7,8 @@ use super::status::SERVICE;
 use crate::provider::retry::NO_ANSWER;
 use crate::resource::{Fault, FaultClass};
 
-/// The fault of a request that got no answer. `server` is where it went; `tunnelled` says that the way there is open.
-pub(crate) fn fault(operation: &str, server: &str, tunnelled: bool, error: &kube::Error) -> Fault {
+/// The fault of a request that got no answer. `server` is where it went; `tunneled` says that the way there is open.
+pub(crate) fn fault(operation: &str, server: &str, tunneled: bool, error: &kube::Error) -> Fault {
     if let Some(fault) = find(error, &|error| error.downcast_ref::<Fault>()) {
         return fault.clone();
     }
@@ -21,7 +21,7 @@ pub(crate) fn fault(operation: &str, server: &str, tunnelled: bool, error: &kube
     }
     let words = format!("{server}: {}", chain(error));
     let connect = find(error, &|error| error.downcast_ref::<hyper_util::client::legacy::Error>());
-    if connect.is_some_and(hyper_util::client::legacy::Error::is_connect) && !tunnelled {
+    if connect.is_some_and(hyper_util::client::legacy::Error::is_connect) && !tunneled {
         return Fault::new(FaultClass::Unreachable, SERVICE, operation, "NotReachable", words).next(
             "check the server's address in the kubeconfig, and that it can be reached from here (VPN, proxy, firewall)",
         );

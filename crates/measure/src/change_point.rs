@@ -52,7 +52,7 @@ impl ChangePoint {
     }
 }
 
-/// The changes of a series, in order. What is no number is left out of the comparison by its neighbours' level: give numbers only.
+/// The changes of a series, in order. What is no number is left out of the comparison by its neighbors' level: give numbers only.
 pub fn find(series: &[f64], settings: &Settings) -> Vec<ChangePoint> {
     if series.iter().any(|value| !value.is_finite()) {
         return Vec::new();

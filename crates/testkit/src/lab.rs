@@ -133,7 +133,7 @@ impl Lab {
             .env("HOME", self.directory.path())
             .args(words.split_whitespace())
             .args(["--state", &format!("file:{}", self.path("state").display())])
-            .args(["--ssh-config", "ssh_config", "--keep-connections", "0", "--alive", "3"])
+            .args(["--ssh-config", "ssh_config", "--keep-connections", "0", "--ssh-keepalive-timeout", "3"])
             .args(["--sudo-password-fd", "0"])
             .stdin(File::open(self.path("password")).expect("the password"));
         command

@@ -33,7 +33,7 @@ pub struct Args {
 /// When the plan cannot be read.
 pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let by_plan = args.stack.is_none() && args.plan.plan.is_some();
-    let plan = if by_plan { Some(args.plan.load(&context.session)?) } else { None };
+    let plan = if by_plan { Some(args.plan.load(context)?) } else { None };
     let stack = args.stack.clone().or_else(|| plan.as_ref().map(|plan| plan.stack.clone()));
     let mut checks = Vec::new();
     let connection = match workflow::connect(&context.session).await {

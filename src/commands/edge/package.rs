@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::commands::{Context, write_private};
 use crate::edge::about::STATIC;
-use crate::edge::package::{PackageFault, Sources, Variant, build};
+use crate::edge::package::{PackageFault, PackageVariant, Sources, build};
 use crate::exit::{self, Failure, codes};
 use crate::report::{self, counted};
 use crate::resource::{sha256_hex, shown};
@@ -47,10 +47,10 @@ enum Graph {
 }
 
 impl Graph {
-    const fn variant(self) -> Variant {
+    const fn variant(self) -> PackageVariant {
         match self {
-            Self::Int8 => Variant::Int8,
-            Self::Edge => Variant::Edge,
+            Self::Int8 => PackageVariant::Int8,
+            Self::Edge => PackageVariant::Edge,
         }
     }
 }

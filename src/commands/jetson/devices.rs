@@ -113,7 +113,7 @@ pub fn looked_at(named: &PlanArgs, inventory: Option<&str>, context: &Context) -
 }
 
 fn without_artifacts(named: &PlanArgs, inventory: Option<&str>, context: &Context) -> Result<Plan, Failure> {
-    let mut plan = named.load(&context.session)?;
+    let mut plan = named.load(context)?;
     for step in &mut plan.steps {
         if let StepConfig::Jetson(jetson) = &mut step.work {
             jetson.artifacts = None;

@@ -38,7 +38,7 @@ pub struct Args {
 /// # Errors
 /// What failed, why, and the next step.
 pub async fn run(args: Args, app: bool, context: &Context) -> Result<u8, Failure> {
-    let mut plan = args.plan.load(&context.session)?;
+    let mut plan = args.plan.load(context)?;
     let replaced = plan.bring_devices(args.inventory.as_deref(), args.artifacts.as_deref())?;
     say_who_is_replaced(&replaced, context);
     if !app {

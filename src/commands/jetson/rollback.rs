@@ -30,7 +30,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let stack = args.which.name(context)?;
     // Going back may need the bytes of the plan's files.
     let named = args.which.stack.is_none() && args.which.plan.plan.is_some();
-    let plan = if named { Some(args.which.plan.load(&context.session)?) } else { None };
+    let plan = if named { Some(args.which.plan.load(context)?) } else { None };
     let run = args.run.emptying(args.empty);
     let mut undo = RollbackOperation::of(&stack, "jetson rollback", args.to, plan.as_ref());
     undo.empty_buckets = run.empty_buckets;

@@ -48,7 +48,7 @@ impl DeviceStackArgs {
             Some(stack) if stack.ends_with(jetson::SUFFIX) => Ok(stack.clone()),
             Some(stack) => Ok(format!("{stack}{}", jetson::SUFFIX)),
             None => {
-                let stack = jetson::stack(&self.plan.load(&context.session)?);
+                let stack = jetson::stack(&self.plan.load(context)?);
                 let goes_by = format!(
                     "it only names the stack and files to upload; the rest is recorded in the journal of \
                              {stack}"

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::commands::certified::seconds_since_1970;
 use crate::commands::edge::{Process, ProcessFault};
 use crate::commands::{Context, read_bounded, write_private};
-use crate::edge::certificate::{Certificate, INT8, REFERENCE, Skipped, Tier};
+use crate::edge::certificate::{Certificate, INT8, REFERENCE, SkippedTier, Tier};
 use crate::edge::parity::Answers;
 use crate::edge::signature::{SignatureFault, Signer};
 use crate::edge::suite::suite;
@@ -47,9 +47,9 @@ pub struct Args {
     /// The worker and Cloudflare's runtime, as templates/workers/install makes them
     #[arg(long, value_name = "FOLDER", default_value = "templates/workers")]
     worker: PathBuf,
-    /// The answers of a tier that another program asked (the page in a browser): TIER=FILE.json
+    /// Responses of a tier that another program collected (the page in a browser): TIER=FILE.json
     #[arg(long, value_name = "TIER=FILE")]
-    answers: Vec<String>,
+    responses: Vec<String>,
     /// ONNX Runtime's library for the server's tiers
     #[arg(long, value_name = "FILE", env = "ORT_DYLIB_PATH", hide_env_values = true)]
     onnxruntime: Option<PathBuf>,
@@ -78,7 +78,7 @@ pub fn run(args: &Args, store: &ModelStore, context: &Context) -> Result<u8, Fai
             Ok(found) => answers.push(found),
             Err(reason) => {
                 context.printer.remark(shown!("{} is left out: {}", tier, reason));
-                skipped.push(Skipped { tier: tier.clone(), reason });
+                skipped.push(SkippedTier { tier: tier.clone(), reason });
             }
         }
     }
@@ -111,7 +111,7 @@ fn asked(
     package: &Path,
     unpacked: &Result<(), String>,
 ) -> Result<Answers, String> {
-    let given = args.answers.iter().find_map(|one| one.strip_prefix(tier)?.strip_prefix('='));
+    let given = args.responses.iter().find_map(|one| one.strip_prefix(tier)?.strip_prefix('='));
     if let Some(file) = given {
         let bytes = read_bounded(Path::new(file)).map_err(|why| format!("{file}: {why}"))?;
         return serde_json::from_slice(&bytes).map_err(|why| why.to_string()).and_then(|found| read(&found));
@@ -121,7 +121,7 @@ fn asked(
         return Err(format!("{}: {why}", args.package.display()));
     }
     if tier == "browser" {
-        return Err("a browser is asked by another program; give its answers by --answers browser=FILE".to_owned());
+        return Err("a browser is asked by another program; give its responses by --responses browser=FILE".to_owned());
     }
     let arguments = arguments(args, store, tier, package).map_err(|why| why.to_string())?;
     let process = Process { files: PROGRAMS, arguments: &arguments, modules: None, time: TIME };

@@ -14,9 +14,9 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Stop publishing and following until resume.
 #[derive(Debug, clap::Args)]
 pub struct PauseArgs {
-    /// Places to pause: s3://BUCKET/PREFIX[?region=REGION] or file:FOLDER
+    /// Locations to pause: s3://BUCKET/PREFIX[?region=REGION] or file:FOLDER
     #[arg(long, value_name = "PLACE", required = true, value_delimiter = ',')]
-    at: Vec<Place>,
+    location: Vec<Place>,
     /// Why, for whoever finds it paused
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -25,9 +25,9 @@ pub struct PauseArgs {
 /// Go on after a pause.
 #[derive(Debug, clap::Args)]
 pub struct ResumeArgs {
-    /// Places to resume: s3://BUCKET/PREFIX[?region=REGION] or file:FOLDER
+    /// Locations to resume: s3://BUCKET/PREFIX[?region=REGION] or file:FOLDER
     #[arg(long, value_name = "PLACE", required = true, value_delimiter = ',')]
-    at: Vec<Place>,
+    location: Vec<Place>,
 }
 
 /// Pauses.
@@ -37,7 +37,7 @@ pub struct ResumeArgs {
 pub async fn pause(args: &PauseArgs, context: &Context) -> Result<u8, Failure> {
     let by = format!("{}@{}", context.session.user, context.session.host);
     let wanted = Pause { by, at: jiff::Timestamp::now(), reason: args.reason.clone() };
-    for target in place::open(&args.at, context).await? {
+    for target in place::open(&args.location, context).await? {
         let held = control::pause(&target.store, &wanted, TIMEOUT).await?;
         context.printer.data(shown!("{}: paused by {}: {}", target.name, held.by, held.reason));
     }
@@ -49,7 +49,7 @@ pub async fn pause(args: &PauseArgs, context: &Context) -> Result<u8, Failure> {
 /// # Errors
 /// What failed, why, and the next step.
 pub async fn resume(args: &ResumeArgs, context: &Context) -> Result<u8, Failure> {
-    for target in place::open(&args.at, context).await? {
+    for target in place::open(&args.location, context).await? {
         match control::resume(&target.store, TIMEOUT).await? {
             Some(pause) => context.printer.data(shown!("{}: resumed (was paused by {})", target.name, pause.by)),
             None => context.printer.data(shown!("{}: was not paused", target.name)),

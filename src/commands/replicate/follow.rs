@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::metrics::{MetricsFile, Written};
+use super::metrics::{MetricsFile, MetricsTask};
 use super::place::{self, Place, TrustArgs, duration, seconds};
 use crate::commands::Context;
 use crate::exit::{self, Failure, codes};
@@ -28,7 +28,7 @@ pub struct Args {
     trust: TrustArgs,
     /// Look for changes at this interval: one conditional GET each
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
-    poll: Duration,
+    poll_interval: Duration,
     /// Warn, and with --once fail, when the replica is older than this
     #[arg(long, value_name = "TIME", value_parser = duration)]
     max_staleness: Option<Duration>,
@@ -47,7 +47,7 @@ pub struct Args {
 pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let store = place::one(&args.from, context).await?;
     let mut options = FollowOptions::new(store, &args.db, args.trust.read()?);
-    options.poll = args.poll;
+    options.poll = args.poll_interval;
     options.max_staleness = args.max_staleness;
     let metrics = args.metrics_file.as_deref().map(MetricsFile::at).transpose()?;
     let mut follower = Follower::new(options, Arc::new(Tell { printer: context.printer.clone() }));
@@ -59,7 +59,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         follower.run(async move { stop.asked().await }).await.map(|()| exit::DONE).map_err(Failure::from)
     };
     if let Some(written) = written {
-        Written::end(written).await;
+        MetricsTask::end(written).await;
     }
     ended
 }

@@ -12,13 +12,16 @@ use crate::resource::shown;
 /// The file is written so often.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// The renamed metrics: former name, name. Both are written for one version (`docs/reference/renames.md`).
+pub const FORMER: &[(&str, &str)] = &[("akidb_replica_store_faults_total", "akidb_replica_store_errors_total")];
+
 /// A file that metrics are written to.
 pub struct MetricsFile {
     path: PathBuf,
 }
 
 /// The task that writes it.
-pub struct Written {
+pub struct MetricsTask {
     stop: tokio::sync::oneshot::Sender<()>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -35,7 +38,7 @@ impl MetricsFile {
     }
 
     /// Writes it each second until it is ended.
-    pub fn keep<T: Text + Clone + Send + 'static>(self, board: Board<T>) -> Written {
+    pub fn keep<T: Text + Clone + Send + 'static>(self, board: Board<T>) -> MetricsTask {
         let (stop, mut stopped) = tokio::sync::oneshot::channel();
         let write = move || {
             // A disk that is full for a moment does not stop the replication; the file then shows its age.
@@ -50,11 +53,11 @@ impl MetricsFile {
                 }
             }
         });
-        Written { stop, task }
+        MetricsTask { stop, task }
     }
 }
 
-impl Written {
+impl MetricsTask {
     /// Writes it for the last time.
     pub async fn end(self) {
         let Self { stop, task } = self;
@@ -71,6 +74,13 @@ pub trait Text {
 
 struct Lines(String);
 
+/// A name with its help, and its former names with theirs.
+fn names<'a>(name: &'a str, help: &'a str) -> impl Iterator<Item = (&'a str, String)> {
+    let former = FORMER.iter().filter(move |(_, now)| *now == name);
+    let former = former.map(move |(former, _)| (*former, format!("Former name of {name}.")));
+    std::iter::once((name, help.to_owned())).chain(former)
+}
+
 impl Lines {
     fn family(&mut self, name: &str, kind: &str, help: &str) {
         // Writing to a text cannot fail.
@@ -85,8 +95,10 @@ impl Lines {
     }
 
     fn one(&mut self, name: &str, kind: &str, help: &str, value: f64) {
-        self.family(name, kind, help);
-        self.sample(name, None, value);
+        for (name, help) in names(name, help) {
+            self.family(name, kind, &help);
+            self.sample(name, None, value);
+        }
     }
 }
 
@@ -122,7 +134,7 @@ impl Text for PublishMetrics {
             ("akidb_replica_chain_length", "gauge", "Objects since the last snapshot.", |target| {
                 target.chain_length as f64
             }),
-            ("akidb_replica_store_faults_total", "counter", "Calls of the store that failed.", |target| {
+            ("akidb_replica_store_errors_total", "counter", "Calls of the store that failed.", |target| {
                 target.faults as f64
             }),
             ("akidb_replica_stalls_total", "counter", "Times that changes waited longer than they may.", |target| {
@@ -133,9 +145,11 @@ impl Text for PublishMetrics {
             }),
         ];
         for (name, kind, help, value) in of_targets {
-            lines.family(name, kind, help);
-            for (target, metrics) in &self.targets {
-                lines.sample(name, Some(target), value(metrics));
+            for (name, help) in names(name, help) {
+                lines.family(name, kind, &help);
+                for (target, metrics) in &self.targets {
+                    lines.sample(name, Some(target), value(metrics));
+                }
             }
         }
         lines.one(
@@ -175,7 +189,7 @@ impl Text for FollowMetrics {
             "Objects that were refused.",
             self.verify_failures as f64,
         );
-        lines.one("akidb_replica_store_faults_total", counter, "Calls of the store that failed.", self.faults as f64);
+        lines.one("akidb_replica_store_errors_total", counter, "Calls of the store that failed.", self.faults as f64);
         lines.one("akidb_replica_stalls_total", counter, "Times that the replica was too old.", self.stalls as f64);
         lines.one("akidb_replica_stalled", gauge, "1 while the replica is too old.", flag(self.stalled));
         lines.one("akidb_replica_swap_seconds", gauge, "Time of the last transaction of SQLite.", self.swap_seconds);

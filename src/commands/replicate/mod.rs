@@ -11,6 +11,8 @@ mod restore;
 mod status;
 mod verify;
 
+pub use metrics::FORMER as FORMER_METRICS;
+
 use clap::Subcommand;
 
 use super::Context;

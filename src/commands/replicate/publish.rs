@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::metrics::{MetricsFile, Written};
+use super::metrics::{MetricsFile, MetricsTask};
 use super::place::{self, Place, duration, seconds};
 use super::registry::Kept;
 use crate::commands::Context;
@@ -38,7 +38,7 @@ pub struct Args {
     scratch: Option<PathBuf>,
     /// Keep snapshots for this long
     #[arg(long, value_name = "TIME", default_value = "7d", value_parser = duration)]
-    keep: Duration,
+    retention: Duration,
     /// Keep at most this many snapshots
     #[arg(long, value_name = "N", default_value_t = 336)]
     keep_at_most: usize,
@@ -62,7 +62,7 @@ struct When {
     once: bool,
     /// Publish a snapshot at this interval when something changed
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
-    every: Duration,
+    interval: Duration,
     /// Publish each change as it is committed
     #[arg(long)]
     continuous: bool,
@@ -91,13 +91,13 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     } else if args.when.continuous {
         publisher.continuous(async move { stop.asked().await }).await.map(|()| exit::DONE)
     } else {
-        publisher.every(args.when.every, async move { stop.asked().await }).await.map(|()| exit::DONE)
+        publisher.every(args.when.interval, async move { stop.asked().await }).await.map(|()| exit::DONE)
     };
     if let Some(kept) = kept {
         kept.abort();
     }
     if let Some(written) = written {
-        Written::end(written).await;
+        MetricsTask::end(written).await;
     }
     Ok(ended?)
 }
@@ -130,7 +130,8 @@ impl Args {
             None => None,
         };
         options.take_over = self.take_over;
-        options.retention = Retention { age: self.keep, at_most: self.keep_at_most.max(2), ..Retention::default() };
+        options.retention =
+            Retention { age: self.retention, at_most: self.max_snapshots.max(2), ..Retention::default() };
         Ok(options)
     }
 }

@@ -83,7 +83,7 @@ fn with_unit(value: impl Display, unit: &str) -> String {
 }
 
 fn take(one: &Criterion, built: &DesiredStack, known: &ReportInput) -> Measurement {
-    let pattern = one.of.as_deref().unwrap_or("*");
+    let pattern = one.subject.as_deref().unwrap_or("*");
     match one.measure.probe() {
         Ok(Probe::NodesReady) => nodes(known, |node| node.node == Some("ready")),
         Ok(Probe::DevicesProvisioned) => nodes(known, |node| node.node.is_some() && node.has_jetpack_of_plan),
@@ -145,7 +145,7 @@ fn file_size(pattern: &str, known: &ReportInput) -> Measurement {
 /// The latest figure of a check that `validate` ran. One that is about something else (`of`) does not count.
 fn measured(one: &Criterion, verb: &str, known: &ReportInput) -> Measurement {
     let mut all = known.measurements.iter().flat_map(|from| from.found.iter().map(move |found| (from, found)));
-    let fits = |found: &Found| found.measure == one.measure.name() && found.of == one.of;
+    let fits = |found: &Found| found.measure == one.measure.name() && found.of == one.subject;
     let latest = all.rfind(|(_, found)| fits(found));
     let (from, found) = latest.ok_or_else(|| validate::hint(verb))?;
     let (finding, how) = (&found.finding, validate::how(from, found));

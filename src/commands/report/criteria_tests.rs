@@ -12,7 +12,7 @@ fn plan(criteria: &str) -> Plan {
 
 fn row(id: &str, measure: &str, compare: &str, threshold: u32) -> String {
     format!(
-        "  - {{id: {id}, title: t, measure: {measure}, of: \"*\", compare: \"{compare}\", threshold: {threshold}, unit: things}}\n"
+        "  - {{id: {id}, title: t, measure: {measure}, subject: \"*\", compare: \"{compare}\", threshold: {threshold}, unit: things}}\n"
     )
 }
 

@@ -8,13 +8,13 @@ use std::net::SocketAddr;
 
 use serde_json::json;
 
-use self::judge::{Gate, Judgement};
+use self::judge::{CutoverGate, Judgement};
 use self::share::{Cutover, StepShares};
 use super::Changing;
 use crate::commands::deploy;
 use crate::commands::rollback::RollbackOperation;
 use crate::commands::selection::{RunSelection, Selection};
-use crate::commands::validate::Reach;
+use crate::commands::validate::ConnectionArgs;
 use crate::commands::workflow::{Platforms, RunArgs};
 use crate::commands::{Context, workflow};
 use crate::exit::{self, Failure, codes};
@@ -44,7 +44,7 @@ pub struct GateArgs {
     #[arg(long, value_name = "PATH", default_value = "/ready")]
     path: String,
     #[command(flatten)]
-    reach: Reach,
+    reach: ConnectionArgs,
 }
 
 impl GateArgs {
@@ -67,12 +67,12 @@ struct GatedCutover<'a> {
 /// # Errors
 /// When something cannot be measured, or a run fails; when the gate is missed, and the name leads where it did before.
 pub async fn run(changing: &Changing, args: &GateArgs, limit: &Expression, context: &Context) -> Result<u8, Failure> {
-    let plan = changing.plan.load(&context.session)?;
+    let plan = changing.plan.load(context)?;
     let (cutover, shares) = (Cutover::of(&plan)?, StepShares::of(&args.steps)?);
     let state = state(&plan.stack, context).await?;
     let now = cutover.share(&state);
     let address = if args.reach.has_address() { None } else { Some(distribution(&state, context).await?) };
-    let mut gate = Gate::new(limit, args, &cutover.host, address)?;
+    let mut gate = CutoverGate::new(limit, args, &cutover.host, address)?;
     let moving = GatedCutover { plan, cutover, changing, context };
     let mut told = Vec::new();
     let mut yes = changing.run.yes;

@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 use crate::commands::Context;
 use crate::exit::{DONE, Failure, REFUSED, codes};
 use crate::resource::{SafeText, shown};
+use crate::serve::config::former;
 use crate::serve::config::layers::{ConfigError, Layers};
 use crate::serve::config::redacted;
 
@@ -16,9 +17,12 @@ pub fn show(layers: &Layers, wrong: &[ConfigError], context: &Context) -> Result
     if context.printer.json {
         let settings: serde_json::Map<String, Json> = layers
             .all()
-            .map(|(setting, value)| {
+            .flat_map(|(setting, value)| {
                 let texts: Vec<String> = value.texts.iter().map(|text| redacted(text)).collect();
-                (setting.name.to_owned(), json!({"value": texts.join(","), "from": value.origin.to_string()}))
+                let said = json!({"value": texts.join(","), "from": value.origin.to_string()});
+                // The former names stay in the document for as long as they are accepted.
+                let names = std::iter::once(setting.name).chain(former::of(setting).map(|row| row.former));
+                names.map(|name| (name.to_owned(), said.clone())).collect::<Vec<_>>()
             })
             .collect();
         let problems: Vec<Json> =
@@ -33,7 +37,7 @@ pub fn show(layers: &Layers, wrong: &[ConfigError], context: &Context) -> Result
     }
     match wrong {
         [] => Ok(DONE),
-        // The document says it already, and is the only one.
+        // The document contains the problems, and only one document is printed.
         _ if context.printer.json => Ok(REFUSED),
         wrong => Err(refused(wrong)),
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use crate::serve::config::former;
 use crate::serve::config::setting::{SETTINGS, Setting, SettingKind};
 
 /// What the command line said.
@@ -36,7 +37,8 @@ fn flag(setting: &'static Setting) -> Arg {
         help.push_str(&format!(" [default: {}]", setting.default));
     }
     help.push_str(&format!(" [env: {}]", setting.variable));
-    let arg = Arg::new(setting.name).long(setting.name).help(help);
+    let former = former::of(setting).map(|row| row.former);
+    let arg = Arg::new(setting.name).long(setting.name).aliases(former).help(help);
     match setting.kind {
         SettingKind::One(word) => arg.value_name(word),
         SettingKind::Many(word) => arg.value_name(word).action(ArgAction::Append),

@@ -49,7 +49,7 @@ pub struct Args {
 /// # Errors
 /// What failed, why, and the next step.
 pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
-    let plan = args.plan.load(&context.session)?;
+    let plan = args.plan.load(context)?;
     let (pairs, what) = match &args.from {
         Some(file) => (import_item::from_file(file)?, format!("--from {}", file.display())),
         None if args.pairs.is_empty() => {

@@ -63,13 +63,13 @@ impl Which {
     /// The plan, when one is named and the stack is not.
     fn plan(&self, context: &Context) -> Result<Option<Plan>, Failure> {
         let named = self.stack.is_none() && self.plan.plan.is_some();
-        named.then(|| self.plan.load(&context.session)).transpose()
+        named.then(|| self.plan.load(context)).transpose()
     }
 
     fn stack(&self, context: &Context) -> Result<String, Failure> {
         match &self.stack {
             Some(stack) => Ok(stack.clone()),
-            None => Ok(self.plan.load(&context.session)?.stack),
+            None => Ok(self.plan.load(context)?.stack),
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::dns::state;
 use super::latency::{CONFIDENCE, HERE, LOCAL, hit_rate};
 use super::measurements::{self, CheckResult, Found, Measurement};
-use super::request::{self, Reach};
+use super::request::{self, ConnectionArgs};
 use super::steps::StepArgs;
 use crate::commands::{Context, workflow};
 use crate::exit::{Failure, codes};
@@ -35,7 +35,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = WINDOW_HOURS, value_parser = clap::value_parser!(u32).range(1..=MOST_HOURS))]
     window_hours: u32,
     #[command(flatten)]
-    reach: Reach,
+    reach: ConnectionArgs,
 }
 
 /// Looks and measures.
@@ -147,7 +147,12 @@ fn deployed(check: &CdnCheck, state: &StackState) -> Found {
 }
 
 /// The share of hits: each text is asked for once before, so that the cache has it.
-async fn hits(check: &CdnCheck, rate: f64, reach: &Reach, context: &Context) -> Result<(Found, Recording), Failure> {
+async fn hits(
+    check: &CdnCheck,
+    rate: f64,
+    reach: &ConnectionArgs,
+    context: &Context,
+) -> Result<(Found, Recording), Failure> {
     let targets = reach.gets(&check.request)?;
     let trust = reach.trust(&targets[0])?;
     let fill = Load::open(rate, Extent::Requests(targets.len() as u64));

@@ -27,7 +27,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let stack = match &args.stack {
         Some(stack) if stack.ends_with(probes::SUFFIX) => stack.clone(),
         Some(stack) => probes::stack(stack),
-        None => probes::stack(&args.plan.load(&context.session)?.stack),
+        None => probes::stack(&args.plan.load(context)?.stack),
     };
     regions::clean(&stack, args.yes, context).await
 }

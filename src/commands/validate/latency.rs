@@ -20,7 +20,7 @@ use crate::resource::shown;
 pub const CONFIDENCE: f64 = 0.95;
 /// Where requests are sent from.
 pub const HERE: &str = "this machine";
-/// What `of` of a criterion says to mean figures of this machine.
+/// The `subject` of a criterion about results of this machine.
 pub const LOCAL: &str = "local";
 
 /// Measure latency: percentiles with their confidence intervals against the limits.
@@ -44,7 +44,7 @@ pub struct Args {
     #[arg(long, value_name = "MS")]
     p99_ms: Option<f64>,
     #[command(flatten)]
-    reach: Reach,
+    reach: ConnectionArgs,
     #[command(flatten)]
     regions: RegionArgs,
     /// Measure from your own machines over SSH (they need Python 3.8 and sudo), or `local` from this one
@@ -132,7 +132,7 @@ impl Args {
             rate: self.rate,
             limits: LimitsPlan { p50_ms: None, p95_ms: self.p95_ms, p99_ms: self.p99_ms },
             cache_hit_percent: None,
-            label: None,
+            subject: None,
         })
     }
 }
@@ -141,7 +141,7 @@ impl Args {
 ///
 /// # Errors
 /// When nothing can be sent at all.
-pub async fn measure(check: &LatencyCheck, reach: &Reach, context: &Context) -> Result<CheckResult, Failure> {
+pub async fn measure(check: &LatencyCheck, reach: &ConnectionArgs, context: &Context) -> Result<CheckResult, Failure> {
     let targets = reach.gets(&check.request)?;
     let load = Load::open(check.rate, Extent::Requests(check.requests));
     load.check().map_err(|bad| codes::ARGUMENT.refused(shown!("{}", bad), "correct requests and rate"))?;

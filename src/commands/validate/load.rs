@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::latency::{CONFIDENCE, HERE, percentiles};
 use super::measurements::{self, CheckResult, Found, Measurement};
-use super::request::{self, Reach};
+use super::request::{self, ConnectionArgs};
 use super::steps::StepArgs;
 use crate::commands::Context;
 use crate::exit::{Failure, codes};
@@ -28,7 +28,7 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: Option<u64>,
     #[command(flatten)]
-    reach: Reach,
+    reach: ConnectionArgs,
 }
 
 /// Puts load on it.
@@ -50,7 +50,12 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
 ///
 /// # Errors
 /// When nothing can be sent at all.
-pub async fn measure(check: &LoadCheck, host: &str, reach: &Reach, context: &Context) -> Result<CheckResult, Failure> {
+pub async fn measure(
+    check: &LoadCheck,
+    host: &str,
+    reach: &ConnectionArgs,
+    context: &Context,
+) -> Result<CheckResult, Failure> {
     let request = RequestPlan {
         host: host.to_owned(),
         path: check.path.clone(),

@@ -43,7 +43,7 @@ pub struct Measurement {
 pub struct Found {
     /// The measure of a plan's criteria that it is: `latency.p95`.
     pub measure: String,
-    /// What `of` of a criterion has to say to mean this figure.
+    /// The `subject` of the criteria that this result counts for.
     pub of: Option<String>,
     /// The figure, the limit and the verdict.
     pub finding: Finding,

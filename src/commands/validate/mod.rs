@@ -26,7 +26,7 @@ mod storage;
 mod vector;
 
 pub use measurements::{Found, Measurement, hint, how};
-pub use request::{Reach, send};
+pub use request::{ConnectionArgs, send};
 pub use storage::kept;
 
 use super::Context;

@@ -51,7 +51,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let mut all = Vec::new();
     for (step, check) in args.steps.of(&plan, "replication", |validation| validation.replication())? {
         let mut ways = vec![(bucket(&plan, &check.from)?, bucket(&plan, &check.to)?)];
-        if check.both_ways {
+        if check.bidirectional {
             ways.push((bucket(&plan, &check.to)?, bucket(&plan, &check.from)?));
         }
         let mut found = Vec::new();

@@ -16,7 +16,7 @@ use crate::resource::shown;
 
 /// How requests reach the server.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Reach {
+pub struct ConnectionArgs {
     /// Connect to this address instead of the one that the host's name has; certificate and Host stay those of the name
     #[arg(long, value_name = "IP:PORT")]
     connect_to: Option<SocketAddr>,
@@ -34,7 +34,7 @@ pub struct Reach {
 /// Longest key that is read.
 const LONGEST_KEY: u64 = 4096;
 
-impl Reach {
+impl ConnectionArgs {
     /// The same, by the scheme of an address that was typed.
     #[must_use]
     pub fn of_url(mut self, url: &str) -> Self {

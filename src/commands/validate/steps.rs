@@ -29,7 +29,7 @@ impl StepArgs {
     /// # Errors
     /// When it has problems.
     pub fn load(&self, context: &Context) -> Result<Plan, Failure> {
-        self.plan.load(&context.session)
+        self.plan.load(context)
     }
 
     /// Where what is found goes.

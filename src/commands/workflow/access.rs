@@ -16,7 +16,7 @@ use crate::resource::{Desired, Kind, StackState, shown};
 /// Bytes of a password that are read.
 const LONGEST_PASSWORD: u64 = 4096;
 
-/// A device that says nothing for so long is gone.
+/// Default of `--ssh-keepalive-timeout`.
 const ALIVE_SECONDS: u64 = 15;
 
 /// The stack of the cloud, and on request that of its devices in the same run.
@@ -66,9 +66,9 @@ pub struct AccessArgs {
     /// Seconds to keep SSH connections open for the next command; 0 closes them immediately
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub keep_connections: u64,
-    /// Seconds after which a device that says nothing counts as gone
+    /// Seconds without an answer after which the SSH connection to a device counts as lost
     #[arg(long, value_name = "SECONDS", default_value_t = ALIVE_SECONDS, hide = true)]
-    pub alive: u64,
+    pub ssh_keepalive_timeout: u64,
 }
 
 impl AccessArgs {
@@ -103,7 +103,7 @@ impl AccessArgs {
             sudo: self.password(context)?,
             keep: Duration::from_secs(self.keep_connections),
             sockets: sockets(),
-            alive: Duration::from_secs(self.alive.max(3)),
+            alive: Duration::from_secs(self.ssh_keepalive_timeout.max(3)),
             ..DeviceAccess::default()
         })
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::review;
+use crate::commands::Context;
 use crate::execute::RunOptions;
 use crate::exit::{Failure, codes};
 use crate::plan::{self, Plan, PlanSettings, Reading};
@@ -31,13 +32,16 @@ pub struct PlanArgs {
 }
 
 impl PlanArgs {
-    /// Loads the plan.
+    /// Loads the plan, and says which former keys it uses.
     ///
     /// # Errors
     /// When none is named, a variable is malformed, or the plan has problems.
-    pub fn load(&self, session: &Session) -> Result<Plan, Failure> {
-        match self.read(session)? {
-            Reading { plan: Some(plan), problems } if problems.is_empty() => Ok(plan),
+    pub fn load(&self, context: &Context) -> Result<Plan, Failure> {
+        match self.read(&context.session)? {
+            Reading { plan: Some(plan), problems } if problems.is_empty() => {
+                review::say_former_keys(&plan, &context.printer);
+                Ok(plan)
+            }
             Reading { plan, problems } => Err(review::refusal(plan.as_ref(), &problems)),
         }
     }
@@ -111,7 +115,7 @@ pub struct RunArgs {
     pub empty_buckets: bool,
     /// Maximum number of concurrent steps
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..))]
-    pub at_once: u16,
+    pub parallelism: u16,
 }
 
 /// For verbs that can delete what holds data.
@@ -132,7 +136,7 @@ impl RunArgs {
 
     /// How the engine is to go.
     pub fn options(&self) -> RunOptions {
-        RunOptions { at_once: usize::from(self.at_once), wait: self.wait, empty_buckets: self.empty_buckets }
+        RunOptions { at_once: usize::from(self.parallelism), wait: self.wait, empty_buckets: self.empty_buckets }
     }
 }
 

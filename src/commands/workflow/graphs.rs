@@ -86,7 +86,7 @@ pub fn of_devices(plan: &Plan) -> Result<Option<DesiredStack>, PlanErrors> {
     draft_of_devices(plan).map(Draft::whole).transpose()
 }
 
-/// The same as far as it goes. The artefacts may lie on another machine: they are not held against their sums here.
+/// The same as far as it goes. The artifacts may lie on another machine: they are not held against their sums here.
 pub fn draft_of_devices(plan: &Plan) -> Option<Draft> {
     if !plan.steps.iter().any(|step| matches!(step.work, StepConfig::Jetson(_) | StepConfig::JetsonApp(_))) {
         return None;

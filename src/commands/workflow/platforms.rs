@@ -145,7 +145,7 @@ impl<'a> Platforms<'a> {
         }
     }
 
-    /// The providers of all of them, each with the patience of its world.
+    /// The providers of all of them, each with the retry policy of its platform.
     ///
     /// # Errors
     /// When the password for devices cannot be read, or a cluster has the name of a device.

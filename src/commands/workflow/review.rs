@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use super::graphs::{draft_of_devices, every_step, findings, stops};
 use crate::desired::{self, Draft};
 use crate::exit::Failure;
-use crate::plan::{Plan, PlanError, PlanErrors};
-use crate::report::LocatedFinding;
+use crate::plan::{FormerKey, Plan, PlanError, PlanErrors, rules};
+use crate::report::{LocatedFinding, Printer};
 
 /// What is found in a plan.
 #[derive(Debug, Default)]
@@ -26,6 +26,7 @@ impl Review {
         let mut review = Self::default();
         review.note(problems);
         if let Some(plan) = plan {
+            review.add(plan.former_keys().iter().map(former_key));
             review.graphs(plan);
         }
         review.findings.sort_by(|one, other| one.order().cmp(&other.order()));
@@ -79,6 +80,22 @@ fn sound(plan: &Plan, draft: &Draft, other: Option<&Draft>) -> Vec<LocatedFindin
     let mut all = findings(plan, &draft.built, other);
     all.retain(|finding| finding.address.as_ref().is_none_or(|address| draft.is_sound(plan, address)));
     all
+}
+
+/// The warning about a former key.
+fn former_key(used: &FormerKey) -> LocatedFinding {
+    let place = (used.file.as_str(), used.place.line, used.place.column);
+    LocatedFinding {
+        severity: "warning",
+        ..LocatedFinding::error(rules::FORMER_KEY, place, used.problem(), used.next_step())
+    }
+}
+
+/// Says which former keys a plan uses.
+pub fn say_former_keys(plan: &Plan, printer: &Printer) {
+    for used in plan.former_keys() {
+        printer.remark(former_key(used).line());
+    }
 }
 
 /// The refusal of a plan, with everything that is wrong with it.

@@ -119,7 +119,7 @@ async fn a_worker_that_hangs_holds_nobody_beyond_the_requests_time() {
 }
 
 #[tokio::test]
-async fn what_has_no_chance_is_refused_before_it_is_tokenised() {
+async fn what_has_no_chance_is_refused_before_it_is_tokenized() {
     let (engine, hangs, begin) = hanging();
     // A tokenizer would find it too long.
     let endless = || vec!["a text ".repeat(1000)];

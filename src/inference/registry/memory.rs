@@ -17,13 +17,13 @@ pub fn resident() -> u64 {
 }
 
 /// A load that is watched.
-pub struct Watch {
+pub struct MemoryWatch {
     before: u64,
     number: u64,
     alone: bool,
 }
 
-impl Watch {
+impl MemoryWatch {
     pub fn begin() -> Self {
         let alone = RUNNING.fetch_add(1, Ordering::AcqRel) == 0;
         Self { before: resident(), number: BEGAN.fetch_add(1, Ordering::AcqRel) + 1, alone }
@@ -38,7 +38,7 @@ impl Watch {
     }
 }
 
-impl Drop for Watch {
+impl Drop for MemoryWatch {
     fn drop(&mut self) {
         RUNNING.fetch_sub(1, Ordering::AcqRel);
     }

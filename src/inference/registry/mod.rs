@@ -13,9 +13,9 @@ use super::engine::Engine;
 use super::fault::{EmbedFault, ErrorCode, beginning};
 use super::folder::FolderFault;
 use super::observer::{InferenceObserver, LoadEvent};
-use memory::Watch;
+use memory::MemoryWatch;
 pub use memory::resident;
-use slot::{LoadTurn, ModelSlot, SlotLookup, SlotView, State};
+use slot::{LoadTurn, ModelSlot, SlotLookup, SlotState, SlotView};
 
 /// Where a model comes from.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -222,8 +222,8 @@ impl Registry {
         // The default model is what the server is there for: nothing is lost with it, and its start is not made longer.
         let (loaded, load) = self.make(name, &turn.source, name != self.pinned);
         turn.end(match loaded {
-            Ok(engine) => State::loaded(engine, load.bytes),
-            Err(why) => State::failed(why.to_string()),
+            Ok(engine) => SlotState::loaded(engine, load.bytes),
+            Err(why) => SlotState::failed(why.to_string()),
         });
         self.listener.load(name, &load);
         self.make_room();
@@ -231,7 +231,7 @@ impl Registry {
 
     /// An engine, and what it took to make it.
     fn make(&self, name: &str, source: &ModelSource, on_trial: bool) -> (Result<Arc<Engine>, FolderFault>, LoadEvent) {
-        let (watch, began) = (Watch::begin(), Instant::now());
+        let (watch, began) = (MemoryWatch::begin(), Instant::now());
         // What reads its files may panic at what is in them: this load has failed then, and the models after it are loaded.
         let ended = catch_unwind(AssertUnwindSafe(|| {
             if on_trial {
@@ -292,7 +292,7 @@ impl Registry {
             known.entry(name.to_owned()).or_insert_with(|| Arc::new(ModelSlot::new(source.clone()))).clone()
         };
         if slot.is_in_use() || name == self.pinned {
-            slot.replace(source, State::loaded(engine.clone(), load.bytes));
+            slot.replace(source, SlotState::loaded(engine.clone(), load.bytes));
             self.make_room();
         } else {
             slot.move_to(source);

@@ -9,14 +9,14 @@ use super::{ModelSource, ModelStatus};
 use crate::inference::engine::Engine;
 use crate::inference::fault::{EmbedFault, ErrorCode};
 
-pub enum State {
+pub enum SlotState {
     Available,
     Loading,
     Loaded { engine: Arc<Engine>, bytes: u64, used: Instant },
     Failed { why: String, at: Instant },
 }
 
-impl State {
+impl SlotState {
     pub fn loaded(engine: Arc<Engine>, bytes: u64) -> Self {
         Self::Loaded { engine, bytes, used: Instant::now() }
     }
@@ -28,7 +28,7 @@ impl State {
 
 struct Inner {
     source: ModelSource,
-    state: State,
+    state: SlotState,
     since: jiff::Timestamp,
     /// Counts what was put here: a load that began before a swap must not undo it.
     turn: u64,
@@ -37,7 +37,7 @@ struct Inner {
 impl Inner {
     /// What was there before; it is dropped after the lock is gone, since ending an engine takes a while.
     #[must_use]
-    fn put(&mut self, state: State) -> State {
+    fn put(&mut self, state: SlotState) -> SlotState {
         self.since = jiff::Timestamp::now();
         std::mem::replace(&mut self.state, state)
     }
@@ -58,7 +58,7 @@ pub struct LoadTurn {
 
 impl LoadTurn {
     /// Ends the load; whether its result counts. It does not when another engine was put there meanwhile.
-    pub fn end(mut self, state: State) -> bool {
+    pub fn end(mut self, state: SlotState) -> bool {
         self.ended = true;
         self.slot.end(self.number, state)
     }
@@ -67,7 +67,7 @@ impl LoadTurn {
 impl Drop for LoadTurn {
     fn drop(&mut self) {
         if !self.ended {
-            self.slot.end(self.number, State::failed("the thread that loaded it ended".to_owned()));
+            self.slot.end(self.number, SlotState::failed("the thread that loaded it ended".to_owned()));
         }
     }
 }
@@ -82,7 +82,7 @@ pub enum SlotLookup {
 
 impl ModelSlot {
     pub fn new(source: ModelSource) -> Self {
-        let inner = Inner { source, state: State::Available, since: jiff::Timestamp::now(), turn: 0 };
+        let inner = Inner { source, state: SlotState::Available, since: jiff::Timestamp::now(), turn: 0 };
         Self { inner: Mutex::new(inner), changed: watch::Sender::new(0) }
     }
 
@@ -101,33 +101,33 @@ impl ModelSlot {
             return;
         }
         inner.source = source;
-        if matches!(inner.state, State::Failed { .. }) {
-            drop(inner.put(State::Available));
+        if matches!(inner.state, SlotState::Failed { .. }) {
+            drop(inner.put(SlotState::Available));
         }
     }
 
     pub fn is_in_use(&self) -> bool {
-        matches!(self.inner().state, State::Loading | State::Loaded { .. })
+        matches!(self.inner().state, SlotState::Loading | SlotState::Loaded { .. })
     }
 
     /// What there is for a request of this moment. A failed model is tried again after a pause.
     pub fn find(self: &Arc<Self>, name: &str, again: Duration) -> SlotLookup {
         let mut inner = self.inner();
         match &mut inner.state {
-            State::Loaded { engine, used, .. } => {
+            SlotState::Loaded { engine, used, .. } => {
                 *used = Instant::now();
                 return SlotLookup::Engine(engine.clone());
             }
-            State::Loading => return SlotLookup::Wait,
-            State::Failed { why, at } if at.elapsed() < again => {
+            SlotState::Loading => return SlotLookup::Wait,
+            SlotState::Failed { why, at } if at.elapsed() < again => {
                 let left = Duration::from_secs(1).max(again.saturating_sub(at.elapsed()));
                 let fault =
                     EmbedFault::new(ErrorCode::ModelFailed, format!("the model {name} cannot be loaded: {why}"));
                 return SlotLookup::Fault(fault.again_after(left));
             }
-            State::Failed { .. } | State::Available => {}
+            SlotState::Failed { .. } | SlotState::Available => {}
         }
-        drop(inner.put(State::Loading));
+        drop(inner.put(SlotState::Loading));
         inner.turn += 1;
         SlotLookup::Begin(LoadTurn {
             slot: self.clone(),
@@ -137,7 +137,7 @@ impl ModelSlot {
         })
     }
 
-    fn end(&self, number: u64, state: State) -> bool {
+    fn end(&self, number: u64, state: SlotState) -> bool {
         let mut inner = self.inner();
         if inner.turn != number {
             return false;
@@ -150,7 +150,7 @@ impl ModelSlot {
     }
 
     /// Puts an engine in the place of whatever is there; whoever has the old one keeps it until its requests end.
-    pub fn replace(&self, source: ModelSource, state: State) {
+    pub fn replace(&self, source: ModelSource, state: SlotState) {
         let mut inner = self.inner();
         inner.source = source;
         inner.turn += 1;
@@ -168,7 +168,7 @@ impl ModelSlot {
     /// When it was last asked for, and its memory.
     pub fn use_of(&self) -> Option<(Instant, u64)> {
         match &self.inner().state {
-            State::Loaded { used, bytes, .. } => Some((*used, *bytes)),
+            SlotState::Loaded { used, bytes, .. } => Some((*used, *bytes)),
             _ => None,
         }
     }
@@ -176,10 +176,10 @@ impl ModelSlot {
     /// Out of memory, as soon as its requests end.
     pub fn let_go(&self) -> bool {
         let mut inner = self.inner();
-        if !matches!(inner.state, State::Loaded { .. }) {
+        if !matches!(inner.state, SlotState::Loaded { .. }) {
             return false;
         }
-        let old = inner.put(State::Available);
+        let old = inner.put(SlotState::Available);
         drop(inner);
         drop(old);
         true
@@ -188,10 +188,10 @@ impl ModelSlot {
     pub fn look(&self) -> SlotView {
         let inner = self.inner();
         let (status, engine, bytes) = match &inner.state {
-            State::Available => (ModelStatus::Available, None, 0),
-            State::Loading => (ModelStatus::Loading, None, 0),
-            State::Loaded { engine, bytes, .. } => (ModelStatus::Loaded, Some(engine.clone()), *bytes),
-            State::Failed { why, .. } => (ModelStatus::Failed(why.clone()), None, 0),
+            SlotState::Available => (ModelStatus::Available, None, 0),
+            SlotState::Loading => (ModelStatus::Loading, None, 0),
+            SlotState::Loaded { engine, bytes, .. } => (ModelStatus::Loaded, Some(engine.clone()), *bytes),
+            SlotState::Failed { why, .. } => (ModelStatus::Failed(why.clone()), None, 0),
         };
         SlotView { source: inner.source.clone(), status, engine, bytes, since: inner.since }
     }

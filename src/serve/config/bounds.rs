@@ -72,7 +72,7 @@ mod tests {
             ("max-connections", "8192"),
             ("max-in-flight", "4096"),
             ("max-header-bytes", "64KiB"),
-            ("max-bytes-under-way", "256MiB"),
+            ("max-in-flight-bytes", "256MiB"),
             ("max-streams", "1024"),
             ("vector-cache", "64MiB"),
         ] {

@@ -1,17 +1,19 @@
-//! Where values come from: flags before the environment before the file before the defaults.
+//! Precedence of values: flags, then the environment, then the file, then the defaults.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
+use crate::renames::FormerName;
 use crate::serve::files::read_text;
 
+use super::former;
 use super::setting::{SETTINGS, Setting, SettingKind, find, nearest, variables};
 
 /// Where a value comes from; the later one wins.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum ValueOrigin {
-    /// Nobody said anything.
+    /// The default.
     Default,
     /// The file of this path.
     File(String),
@@ -37,7 +39,7 @@ impl fmt::Display for ValueOrigin {
 pub struct LayeredValue {
     /// As it was written.
     pub texts: Vec<String>,
-    /// By whom.
+    /// Its source.
     pub origin: ValueOrigin,
 }
 
@@ -62,10 +64,12 @@ pub struct Layers {
     values: BTreeMap<&'static str, LayeredValue>,
     /// What is wrong with the file itself.
     pub wrong: Vec<ConfigError>,
+    /// Former names of variables, and of keys of the file, that give a value. Former flags are reported by `renames::used`.
+    pub former: BTreeSet<FormerName>,
 }
 
 impl Layers {
-    /// Reads all layers: `flag` gives what the command line says of a setting, `variable` what the environment says.
+    /// Reads all layers: `flag` returns the values on the command line, `variable` the value of a variable.
     pub fn read(
         flag: impl Fn(&str) -> Option<Vec<String>>,
         variable: impl Fn(&str) -> Option<String>,
@@ -74,11 +78,13 @@ impl Layers {
         let mut layers = Self::default();
         let from_file = file.map(|file| layers.file(file)).unwrap_or_default();
         for setting in SETTINGS {
-            let said = |setting: &Setting| {
+            let mut met = None;
+            let mut said = |setting: &Setting| {
                 let flagged = flag(setting.name).map(|texts| (texts, ValueOrigin::Flag(setting.name)));
                 let told = || {
                     variables(setting).find_map(|name| {
                         let text = variable(name).filter(|text| !text.is_empty())?;
+                        met = former::of(setting).find(|row| row.variable == Some(name));
                         Some((split(setting, &text), ValueOrigin::Environment(name)))
                     })
                 };
@@ -90,6 +96,8 @@ impl Layers {
             };
             let otherwise = || (split(setting, setting.default), ValueOrigin::Default);
             let (texts, origin) = said(setting).unwrap_or_else(otherwise);
+            let variable = met.and_then(|row| row.variable);
+            layers.former.extend(variable.map(|variable| FormerName::new(variable, setting.variable)));
             layers.values.insert(setting.name, LayeredValue { texts, origin });
         }
         layers
@@ -105,7 +113,7 @@ impl Layers {
         self.values.get(name).map_or(&[], |value| &value.texts)
     }
 
-    /// Who said it.
+    /// The source of a value.
     pub fn origin(&self, name: &str) -> &ValueOrigin {
         self.values.get(name).map_or(&ValueOrigin::Default, |value| &value.origin)
     }
@@ -129,7 +137,16 @@ impl Layers {
         };
         let mut values = BTreeMap::new();
         for (key, value) in &table {
-            match (find(key), written(value)) {
+            let renamed = former::name_of(key);
+            if let Some(name) = renamed {
+                self.former.insert(FormerName::new(format!("{key} in {place}"), name));
+            }
+            if renamed.is_some_and(|name| table.contains_key(name)) {
+                let why = format!("{key} is the former name of a setting that the file also has; delete it");
+                self.wrong.push(ConfigError { place: place.clone(), why });
+                continue;
+            }
+            match (find(renamed.unwrap_or(key)), written(value)) {
                 (Some(setting), Some(texts)) => drop(values.insert(setting.name, texts)),
                 (Some(_), None) => {
                     let why = format!("{key} is a text, a number, true, false or a list of texts");
@@ -175,16 +192,22 @@ mod tests {
     fn flags_then_environment_then_file_then_default() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("serve.toml");
-        std::fs::write(&file, "max-texts = 1\nrate = 2\nburst = 3\ncors-origin = [\"https://a\", \"https://b\"]\n")
-            .unwrap();
+        std::fs::write(
+            &file,
+            "max-texts = 1\nrate-limit = 2\nrate-limit-burst = 3\ncors-origin = [\"https://a\", \"https://b\"]\n",
+        )
+        .unwrap();
         let flag = |name: &str| (name == "max-texts").then(|| vec!["9".to_owned()]);
-        let variable = |name: &str| matches!(name, "AKIDB_MAX_TEXTS" | "AKIDB_RATE").then(|| "7".to_owned());
+        let variable = |name: &str| matches!(name, "AKIDB_MAX_TEXTS" | "AKIDB_RATE_LIMIT").then(|| "7".to_owned());
         let layers = Layers::read(flag, variable, Some(&file));
         assert_eq!(layers.wrong, []);
-        assert_eq!([layers.text("max-texts"), layers.text("rate"), layers.text("burst")], ["9", "7", "3"]);
+        assert_eq!(
+            [layers.text("max-texts"), layers.text("rate-limit"), layers.text("rate-limit-burst")],
+            ["9", "7", "3"]
+        );
         assert_eq!(layers.text("max-body"), "8MiB");
         assert_eq!(layers.texts("cors-origin"), ["https://a", "https://b"]);
-        assert_eq!(layers.origin("rate").to_string(), "environment AKIDB_RATE");
+        assert_eq!(layers.origin("rate-limit").to_string(), "environment AKIDB_RATE_LIMIT");
     }
 
     #[test]
@@ -203,10 +226,35 @@ mod tests {
     fn every_unknown_key_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("serve.toml");
-        std::fs::write(&file, "max-txts = 1\ncolour = 2\nrate = 1979-05-27\n").unwrap();
+        std::fs::write(&file, "max-txts = 1\ncolour = 2\nrate-limit = 1979-05-27\n").unwrap();
         let layers = Layers::read(|_| None, |_| None, Some(&file));
         let all: Vec<_> = layers.wrong.iter().map(|wrong| wrong.why.as_str()).collect();
         assert_eq!(all.len(), 3, "{all:?}");
         assert!(all.iter().any(|why| why.ends_with("unknown setting max-txts; did you mean max-texts?")), "{all:?}");
+    }
+
+    /// A row of the table of renamed settings: its former variable and its former key give the value, and are told.
+    #[test]
+    fn former_names_give_the_value_and_are_told() {
+        for row in former::FORMER {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("serve.toml");
+            std::fs::write(&file, format!("{} = \"7\"\n", row.former)).unwrap();
+            let layers = Layers::read(|_| None, |_| None, Some(&file));
+            assert_eq!((layers.text(row.name), layers.wrong.len(), layers.former.len()), ("7", 0, 1), "{}", row.former);
+            let Some(former) = row.variable else { continue };
+            let layers = Layers::read(|_| None, |name| (name == former).then(|| "8".to_owned()), Some(&file));
+            let told: Vec<&str> = layers.former.iter().map(|used| used.former.as_str()).collect();
+            assert_eq!((layers.text(row.name), told.contains(&former)), ("8", true), "{former}");
+        }
+    }
+
+    #[test]
+    fn a_file_with_both_names_of_a_setting_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("serve.toml");
+        std::fs::write(&file, "rate = 1\nrate-limit = 2\n").unwrap();
+        let layers = Layers::read(|_| None, |_| None, Some(&file));
+        assert_eq!((layers.text("rate-limit"), layers.wrong.len()), ("2", 1));
     }
 }

@@ -3,6 +3,7 @@
 mod amount;
 pub mod bounds;
 pub mod check;
+pub mod former;
 mod invalid;
 pub mod layers;
 mod resolve;
@@ -26,7 +27,7 @@ use crate::serve::trace::TraceSettings;
 pub use invalid::{InvalidValue, redacted};
 pub use resolve::{attempt, resolve};
 
-/// How much a request, and all requests together, may want.
+/// Limits of a request, and of all requests together.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RequestLimits {
     /// Bytes of a body.
@@ -37,9 +38,9 @@ pub struct RequestLimits {
     pub text: usize,
     /// Time of a request that names none.
     pub time: Duration,
-    /// A request that would wait longer in the queue is refused.
+    /// Maximum queue wait; a request that would wait longer is rejected.
     pub queue_wait: Duration,
-    /// Tokens that may wait for one model.
+    /// Maximum queued tokens per model.
     pub queue_tokens: usize,
     /// Bytes of vectors that are kept; 0 for none.
     pub vector_cache: usize,
@@ -68,15 +69,15 @@ impl Default for RequestLimits {
 /// What connections may do, and how they end.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Connections {
-    /// At a time.
+    /// Maximum concurrent connections.
     pub most: usize,
-    /// How long one may be silent.
+    /// Idle timeouts.
     pub timeouts: IdleTimeouts,
     /// Size and number of headers.
     pub header_limits: HeaderLimits,
-    /// With readiness gone, connections are still taken for this long.
+    /// How long connections are accepted after the server has become not ready.
     pub drain: Duration,
-    /// Time for what was admitted, at the end.
+    /// Grace period for admitted requests at shutdown.
     pub last: Duration,
 }
 
@@ -114,29 +115,29 @@ pub struct Config {
     pub choice: ModelOptions,
     /// What runs graphs.
     pub device: Device,
-    /// When that cannot be had, the processor runs them.
+    /// Whether the CPU runs them when the device is unavailable.
     pub fallback: bool,
     /// Where TensorRT keeps its engines.
     pub engine_cache: Option<PathBuf>,
     /// Threads that run batches.
     pub workers: usize,
-    /// Threads of the session for a request that is alone.
+    /// Threads for a single request.
     pub alone_threads: usize,
     /// Tokens of a batch; measured when it is not given.
     pub batch_tokens: Option<usize>,
     /// ONNX Runtime's library; searched when it is not given.
     pub onnxruntime: Option<PathBuf>,
-    /// The region of this server, as it says of itself.
+    /// The region that this server reports.
     pub region: String,
-    /// The cluster of this server, as it says of itself.
+    /// The cluster that this server reports.
     pub cluster: String,
     /// The metadata replica.
     pub metadata: Option<PathBuf>,
-    /// Servers of other regions that are asked whether they live.
+    /// Servers of other regions whose health is checked.
     pub peers: Vec<Peer>,
     /// Where models are synced from.
     pub sync: Option<SyncSource>,
-    /// How often that is looked at.
+    /// The sync interval.
     pub sync_interval: Duration,
     /// How often each check of `/health` runs.
     pub health_interval: Duration,
@@ -144,9 +145,9 @@ pub struct Config {
     pub health_errors: HealthErrors,
     /// Bounds.
     pub limits: RequestLimits,
-    /// Where traces go, and how many.
+    /// Destination and sampling of traces.
     pub traces: TraceSettings,
-    /// How much the log says.
+    /// The log level.
     pub log_level: LogLevel,
     /// How its lines look.
     pub log_format: LogFormat,
@@ -158,7 +159,7 @@ pub struct Config {
     pub rules: AdmissionRules,
     /// What connections may do.
     pub connections: Connections,
-    /// The file of API keys; without one nobody needs a key.
+    /// The file of API keys; without one, no key is required.
     pub api_keys: Option<PathBuf>,
     /// TLS, when it is wanted.
     pub tls: Option<TlsFiles>,

@@ -1,5 +1,7 @@
 //! Every setting, one row each: the flag, the variable of the environment, the key of the file and the default come from here.
 
+use super::former;
+
 /// How a setting is written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum SettingKind {
@@ -20,7 +22,7 @@ pub struct Setting {
     pub variable: &'static str,
     /// How it is written.
     pub kind: SettingKind,
-    /// What it is when nobody says; empty for nothing.
+    /// The default; empty for none.
     pub default: &'static str,
     /// One line for a person.
     pub help: &'static str,
@@ -60,15 +62,15 @@ pub const SETTINGS: &[Setting] = &[
     row("fallback", "AKIDB_FALLBACK", One("PROVIDER"), "", "Provider to use when the device is unavailable: cpu [default: the model is not loaded]"),
     row("engine-cache", "AKIDB_TENSORRT_CACHE", One("FOLDER"), "", "Folder for TensorRT engines"),
     row("workers", "AKIDB_WORKERS", One("N"), "", "Threads that run batches [default: as many as suit the device]"),
-    row("alone-threads", "AKIDB_ALONE_THREADS", One("N"), "", "Threads for a single request [default: one for each core]"),
-    row("batch-tokens", "AKIDB_BATCH_TOKENS", One("N"), "", "Tokens in a batch [default: measured at start]"),
+    row("single-request-threads", "AKIDB_SINGLE_REQUEST_THREADS", One("N"), "", "Threads for a single request [default: one for each core]"),
+    row("max-batch-tokens", "AKIDB_MAX_BATCH_TOKENS", One("N"), "", "Tokens in a batch [default: measured at start]"),
     row("onnxruntime", "ORT_DYLIB_PATH", One("FILE"), "", "ONNX Runtime's library, or the folder that holds it"),
     row("offline-cdn", "AKIDB_OFFLINE_CDN", One("URL"), "", "Redirect model downloads to this CDN [default: they come from the folder]"),
     row("demo", "AKIDB_DEMO", Switch, "false", "Serve the browser page at /demo/, with this server's models"),
     row("demo-page", "AKIDB_DEMO_PAGE", One("FOLDER"), "templates/browser/dist", "Folder of that page; templates/browser/build makes it"),
     row("model-memory", "AKIDB_MODEL_MEMORY", One("SIZE"), "8GiB", "Maximum memory of all loaded models"),
     row("vector-cache", "AKIDB_VECTOR_CACHE", One("SIZE"), "32MiB", "Memory of the vector cache; 0 disables it"),
-    row("models-loaded", "AKIDB_MODELS_LOADED", One("N"), "3", "Maximum models in memory"),
+    row("max-loaded-models", "AKIDB_MAX_LOADED_MODELS", One("N"), "3", "Maximum models in memory"),
     row("sync", "AKIDB_MODEL_SYNC", One("SOURCE"), "", "Source of new model versions: s3://BUCKET/PREFIX or file:FOLDER"),
     row("sync-interval", "AKIDB_MODEL_SYNC_INTERVAL", One("TIME"), "300s", "Interval of model sync"),
     row("metadata", "AKIDB_DB_PATH", One("FILE"), "", "SQLite file that says which models are served"),
@@ -81,11 +83,11 @@ pub const SETTINGS: &[Setting] = &[
     row("health-strict", "AKIDB_HEALTH_STRICT", Switch, "false", "/health answers 503 when a check of this server failed or is still loading; not for liveness probes"),
     row("health-restart-after", "AKIDB_HEALTH_RESTART_AFTER", One("TIME"), "5m", "/health answers 503 when a loaded model has failed every canary for this long, so that a liveness probe restarts the server; 0s: never"),
     row("otlp", "OTEL_EXPORTER_OTLP_ENDPOINT", One("URL"), "", "OTLP collector (gRPC) for traces"),
-    row("trace-sample", "OTEL_TRACES_SAMPLER_ARG", One("SHARE"), "0.1", "Share of requests that are traced, 0 to 1; a caller's own decision takes precedence"),
+    row("trace-sample-ratio", "OTEL_TRACES_SAMPLER_ARG", One("SHARE"), "0.1", "Share of requests that are traced, 0 to 1; a caller's own decision takes precedence"),
     row("log-level", "AKIDB_LOG_LEVEL", One("LEVEL"), "info", "error, warn, info or debug (every request)"),
     row("log-format", "AKIDB_LOG_FORMAT", One("FORMAT"), "", "json or text [default: text when stderr is a terminal]"),
     row("api-keys", "AKIDB_API_KEYS", One("FILE"), "", "Hashes of API keys, reloaded when the file changes; every request then needs a key"),
-    row("metrics-open", "AKIDB_METRICS_OPEN", Switch, "", "Whether /metrics needs no key [default: only on loopback]"),
+    row("public-metrics", "AKIDB_PUBLIC_METRICS", Switch, "", "Whether /metrics needs no key [default: only on loopback]"),
     row("allow-public-without-keys", "AKIDB_ALLOW_PUBLIC_WITHOUT_KEYS", Switch, "false", "Serve everybody who can reach the address, without keys"),
     row("tls-cert", "AKIDB_TLS_CERT", One("FILE"), "", "Certificate (PEM), reloaded when it changes"),
     row("tls-key", "AKIDB_TLS_KEY", One("FILE"), "", "Private key (PEM)"),
@@ -93,23 +95,23 @@ pub const SETTINGS: &[Setting] = &[
     row("cors-origin", "AKIDB_CORS_ORIGIN", Many("URL"), "", "Allowed CORS origin (repeatable)"),
     row("max-body", "AKIDB_MAX_BODY", One("SIZE"), "8MiB", "Maximum size of a request body"),
     row("max-texts", "AKIDB_MAX_TEXTS", One("N"), "2048", "Maximum texts per request"),
-    row("max-text", "AKIDB_MAX_TEXT", One("SIZE"), "1MiB", "Maximum size of a text"),
+    row("max-text-bytes", "AKIDB_MAX_TEXT_BYTES", One("SIZE"), "1MiB", "Maximum size of a text"),
     row("max-header-bytes", "AKIDB_MAX_HEADER_BYTES", One("SIZE"), "32KiB", "Maximum size of request headers"),
     row("max-headers", "AKIDB_MAX_HEADERS", One("N"), "100", "Maximum headers per request"),
     row("max-connections", "AKIDB_MAX_CONNECTIONS", One("N"), "4096", "Maximum concurrent connections"),
     row("max-in-flight", "AKIDB_MAX_IN_FLIGHT", One("N"), "2048", "Maximum concurrent requests"),
-    row("max-bytes-under-way", "AKIDB_MAX_BYTES_UNDER_WAY", One("SIZE"), "128MiB", "Maximum bytes of all request bodies in progress and their texts"),
+    row("max-in-flight-bytes", "AKIDB_MAX_IN_FLIGHT_BYTES", One("SIZE"), "128MiB", "Maximum bytes of all request bodies in progress and their texts"),
     row("max-streams", "AKIDB_MAX_STREAMS", One("N"), "512", "Maximum concurrent gRPC streams, and as many health watches"),
-    row("rate", "AKIDB_RATE", One("N"), "0", "Requests per second of a key without a rate of its own; 0: no limit"),
-    row("burst", "AKIDB_BURST", One("N"), "0", "Requests that may arrive at once; 0: those of one second"),
-    row("rate-by-address", "AKIDB_RATE_BY_ADDRESS", One("N"), "0", "Requests per second of an address that shows no key; 0: no limit"),
-    row("request-time", "AKIDB_REQUEST_TIME", One("TIME"), "30s", "Request timeout"),
-    row("header-time", "AKIDB_HEADER_TIME", One("TIME"), "10s", "Header read timeout"),
-    row("body-time", "AKIDB_BODY_TIME", One("TIME"), "30s", "Body read timeout"),
-    row("stream-time", "AKIDB_STREAM_TIME", One("TIME"), "1h", "Maximum lifetime of a gRPC stream"),
-    row("idle-time", "AKIDB_IDLE_TIME", One("TIME"), "75s", "Idle timeout of a connection"),
-    row("queue-wait", "AKIDB_QUEUE_WAIT", One("TIME"), "330ms", "Maximum queue wait; a request that would wait longer is rejected"),
-    row("queue-tokens", "AKIDB_QUEUE_TOKENS", One("N"), "1048576", "Maximum queued tokens per model"),
+    row("rate-limit", "AKIDB_RATE_LIMIT", One("N"), "0", "Requests per second of a key without a rate of its own; 0: no limit"),
+    row("rate-limit-burst", "AKIDB_RATE_LIMIT_BURST", One("N"), "0", "Requests that may arrive at once; 0: those of one second"),
+    row("rate-limit-per-address", "AKIDB_RATE_LIMIT_PER_ADDRESS", One("N"), "0", "Requests per second of an address that shows no key; 0: no limit"),
+    row("request-timeout", "AKIDB_REQUEST_TIMEOUT", One("TIME"), "30s", "Request timeout"),
+    row("header-timeout", "AKIDB_HEADER_TIMEOUT", One("TIME"), "10s", "Header read timeout"),
+    row("body-timeout", "AKIDB_BODY_TIMEOUT", One("TIME"), "30s", "Body read timeout"),
+    row("max-stream-duration", "AKIDB_MAX_STREAM_DURATION", One("TIME"), "1h", "Maximum lifetime of a gRPC stream"),
+    row("idle-timeout", "AKIDB_IDLE_TIMEOUT", One("TIME"), "75s", "Idle timeout of a connection"),
+    row("max-queue-wait", "AKIDB_MAX_QUEUE_WAIT", One("TIME"), "330ms", "Maximum queue wait; a request that would wait longer is rejected"),
+    row("max-queue-tokens", "AKIDB_MAX_QUEUE_TOKENS", One("N"), "1048576", "Maximum queued tokens per model"),
     row("shutdown-time", "AKIDB_SHUTDOWN_TIME", One("TIME"), "30s", "Grace period for in-flight requests at shutdown"),
     row("drain-time", "AKIDB_DRAIN_TIME", One("TIME"), "0s", "Time before that during which the server is not ready but accepts connections"),
 ];
@@ -117,11 +119,11 @@ pub const SETTINGS: &[Setting] = &[
 /// Other variables that count where a setting's own is not there: manifests that were written for other servers of the stack have them.
 const ALSO: [(&str, &str); 2] = [("region", "REGION"), ("cluster", "CLUSTER_NAME")];
 
-/// The variables of a setting, in the order in which they count.
+/// The variables of a setting, in the order in which they count; the former ones come last.
 pub fn variables(setting: &Setting) -> impl Iterator<Item = &'static str> {
     let own = setting.name;
     let also = ALSO.iter().filter(move |(name, _)| *name == own).map(|(_, variable)| *variable);
-    std::iter::once(setting.variable).chain(also)
+    std::iter::once(setting.variable).chain(also).chain(former::of(setting).filter_map(|row| row.variable))
 }
 
 /// The setting of a name.
@@ -165,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_typing_error_is_recognised() {
+    fn a_typing_error_is_recognized() {
         assert_eq!(nearest("max-txts"), Some("max-texts"));
         assert_eq!(nearest("api_keys"), Some("api-keys"));
         assert_eq!(nearest("colour"), None);

@@ -1,4 +1,4 @@
-//! The GPU: asked every few seconds where one runs the models. Where nobody answers, there is no figure.
+//! GPU metrics, read every few seconds where a GPU runs the models. Without an answer there are no metrics.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -33,7 +33,7 @@ use model::{Families, ModelSeries};
 pub use request_outcome::RequestOutcome;
 pub use text::TextFormat;
 
-/// The model label of requests whose model nobody knows: names that clients make up are not labels.
+/// The model label of requests for an unknown model: names that clients send are not used as labels.
 const UNKNOWN: &str = "unknown";
 
 /// A request that ended.

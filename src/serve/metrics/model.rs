@@ -86,8 +86,6 @@ impl Families {
             histogram(&names::BATCH_OVERHEAD, short),
             histogram(&names::LOAD, || Histogram::new(LOADS.iter().copied())),
         ];
-        let [_, _, tokenize, ..] = &histograms;
-        names::FORMER_TOKENIZE.register(registry, tokenize.clone());
         let mut counter = |name: &MetricName| {
             let family = Family::default();
             name.register(registry, family.clone());

@@ -2,7 +2,7 @@
 
 use prometheus_client::registry::{Metric, Registry};
 
-/// What Prometheus calls it.
+/// The Prometheus type of a metric.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum MetricKind {
     /// Only goes up.
@@ -18,17 +18,17 @@ pub enum MetricKind {
 pub enum ExportCondition {
     /// Once the default model is in memory and a request was answered.
     Always,
-    /// Where a GPU runs the models and tells these figures.
+    /// Where a GPU runs the models and reports these values.
     Gpu,
     /// Once TensorRT built an engine or took one from its cache.
     TensorRt,
-    /// Unless no vectors are kept.
+    /// When the vector cache is enabled.
     Cache,
     /// Once a client was named by a tenant.
     Tenant,
-    /// Once the gate refused a request.
+    /// Once a request was rejected at admission.
     Gate,
-    /// Once model sync brought something.
+    /// Once model sync has synced a version.
     Sync,
 }
 
@@ -37,34 +37,50 @@ pub enum ExportCondition {
 pub struct MetricName {
     /// As it is exported; a counter ends in `_total`.
     pub name: &'static str,
-    /// What it says, for people.
+    /// Its help text.
     pub help: &'static str,
-    /// What Prometheus calls it.
+    /// Its Prometheus type.
     pub kind: MetricKind,
     /// When it is exported.
     pub when: ExportCondition,
+    /// Its former name, which is exported beside it for one version (`docs/reference/renames.md`).
+    pub former: Option<&'static str>,
 }
 
 impl MetricName {
     const fn new(name: &'static str, kind: MetricKind, help: &'static str) -> Self {
-        Self { name, help, kind, when: ExportCondition::Always }
+        Self { name, help, kind, when: ExportCondition::Always, former: None }
     }
 
     const fn when(self, when: ExportCondition) -> Self {
         Self { when, ..self }
     }
 
-    /// Registers it; the library puts `_total` behind counters itself.
-    pub(super) fn register(&self, registry: &mut Registry, metric: impl Metric) {
-        registry.register(self.name.strip_suffix("_total").unwrap_or(self.name), self.help, metric);
+    const fn former(self, former: &'static str) -> Self {
+        Self { former: Some(former), ..self }
+    }
+
+    /// It under its former name, if it has one.
+    pub fn as_former(&self) -> Option<Self> {
+        self.former.map(|name| Self { name, former: None, ..*self })
+    }
+
+    /// Registers it, and under its former name as well; the library puts `_total` behind counters itself.
+    pub(super) fn register(&self, registry: &mut Registry, metric: impl Metric + Clone) {
+        let stem = |name: &'static str| name.strip_suffix("_total").unwrap_or(name);
+        if let Some(former) = self.former {
+            registry.register(stem(former), format!("Former name of {}", self.name), metric.clone());
+        }
+        registry.register(stem(self.name), self.help, metric);
     }
 }
 
 macro_rules! names {
-    ($($constant:ident = $kind:ident $name:literal $help:literal $($when:ident)?;)*) => {
+    ($($constant:ident = $kind:ident $name:literal $help:literal $($when:ident)? $(, former $former:literal)?;)*) => {
         $(
             #[doc = $help]
-            pub const $constant: MetricName = MetricName::new($name, MetricKind::$kind, $help)$(.when(ExportCondition::$when))?;
+            pub const $constant: MetricName = MetricName::new($name, MetricKind::$kind, $help)
+                $(.when(ExportCondition::$when))?$(.former($former))?;
         )*
         /// All of them.
         pub const ALL: &[MetricName] = &[$($constant),*];
@@ -75,10 +91,11 @@ names! {
     REQUESTS = Counter "akidb_embed_requests_total"
         "Embedding requests by outcome: success, invalid, refused, error or cancelled";
     LATENCY = Histogram "akidb_embed_latency_seconds" "Request duration of successful requests";
-    REFUSED = Counter "akidb_refused_requests_total" "Failed requests by error code";
-    GATE = Counter "akidb_admission_refusals_total" "Requests rejected at admission, by error code" Gate;
+    REFUSED = Counter "akidb_failed_requests_total" "Failed requests by error code", former "akidb_refused_requests_total";
+    GATE = Counter "akidb_rejected_requests_total" "Requests rejected at admission, by error code" Gate,
+        former "akidb_admission_refusals_total";
     REQUEST_TEXTS = Histogram "akidb_request_texts" "Texts per successful request";
-    TOKENIZE = Histogram "akidb_tokenize_seconds" "Tokenizer time per request";
+    TOKENIZE = Histogram "akidb_tokenize_seconds" "Tokenizer time per request", former "akidb_tokenise_seconds";
     QUEUE_WAIT = Histogram "akidb_queue_wait_seconds" "Longest queue wait of a text per request";
     IN_FLIGHT = Gauge "akidb_requests_in_flight" "Embedding requests in progress";
     BATCH_SIZE = Histogram "akidb_batch_size" "Texts per batch";
@@ -89,10 +106,10 @@ names! {
     PADDING = Counter "akidb_padding_tokens_total" "Padding tokens computed";
     DROPPED = Counter "akidb_dropped_texts_total" "Texts dropped from the queue because of a canceled request or a \
          timeout";
-    NOT_FINITE = Counter "akidb_not_finite_vectors_total" "Texts whose vector contained NaN or infinity; their \
-         requests failed with NOT_FINITE";
-    BROKEN_BATCHES = Counter "akidb_broken_batches_total" "Batches that the model failed to run; their requests \
-         failed with INTERNAL";
+    NOT_FINITE = Counter "akidb_non_finite_vectors_total" "Texts whose vector contained NaN or infinity; their \
+         requests failed with NOT_FINITE", former "akidb_not_finite_vectors_total";
+    BROKEN_BATCHES = Counter "akidb_failed_batches_total" "Batches that the model failed to run; their requests \
+         failed with INTERNAL", former "akidb_broken_batches_total";
     CACHE_HITS = Counter "akidb_model_cache_hits_total" "Requests whose model was loaded";
     CACHE_MISSES = Counter "akidb_model_cache_misses_total" "Requests whose model had to be loaded";
     CACHE_SIZE = Gauge "akidb_model_cache_size" "Models in memory";
@@ -113,7 +130,8 @@ names! {
     QUEUE_TOKENS = Gauge "akidb_queue_tokens" "Queued tokens";
     WORKERS = Gauge "akidb_workers" "Threads that run batches";
     WORKERS_BUSY = Gauge "akidb_workers_busy" "Threads that are running a batch";
-    SPEED = Gauge "akidb_speed_tokens_per_second" "Measured tokens per second of all workers";
+    SPEED = Gauge "akidb_throughput_tokens_per_second" "Measured tokens per second of all workers",
+        former "akidb_speed_tokens_per_second";
     PROVIDER = Gauge "akidb_execution_provider_info" "1 with the provider, variant and version of a model";
     BUILD = Gauge "akidb_build_info" "1 with the version of the server";
     HTTP = Counter "akidb_http_responses_total" "Responses by route and status";
@@ -133,13 +151,6 @@ names! {
     THREADS = Gauge "process_threads" "Threads of the process";
 }
 
-/// The former name of [`TOKENIZE`], exported beside it for one version (`docs/reference/renames.md`).
-pub const FORMER_TOKENIZE: MetricName =
-    MetricName::new("akidb_tokenise_seconds", MetricKind::Histogram, "Former name of akidb_tokenize_seconds");
-
-/// Former names that are still exported.
-pub const FORMER: &[MetricName] = &[FORMER_TOKENIZE];
-
 /// The names whose series may be there or not.
 pub fn is_optional(name: &MetricName) -> bool {
     name.when != ExportCondition::Always
@@ -147,11 +158,11 @@ pub fn is_optional(name: &MetricName) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{ALL, FORMER, MetricKind};
+    use super::{ALL, MetricKind};
 
     #[test]
     fn names_follow_the_rules_of_prometheus() {
-        let mut names: Vec<&str> = ALL.iter().chain(FORMER).map(|name| name.name).collect();
+        let mut names: Vec<&str> = ALL.iter().flat_map(|name| [Some(name.name), name.former]).flatten().collect();
         for name in ALL {
             assert_eq!(name.kind == MetricKind::Counter, name.name.ends_with("_total"), "{}", name.name);
             assert!(!name.help.ends_with('.'), "{}: the library puts a dot behind it", name.name);

@@ -42,14 +42,15 @@ fn requests_and_batches_are_counted() {
     for (status, count) in [("success", 1), ("refused", 1), ("cancelled", 1), ("error", 0), ("invalid", 0)] {
         has(&text, &format!("akidb_embed_requests_total{{model=\"m\",status=\"{status}\"}} {count}"));
     }
+    has(&text, "akidb_failed_requests_total{model=\"m\",code=\"OVERLOADED\"} 1");
     has(&text, "akidb_refused_requests_total{model=\"m\",code=\"OVERLOADED\"} 1");
     has(&text, "akidb_embed_latency_seconds_bucket{le=\"0.01\",model=\"m\"} 0");
     has(&text, "akidb_embed_latency_seconds_bucket{le=\"0.02\",model=\"m\"} 1");
     has(&text, "akidb_tokens_processed_total{model=\"m\"} 30");
     has(&text, "akidb_padding_tokens_total{model=\"m\"} 10");
     has(&text, "akidb_dropped_texts_total{model=\"m\"} 2");
-    has(&text, "akidb_not_finite_vectors_total{model=\"m\"} 1");
-    has(&text, "akidb_broken_batches_total{model=\"m\"} 1");
+    has(&text, "akidb_non_finite_vectors_total{model=\"m\"} 1");
+    has(&text, "akidb_failed_batches_total{model=\"m\"} 1");
     has(&text, "akidb_model_cache_misses_total{model=\"m\"} 1");
     has(&text, "akidb_requests_in_flight 0");
 }
@@ -102,9 +103,33 @@ fn what_is_written_is_in_the_list_of_names() {
     let types: Vec<(&str, &str)> =
         text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
     for (name, kind) in &types {
-        let known = names::ALL.iter().chain(names::FORMER).find(|known| known.name == *name);
+        let known = names::ALL.iter().find(|known| known.name == *name || known.former == Some(*name));
         assert_eq!(known.map(|known| format!("{:?}", known.kind).to_lowercase()).as_deref(), Some(*kind), "{name}");
     }
+}
+
+/// The former names that have a series without a loaded model: those of families.
+#[test]
+fn a_renamed_metric_is_exported_under_both_names() {
+    let metrics = Metrics::new();
+    metrics.asked("m", true);
+    metrics.enter("m").end(&request("m", Some(ErrorCode::Overloaded)));
+    metrics.batch("m", &batch());
+    metrics.broken("m", "as asked");
+    let text = text(&metrics);
+    let renamed = names::ALL.iter().filter_map(|name| Some((name, name.former?)));
+    let mut met = 0;
+    for (name, former) in renamed.filter(|(name, _)| ![names::SPEED, names::GATE].contains(name)) {
+        let rows = |name: &str| -> Vec<String> {
+            let rows =
+                text.lines().filter_map(|line| line.strip_prefix(name).filter(|rest| rest.starts_with(['{', '_'])));
+            rows.map(str::to_owned).collect()
+        };
+        assert!(!rows(name.name).is_empty(), "{} in {text}", name.name);
+        assert_eq!(rows(name.name), rows(former), "{former}");
+        met += 1;
+    }
+    assert_eq!(met, 4);
 }
 
 /// Prints what counting costs. The bound is wide: it holds in a debug build on a busy machine.

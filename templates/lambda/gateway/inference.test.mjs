@@ -112,7 +112,7 @@ test('a text alone, among others, in base64 and not normalized is the same vecto
   assert.ok(Math.abs(Math.hypot(...long) - 1) > 0.01, 'its length is not 1');
 });
 
-test('any is the static tier while the model is not loaded, labelled so, and the model afterwards', options, async () => {
+test('any is the static tier while the model is not loaded, labeled so, and the model afterwards', options, async () => {
   const handler = await packaged('any');
   const first = await handler(post({ texts: ['the cat'], tier: 'any' }));
   assert.equal(header(first, 'x-akidb-tier'), 'static');

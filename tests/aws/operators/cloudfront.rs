@@ -23,8 +23,8 @@ fn base(stack: &Stack) -> Value {
         "origins": {
             "a": {"domain": "a.example.com", "custom": custom}, "b": {"domain": "b.example.com", "custom": custom},
         },
-        "default_behaviour": {"target": "a", "cache_policy": "CachingOptimized"},
-        "behaviours": [{"path": "/b/*", "target": "b", "cache_policy": "own"}],
+        "default_behavior": {"target": "a", "cache_policy": "CachingOptimized"},
+        "behaviors": [{"path": "/b/*", "target": "b", "cache_policy": "own"}],
         "cache_policies": {"own": {"min_ttl": 0, "default_ttl": 60, "max_ttl": 600}},
         "origin_request_policies": {"own": {"headers": "none"}},
         "response_headers_policies": {"own": {"remove": ["X-Powered-By"]}},
@@ -222,8 +222,8 @@ fn lists_of_header_names_converge_in_any_order() {
         &json!({
             "/origin_request_policies/own/headers": {"only": ["Origin", "Access-Control-Request-Method"]},
             "/origin_request_policies/own/cookies": {"only": ["z", "a"]},
-            "/default_behaviour/origin_request_policy": "own",
-            "/default_behaviour/methods": ["OPTIONS", "HEAD", "GET"],
+            "/default_behavior/origin_request_policy": "own",
+            "/default_behavior/methods": ["OPTIONS", "HEAD", "GET"],
         }),
     );
     let plan = plan(&stack, "unsorted.yaml", &with);
@@ -268,10 +268,10 @@ fn what_others_set_on_the_distribution_survives_our_updates_and_our_rollback() {
         theirs.id = "theirs".into();
         origins.items.push(theirs);
         origins.quantity += 1;
-        let behaviors = held.cache_behaviors.as_mut().expect("behaviours");
+        let behaviors = held.cache_behaviors.as_mut().expect("behaviors");
         let mut theirs = behaviors.items()[0].clone();
         (theirs.path_pattern, theirs.target_origin_id) = ("/theirs/*".into(), "theirs".into());
-        behaviors.items.as_mut().expect("behaviours").insert(0, theirs);
+        behaviors.items.as_mut().expect("behaviors").insert(0, theirs);
         behaviors.quantity += 1;
     });
     let by_others = distribution(&stack);

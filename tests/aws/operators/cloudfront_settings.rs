@@ -40,11 +40,11 @@ fn distribution() -> Vec<(&'static str, Value, Value)> {
         row("logging", json!({"/logging": {"bucket": "models.logs", "prefix": "p/", "cookies": true}})),
         ("logging cookies", json!({"/logging": {"bucket": "models.logs"}}), json!({"/logging/cookies": true})),
         row("monitoring", json!({"/monitoring": true})),
-        ("edge_functions", json!({"/default_behaviour/functions": [edge()]}), json!({"/edge_functions": false})),
+        ("edge_functions", json!({"/default_behavior/functions": [edge()]}), json!({"/edge_functions": false})),
         row(
             "origin_groups",
             json!({"/origin_groups": {"both": {"members": ["b", "a"], "status_codes": [503, 500]}},
-                   "/default_behaviour/target": "both"}),
+                   "/default_behavior/target": "both"}),
         ),
     ]
 }
@@ -65,7 +65,7 @@ fn origins() -> Vec<(&'static str, Value, Value)> {
             json!({"/origins/a/headers": {"X-Two": "2"}}),
             json!({"/origins/a/headers/X-Origin-Key": "k"}),
         ),
-        row("shield", json!({"/origins/a/shield": "eu-central-1"})),
+        row("origin_shield", json!({"/origins/a/origin_shield": "eu-central-1"})),
         row("connection_attempts", json!({"/origins/a/connection_attempts": 1})),
         row("connection_timeout_seconds", json!({"/origins/b/connection_timeout_seconds": 4})),
         row("read_timeout_seconds", json!({"/origins/b/custom/read_timeout_seconds": 55})),
@@ -75,7 +75,10 @@ fn origins() -> Vec<(&'static str, Value, Value)> {
             json!({"/origins/b": {"bucket": "models.logs", "path": "/pages", "headers": {"X-A": "1"}}}),
         ),
         // The places in the list of origins change at the same time.
-        row("an origin more", json!({"/origins/0": third, "/origins/a/path": "/v1", "/origins/b/shield": "us-east-1"})),
+        row(
+            "an origin more",
+            json!({"/origins/0": third, "/origins/a/path": "/v1", "/origins/b/origin_shield": "us-east-1"}),
+        ),
         (
             "an origin less",
             json!({"/origins/0": third}),
@@ -90,24 +93,21 @@ fn behaviors() -> Vec<(&'static str, Value, Value)> {
         {"path": "/b/*", "target": "b", "cache_policy": "own", "response_headers_policy": "own"},
     ]);
     vec![
-        row("viewer_protocol", json!({"/default_behaviour/viewer_protocol": "https-only"})),
-        row("methods", json!({"/default_behaviour/methods": ["HEAD", "OPTIONS", "GET"]})),
-        row("compress", json!({"/default_behaviour/compress": false})),
-        row("cache_policy", json!({"/default_behaviour/cache_policy": null, "/default_behaviour/min_ttl": 7})),
+        row("viewer_protocol", json!({"/default_behavior/viewer_protocol": "https-only"})),
+        row("methods", json!({"/default_behavior/methods": ["HEAD", "OPTIONS", "GET"]})),
+        row("compress", json!({"/default_behavior/compress": false})),
+        row("cache_policy", json!({"/default_behavior/cache_policy": null, "/default_behavior/min_ttl": 7})),
         (
             "min_ttl",
-            json!({"/behaviours/0": {"path": "/b/*", "target": "b", "min_ttl": 3}}),
-            json!({"/behaviours/0/min_ttl": 9}),
+            json!({"/behaviors/0": {"path": "/b/*", "target": "b", "min_ttl": 3}}),
+            json!({"/behaviors/0/min_ttl": 9}),
         ),
-        row("origin_request_policy", json!({"/default_behaviour/origin_request_policy": "own"})),
-        row("response_headers_policy", json!({"/behaviours/0/response_headers_policy": "own"})),
-        row(
-            "trusted_key_groups",
-            json!({"/behaviours/0/trusted_key_groups": ["11111111-1111-1111-1111-111111111111"]}),
-        ),
-        row("functions", json!({"/default_behaviour/functions": [edge()]})),
-        row("behaviours", json!({"/behaviours": null})),
-        row("a behavior in front, and policies", json!({"/behaviours": more})),
+        row("origin_request_policy", json!({"/default_behavior/origin_request_policy": "own"})),
+        row("response_headers_policy", json!({"/behaviors/0/response_headers_policy": "own"})),
+        row("trusted_key_groups", json!({"/behaviors/0/trusted_key_groups": ["11111111-1111-1111-1111-111111111111"]})),
+        row("functions", json!({"/default_behavior/functions": [edge()]})),
+        row("behaviors", json!({"/behaviors": null})),
+        row("a behavior in front, and policies", json!({"/behaviors": more})),
     ]
 }
 

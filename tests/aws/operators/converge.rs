@@ -492,8 +492,8 @@ fn cdn() -> BoxedStrategy<Vec<Value>> {
                 ("cache_policies", Some(json!({"mine": cache}))),
                 ("origin_request_policies", Some(json!({"mine": request}))),
                 ("response_headers_policies", Some(json!({"mine": response}))),
-                ("default_behaviour", Some(default)),
-                ("behaviours", Some(Value::from(behaviors))),
+                ("default_behavior", Some(default)),
+                ("behaviors", Some(Value::from(behaviors))),
             ]);
             vec![step("cdn", with)]
         })

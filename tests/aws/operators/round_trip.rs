@@ -47,7 +47,7 @@ fn settings(stack: &Stack, name: &str, defaults: bool) -> std::path::PathBuf {
     let mut origin = json!({"domain": "a.example.com"});
     let mut cdn = json!({
         "prefix": stack.name(), "comment": "c", "price_class": "PriceClass_All",
-        "default_behaviour": {"target": "a", "cache_policy": "own"},
+        "default_behavior": {"target": "a", "cache_policy": "own"},
         "cache_policies": {"own": {"min_ttl": 0, "default_ttl": 60, "max_ttl": 600, "headers": ["X-B", "X-A"]}},
         "origin_request_policies": {"own": {"headers": {"only": ["X-B", "X-A"]}}},
         "response_headers_policies": {"own": {"remove": ["X-Powered-By"], "nosniff": true}},

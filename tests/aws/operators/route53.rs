@@ -322,7 +322,10 @@ const ZONE_AND_CERTIFICATE: &str = "  - title: z
 /// Deploys it until everything is everywhere, with certificates that the proxy says otherwise of.
 fn deploy_until_issued(stack: &Stack, proxy: &FaultProxy, plan: &std::path::Path) -> CommandOutput {
     let plan = plan.to_string_lossy();
-    stack.run_at(proxy.url(), &["deploy", "--plan", &plan, "--yes", "--wait", "propagated", "--certificate-wait", "0"])
+    stack.run_at(
+        proxy.url(),
+        &["deploy", "--plan", &plan, "--yes", "--wait", "propagated", "--certificate-timeout", "0"],
+    )
 }
 
 #[test]

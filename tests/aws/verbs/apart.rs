@@ -73,7 +73,7 @@ fn a_saved_plan_takes_no_options_that_it_has_decided() {
     assert!(!exists(&stack, "a") && !stack.home.path().join("y.plan.json").exists());
     // How the run goes is not decided yet.
     run(&stack, "deploy x.plan.json --dry-run").exits(2);
-    run(&stack, "deploy x.plan.json --yes --wait accepted --at-once 1").exits(0);
+    run(&stack, "deploy x.plan.json --yes --wait accepted --parallelism 1").exits(0);
     assert!(exists(&stack, "a") && exists(&stack, "b"));
 }
 

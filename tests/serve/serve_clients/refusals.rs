@@ -84,7 +84,7 @@ fn token_ids_are_refused_with_a_hint_everywhere() {
 
 #[test]
 fn refusals_that_pass_say_when_to_ask_again() {
-    let server = Server::start(tiny().args(["--rate-by-address", "1", "--burst", "1"]));
+    let server = Server::start(tiny().args(["--rate-limit-per-address", "1", "--rate-limit-burst", "1"]));
     let post = |headers: &[(&str, &str)]| server.request("POST", "/embed", headers, br#"{"inputs": "a"}"#);
     while post(&[]).status != 429 {}
     assert!(post(&[]).header("retry-after").is_some());

@@ -80,7 +80,7 @@ fn token_vectors_have_the_width_of_the_graph_and_only_some_graphs_give_them() {
 #[test]
 fn token_vectors_are_bounded_by_their_bytes() {
     // 32 tokens of 8 numbers are 1 KiB, and half of the setting is for one answer.
-    let server = Server::start(tiny().args(["--max-bytes-under-way", "16KiB", "--max-body", "8KiB"]));
+    let server = Server::start(tiny().args(["--max-in-flight-bytes", "16KiB", "--max-body", "8KiB"]));
     let long = "car ".repeat(60);
     let ask = |texts: usize| server.post("/embed_all", &json!({"inputs": vec![&*long; texts]}));
     for _ in 0..20 {
@@ -90,7 +90,7 @@ fn token_vectors_are_bounded_by_their_bytes() {
     assert_eq!((status, answer["code"].as_str()), (422, Some("INPUT_TOO_LONG")), "{answer}");
     let error = answer["error"].as_str().unwrap();
     assert!(
-        error.contains("9216 bytes") && error.contains("8192") && error.contains("--max-bytes-under-way"),
+        error.contains("9216 bytes") && error.contains("8192") && error.contains("--max-in-flight-bytes"),
         "{error}"
     );
     assert_eq!(server.post("/embed", &json!({"inputs": vec![&*long; 9]})).0, 200);

@@ -119,15 +119,15 @@ async fn overload_is_an_answer_that_says_when_to_ask_again() {
         // The texts are all the same: each is to be run.
         "--vector-cache",
         "0",
-        "--queue-wait",
+        "--max-queue-wait",
         "1ms",
-        "--queue-tokens",
+        "--max-queue-tokens",
         "1",
         "--workers",
         "1",
-        "--alone-threads",
+        "--single-request-threads",
         "1",
-        "--batch-tokens",
+        "--max-batch-tokens",
         "32",
     ]);
     let server = tokio::task::block_in_place(|| Server::start(&mut command));

@@ -146,7 +146,7 @@ async fn a_stream_goes_no_further_without_its_key() {
 
 #[tokio::test]
 async fn streams_have_a_longest_life() {
-    let started = || Server::start(tiny().args(["--stream-time", "1s"]));
+    let started = || Server::start(tiny().args(["--max-stream-duration", "1s"]));
     let server = tokio::task::spawn_blocking(started).await.unwrap();
     let channel = channel(server.grpc.as_deref().unwrap()).await;
     let (sender, messages) = by_hand();

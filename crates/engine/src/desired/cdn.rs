@@ -48,12 +48,12 @@ pub fn distribution(builder: &mut Builder<'_>, step: &Step, plan: &CdnStep) {
                 members: group.members.clone(),
             })
             .collect(),
-        default_behavior: behavior(builder, step, plan, "default_behaviour", &plan.default_behavior),
+        default_behavior: behavior(builder, step, plan, "default_behavior", &plan.default_behavior),
         behaviors: plan
             .behaviors
             .iter()
             .enumerate()
-            .map(|(at, one)| behavior(builder, step, plan, &format!("behaviours.{at}"), one))
+            .map(|(at, one)| behavior(builder, step, plan, &format!("behaviors.{at}"), one))
             .collect(),
         custom_error_responses: plan.custom_error_responses.as_deref().map(by_code),
         geo_restriction: plan.geo_restriction.as_ref().map(countries),
@@ -134,7 +134,7 @@ fn origin(builder: &mut Builder<'_>, step: &Step, plan: &CdnStep, id: &str, orig
         domain_name: origin.domain.clone().unwrap_or_default(),
         path: origin.path.clone(),
         headers: origin.headers.clone(),
-        shield: origin.shield.clone(),
+        shield: origin.origin_shield.clone(),
         connection_attempts: origin.connection_attempts,
         connection_timeout_seconds: origin.connection_timeout_seconds,
         custom: origin.custom.clone(),

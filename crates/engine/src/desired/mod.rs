@@ -24,7 +24,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::plan::{Plan, PlanError, PlanErrors, Step, StepConfig, rules};
+use crate::plan::{Plan, PlanError, PlanErrors, Step, StepConfig, key_of, rules};
 use crate::resource::records::RecordsSpec;
 use crate::resource::sensitive::{found_in, is_altered};
 use crate::resource::{Address, ArtifactSource, Artifacts, Desired, Kind, Resource, link};
@@ -63,7 +63,7 @@ impl DesiredStack {
         let Some(resource) = self.desired.resources.get(address) else { return String::new() };
         // In a plan, an object of a cluster is written as a whole.
         let path = if resource.kind == Kind::Manifest { path.strip_prefix("object.").unwrap_or(path) } else { path };
-        self.record_origin(resource, path).unwrap_or_else(|| format!("{}.{path}", resource.origin))
+        self.record_origin(resource, path).unwrap_or_else(|| format!("{}.{}", resource.origin, key_of(path)))
     }
 
     /// The sets of a group are sorted: their place in it does not tell their place in the plan.

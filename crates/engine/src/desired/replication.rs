@@ -29,7 +29,7 @@ pub fn replication(builder: &mut Builder<'_>, step: &Step, plan: &ModelsStep) ->
             }
         }
         by_source.entry(rule.from.clone()).or_default().push((name.clone(), rule.to.clone(), rule));
-        if rule.both_ways {
+        if rule.bidirectional {
             by_source.entry(rule.to.clone()).or_default().push((format!("{name}-back"), rule.from.clone(), rule));
         }
     }

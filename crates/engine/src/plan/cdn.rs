@@ -53,11 +53,9 @@ pub struct CdnStep {
     #[serde(default)]
     pub response_headers_policies: BTreeMap<String, ResponseHeadersPolicyPlan>,
     /// The default behavior.
-    #[serde(rename = "default_behaviour")]
     pub default_behavior: BehaviorPlan,
     /// Behaviors by path, first match wins.
     #[serde(default)]
-    #[serde(rename = "behaviours")]
     pub behaviors: Vec<BehaviorPlan>,
     /// Whether functions run at the edge; `false` removes all associations.
     #[serde(default = "yes")]
@@ -118,7 +116,7 @@ pub struct OriginPlan {
     pub headers: Option<BTreeMap<String, String>>,
     /// Region of Origin Shield; empty for none.
     #[serde(default)]
-    pub shield: Option<String>,
+    pub origin_shield: Option<String>,
     /// How often a connection is tried, 1 to 3.
     #[serde(default)]
     pub connection_attempts: Option<i32>,

@@ -251,10 +251,10 @@ pub struct GpuPlan {
     /// Image whose main program runs a CUDA kernel and says so; none: the one of the JetPack, and without a JetPack
     /// nothing is proven.
     #[serde(default)]
-    pub proof_image: Option<String>,
+    pub cuda_test_image: Option<String>,
     /// What its log says when the kernel ran.
     #[serde(default = "passed")]
-    pub proof_says: String,
+    pub cuda_test_output: String,
 }
 
 /// Names of files in a directory of artifacts.

@@ -14,7 +14,7 @@ use super::schema::PlanFile;
 use super::shape::{self, Misfit, Why};
 use super::source::SourceText;
 use super::step_config::{ParseStep, StepConfig};
-use super::{Lineage, Plan, PlanSettings, extends, files, hidden, objects, rules, suggest, variables};
+use super::{Lineage, Plan, PlanSettings, extends, files, former_keys, hidden, objects, rules, suggest, variables};
 use crate::resource::is_name;
 
 /// A plan as far as it can be read, and everything that is wrong with it.
@@ -59,12 +59,12 @@ pub fn read(name: &str, settings: &PlanSettings) -> Reading {
     }
 }
 
-/// The data of a plan file.
+/// The data of a plan file; its former keys are read as the new ones.
 ///
 /// # Errors
 /// When the text is not YAML.
 pub fn parsed(file: &str, source: &str) -> Result<SourceText, PlanErrors> {
-    SourceText::written_out(source).map_err(|bad| {
+    let read = SourceText::written_out(source).map_err(|bad| {
         PlanErrors(vec![PlanError {
             rule: rules::NOT_YAML,
             file: file.to_owned(),
@@ -72,7 +72,10 @@ pub fn parsed(file: &str, source: &str) -> Result<SourceText, PlanErrors> {
             problem: format!("not a plan file: {}", bad.problem),
             next_step: "correct the YAML; an editor with plans/schema.json shows it while you type".to_owned(),
         }])
-    })
+    });
+    let mut text = read?;
+    former_keys::read_as_new(file, &mut text);
+    Ok(text)
 }
 
 /// Reads a plan from text.

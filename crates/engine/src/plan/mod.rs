@@ -12,6 +12,7 @@ mod extends;
 mod fallbacks;
 mod files;
 mod find;
+mod former_keys;
 mod hidden;
 mod inventory;
 pub mod jetson;
@@ -50,6 +51,7 @@ pub use archive::ArchiveFacts;
 pub use bounds::{LARGEST, read_text};
 pub use error::{PlanError, PlanErrors};
 pub use extends::{LayeredChange, Lineage};
+pub use former_keys::{FormerKey, RENAMED, RenamedKey, key_of};
 pub use inventory::{ONE_NAME, ReplacedDevices};
 pub use load::{Reading, load, parse, read};
 pub use measure::{Measure, Probe, UnknownMeasure};
@@ -204,6 +206,11 @@ impl Plan {
     /// Whether all names that the plan declares are known: else a step of an unknown kind may declare more.
     pub const fn knows_its_names(&self) -> bool {
         !self.places.names_are_unknown()
+    }
+
+    /// The former keys that its files use.
+    pub fn former_keys(&self) -> &[FormerKey] {
+        &self.text.former
     }
 
     /// Where its values come from, when it extends other plans.

@@ -40,7 +40,7 @@ pub struct ReplicationPlan {
     pub to: String,
     /// Whether objects are replicated in the other direction as well.
     #[serde(default)]
-    pub both_ways: bool,
+    pub bidirectional: bool,
     /// Keys it applies to; empty for all.
     #[serde(default)]
     pub prefix: String,
@@ -50,7 +50,7 @@ pub struct ReplicationPlan {
     /// Whether deletions are copied.
     #[serde(default)]
     pub delete_markers: Option<bool>,
-    /// Whether changes of metadata on the replica flow back; both_ways needs it.
+    /// Whether changes of metadata on the replica flow back; `bidirectional` needs it.
     #[serde(default)]
     pub replica_modifications: Option<bool>,
     /// Replication Time Control: 15, or leave it out.

@@ -221,7 +221,7 @@ fn yaml(text: &str) -> Result<Vec<SourceText>, (SourcePlace, String)> {
 fn json(text: &str) -> Result<Vec<SourceText>, (SourcePlace, String)> {
     let value = serde_json::from_str(text)
         .map_err(|bad| (SourcePlace { line: bad.line().max(1), column: bad.column().max(1) }, bad.to_string()))?;
-    Ok(vec![SourceText::of(value, Default::default())])
+    Ok(vec![SourceText::of(value, Default::default(), Vec::new())])
 }
 
 #[cfg(test)]

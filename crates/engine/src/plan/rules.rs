@@ -25,6 +25,7 @@ rules! {
     UNKNOWN_VALUE = "PL103-unknown-value", "a setting has a value that is not one of the allowed words";
     WRONG_VALUE = "PL104-wrong-value", "a value has the wrong type or form";
     UNKNOWN_KIND = "PL105-unknown-kind", "a step has a kind that does not exist";
+    FORMER_KEY = "PL106-former-key", "a setting by its former name: a warning";
     UNKNOWN_VARIABLE = "PL201-unknown-variable", "a variable that the plan does not declare";
     VARIABLE_TYPE = "PL202-variable-type", "the value of a variable does not have its declared type";
     NO_VALUE = "PL203-variable-without-value", "a variable has neither a default nor a value from outside";

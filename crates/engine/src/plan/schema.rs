@@ -209,7 +209,7 @@ pub struct Criterion {
     pub measure: Measure,
     /// Which of the measured items are used (an address pattern, a region).
     #[serde(default)]
-    pub of: Option<String>,
+    pub subject: Option<String>,
     /// How it is compared.
     pub compare: Comparison,
     /// The value that it is compared with.

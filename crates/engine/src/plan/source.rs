@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::bounds::DEEPEST;
 use super::depth::too_deep;
+use super::former_keys::{FormerKey, KeyChange};
 
 /// A place in a file: line and column, both from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +25,8 @@ pub struct SourceText {
     pub value: Value,
     /// Dotted path to place; a mapping's member stands where its key stands.
     places: BTreeMap<String, SourcePlace>,
+    /// The former keys that it uses; the data has the new ones.
+    pub former: Vec<FormerKey>,
 }
 
 /// The key by which YAML 1.1 takes the fields of another mapping over. YAML 1.2 does not have it.
@@ -101,9 +104,26 @@ impl SourceText {
         self.places.iter().filter(|(path, _)| is_merge(path)).map(|(_, place)| *place).min()
     }
 
-    /// Data that was put together, with the place of each part.
-    pub const fn of(value: Value, places: BTreeMap<String, SourcePlace>) -> Self {
-        Self { value, places }
+    /// Data that was put together, with the place of each part and the former keys of all files.
+    pub const fn of(value: Value, places: BTreeMap<String, SourcePlace>, former: Vec<FormerKey>) -> Self {
+        Self { value, places, former }
+    }
+
+    /// Notes keys of a file that were renamed in the data: their places follow.
+    pub(super) fn note_former(&mut self, file: &str, changes: &mut Vec<KeyChange>) {
+        for (parent, former, name) in changes.drain(..) {
+            let (was, is) = (join(&parent, &former), join(&parent, &name));
+            let place = self.place(&was);
+            self.former.push(FormerKey { file: file.to_owned(), place, former, name });
+            let below =
+                |path: &str| path.strip_prefix(&was).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+            let moved: Vec<String> = self.places.keys().filter(|path| below(path)).cloned().collect();
+            for path in moved {
+                if let Some(place) = self.places.remove(&path) {
+                    self.places.insert(format!("{is}{}", &path[was.len()..]), place);
+                }
+            }
+        }
     }
 
     /// Where the value at `path` stands; where its nearest parent stands, when it was not written out.

@@ -129,7 +129,7 @@ impl StepConfig {
     }
 }
 
-/// Deserialises plain data, with the path of what does not fit.
+/// Deserializes plain data, with the path of what does not fit.
 ///
 /// # Errors
 /// The path and what is wrong there.

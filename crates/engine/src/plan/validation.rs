@@ -118,9 +118,8 @@ pub struct LatencyCheck {
     pub limits: LimitsPlan,
     /// The least share of answers from the cache, in percent, over GET and HEAD.
     pub cache_hit_percent: Option<f64>,
-    /// What `of` of a criterion calls this measurement, where a plan has several.
-    #[serde(rename = "as")]
-    pub label: Option<String>,
+    /// The `subject` of the criteria that this measurement counts for, where a plan has several measurements.
+    pub subject: Option<String>,
 }
 
 /// Which request is sent.
@@ -183,8 +182,8 @@ pub struct FailoverCheck {
     pub host: String,
     /// Maximum time until a health check reports that a region is down.
     pub detection_seconds: u64,
-    /// How long resolvers keep a record.
-    pub record_seconds: u64,
+    /// Time to live of the DNS records in seconds.
+    pub record_ttl_seconds: u64,
 }
 
 /// An object that is written in one bucket and has to appear in another.
@@ -195,7 +194,7 @@ pub struct ReplicationCheck {
     pub from: String,
     /// The bucket that it has to appear in.
     pub to: String,
-    /// The address of the replication in the plan: what `of` of a criterion calls it.
+    /// The address of the replication in the plan: the `subject` of its criteria.
     pub rule: String,
     /// What the keys of test objects begin with: the rule has to cover it.
     #[serde(default)]
@@ -205,7 +204,7 @@ pub struct ReplicationCheck {
     pub seconds: u64,
     /// Whether the other direction is tested as well.
     #[serde(default)]
-    pub both_ways: bool,
+    pub bidirectional: bool,
 }
 
 /// A distribution.

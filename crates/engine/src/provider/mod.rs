@@ -198,13 +198,13 @@ pub struct Providers {
 }
 
 impl Providers {
-    /// The same, asked with this patience.
+    /// The same with this retry policy.
     #[must_use]
     pub fn with_retry_policy(self, retry_policy: RetryPolicy) -> Self {
         Self { retry_policy, ..self }
     }
 
-    /// The same with the providers of another world, which are asked with the patience of that world.
+    /// The same with the providers of another platform, which keep their own retry policy.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         let own = other.table.keys().map(|kind| (*kind, other.retry_policy.clone()));

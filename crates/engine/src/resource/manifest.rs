@@ -101,7 +101,7 @@ impl CheckedSettings for ManifestSpec {
             look.must("namespace", namespace, syntax_check::label(namespace), syntax_check::OBJECT_NAME);
         }
         if let Readiness::Logged(text) = &self.ready {
-            look.must("proof_says", text, !text.is_empty() && syntax_check::line(text), syntax_check::LINE);
+            look.must("cuda_test_output", text, !text.is_empty() && syntax_check::line(text), syntax_check::LINE);
         }
         images(&self.object, &mut look);
         look.done()

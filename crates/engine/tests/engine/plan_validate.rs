@@ -25,9 +25,9 @@ const REQUEST: &str = "request: {host: h, path: /x}";
 
 #[test]
 fn what_is_left_out_has_a_default() {
-    let plan = plan(&format!("{{latency: {{regions: [us-east-1], {REQUEST}, as: near}}}}")).expect("a plan");
+    let plan = plan(&format!("{{latency: {{regions: [us-east-1], {REQUEST}, subject: near}}}}")).expect("a plan");
     let check = validation(&plan).latency().expect("a check of latency");
-    assert_eq!((check.requests, check.rate, check.label.as_deref()), (100, 20.0, Some("near")));
+    assert_eq!((check.requests, check.rate, check.subject.as_deref()), (100, 20.0, Some("near")));
     assert!(check.limits.p95_ms.is_none() && check.cache_hit_percent.is_none() && check.request.texts.is_empty());
     assert_eq!(validation(&plan).check(), "latency");
     assert!(validation(&plan).load().is_none() && validation(&plan).failover().is_none());

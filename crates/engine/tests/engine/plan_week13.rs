@@ -316,7 +316,7 @@ fn criteria_are_complete_and_their_names_unique() {
     // What a criterion counts must be an address that the plan has, or one that a later version makes.
     let desired = built(&plan, &[]).desired;
     for one in all.iter().filter(|one| one.measure.name() == "resources.present") {
-        let of = one.of.as_deref().unwrap_or_else(|| panic!("{} counts nothing", one.id));
+        let of = one.subject.as_deref().unwrap_or_else(|| panic!("{} counts nothing", one.id));
         let found = desired.resources.keys().filter(|address| address.matches(of)).count();
         assert!(one.compare.holds(found as f64, one.threshold), "{}: the plan has {found} of {of}", one.id);
     }

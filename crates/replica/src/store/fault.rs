@@ -19,7 +19,7 @@ pub enum StoreFault {
         /// The object.
         key: String,
     },
-    /// It asks for patience.
+    /// It throttles.
     #[error("{store} slows this client down: {detail}")]
     Throttled {
         /// The store's name.

@@ -24,7 +24,7 @@ const LOOK: u64 = 100;
 const SCOPE: &str = "all";
 
 /// A test over all steps of a cutover: what a step showed counts at the next one.
-pub struct Gate {
+pub struct CutoverGate {
     limit: Duration,
     requests: u64,
     rate: f64,
@@ -62,7 +62,7 @@ impl Judgement {
     }
 }
 
-impl Gate {
+impl CutoverGate {
     /// A gate on a host, whose requests go to this address where no other one was named.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use super::dns::state;
 use super::latency::HERE;
 use super::measurements::{self, CheckResult, Measurement};
-use super::request::Reach;
+use super::request::ConnectionArgs;
 use super::steps::StepArgs;
 use crate::commands::{Context, workflow};
 use crate::desired;
@@ -19,7 +19,7 @@ use crate::plan::validation::{FailoverCheck, RequestPlan};
 use crate::resource::health_check::HealthCheckSpec;
 use crate::resource::{Address, Desired, Kind, StackState, dns_answer, shown};
 
-use watch::{Watch, WatchedRegion};
+use watch::{FailoverWatch, WatchedRegion};
 
 /// Measure an outage while you break a region: how soon Route 53 detects it, and for how long clients see failures.
 #[derive(Debug, clap::Args)]
@@ -39,7 +39,7 @@ pub struct Args {
     #[arg(long, value_name = "REGION=URL")]
     origin: Vec<Origin>,
     #[command(flatten)]
-    reach: Reach,
+    reach: ConnectionArgs,
 }
 
 /// A region and where it answers.
@@ -95,7 +95,7 @@ async fn measure(
         true => Some(workflow::connect(&context.session).await?),
         false => None,
     };
-    let watch = Watch { load, length, clients: connection.as_ref().map(|connection| &*connection.clients) };
+    let watch = FailoverWatch { load, length, clients: connection.as_ref().map(|connection| &*connection.clients) };
     context.printer.talk(shown!(
         "watching for {} s: break one region after the other now ({})",
         args.watch,

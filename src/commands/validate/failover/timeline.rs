@@ -103,7 +103,7 @@ impl RegionTimeline {
 
 /// Holds what happened against the limits of a check.
 pub fn findings(check: &FailoverCheck, regions: &[RegionTimeline], outages: &[Outage]) -> Vec<Found> {
-    let most = check.detection_seconds + check.record_seconds;
+    let most = check.detection_seconds + check.record_ttl_seconds;
     let detection =
         Wanted::new("detection of an outage", Unit::Seconds, Compare::AtMost, check.detection_seconds as f64);
     let client = Wanted::new("failures that clients saw", Unit::Seconds, Compare::AtMost, most as f64);
@@ -133,7 +133,12 @@ mod tests {
     }
 
     fn check() -> FailoverCheck {
-        FailoverCheck { regions: vec!["a".to_owned()], host: "h".to_owned(), detection_seconds: 90, record_seconds: 60 }
+        FailoverCheck {
+            regions: vec!["a".to_owned()],
+            host: "h".to_owned(),
+            detection_seconds: 90,
+            record_ttl_seconds: 60,
+        }
     }
 
     /// A region that is down from the tenth second on and detected after so many more.

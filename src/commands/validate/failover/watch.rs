@@ -31,7 +31,7 @@ pub struct WatchedRegion {
 }
 
 /// How it is watched.
-pub struct Watch<'a> {
+pub struct FailoverWatch<'a> {
     /// The client.
     pub load: Load,
     /// How long.
@@ -48,7 +48,7 @@ pub struct Seen {
     pub regions: Vec<RegionTimeline>,
 }
 
-impl Watch<'_> {
+impl FailoverWatch<'_> {
     /// Watches to the end, or until it is interrupted: what was seen until then counts.
     ///
     /// # Errors

@@ -156,7 +156,7 @@ mod tests {
             rate: 100.0,
             limits: LimitsPlan { p50_ms: None, p95_ms: Some(p95_ms), p99_ms: None },
             cache_hit_percent: Some(90.0),
-            label: None,
+            subject: None,
         }
     }
 

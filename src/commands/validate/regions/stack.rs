@@ -13,7 +13,7 @@ use crate::resource::{Desired, Level, RunPurpose, shown};
 const AT_ONCE: u16 = 24;
 
 fn run_args(yes: bool) -> RunArgs {
-    RunArgs { yes, dry_run: false, wait: Level::Usable, empty_buckets: false, at_once: AT_ONCE }
+    RunArgs { yes, dry_run: false, wait: Level::Usable, empty_buckets: false, parallelism: AT_ONCE }
 }
 
 /// Puts a probe into each region; the exit code says whether all of them are there.

@@ -65,8 +65,8 @@ pub fn attempt(layers: &Layers, cores: usize) -> (Config, Vec<ConfigError>) {
         fallback: read.fallback(),
         engine_cache: read.path("engine-cache"),
         workers: read.number_or("workers").unwrap_or(device.workers(cores)),
-        alone_threads: read.number_or("alone-threads").unwrap_or(cores),
-        batch_tokens: read.number_or("batch-tokens"),
+        alone_threads: read.number_or("single-request-threads").unwrap_or(cores),
+        batch_tokens: read.number_or("max-batch-tokens"),
         onnxruntime: read.path("onnxruntime"),
         rules: read.rules(http, limits.body),
         limits,
@@ -275,7 +275,7 @@ impl Reader<'_> {
         };
         TraceSettings {
             collector: Some(self.layers.text("otlp").to_owned()).filter(|url| !url.is_empty()),
-            share: self.value("trace-sample", 0.1, share),
+            share: self.value("trace-sample-ratio", 0.1, share),
             region: self.layers.text("region").to_owned(),
             cluster: self.layers.text("cluster").to_owned(),
             environment: Some(self.layers.text("environment").to_owned()).filter(|name| !name.is_empty()),
@@ -297,13 +297,13 @@ impl Reader<'_> {
         RequestLimits {
             body: self.size("max-body"),
             texts: self.number("max-texts"),
-            text: self.size("max-text"),
-            time: self.time_above_zero("request-time"),
-            queue_wait: self.time_above_zero("queue-wait"),
-            queue_tokens: self.number("queue-tokens"),
+            text: self.size("max-text-bytes"),
+            time: self.time_above_zero("request-timeout"),
+            queue_wait: self.time_above_zero("max-queue-wait"),
+            queue_tokens: self.number("max-queue-tokens"),
             vector_cache: self.size_or_none("vector-cache"),
             model_bytes: u64::try_from(self.size("model-memory")).unwrap_or(u64::MAX),
-            models_loaded: self.number("models-loaded"),
+            models_loaded: self.number("max-loaded-models"),
         }
     }
 
@@ -313,11 +313,11 @@ impl Reader<'_> {
             let why = InvalidValue::new(origin, "an origin, such as https://app.example.com");
             self.wrong("cors-origin", why.to_string());
         }
-        let bytes = self.size("max-bytes-under-way");
+        let bytes = self.size("max-in-flight-bytes");
         // A body and the texts in it are held at the same time.
         if bytes < body.saturating_mul(2) {
             self.wrong(
-                "max-bytes-under-way",
+                "max-in-flight-bytes",
                 format!(
                     "{bytes} bytes are too few for a body of --max-body, {body} bytes, and its texts: at least \
                          twice that is needed"
@@ -325,30 +325,30 @@ impl Reader<'_> {
             );
         }
         AdmissionRules {
-            metrics_open: self.switch("metrics-open").unwrap_or(http.ip().to_canonical().is_loopback()),
+            metrics_open: self.switch("public-metrics").unwrap_or(http.ip().to_canonical().is_loopback()),
             body,
-            body_time: self.time_above_zero("body-time"),
+            body_time: self.time_above_zero("body-timeout"),
             in_flight: self.number("max-in-flight"),
             bytes,
             streams: self.number("max-streams"),
-            stream_time: self.time_above_zero("stream-time"),
-            rate: self.rate("rate"),
-            burst: self.rate("burst"),
-            rate_by_address: self.rate("rate-by-address"),
+            stream_time: self.time_above_zero("max-stream-duration"),
+            rate: self.rate("rate-limit"),
+            burst: self.rate("rate-limit-burst"),
+            rate_by_address: self.rate("rate-limit-per-address"),
             origins,
         }
     }
 
     fn connections(&mut self) -> Connections {
-        let idle = self.time_above_zero("idle-time");
-        let stalled = time(self.layers.text("request-time")).unwrap_or_default() + idle;
+        let idle = self.time_above_zero("idle-timeout");
+        let stalled = time(self.layers.text("request-timeout")).unwrap_or_default() + idle;
         let bytes = self.size("max-header-bytes");
         if bytes < 8192 {
             self.wrong("max-header-bytes", "HTTP needs at least 8KiB");
         }
         Connections {
             most: self.number("max-connections"),
-            timeouts: IdleTimeouts { headers: self.time_above_zero("header-time"), idle, stalled },
+            timeouts: IdleTimeouts { headers: self.time_above_zero("header-timeout"), idle, stalled },
             header_limits: HeaderLimits { bytes: bytes.max(8192), count: self.number("max-headers") },
             drain: self.time("drain-time"),
             last: self.time_above_zero("shutdown-time"),

@@ -22,16 +22,23 @@ fn every_problem_is_told_at_once() {
         ("embedding-provider", "candle"),
         ("device", "tpu"),
         ("max-body", "0"),
-        ("request-time", "soon"),
+        ("request-timeout", "soon"),
         ("max-texts", "-1"),
         ("tls-cert", "a.pem"),
         ("cors-origin", "example.com"),
     ])
     .unwrap_err();
     let places: Vec<_> = wrong.iter().map(|wrong| wrong.place.split(' ').next().unwrap_or_default()).collect();
-    for place in
-        ["rest-port", "embedding-provider", "device", "max-body", "request-time", "max-texts", "tls-key", "cors-origin"]
-    {
+    for place in [
+        "rest-port",
+        "embedding-provider",
+        "device",
+        "max-body",
+        "request-timeout",
+        "max-texts",
+        "tls-key",
+        "cors-origin",
+    ] {
         assert!(places.contains(&place), "{place}: {wrong:?}");
     }
 }

@@ -25,7 +25,7 @@ pub fn app(builder: &mut Builder<'_>, step: &Step, fleet: &Fleet<'_>, app: &Jets
         "namespace": app.namespace, "name": app.name, "image": app.image, "replicas": app.replicas,
         "min_available": app.min_available.unwrap_or(app.replicas.saturating_sub(1)),
         "node_selector": node_selector, "annotations": annotations(plan, app), "environment": environment, "resources": resources(app),
-        "port": app.port, "service_port": app.service_port, "live_path": app.live_path, "ready_path": app.ready_path,
+        "port": app.port, "service_port": app.service_port, "live_path": app.liveness_path, "ready_path": app.readiness_path,
     });
     context["grpc_port"] = app.grpc_port.into();
     for (name, value) in gpu(plan, app) {
@@ -62,8 +62,13 @@ fn check(builder: &mut Builder<'_>, step: &Step, app: &JetsonAppStep) {
     look.must("namespace", &app.namespace, syntax_check::label(&app.namespace), syntax_check::OBJECT_NAME);
     look.must("name", &app.name, syntax_check::label(&app.name), syntax_check::OBJECT_NAME);
     look.must("image", &app.image, syntax_check::image(&app.image), syntax_check::IMAGE);
-    look.must("live_path", &app.live_path, syntax_check::url_path(&app.live_path), syntax_check::URL_PATH);
-    look.must("ready_path", &app.ready_path, syntax_check::url_path(&app.ready_path), syntax_check::URL_PATH);
+    look.must("liveness_path", &app.liveness_path, syntax_check::url_path(&app.liveness_path), syntax_check::URL_PATH);
+    look.must(
+        "readiness_path",
+        &app.readiness_path,
+        syntax_check::url_path(&app.readiness_path),
+        syntax_check::URL_PATH,
+    );
     let secrets =
         [("api_keys_secret", &app.api_keys_secret), ("sync_credentials_secret", &app.sync_credentials_secret)];
     for (field, name) in secrets.into_iter().filter_map(|(field, name)| Some((field, name.as_ref()?))) {

@@ -47,12 +47,12 @@ pub fn cluster<'b, 'p: 'b>(builder: &mut Builder<'b>, fleet: &Fleet<'p>) {
     // Not after every node: a daemon set comes to a node whenever that joins, and one device that is away holds up no other.
     let plugin = objects(builder, step, first, &plugin, &context, &[], ready);
     let of_target = super::target(plan).map(|target| target.proof_image.to_owned());
-    let Some(image) = gpu.proof_image.clone().or(of_target) else { return };
+    let Some(image) = gpu.cuda_test_image.clone().or(of_target) else { return };
     for name in plan.hosts.keys() {
         let context = json!({"host": name, "runtime_class": gpu.runtime_class, "image": image});
         let mut after = plugin.clone();
         after.push(on(name, Kind::Node, ""));
-        let says = |_: &str| Readiness::Logged(gpu.proof_says.clone());
+        let says = |_: &str| Readiness::Logged(gpu.cuda_test_output.clone());
         objects(builder, step, first, &proof, &context, &after, says);
     }
 }

@@ -48,10 +48,10 @@ pub fn settings(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep) {
             syntax_check::image(&gpu.device_plugin),
             syntax_check::IMAGE,
         );
-        if let Some(image) = &gpu.proof_image {
-            look.must("gpu.proof_image", image, syntax_check::image(image), syntax_check::IMAGE);
+        if let Some(image) = &gpu.cuda_test_image {
+            look.must("gpu.cuda_test_image", image, syntax_check::image(image), syntax_check::IMAGE);
         }
-        look.must("gpu.proof_says", &gpu.proof_says, says(&gpu.proof_says), syntax_check::LINE);
+        look.must("gpu.cuda_test_output", &gpu.cuda_test_output, says(&gpu.cuda_test_output), syntax_check::LINE);
     }
     complain(builder, step, "", look.done());
 }

@@ -7,7 +7,7 @@ use crate::resource::node::NodeSpec;
 /// A plan of a cluster of so many devices, of which the last is the server.
 fn fleet(devices: usize) -> Plan {
     let head = "version: 1\nstack: fleet\nmetadata: {name: fleet, title: t}\ndays:\n- day: 1\n  title: d\n  steps:\n  - id: fleet\n    \
-                title: t\n    kind: jetson\n    with:\n      k3s: {version: v1.36.3+k3s1}\n      gpu: {proof_image: \"registry.k8s.io/pause:3.10\"}\n      hosts:\n";
+                title: t\n    kind: jetson\n    with:\n      k3s: {version: v1.36.3+k3s1}\n      gpu: {cuda_test_image: \"registry.k8s.io/pause:3.10\"}\n      hosts:\n";
     let host = |number: usize| {
         let role = if number == devices { ", role: server" } else { "" };
         format!("        d{number:05}: {{address: \"d{number}.example.com\"{role}}}\n")

@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_neighbours_are_aligned() {
+    fn names_of_neighbors_are_aligned() {
         let body = Body::new()
             .set("a", 1)
             .set("long", json!(["x"]))

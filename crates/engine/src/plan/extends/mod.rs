@@ -37,7 +37,8 @@ pub fn resolve(
     let chain = chain::read(first, settings.outside)?;
     let (whole, changes) = merged(&chain)?;
     let mut flat = whole.flat();
-    let text = SourceText::of(whole.value(), std::mem::take(&mut flat.places));
+    let former = chain.iter().flat_map(|link| link.text.former.iter().cloned()).collect();
+    let text = SourceText::of(whole.value(), std::mem::take(&mut flat.places), former);
     let sources = chain.iter().map(|link| link.facts(reach(&link.file, &link.source, settings))).collect();
     let given = settings.variables.keys().chain(settings.environment.keys()).cloned().collect();
     Ok((text, Lineage::new(sources, changes, given, flat)))
