@@ -8,8 +8,8 @@ use clap::builder::styling::{AnsiColor, Style};
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    bench, completions, deploy, destroy, doctor, edge, jetson, known_host, man, report, rollback, route, state, status,
-    validate,
+    bench, completions, deploy, destroy, doctor, edge, jetson, known_host, man, option_rules, report, rollback, route,
+    state, status, validate,
 };
 #[cfg(feature = "serve")]
 use crate::commands::{models, replicate, serve};

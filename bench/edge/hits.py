@@ -66,7 +66,7 @@ def found(document, name):
 def viewers(package):
     """CloudFront with the plan's behavior for embeddings."""
     plan = yaml.safe_load((ROOT / "plans/week13.yaml").read_text(encoding="utf-8"))
-    behavior = next(each for each in found(plan, "behaviours") if each["path"] == ADDRESS)
+    behavior = next(each for each in found(plan, "behaviors") if each["path"] == ADDRESS)
     policy = found(plan, "cache_policies")[behavior["cache_policy"]]
     deployed = {"MinTTL": policy["min_ttl"], "DefaultTTL": policy["default_ttl"], "MaxTTL": policy["max_ttl"],
                 "ParametersInCacheKeyAndForwardedToOrigin": {"QueryStringsConfig": {

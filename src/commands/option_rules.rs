@@ -108,7 +108,7 @@ struct RequirementRule {
 
 /// How devices are reached.
 const ACCESS: &[&str] =
-    &["ssh_config", "accept_new", "ask_sudo_password", "sudo_password_fd", "keep_connections", "alive"];
+    &["ssh_config", "accept_new", "ask_sudo_password", "sudo_password_fd", "keep_connections", "ssh_keepalive_timeout"];
 
 /// Options about devices, of a verb that works on the cloud alone without --devices.
 const fn of_devices(verb: &'static str) -> RequirementRule {
@@ -153,7 +153,7 @@ const ONLY: &[RequirementRule] = &[
             "ask_sudo_password",
             "sudo_password_fd",
             "keep_connections",
-            "alive",
+            "ssh_keepalive_timeout",
             "artifacts",
             "inventory",
         ],

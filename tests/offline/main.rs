@@ -19,6 +19,8 @@ mod provider_cloudfront_slow;
 #[cfg(feature = "serve")]
 mod reference;
 #[cfg(feature = "serve")]
+mod renames;
+#[cfg(feature = "serve")]
 mod replica_registry;
 #[cfg(feature = "serve")]
 mod shipping;

@@ -46,7 +46,7 @@ pub async fn overdue(clients: &Clients, arn: &str, detail: &CertificateDetail, w
         None => format!("no public zone of this account contains {main}: create those records where its DNS is hosted"),
     };
     Fault::new(FaultClass::Refused, "acm", "DescribeCertificate", "NotValidated", words).next(format!(
-        "{delegated}; then run the same command again to continue (AKIDB_EDGE_CERTIFICATE_WAIT or \
+        "{delegated}; then run the same command again to continue (AKIDB_EDGE_CERTIFICATE_TIMEOUT or \
          --certificate-timeout SECONDS waits longer)"
     ))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::commands::validate::Reach;
+use crate::commands::validate::ConnectionArgs;
 use crate::exit::{Failure, codes};
 use crate::measure::bench::{CONNECTIONS, Mode};
 use crate::measure::load::{Extent, Load};
@@ -81,7 +81,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub workers: u16,
     #[command(flatten)]
-    pub reach: Reach,
+    pub reach: ConnectionArgs,
 }
 
 impl LoadArgs {

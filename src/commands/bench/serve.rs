@@ -5,7 +5,7 @@ use super::load_args::{LoadArgs, ModeArg};
 use super::out::OutArgs;
 use super::server::Server;
 use crate::commands::Context;
-use crate::commands::validate::Reach;
+use crate::commands::validate::ConnectionArgs;
 use crate::exit::{Failure, codes};
 use crate::measure::bench::{Run, ServerStart};
 use crate::measure::{Target, load};
@@ -89,7 +89,7 @@ impl Args {
         };
         let host = read[::url::Position::BeforeHost..::url::Position::AfterPort].to_owned();
         let texts = if self.text.is_empty() { vec![TEXT.to_owned()] } else { self.text.clone() };
-        let reach: Reach = self.load.reach.clone().of_url(address);
+        let reach: ConnectionArgs = self.load.reach.clone().of_url(address);
         let metrics = reach.ready(Target::get(&format!("{}/metrics", address.trim_end_matches('/'))))?;
         let request = RequestPlan { host, path: PATH.to_owned(), texts, model: self.model.clone() };
         let targets = reach.posts(&request)?;

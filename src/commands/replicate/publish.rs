@@ -41,7 +41,7 @@ pub struct Args {
     retention: Duration,
     /// Keep at most this many snapshots
     #[arg(long, value_name = "N", default_value_t = 336)]
-    keep_at_most: usize,
+    max_snapshots: usize,
     /// Also write the model registry of this place into the database whenever deploy has changed it
     #[arg(long, value_name = "PLACE")]
     registry: Option<Place>,

@@ -142,7 +142,7 @@ fn file_size(pattern: &str, known: &ReportInput) -> Measurement {
     Ok(Figure { value: Some(megabytes), interval: (megabytes, megabytes), how: format!("the journal, {pattern}") })
 }
 
-/// The latest figure of a check that `validate` ran. One that is about something else (`of`) does not count.
+/// The latest result of a check that `validate` ran. A result of another `subject` does not count.
 fn measured(one: &Criterion, verb: &str, known: &ReportInput) -> Measurement {
     let mut all = known.measurements.iter().flat_map(|from| from.found.iter().map(move |found| (from, found)));
     let fits = |found: &Found| found.measure == one.measure.name() && found.of == one.subject;

@@ -8,7 +8,7 @@ use crate::measure::verdict::{Compare, Finding, Unit, Verdict, Wanted, unmeasure
 use crate::plan::{Criteria, GatePlan};
 use crate::report::{CriterionResult, GateResult};
 
-/// What `of` and the reports call it.
+/// The measure, as reports show it.
 const MEASURE: &str = "criteria.gate";
 
 /// What the gate of a plan says of its criteria; none when the plan has no gate.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::dns::{self, state};
 use super::measurements::{Measurement, Output};
-use super::request::Reach;
+use super::request::ConnectionArgs;
 use super::{browser, cdn, checklist, edge, gate, latency, load, production, storage};
 use crate::commands::Context;
 use crate::commands::workflow::PlanArgs;
@@ -23,7 +23,7 @@ pub struct Args {
     #[arg(long, value_name = "HOST")]
     host: Option<String>,
     #[command(flatten)]
-    reach: Reach,
+    reach: ConnectionArgs,
     #[command(flatten)]
     browsers: browser::SuiteArgs,
     #[command(flatten)]
@@ -38,7 +38,7 @@ pub struct Args {
 /// # Errors
 /// When the plan or the journal cannot be read, or one of them cannot be measured at all.
 pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
-    let plan = args.plan.load(&context.session)?;
+    let plan = args.plan.load(context)?;
     args.gate.check(&plan)?;
     let state = state(&plan.stack, context).await?;
     let built = desired::build(&plan, &state.requested)?;

@@ -61,7 +61,7 @@ pub struct CdnRequests<'a> {
     /// Hours before now of which CloudWatch is asked.
     pub window_hours: u32,
     /// How requests reach it.
-    pub reach: &'a Reach,
+    pub reach: &'a ConnectionArgs,
 }
 
 /// One check.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::machines::{self, VantagePoint};
 use super::measurements::{self, CheckResult, Found, Measurement};
 use super::regions::{self, RegionArgs, RegionCheck, Vantage};
-use super::request::{self, Reach};
+use super::request::{self, ConnectionArgs};
 use super::steps::StepArgs;
 use crate::commands::Context;
 use crate::commands::workflow::AccessArgs;
@@ -104,7 +104,12 @@ async fn by_probes(args: &Args, from: Vantage, context: &Context) -> Result<u8, 
     }
 }
 
-fn probed(step: Option<String>, check: LatencyCheck, reach: &Reach, from: Vantage) -> Result<RegionCheck, Failure> {
+fn probed(
+    step: Option<String>,
+    check: LatencyCheck,
+    reach: &ConnectionArgs,
+    from: Vantage,
+) -> Result<RegionCheck, Failure> {
     let order = regions::order(&reach.gets(&check.request)?, check.requests, check.rate)?;
     let regions = check.regions.clone();
     let found = Box::new(move |answers: &_| regions::latency_of(&check, answers, from));

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::latency::HERE;
 use super::measurements::{self, Found, Measurement};
-use super::request::Reach;
+use super::request::ConnectionArgs;
 use super::steps::StepArgs;
 use super::vector;
 use crate::commands::Context;
@@ -50,7 +50,7 @@ pub struct Args {
     #[arg(long, requires = "url")]
     cpu: bool,
     #[command(flatten)]
-    reach: Reach,
+    reach: ConnectionArgs,
 }
 
 /// Runs them.
@@ -92,7 +92,7 @@ fn host(url: &str) -> Result<String, Failure> {
 ///
 /// # Errors
 /// When no request can be made at all.
-pub async fn measure(check: &ProductionCheck, reach: &Reach) -> Result<Vec<Found>, Failure> {
+pub async fn measure(check: &ProductionCheck, reach: &ConnectionArgs) -> Result<Vec<Found>, Failure> {
     let server = Server::of(check, reach)?;
     let health = server.get("/health").await?;
     let models = server.get("/models").await?;
@@ -119,12 +119,12 @@ type Answer = Result<Exchange, String>;
 /// The server with the way to it.
 struct Server<'a> {
     check: &'a ProductionCheck,
-    reach: &'a Reach,
+    reach: &'a ConnectionArgs,
     trust: Trust,
 }
 
 impl<'a> Server<'a> {
-    fn of(check: &'a ProductionCheck, reach: &'a Reach) -> Result<Self, Failure> {
+    fn of(check: &'a ProductionCheck, reach: &'a ConnectionArgs) -> Result<Self, Failure> {
         let trust = reach.trust(&target(check, reach, "/health")?)?;
         Ok(Self { check, reach, trust })
     }
@@ -133,7 +133,7 @@ impl<'a> Server<'a> {
         Ok(self.ask(&target(self.check, self.reach, path)?).await)
     }
 
-    fn embedding(&self, reach: &Reach) -> Result<Target, Failure> {
+    fn embedding(&self, reach: &ConnectionArgs) -> Result<Target, Failure> {
         let request =
             RequestPlan { texts: vec![TEXT.to_owned()], model: self.check.model.clone(), ..request(self.check, EMBED) };
         // One text is one target.
@@ -153,7 +153,7 @@ fn request(check: &ProductionCheck, path: &str) -> RequestPlan {
     RequestPlan { host: check.host.clone(), path: path.to_owned(), texts: Vec::new(), model: None }
 }
 
-fn target(check: &ProductionCheck, reach: &Reach, path: &str) -> Result<Target, Failure> {
+fn target(check: &ProductionCheck, reach: &ConnectionArgs, path: &str) -> Result<Target, Failure> {
     // Without texts there is one target.
     Ok(reach.gets(&request(check, path))?.remove(0))
 }

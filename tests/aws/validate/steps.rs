@@ -63,7 +63,7 @@ fn requests_go_through_the_function_and_the_gate_of_the_plan_decides() {
     );
     let criteria = [
         "{id: ok, title: t, measure: edge.requests_ok, compare: \">=\", threshold: 10, unit: requests}",
-        "{id: own, title: t, measure: edge.function.duration_p95, of: edge.function.gateway, compare: \"<\", threshold: 50, unit: ms}",
+        "{id: own, title: t, measure: edge.function.duration_p95, subject: edge.function.gateway, compare: \"<\", threshold: 50, unit: ms}",
     ];
     plan(&account, &[&step], &criteria);
     let document = account.run_bare("validate edge --plan small.yaml --plain-http --json").exits(2).json();

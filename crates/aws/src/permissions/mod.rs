@@ -192,7 +192,8 @@ mod tests {
         for (kind, name, spec) in &all {
             desired.add(Resource::new(at(*kind, name), *kind, spec));
         }
-        for (name, zone) in [("own", link(&at(Kind::Zone, "z"), "zone_id")), ("other", "/hostedzone/ZOTHER".to_owned())] {
+        for (name, zone) in [("own", link(&at(Kind::Zone, "z"), "zone_id")), ("other", "/hostedzone/ZOTHER".to_owned())]
+        {
             let spec = json!({"zone_id": zone, "sets": []});
             desired.add(Resource::new(at(Kind::Records, name), Kind::Records, &spec));
         }

@@ -66,10 +66,10 @@ pub struct JetsonAppStep {
     pub environment: BTreeMap<String, String>,
     /// Path of the liveness probe.
     #[serde(default = "health")]
-    pub live_path: String,
+    pub liveness_path: String,
     /// Path of the readiness probe.
     #[serde(default = "ready")]
-    pub ready_path: String,
+    pub readiness_path: String,
     /// CPU of each replica in thousandths: request and limit.
     #[serde(default)]
     pub cpu_millis: Option<Amount>,

@@ -238,7 +238,7 @@ pub struct DnsCheck {
 pub struct EdgeCheck {
     /// The regions to send from.
     pub regions: Vec<String>,
-    /// The function, by its name in the plan: what `of` of a criterion calls it.
+    /// The function, by its name in the plan: the `subject` of its criteria is `edge.function.` with it.
     pub function: Option<String>,
     /// The request. It is sent by POST, which no cache answers.
     pub request: RequestPlan,

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use super::latency::HERE;
 use super::measurements::{self, Found, Measurement};
-use super::request::Reach;
+use super::request::ConnectionArgs;
 use super::steps::StepArgs;
 use crate::commands::Context;
 use crate::exit::{Failure, codes};
@@ -31,7 +31,7 @@ pub struct Args {
     #[command(flatten)]
     pub suite: SuiteArgs,
     #[command(flatten)]
-    reach: Reach,
+    reach: ConnectionArgs,
 }
 
 /// What drives the browsers, and which page.
@@ -78,7 +78,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
 pub async fn measure(
     check: &BrowserCheck,
     args: &SuiteArgs,
-    reach: &Reach,
+    reach: &ConnectionArgs,
     context: &Context,
 ) -> Result<Vec<Found>, Failure> {
     let Some(url) = args.page.as_deref().or(check.url.as_deref()) else {
@@ -103,7 +103,7 @@ pub async fn measure(
 }
 
 /// What the address of the page answers.
-async fn status(url: &str, reach: &Reach) -> Result<Found, Failure> {
+async fn status(url: &str, reach: &ConnectionArgs) -> Result<Found, Failure> {
     let target = Target::get(url);
     target.check().map_err(|bad| codes::ARGUMENT.refused(shown!("{}", bad), "write --page https://HOST/"))?;
     let trust = reach.trust(&target)?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::latency::HERE;
 use super::measurements::{self, CheckResult, Measurement};
 use super::regions::{self, RegionArgs, RegionCheck};
-use super::request::Reach;
+use super::request::ConnectionArgs;
 use super::steps::StepArgs;
 use super::vector;
 use crate::commands::Context;
@@ -38,7 +38,7 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MOST))]
     requests: Option<u64>,
     #[command(flatten)]
-    reach: Reach,
+    reach: ConnectionArgs,
     #[command(flatten)]
     from: RegionArgs,
 }
@@ -71,7 +71,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
 ///
 /// # Errors
 /// When nothing can be sent at all, or it is interrupted.
-pub async fn measure(check: &EdgeCheck, reach: &Reach, context: &Context) -> Result<CheckResult, Failure> {
+pub async fn measure(check: &EdgeCheck, reach: &ConnectionArgs, context: &Context) -> Result<CheckResult, Failure> {
     need_texts(check)?;
     let targets = reach.posts(&check.request)?;
     let trust = reach.trust(&targets[0])?;
@@ -98,7 +98,7 @@ pub async fn measure(check: &EdgeCheck, reach: &Reach, context: &Context) -> Res
 }
 
 /// A check by probe functions.
-fn of_regions(step: String, check: EdgeCheck, reach: &Reach) -> Result<RegionCheck, Failure> {
+fn of_regions(step: String, check: EdgeCheck, reach: &ConnectionArgs) -> Result<RegionCheck, Failure> {
     need_texts(&check)?;
     let targets = reach.posts(&check.request)?;
     let mut order = regions::order(&targets, check.requests, RATE)?;

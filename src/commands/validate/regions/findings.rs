@@ -22,7 +22,7 @@ pub enum Vantage {
     Machines,
 }
 
-/// What `of` of a criterion says to mean the figures over all machines.
+/// The `subject` of criteria about the results over all machines.
 const MACHINES: &str = "ssh";
 
 impl Vantage {
@@ -33,10 +33,10 @@ impl Vantage {
         }
     }
 
-    /// What `of` of a criterion calls the figures over all places.
+    /// The `subject` of criteria about the results over all places.
     fn overall(self, check: &LatencyCheck) -> Option<String> {
         match self {
-            Self::Regions => check.label.clone(),
+            Self::Regions => check.subject.clone(),
             Self::Machines => Some(MACHINES.to_owned()),
         }
     }
