@@ -107,8 +107,8 @@ impl LoadArgs {
         self.seconds_of("--pause", self.pause.unwrap_or(PAUSE), 0.01, 1000.0)?;
         self.seconds_of("--warm-up", self.warm_up, 0.0, 3600.0)?;
         self.seconds_of("--limit-ms", self.limit_ms.unwrap_or(LIMIT_MS), 0.001, 3_600_000.0)?;
-        let loads = self.connections.iter().map(|connections| self.load(*connections));
-        loads.map(|load| load.check()).collect::<Result<(), _>>().map_err(|bad| {
+        let mut loads = self.connections.iter().map(|connections| self.load(*connections));
+        loads.try_for_each(|load| load.check()).map_err(|bad| {
             codes::ARGUMENT
                 .refused(shown!("{}", bad), "correct the load; akidb-edge bench url --help lists the options")
         })

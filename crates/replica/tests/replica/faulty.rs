@@ -64,7 +64,7 @@ impl FaultyStore {
             Trouble::Throttled => Err(StoreFault::Throttled { store, detail }),
             Trouble::Down => Err(StoreFault::Unreachable { store, detail }),
             Trouble::Full => Err(StoreFault::Full { store, key, detail }),
-            Trouble::Flaky if call % 2 == 0 => Err(StoreFault::Unreachable { store, detail }),
+            Trouble::Flaky if call.is_multiple_of(2) => Err(StoreFault::Unreachable { store, detail }),
             Trouble::Slow(time) => {
                 tokio::time::sleep(time).await;
                 Ok(())
