@@ -29,7 +29,7 @@ pub async fn probe_latency(fleet: &Fleet, host: &str, order: &str) -> Result<Vec
     Err(match reply.code {
         NOT_FOUND => fault(
             "NoPython",
-            "there is no python3, by which it would measure".to_owned(),
+            "python3 is not installed on the device, and the probe is a Python program".to_owned(),
             "install it there (Debian, Ubuntu: apt-get install python3-minimal), or measure from another machine",
         ),
         code => fault(

@@ -52,7 +52,7 @@ impl ChangePoint {
     }
 }
 
-/// The changes of a series, in order. What is no number is left out of the comparison by its neighbors' level: give numbers only.
+/// The change points of a series, in order; none when a value of it is not finite.
 pub fn find(series: &[f64], settings: &Settings) -> Vec<ChangePoint> {
     if series.iter().any(|value| !value.is_finite()) {
         return Vec::new();

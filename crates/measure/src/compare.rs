@@ -103,7 +103,7 @@ pub fn runs(before: &Latencies, after: &Latencies, confidence: f64) -> Compariso
 /// Compares two recordings, failures included at no less than the time-out.
 ///
 /// # Errors
-/// An interval that is no histogram.
+/// An interval whose histogram cannot be decoded.
 pub fn recordings(before: &Recording, after: &Recording, confidence: f64) -> Result<Comparison, BadHistogram> {
     let (old, new) = (before.all(), after.all());
     let effect = |of: &Recording, all: &Latencies| match all.value_at(0.5) {

@@ -25,7 +25,7 @@ pub enum HlogError {
 /// An interval log of a recording: one line for each interval, failures included at no less than the time-out. Values are nanoseconds.
 ///
 /// # Errors
-/// An interval that is no histogram.
+/// An interval whose histogram cannot be decoded.
 pub fn write(recording: &Recording) -> Result<String, HlogError> {
     let milliseconds = u64::try_from(recording.started_ms).unwrap_or(0);
     let started: SystemTime = UNIX_EPOCH + Duration::from_millis(milliseconds);

@@ -192,7 +192,7 @@ pub fn compared_rows(found: &Against) -> Vec<Vec<String>> {
             ]);
         }
         if let Some(whole) = level.comparison.whole {
-            let slower = format!("{:.1} % slower", whole.slower * 100.0);
+            let slower = format!("slower in {:.1} % of pairs", whole.slower * 100.0);
             let cells = ["all requests", "-", "-", slower.as_str()].map(str::to_owned);
             rows.push([vec![level.level.clone()], cells.to_vec(), vec![format!("p {}", p(whole.p))]].concat());
         }

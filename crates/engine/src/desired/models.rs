@@ -238,7 +238,7 @@ pub struct KnownVersion {
     pub pointer: Address,
 }
 
-/// The version of the model with this name in a step of kind `models`; none: there is no such model, or a file cannot be read.
+/// The version of the named model in a step of kind `models`; `None` when the step has no such model or a file cannot be read.
 pub fn version(builder: &Builder<'_>, wanted: &str) -> Option<KnownVersion> {
     let mut steps = builder.plan.in_force(builder.requested);
     let (name, model) = steps.find_map(|step| match &step.work {

@@ -55,7 +55,7 @@ pub struct Against {
 /// Compares the levels that both runs have. `error` is the probability of any false difference among all of them.
 ///
 /// # Errors
-/// An interval that is no histogram.
+/// An interval whose histogram cannot be decoded.
 pub fn against(before: &Run, after: &Run, error: f64) -> Result<Against, BadHistogram> {
     let old = |name: &str| before.levels.iter().find(|level| level.name == name);
     let pairs: Vec<_> = after.levels.iter().filter_map(|level| Some((old(&level.name)?, level))).collect();

@@ -196,7 +196,7 @@ impl Run {
     /// All levels as one recording, for an interval log.
     ///
     /// # Errors
-    /// An interval that is no histogram.
+    /// An interval whose histogram cannot be decoded.
     pub fn joined(&self) -> Result<Recording, crate::latencies::BadHistogram> {
         let mut all = Recording::default();
         for level in &self.levels {
