@@ -28,7 +28,7 @@ prove: ## Kill every command at each of its calls, and write the table of docs/r
 fuzz: ## Damage a million texts for each parser, file of a model and request; print a table (hours; AKIDB_EDGE_FUZZ_CASES, _SECONDS, _KIND)
 	@exporter/build --quick && cargo test --locked --profile fuzz --test load -- --ignored --nocapture serve_fuzz::a_million_cases
 
-mutants: ## Change difference, fold, executor and plan loader in one place after another; how many changes a test finds (hours; MUTANTS="--shard 0/8")
+mutants: ## Change diff, fold, executor, identity rules and plan loader in one place after another; how many changes a test finds (about an hour; MUTANTS="--shard 0/8")
 	@tests/mutants/run $(MUTANTS)
 
 replica: ## The long tests of replicas: kills, full disks, jumping clocks, minutes of a writer, a large database, stock Litestream (half an hour)
