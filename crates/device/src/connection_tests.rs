@@ -147,7 +147,7 @@ fn refused(script: &str) -> (FaultClass, String) {
     let host: HostSpec = serde_json::from_str(r#"{"name": "one", "address": "10.0.0.1"}"#).expect("a host");
     let mut connection = SshConnection::start(shell).expect("sh runs");
     let fault = connection.greet(&DeviceAccess::default(), &host).expect_err("nobody is let in");
-    (fault.class, format!("{} {}", fault.code, fault.message.text()))
+    (fault.class, format!("{} {}", fault.code.line(), fault.message.line()))
 }
 
 #[test]
