@@ -139,3 +139,14 @@ fn a_model_of_a_stack_is_published_over_only_by_word() {
     let again = publish("--as other").exits(0).json();
     assert_eq!(again["published"]["uploaded"], 0);
 }
+
+#[test]
+fn a_bucket_that_does_not_exist_is_told_by_its_name() {
+    let account = TestAccount::of(local_aws::account());
+    testkit::serve::copy(&testkit::serve::fixtures().join("tiny"), &account.path("store").join("tiny"));
+    let words = "models publish tiny --to s3://nobody-has-this-bucket/models";
+    let refused = finish(account.command(words).arg("--models").arg(account.path("store"))).exits(1);
+    for said in ["the bucket nobody-has-this-bucket does not exist", "--region"] {
+        assert!(refused.stderr.contains(said), "{}", refused.all());
+    }
+}

@@ -297,3 +297,31 @@ fn a_folder_that_is_replaced_under_a_running_server_is_one_version_for_all() {
     });
     assert_eq!(model(&server)["pooling"], "cls");
 }
+
+#[test]
+fn a_model_that_the_source_does_not_have_or_lost_is_named() {
+    let place = Place::new();
+    let source = place.path("source");
+    // A wrong prefix: the source has another model.
+    place.publish("tiny");
+    std::fs::rename(source.join("tiny"), source.join("other")).unwrap();
+    let server = Server::start_cold(&mut place.serve());
+    let health = || server.get("/health").1;
+    until(&server, "what it waits for is named", || health().contains("does not have this model; it has other"));
+    assert_eq!(server.get("/ready").0, 503);
+    std::fs::rename(source.join("other"), source.join("tiny")).unwrap();
+    until(&server, "it is there", || server.get("/ready").0 == 200);
+    assert_eq!(model(&server)["last_sync_error"], Value::Null);
+    // Somebody deletes it: what is served stays, and that is said.
+    std::fs::rename(source.join("tiny"), place.path("gone")).unwrap();
+    let said = || model(&server)["last_sync_error"].as_str().unwrap_or_default().to_owned();
+    until(&server, "it is missed", || said().contains("does not have this model; it has no model"));
+    assert_eq!(server.get("/ready").0, 200);
+    assert!(
+        metric(&server, "akidb_model_sync_total{model=\"tiny\",status=\"error\"}") > 0,
+        "{}",
+        server.get("/metrics").1
+    );
+    std::fs::rename(place.path("gone"), source.join("tiny")).unwrap();
+    until(&server, "it is back", || said().is_empty());
+}

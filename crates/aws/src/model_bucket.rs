@@ -38,6 +38,18 @@ impl ModelBucket {
     fn key(&self, key: &str) -> String {
         format!("{}{key}", self.prefix)
     }
+
+    /// A list is asked for first: that there is no such bucket is told with its name.
+    fn named(&self, fault: Fault) -> Fault {
+        if fault.code == "NoSuchBucket" {
+            let words =
+                format!("the bucket {} does not exist, as far as this account can see in {}", self.bucket, self.region);
+            return Fault::new(fault.class, "s3", "ListObjectsV2", "NoSuchBucket", words).next(
+                "correct the name after s3://, the account or --region; akidb-edge deploy creates the bucket of a plan",
+            );
+        }
+        fault
+    }
 }
 
 #[async_trait]
@@ -47,7 +59,7 @@ impl ObjectStore for ModelBucket {
         let (mut pages, mut found, mut asked) = (list.into_paginator().send(), Vec::new(), 0);
         while let Some(page) = pages.next().await {
             asked += 1;
-            let page = page.map_err(|bad| PublishFault::store(fault_of("s3", "ListObjectsV2", bad)))?;
+            let page = page.map_err(|bad| PublishFault::store(self.named(fault_of("s3", "ListObjectsV2", bad))))?;
             for object in page.contents() {
                 let Some(key) = object.key().and_then(|key| key.strip_prefix(&self.prefix)) else { continue };
                 let size = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default();

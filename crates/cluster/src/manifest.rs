@@ -14,7 +14,7 @@ use super::object::{AppliedObject, extras, found, id, owner, wanted, without_boo
 use super::objects::{ClusterObject, text};
 use super::readiness::{self, ReadinessState};
 use super::status::SERVICE;
-use super::{autoscaler, data_loss, job, preview};
+use super::{autoscaler, data_loss, events, job, preview};
 use crate::provider::{Applied, DeleteOutcome, Progress, Provider, ResourceContext};
 use crate::resource::manifest::{ManifestSpec, Readiness};
 use crate::resource::{
@@ -117,7 +117,8 @@ impl Manifests {
             // Nothing can roll out to a node that does not answer: it gets there when it comes back.
             return Ok(Progress::Ready(Attributes::new()));
         }
-        let state = readiness::told(&state, &pods);
+        let events = events::about(at, object, &pods).await;
+        let state = readiness::told(&state, object, &pods, &events);
         if waited > readiness::longest(&spec.ready, state.lack) {
             return Err(readiness::too_long(spec, &state));
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::failed_job::failed;
+use super::held_pod::{PodProblem, held_back, refused};
 use crate::resource::manifest::{ManifestSpec, Readiness};
 use crate::resource::untrusted::line;
 use crate::resource::{Fault, FaultClass};
@@ -14,6 +15,8 @@ use crate::resource::{Fault, FaultClass};
 const ROLLOUT: Duration = Duration::from_secs(10 * 60);
 /// A proof runs in seconds once its image is there; its job gives up after five minutes by itself.
 const PROOF: Duration = Duration::from_secs(6 * 60);
+/// A proof without its image or a GPU: less than the five minutes after which the job takes its pods away, and their reason with them.
+const PROOF_HELD: Duration = Duration::from_secs(4 * 60);
 
 /// How far something has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,39 +35,8 @@ const GPU_FREE: Duration = Duration::from_secs(90);
 /// A runtime that refused a container so long refuses it again: a device id that it does not know, a library that is not there.
 const RUNTIME: Duration = Duration::from_secs(60);
 
-/// What pods lack, where waiting alone does not help.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum PodProblem {
-    /// No node has a free GPU for them.
-    Gpu,
-    /// Their image cannot be fetched.
-    Image,
-    /// The container runtime of their node refuses to make or start a container.
-    Runtime,
-}
-
-impl PodProblem {
-    /// What the scheduler's message says. The API has it in words only.
-    fn of_scheduler(message: &str) -> Option<Self> {
-        message.contains("Insufficient nvidia.com/gpu").then_some(Self::Gpu)
-    }
-
-    /// What the reason says for which a container waits.
-    fn of_container(reason: &str) -> Option<Self> {
-        const OF_IMAGES: [&str; 6] = [
-            "ErrImagePull",
-            "ImagePullBackOff",
-            "ErrImageNeverPull",
-            "InvalidImageName",
-            "ImageInspectError",
-            "RegistryUnavailable",
-        ];
-        const OF_RUNTIMES: [&str; 4] =
-            ["CreateContainerError", "CreateContainerConfigError", "RunContainerError", "StartError"];
-        let image = OF_IMAGES.contains(&reason).then_some(Self::Image);
-        image.or_else(|| OF_RUNTIMES.contains(&reason).then_some(Self::Runtime))
-    }
-}
+/// Somebody may be making what is named; after a volume could not be mounted, the kubelet waits for up to two minutes.
+const SETTINGS: Duration = Duration::from_secs(3 * 60);
 
 /// How far something has come, with what holds its pods back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +51,8 @@ pub struct ReadinessReport {
 pub fn longest(ready: &Readiness, lack: Option<PodProblem>) -> Duration {
     match (ready, lack) {
         (_, Some(PodProblem::Runtime)) => RUNTIME,
+        (_, Some(PodProblem::Settings)) => SETTINGS,
+        (Readiness::Logged(_), Some(PodProblem::Image | PodProblem::Gpu)) => PROOF_HELD,
         (Readiness::Logged(_), _) => PROOF,
         (_, Some(PodProblem::Gpu)) => GPU_FREE,
         _ => ROLLOUT,
@@ -204,11 +178,12 @@ pub fn job(object: &Value) -> ReadinessState {
     }
 }
 
-/// The state with what holds its pods back.
-pub fn told(state: &str, pods: &[Value]) -> ReadinessReport {
+/// The state of an object with what holds its pods back. `events` are those about the object and about pods that say nothing themselves.
+pub fn told(state: &str, object: &Value, pods: &[Value], events: &[Value]) -> ReadinessReport {
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     let mut lacks = Vec::new();
-    for (reason, lack) in pods.iter().filter_map(holds_back) {
+    let pods = pods.iter().filter_map(|pod| held_back(pod, events));
+    for (reason, lack) in pods.chain(refused(object, events)) {
         *reasons.entry(reason).or_default() += 1;
         lacks.extend(lack);
     }
@@ -231,31 +206,6 @@ pub(super) fn shown(words: &str) -> String {
     line(&few).into_owned()
 }
 
-/// Why a pod does not run, and what it lacks: it has no node, or a container waits.
-fn holds_back(pod: &Value) -> Option<(String, Option<PodProblem>)> {
-    let phase = pod.pointer("/status/phase").and_then(Value::as_str);
-    let conditions = pod.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
-    let homeless = conditions.filter(|one| one.get("type").and_then(Value::as_str) == Some("PodScheduled"));
-    let homeless = homeless.filter(|one| one.get("status").and_then(Value::as_str) == Some("False"));
-    if let Some(message) = homeless.filter_map(|one| one.get("message")?.as_str()).next() {
-        let words = format!("Pending: {}", message.split(". preemption").next().unwrap_or(message));
-        return Some((shown(&words), PodProblem::of_scheduler(message)));
-    }
-    let containers = pod.pointer("/status/containerStatuses").and_then(Value::as_array).into_iter().flatten();
-    let waits = containers.filter_map(|one| one.pointer("/state/waiting")).next();
-    let waits = waits.and_then(|waits| Some((waits.get("reason")?.as_str()?, waits.get("message"))));
-    match (waits, phase) {
-        // What the runtime says is the only place where its error stands: the pod goes with its job.
-        (Some((reason, Some(message))), _) if PodProblem::of_container(reason) == Some(PodProblem::Runtime) => {
-            let words = format!("{reason}: {}", message.as_str().unwrap_or_default());
-            Some((shown(&words), Some(PodProblem::Runtime)))
-        }
-        (Some((reason, _)), _) => Some((shown(reason), PodProblem::of_container(reason))),
-        (None, Some("Pending")) => Some(("Pending: its containers are being created".to_owned(), None)),
-        _ => None,
-    }
-}
-
 /// What the log of a complete job says.
 ///
 /// # Errors
@@ -272,16 +222,7 @@ pub fn too_long(spec: &ManifestSpec, state: &ReadinessReport) -> Fault {
     let seconds = longest(&spec.ready, state.lack).as_secs();
     let words = format!("{} {} is not usable after {seconds} s: {}", spec.kind, spec.name, state.words);
     let next = match state.lack {
-        Some(PodProblem::Gpu) => {
-            "there are fewer free GPUs than replicas: check that all nodes are ready and that the device plugin runs \
-             on them, or use fewer replicas"
-        }
-        Some(PodProblem::Image) => {
-            "the image cannot be pulled: check that it is in the registry or among the images of the plan"
-        }
-        Some(PodProblem::Runtime) => {
-            "the container runtime of its node refuses it for the reason named; there: journalctl -u k3s -u k3s-agent, and nvidia-ctk --version where it is about the GPU"
-        }
+        Some(lack) => lack.next(&state.words),
         None => "check its pods (kubectl describe pods), then run the same command again",
     };
     Fault::new(FaultClass::Refused, "kubernetes", "rollout", "NotUsable", words).next(next)

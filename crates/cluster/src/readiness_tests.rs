@@ -34,7 +34,7 @@ fn pods_that_stay_old_on_purpose_are_not_awaited() {
 fn what_a_cluster_says_is_shown_in_few_letters() {
     let reason = format!("\u{1b}]52;c;x\u{7}{}", "x".repeat(1 << 20));
     let pod = json!({"status": {"containerStatuses": [{"state": {"waiting": {"reason": reason}}}]}});
-    let said = told("1 of 2 available", &[pod]).words;
+    let said = told("1 of 2 available", &Value::Null, &[pod], &[]).words;
     assert!(said.len() < 1000 && !said.contains(['\u{1b}', '\u{7}']), "{} bytes", said.len());
     let failed = json!({"status": {"conditions": [{"type": "Failed", "status": "True", "message": reason}]}});
     let ReadinessState::Failed(why) = job(&failed) else { panic!("it failed") };
@@ -46,28 +46,39 @@ fn pending_pods_say_why() {
     let message = "0/5 nodes are available: 5 Insufficient nvidia.com/gpu. preemption: none";
     let pod = json!({"status": {"phase": "Pending",
         "conditions": [{"type": "PodScheduled", "status": "False", "message": message}]}});
-    let said = told("3 of 5 available", &[pod.clone(), pod.clone()]);
+    let said = told("3 of 5 available", &Value::Null, &[pod.clone(), pod.clone()], &[]);
     assert_eq!(said.words, "3 of 5 available; 2 pods: Pending: 0/5 nodes are available: 5 Insufficient nvidia.com/gpu");
     assert_eq!(said.lack, Some(PodProblem::Gpu));
     let waiting = |reason: &str| json!({"status": {"containerStatuses": [{"state": {"waiting": {"reason": reason}}}]}});
-    assert_eq!(told("", &[waiting("ErrImagePull")]).lack, Some(PodProblem::Image));
-    assert_eq!(told("", &[waiting("ImagePullBackOff"), pod]).lack, Some(PodProblem::Gpu), "a GPU first");
+    assert_eq!(told("", &Value::Null, &[waiting("ErrImagePull")], &[]).lack, Some(PodProblem::Image));
+    assert_eq!(
+        told("", &Value::Null, &[waiting("ImagePullBackOff"), pod], &[]).lack,
+        Some(PodProblem::Gpu),
+        "a GPU first"
+    );
     let refused = "failed to create containerd task: unsupported device id: tegra: unknown";
     let refuses = |message: Value| {
         let state = json!({"waiting": {"reason": "CreateContainerError", "message": message}});
         json!({"status": {"containerStatuses": [{"state": state}]}})
     };
-    let said = told("its pod has not ended", &[refuses(refused.into())]);
+    let said = told("its pod has not ended", &Value::Null, &[refuses(refused.into())], &[]);
     assert_eq!(said.words, format!("its pod has not ended; CreateContainerError: {refused}"));
     let proof = Readiness::Logged("PASSED".into());
+    let deadline = Duration::from_secs(300);
+    for lack in [PodProblem::Image, PodProblem::Gpu, PodProblem::Settings, PodProblem::Runtime] {
+        assert!(longest(&proof, Some(lack)) < deadline, "{lack:?}: the job takes its pods away with their reason");
+    }
     assert_eq!(
         (said.lack, longest(&proof, said.lack)),
         (Some(PodProblem::Runtime), RUNTIME),
         "not until its job is gone"
     );
-    assert_eq!(told("", &[refuses(Value::Null)]).lack, Some(PodProblem::Runtime));
+    assert_eq!(told("", &Value::Null, &[refuses(Value::Null)], &[]).lack, Some(PodProblem::Runtime));
     // A name is not a reason.
-    assert_eq!(told("my-ImagePuller: 1 of 2", &[waiting("CrashLoopBackOff")]).lack, None);
+    assert_eq!(
+        told("my-ImagePuller: 1 of 2", &Value::Null, &[waiting("CrashLoopBackOff")], &[]).lack,
+        Some(PodProblem::Program)
+    );
 }
 
 #[test]

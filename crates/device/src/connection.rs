@@ -268,10 +268,20 @@ impl SshConnection {
         // What the far side printed in place of the loop's word may be the reason: an account without a shell, a forced command.
         let printed = String::from_utf8_lossy(&self.pending[self.at.min(self.pending.len())..]).into_owned();
         let (said, printed) = (self.said.trim(), printed.trim());
-        if said.is_empty() && !printed.is_empty() && refusal::login(printed).is_none() {
-            return refusal::another_command(&host.name, printed);
+        let words = format!("{printed}\n{said}");
+        match (refusal::login(&words), self.far_status()) {
+            (None, Some(status)) => refusal::ended(&host.name, status, words.trim()),
+            (None, None) if said.is_empty() && !printed.is_empty() => refusal::another_command(&host.name, printed),
+            _ => client::explain(host, access, words.trim()),
         }
-        client::explain(host, access, format!("{printed}\n{said}").trim())
+    }
+
+    /// The status with which the far side ended, when the login itself went well: the client ends with 255 for troubles of its own.
+    fn far_status(&self) -> Option<i32> {
+        const OF_CLIENT: i32 = 255;
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        let status = child.try_wait().ok().flatten()?;
+        status.code().filter(|code| ![0, OF_CLIENT].contains(code))
     }
 }
 

@@ -4,7 +4,9 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use super::{LOOP, far_side};
+use super::{DeviceAccess, LOOP, SshConnection, far_side};
+use crate::resource::FaultClass;
+use crate::resource::host::HostSpec;
 
 /// Starts the loop. `/run` is a directory of the test.
 fn started(folder: &Path) -> Child {
@@ -136,4 +138,25 @@ fn the_far_side_starts_the_loop_whichever_way_it_becomes_root() {
     let output = shell.wait_with_output().expect("it ends");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "akidb-edge-ready\nC.UTF-8 none\nmark\n");
     assert!(String::from_utf8_lossy(&output.stderr).ends_with("speaks C\n"), "{output:?}");
+}
+
+/// What a login that ends like this is told as: the class and code of the fault, and its words.
+fn refused(script: &str) -> (FaultClass, String) {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script]);
+    let host: HostSpec = serde_json::from_str(r#"{"name": "one", "address": "10.0.0.1"}"#).expect("a host");
+    let mut connection = SshConnection::start(shell).expect("sh runs");
+    let fault = connection.greet(&DeviceAccess::default(), &host).expect_err("nobody is let in");
+    (fault.class, format!("{} {}", fault.code.line(), fault.message.line()))
+}
+
+#[test]
+fn a_shell_that_lets_nobody_in_is_told_in_any_language() {
+    let (class, said) = refused("echo Dieses Konto ist derzeit nicht verfügbar.; exit 1");
+    assert!(class == FaultClass::Refused && said.starts_with("ShellEnded "), "{said}");
+    assert!(said.contains("status 1: Dieses Konto ist derzeit nicht verfügbar."), "{said}");
+    let (class, said) = refused("echo This account is currently not available.; exit 1");
+    assert!(class == FaultClass::Refused && said.starts_with("NoShell "), "{said}");
+    let (class, said) = refused("echo 'ssh: connect to host 10.0.0.1 port 22: No route to host' >&2; exit 255");
+    assert!(class == FaultClass::Away && said.starts_with("Unreachable "), "{said}");
 }

@@ -26,7 +26,7 @@ for f in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.l
   case $f in */nvidia-container-toolkit.list) continue;; esac
   if grep -q '^[^#]*nvidia.github.io/libnvidia-container' "$f" 2>/dev/null && ! grep -qF /usr/share/keyrings/nvidia-container-toolkit-keyring.asc "$f"; then echo "toolkit_source=$f"; fi
 done
-for m in br_netfilter overlay nf_conntrack ip_tables iptable_nat nf_tables nft_compat xt_comment xt_multiport vxlan; do
+for m in br_netfilter overlay nf_conntrack ip_tables iptable_nat nf_tables nft_compat xt_comment xt_conntrack xt_mark xt_MASQUERADE xt_multiport xt_statistic vxlan; do
   if test -d "/sys/module/$m" || grep -qw "$m" /proc/modules 2>/dev/null || grep -q "/$m\.ko" "/lib/modules/$(uname -r)/modules.builtin" "/lib/modules/$(uname -r)/modules.dep" 2>/dev/null || modprobe -n -q "$m" 2>/dev/null; then echo "module_$m=1"; else echo "module_$m=0"; fi
 done
 echo "iptables=$(iptables --version 2>/dev/null)"
@@ -68,8 +68,9 @@ const RELEASES: &[(&str, &str)] = &[
 ];
 
 /// What k3s needs of a kernel. With iptables in its nf_tables mode the extensions (`xt_comment` …) are reached through `nft_compat`.
-const MODULES: &str =
-    "br_netfilter overlay nf_conntrack ip_tables iptable_nat nf_tables nft_compat xt_comment xt_multiport vxlan";
+/// `xt_statistic` spreads the connections of a service over its pods.
+const MODULES: &str = "br_netfilter overlay nf_conntrack ip_tables iptable_nat nf_tables nft_compat xt_comment xt_conntrack xt_mark \
+                       xt_MASQUERADE xt_multiport xt_statistic vxlan";
 /// Packages and units that a rule asks about.
 const PACKAGES: &str = "nvidia-container-toolkit containerd docker.io nvidia-l4t-core nvidia-jetpack";
 const UNITS: &str = "k3s k3s-agent docker akidb-adaptive-power";

@@ -19,6 +19,7 @@ mod kubeconfig;
 mod latency_probe;
 mod node;
 mod node_labels;
+mod node_remedy;
 mod node_script;
 mod node_state;
 mod on_host;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::Fleet;
 use super::node_labels::{label_patch, taint_patch, taints};
+use super::node_remedy;
 use super::node_script as text;
 use super::node_state;
 use super::on_host::{forget, general_remedy, is_ours, recall, remember, sound};
@@ -57,7 +58,7 @@ impl Nodes {
         }
         let said = reply.output.trim();
         let words = format!("{host}: {} (exit status {})", last_words(said, 5), reply.code);
-        let next = text::remedy(said).or_else(|| general_remedy(said));
+        let next = node_remedy::remedy(said).or_else(|| general_remedy(said));
         let next = next.unwrap_or("correct it on the device, then run the same command again");
         Err(Fault::new(FaultClass::Refused, "k3s", operation, "Failed", words).next(next))
     }

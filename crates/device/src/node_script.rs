@@ -71,6 +71,7 @@ pub fn install(spec: &NodeSpec, token: Option<&str>, pull: Option<&RegistryPull>
             server = quoted(host_of(&spec.server_url))
         ));
     }
+    text.push(not_by_proxy(spec));
     // In the environment: a command line shows in ps.
     if let Some(token) = token {
         text.push(script!("export K3S_TOKEN={token}\n", token = quoted(token)));
@@ -92,6 +93,20 @@ pub fn install(spec: &NodeSpec, token: Option<&str>, pull: Option<&RegistryPull>
         ));
     }
     text.and(restart(spec))
+}
+
+/// Where the device has a proxy (/etc/environment), k3s takes it for itself and for its images: never for the server and the cluster's
+/// registry, which are among the devices. What the device exempts stays.
+fn not_by_proxy(spec: &NodeSpec) -> Script {
+    let registry = spec.registry.as_deref().map(|at| at.rsplit_once(':').map_or(at, |(address, _)| address));
+    let near = [Some(host_of(&spec.server_url)), registry];
+    let mut near: Vec<&str> = near.into_iter().flatten().map(|one| one.trim_matches(['[', ']'])).collect();
+    near.retain(|one| !one.is_empty());
+    near.dedup();
+    script!(
+        "if env | grep -qi '^https\\{{0,1\\}}_proxy='; then for akidb_edge_one in {near}; do NO_PROXY=\"${{NO_PROXY:-${{no_proxy:-localhost,127.0.0.1}}}},$akidb_edge_one\"; done; export NO_PROXY; unset no_proxy; fi\n",
+        near = Script::words(near.into_iter().map(quoted))
+    )
 }
 
 /// Starts k3s anew and records what for.
@@ -147,33 +162,6 @@ pub fn uninstall(role: NodeRole) -> Script {
     )
 }
 
-/// What helps, by what was said.
-pub fn remedy(said: &str) -> Option<&'static str> {
-    let text = if said.contains("certificate and login are made with it") {
-        "install it there: apt-get install openssl perl"
-    } else if said.contains("another role") {
-        "uninstall it first (jetson uninstall), then run the same command again"
-    } else if said.contains("no address of the server is known here") {
-        "write node_ip for the server, in the plan or the inventory: the address by which the other devices reach it (ip -o route get 1.1.1.1 there shows it behind src)"
-    } else if said.contains("not authorized") || said.contains("token CA hash") {
-        "the server did not accept the join token: check the clocks of the devices (within 10 minutes), and that this \
-         is the plan's server"
-    } else if said.contains("Node password rejected") {
-        "another device had this node name: k3s kubectl delete node NAME on the server, then run the same command again"
-    } else if said.contains("Failed to validate connection") || said.contains("connection refused") {
-        "the agent cannot reach the server: check that port 6443 of the server is open for the devices"
-    } else if said.contains("has another hash") {
-        "it was not run: compare it with the release on GitHub, or provide k3s and its installer with --artifacts"
-    } else if said.contains("Download failed") || said.contains("curl:") {
-        "the device cannot download k3s: check its network, or provide everything with --artifacts"
-    } else if said.contains("does not start") {
-        "check journalctl -u k3s (or k3s-agent) on the device, then run the same command again"
-    } else {
-        return None;
-    };
-    Some(text)
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -213,9 +201,30 @@ mod tests {
         let text = install(&NodeSpec { role: NodeRole::Server, ..node }, None, None);
         assert!(text.contains("--tls-san=edge.example") && text.contains("--tls-san=fd78::11"), "{text}");
         assert!(!text.contains("K3S_URL") && !text.contains("getent"), "{text}");
-        assert!(
-            remedy("'jetson': no address of the server is known here").is_some_and(|next| next.contains("node_ip"))
-        );
+    }
+
+    #[test]
+    fn a_proxy_of_the_device_is_not_asked_for_the_server_and_the_registry() {
+        let node = NodeSpec {
+            registry: Some("[fd78::12]:5000".into()),
+            server_url: "https://[fd78::11]:6443".into(),
+            ..agent()
+        };
+        let lines = format!("{}env | grep -i no_proxy || echo none", not_by_proxy(&node).as_str());
+        let said = |proxy: &[(&str, &str)]| {
+            let mut shell = std::process::Command::new("sh");
+            shell
+                .args(["-c", &format!("set -eu\n{lines}")])
+                .env_clear()
+                .env("PATH", "/usr/bin:/bin")
+                .envs(proxy.iter().copied());
+            String::from_utf8_lossy(&shell.output().expect("sh runs").stdout).trim().to_owned()
+        };
+        assert_eq!(said(&[]), "none");
+        let proxy = ("https_proxy", "http://proxy:3128");
+        assert_eq!(said(&[proxy]), "NO_PROXY=localhost,127.0.0.1,fd78::11,fd78::12");
+        assert_eq!(said(&[proxy, ("no_proxy", "intra.example")]), "NO_PROXY=intra.example,fd78::11,fd78::12");
+        assert!(install(&node, None, None).contains("NO_PROXY"));
     }
 
     #[test]

@@ -94,7 +94,7 @@ if ! {install} >"$log" 2>&1; then
   {install} >"$log" 2>&1 || {{
     code=$?
     test -z "$why" || printf 'apt-get update said: %s\n' "$why"
-    if grep -qa '^E:' "$log"; then grep -a '^E:' "$log" | tail -n 2; else tail -n 2 "$log"; fi
+    if grep -qa '^E:' "$log"; then grep -aE '^E:| (Pre-)?Depends: ' "$log" | tail -n 2; else tail -n 2 "$log"; fi
     exit $code
   }}
 fi"#,
@@ -113,29 +113,73 @@ fi"#,
     }
 
     fn remedy(words: &str) -> Option<String> {
-        let text = if words.contains("Could not get lock") || words.contains("lock-frontend") {
-            "another apt runs on the device (unattended-upgrades?): wait for it, then run the same command again"
-        } else if words.contains("Conflicting values set for option") {
-            "another list of apt on the device names the same repository with another key: akidb-edge jetson doctor \
-             names the file; remove it there, then run the same command again"
-        } else if words.contains("Held packages were changed") {
-            "a package is held at another version (apt-mark showhold): set that version in the plan, or release it \
-             there (apt-mark unhold NAME)"
-        } else if words.contains("Temporary failure resolving") || words.contains("Could not resolve") {
-            "the device cannot resolve names: set its DNS server (nmcli connection modify NAME ipv4.dns ADDRESS), or \
-             provide the packages with --artifacts"
-        } else if words.contains("apt-get update said") {
-            "apt cannot update its lists: check that line, the device's network and /etc/apt/sources.list.d there, or \
-             provide the packages with --artifacts"
-        } else if words.contains("Unable to locate package") || words.contains("has no installation candidate") {
-            "the device's repositories do not have it: check /etc/apt/sources.list.d and the network, or provide the \
-             packages with --artifacts"
-        } else {
-            return None;
-        };
-        Some(text.to_owned())
+        let said = |all: &[&str]| all.iter().any(|one| words.contains(one));
+        REMEDIES.iter().find(|(known, _)| said(known)).map(|(_, next)| (*next).to_owned())
     }
 }
+
+/// What apt and dpkg say (apt 2.0 to 3.0 in English), and what helps. The first that fits counts: a cause before what follows from it.
+const REMEDIES: &[(&[&str], &str)] = &[
+    (
+        &["Could not get lock", "lock-frontend"],
+        "another apt runs on the device (unattended-upgrades?): wait for it, then run the same command again",
+    ),
+    (
+        &["No space left on device", "have enough free space"],
+        "the device's disk is full: free some space (sudo apt-get clean; df -h), then run the same command again",
+    ),
+    (
+        &["dpkg was interrupted", "dpkg --configure -a"],
+        "an earlier installation on the device was interrupted: sudo dpkg --configure -a there, then run the same command again",
+    ),
+    (
+        &["Conflicting values set for option"],
+        "another list of apt on the device names the same repository with another key: akidb-edge jetson doctor names the file; remove it \
+         there, then run the same command again",
+    ),
+    (
+        &["Held packages were changed"],
+        "a package is held at another version (apt-mark showhold): set that version in the plan, or release it there (apt-mark unhold NAME)",
+    ),
+    (
+        &["is not valid yet", "is expired (invalid since"],
+        "the clock of the device is wrong, so apt does not trust the lists: set it (akidb-edge jetson doctor shows the difference), then \
+         run the same command again",
+    ),
+    (
+        &["Temporary failure resolving", "Could not resolve"],
+        "the device cannot resolve names: set its DNS server (nmcli connection modify NAME ipv4.dns ADDRESS), or provide the packages with \
+         --artifacts",
+    ),
+    (
+        &["NO_PUBKEY", "EXPKEYSIG", "is not signed"],
+        "apt does not have the current key of that repository: install its publisher's new key on the device, or remove its list from \
+         /etc/apt/sources.list.d",
+    ),
+    (
+        &["apt-get update said"],
+        "apt cannot update its lists: check that line, the device's network and /etc/apt/sources.list.d there, or provide the packages with \
+         --artifacts",
+    ),
+    (
+        &["unmet dependencies", "held broken packages", "Unmet dependencies", "Depends:"],
+        "what the package needs cannot be installed with what is there: sudo apt-get --fix-broken install on the device repairs an \
+         interrupted upgrade; a version in the plan must fit those of the packages that it needs",
+    ),
+    (
+        &["was not found"],
+        "the device's repositories do not have that version: apt-cache policy NAME there shows which they have; correct it in the plan, or \
+         leave it out for any",
+    ),
+    (
+        &["Unable to locate package", "has no installation candidate"],
+        "the device's repositories do not have it: check /etc/apt/sources.list.d and the network, or provide the packages with --artifacts",
+    ),
+    (
+        &["Sub-process /usr/bin/dpkg returned an error code"],
+        "dpkg failed while it set up the package: sudo dpkg --configure -a on the device shows why",
+    ),
+];
 
 #[cfg(test)]
 mod tests {
@@ -193,6 +237,36 @@ mod tests {
             assert!(lines[0].contains(reason) && lines[1] == "E: Unable to locate package jq", "{said}");
             assert!(DebianPackages::remedy(&said).is_some_and(|next| next.contains(helps)), "{said}");
         }
+    }
+
+    #[test]
+    fn what_dpkg_and_apt_say_has_its_own_remedy() {
+        for (said, helps) in [
+            (
+                "E: dpkg was interrupted, you must manually run 'sudo dpkg --configure -a' to correct the problem.",
+                "dpkg --configure",
+            ),
+            ("E: Release file for http://x/InRelease is not valid yet (invalid for another 5h 3min).", "clock"),
+            (
+                "apt-get update said: W: GPG error: https://x InRelease: EXPKEYSIG A4B469963BF863CC",
+                "key of that repository",
+            ),
+            ("E: Version '1.18.9-1' for 'nvidia-container-toolkit' was not found", "apt-cache policy"),
+            ("E: You don't have enough free space in /var/cache/apt/archives/.", "disk is full"),
+            ("E: Unable to correct problems, you have held broken packages.", "--fix-broken"),
+            ("E: Sub-process /usr/bin/dpkg returned an error code (1)", "dpkg --configure -a on the device shows why"),
+        ] {
+            assert!(DebianPackages::remedy(said).is_some_and(|next| next.contains(helps)), "{said}");
+        }
+    }
+
+    #[test]
+    fn what_a_package_needs_is_named() {
+        let apt = "echo 'The following packages have unmet dependencies:'; echo ' jq : Depends: libjq1 (= 1.6) but 1.7 is to be installed'; \
+                   echo 'E: Unable to correct problems, you have held broken packages.' >&2; exit 100";
+        let (code, said) = installed(apt);
+        assert_eq!(code, 100, "{said}");
+        assert!(said.contains("jq : Depends: libjq1 (= 1.6) but 1.7 is to be installed"), "{said}");
     }
 
     #[test]

@@ -17,6 +17,42 @@ const NO_REGISTRY: u32 = 5;
 const NO_IMPORT: u32 = 6;
 const NOT_ONE: u32 = 7;
 const NO_PUSH: u32 = 8;
+const OTHER_PLATFORM: u32 = 9;
+
+/// Ends the script when no node of the cluster has the processor that the image `$i` is for. Where containerd or the API server does not say,
+/// it goes on.
+const FITS: &str = r#"p=$(c images ls "name==$i" | awk 'NR == 2 { print $6 }')
+nodes=$(k3s kubectl get nodes -o 'jsonpath={.items[*].status.nodeInfo.architecture}' 2>/dev/null || :)
+case $p in linux/*)
+  fits=
+  for one in $nodes; do case ",$p," in *",linux/$one,"*|*",linux/$one/"*) fits=1;; esac; done
+  if test -n "$nodes" && test -z "$fits"; then echo "$p, nodes are linux/${nodes%% *}"; exit 9; fi;;
+esac"#;
+
+/// What helps when an image is for another processor.
+const BUILD: &str = "build it for the devices (docker buildx build --platform linux/arm64), then push it again";
+
+/// What the registry says of a push, and what helps. The first that fits counts.
+const NO_PUSH_REMEDIES: [(&[&str], &str); 4] = [
+    (
+        &["401", "unauthorized", "no basic auth"],
+        "the registry has another login than the device: akidb-edge jetson provision sets it again, then run the same command again",
+    ),
+    (
+        &["x509", "certificate"],
+        "the certificate of the registry is not accepted: check the clock of the device (akidb-edge jetson doctor); akidb-edge jetson \
+         provision renews it",
+    ),
+    (
+        &["connection refused", "no route to host", "i/o timeout", "deadline exceeded"],
+        "the registry does not answer: k3s kubectl -n kube-system describe deployment registry on the device says why; akidb-edge jetson \
+         provision brings it back",
+    ),
+    (
+        &["no space left on device", "507", "500 Internal"],
+        "the registry cannot store it: check the free space below /var/lib/akidb-registry on the device",
+    ),
+];
 
 /// An archive, and what it becomes.
 #[derive(Clone, Debug)]
@@ -87,6 +123,7 @@ empty
 c images import --no-unpack -- "$a" >/dev/null 2>"$log" || {{ tail -n 3 "$log"; exit {NO_IMPORT}; }}
 c images ls -q >"$names"
 {chosen}
+{fits}
 umask 077
 mkdir -p "$h/$r"
 printf 'server = "https://%s"\n\n[host."https://%s"]\n  capabilities = ["pull", "resolve", "push"]\n  ca = "%s"\n\n  [host."https://%s".header]\n    authorization = "Basic %s"\n' \
@@ -98,6 +135,7 @@ echo digest=$(c images ls "name==$i" | awk 'NR == 2 {{ print $3 }}')"#,
             registry = quoted(&self.registry),
             sum = quoted(&self.sha256),
             chosen = self.chosen(),
+            fits = Script::from(FITS),
             reference = quoted(&self.reference()),
             KEYS,
             AUTHORITY_OF_SERVER,
@@ -118,6 +156,10 @@ echo digest=$(c images ls "name==$i" | awk 'NR == 2 {{ print $3 }}')"#,
                 "the machine has no login of a registry".to_owned(),
                 "add k3s.registry to the plan, then akidb-edge jetson provision makes the registry",
             ),
+            NO_IMPORT if said.contains("might be filtered out") => (
+                format!("the archive has no image for the processor of the device: {}", last_words(said, 1)),
+                BUILD,
+            ),
             NO_IMPORT => (
                 format!("the archive cannot be read: {}", last_words(said, 2)),
                 "save the image again: docker save NAME -o ARCHIVE, for the processor of the devices",
@@ -127,7 +169,14 @@ echo digest=$(c images ls "name==$i" | awk 'NR == 2 {{ print $3 }}')"#,
             }
             NO_PUSH => (
                 format!("the registry did not take it: {}", last_words(said, 2)),
-                "akidb-edge jetson status shows the cluster; the registry is the deployment registry of kube-system",
+                NO_PUSH_REMEDIES.iter().find(|(words, _)| words.iter().any(|word| said.contains(word))).map_or(
+                    "akidb-edge jetson status shows the cluster; the registry is the deployment registry of kube-system",
+                    |(_, next)| *next,
+                ),
+            ),
+            OTHER_PLATFORM => (
+                format!("the image is for another processor: it is for {}", last_words(said, 1)),
+                BUILD,
             ),
             _ => (
                 format!("{} (exit status {})", last_words(said, 3), reply.code),
@@ -210,8 +259,42 @@ mod tests {
         assert!(words.contains("a:1 / docker.io/library/b:1") && next.contains("--image"), "{words}; {next}");
         let (words, next) = fault(NO_PUSH, "ctr: failed to do request: connection refused");
         assert!(words.starts_with("one: 192.0.2.1:5000/akidb/rest:v1: the registry did not take it"), "{words}");
-        assert!(next.contains("jetson status"), "{next}");
+        assert!(next.contains("describe deployment registry"), "{next}");
+        for (said, helps) in [
+            ("unexpected status from POST request to https://r/v2/a/blobs/uploads/: 401 Unauthorized", "login"),
+            ("tls: failed to verify certificate: x509: certificate has expired", "clock"),
+            ("unexpected status: 500 Internal Server Error", "free space"),
+            ("something else", "jetson status"),
+        ] {
+            assert!(fault(NO_PUSH, said).1.contains(helps), "{said}");
+        }
+        let (words, next) = fault(OTHER_PLATFORM, "linux/amd64, nodes are linux/arm64");
+        assert!(words.contains("for linux/amd64, nodes are linux/arm64") && next.contains("buildx"), "{words}; {next}");
         assert!(fault(NO_REGISTRY, "").1.contains("k3s.registry"));
         assert!(fault(NO_IMPORT, "No space left on device").1.contains("disk is full"));
+        assert!(fault(NO_IMPORT, "ctr: image might be filtered out").1.contains("--platform linux/arm64"));
+    }
+
+    #[test]
+    fn an_image_for_another_processor_is_not_pushed() {
+        assert!(FITS.contains(&format!("exit {OTHER_PLATFORM};")), "{FITS}");
+        let ends = |platforms: &str, nodes: &str| {
+            let line = format!("docker.io/a:1 application/x sha256:ab 12.3 MiB {platforms} -");
+            let stubs = format!(
+                "c() {{ echo REF TYPE DIGEST SIZE PLATFORMS LABELS; echo '{line}'; }}\nk3s() {{ echo '{nodes}'; }}\n"
+            );
+            let run = std::process::Command::new("sh").args(["-c", &format!("set -eu\ni=a\n{stubs}{FITS}")]).output();
+            run.expect("sh runs").status.code()
+        };
+        for (platforms, nodes) in [
+            ("linux/arm64/v8", "arm64 arm64"),
+            ("linux/amd64,linux/arm64", "arm64"),
+            ("linux/amd64", "arm64 amd64"),
+            ("linux/amd64", ""),
+            ("-", "arm64"),
+        ] {
+            assert_eq!(ends(platforms, nodes), Some(0), "{platforms} for {nodes}");
+        }
+        assert_eq!(ends("linux/amd64", "arm64 arm64"), Some(9));
     }
 }

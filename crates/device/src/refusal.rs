@@ -196,6 +196,18 @@ pub fn another_command(name: &str, printed: &str) -> Fault {
     )
 }
 
+/// The login went well, and the user's shell there ended before it ran anything. It may say why in any language.
+pub fn ended(name: &str, status: i32, said: &str) -> Fault {
+    let said = last_words(said, 2);
+    let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+    let words =
+        format!("{name}: the login succeeded, but the user's shell on the device ended with status {status}{said}");
+    Fault::new(FaultClass::Refused, "ssh", "connect", "ShellEnded", words).next(
+        "check the user's login shell there (getent passwd USER; nologin lets nobody in), its start-up files, and ForceCommand in \
+         /etc/ssh/sshd_config there; or name another user in the plan",
+    )
+}
+
 fn find(rows: &'static [Row], said: &str) -> Option<&'static LoginRefusal> {
     let said = said.to_lowercase();
     rows.iter().find(|(words, _)| words.iter().all(|word| said.contains(word))).map(|(_, cause)| cause)

@@ -84,7 +84,7 @@ impl OneRun<'_> {
                 let how = cdn::CdnRequests { rate: cdn::RATE, window_hours: cdn::WINDOW_HOURS, reach };
                 (latency::HERE, cdn::measure(check, &how, self.state, context).await?)
             }
-            Validation::Dns(check) => (dns::JOURNAL, dns::measure(check, desired, self.state)?.into()),
+            Validation::Dns(check) => (dns::JOURNAL, dns::measure(check, self.plan, desired, self.state)?.into()),
             Validation::Checklist(check) => {
                 let mut kept = storage::kept(&self.plan.stack, context).await?;
                 kept.extend_from_slice(self.before);

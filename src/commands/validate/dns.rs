@@ -10,6 +10,7 @@ use crate::exit::{Failure, codes};
 use crate::ledger::Ledger;
 use crate::measure::verdict::{self, Compare, Unit, Wanted};
 use crate::plan::validation::DnsCheck;
+use crate::plan::{Plan, Step, StepConfig};
 use crate::resource::dns_answer::{self, DnsQuestion};
 use crate::resource::{Desired, Kind, ResourceStatus, StackState, shown};
 
@@ -36,7 +37,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let desired = desired::build(&plan, &state.requested)?.desired;
     let mut all = Vec::new();
     for (step, check) in args.steps.of(&plan, "dns", |validation| validation.dns())? {
-        let found = measure(check, &desired, &state)?;
+        let found = measure(check, &plan, &desired, &state)?;
         all.push(Measurement::now("dns", Some(&step.id), vec![JOURNAL.to_owned()], found));
     }
     measurements::finish(&all, args.steps.output(Some(&plan.stack)), context).await
@@ -55,7 +56,7 @@ pub async fn state(stack: &str, context: &Context) -> Result<StackState, Failure
 ///
 /// # Errors
 /// When the check names a place, a name or a region that the plan does not have.
-pub fn measure(check: &DnsCheck, desired: &Desired, state: &StackState) -> Result<Vec<Found>, Failure> {
+pub fn measure(check: &DnsCheck, plan: &Plan, desired: &Desired, state: &StackState) -> Result<Vec<Found>, Failure> {
     let names = dns_answer::names(desired, Some(&check.name));
     let Some(name) = names.first() else {
         let known = dns_answer::names(desired, None).join(", ");
@@ -77,7 +78,7 @@ pub fn measure(check: &DnsCheck, desired: &Desired, state: &StackState) -> Resul
         found.push(up(name, place, region, &regions, &deployed));
         found.push(down(name, place, region, &regions, &deployed));
     }
-    found.push(leads_to_distribution(name, &deployed));
+    found.extend(leads_to_distribution(name, plan, &deployed, state));
     Ok(found)
 }
 
@@ -163,10 +164,36 @@ fn exact(name: &str, right: bool, answers: &[String]) -> Found {
     Found { measure: PLACES.to_owned(), of: None, finding }
 }
 
-/// Whether the name leads to the distribution: after the cutover.
-fn leads_to_distribution(name: &str, desired: &Desired) -> Found {
+/// The step of the plan that moves the name to the distribution.
+fn cutover<'p>(name: &str, plan: &'p Plan, desired: &Desired) -> Option<&'p Step> {
+    let geo = |replaces: &String| {
+        plan.steps.iter().find_map(|step| match &step.work {
+            StepConfig::Routing(routing) => routing.geo.get(replaces),
+            _ => None,
+        })
+    };
+    plan.steps.iter().find(|step| match &step.work {
+        StepConfig::Cutover(cutover) => geo(&cutover.replaces)
+            .is_some_and(|geo| dns_answer::names(desired, Some(&geo.name)).iter().any(|full| full == name)),
+        _ => false,
+    })
+}
+
+/// Whether the name leads to the distribution. Before the cutover that is open, not wrong; without a cutover in the plan it is not asked.
+fn leads_to_distribution(name: &str, plan: &Plan, desired: &Desired, state: &StackState) -> Option<Found> {
     let answer = dns_answer::answer(desired, &DnsQuestion { name, from: "EU", down: &[] });
-    let leads = answer.leads_to.iter().any(|target| is_distribution(target));
-    let finding = measurements::point(format!("{name} leads to the distribution"), leads);
-    Found { measure: "dns.leads_to_distribution".to_owned(), of: None, finding }
+    let leads = answer.leads_to.iter().filter(|target| is_distribution(target)).count();
+    let point = format!("{name} leads to the distribution");
+    let open = |why: String| verdict::unmeasured(&Wanted::new(&point, Unit::Count, Compare::AtLeast, 1.0), why);
+    let step = cutover(name, plan, desired);
+    let finding = if leads > 0 && leads == answer.leads_to.len() {
+        measurements::point(&point, true)
+    } else if leads > 0 {
+        open(format!("only part of the answers: to continue, akidb-edge route cutover --plan {}", plan.file))
+    } else if step?.on_request && !state.requested.contains(&step?.id) {
+        open(format!("the cutover is still to come: akidb-edge route cutover --plan {}", plan.file))
+    } else {
+        measurements::point(&point, false).with_note(format!("answers: {}", answer.answers.join(", ")))
+    };
+    Some(Found { measure: "dns.leads_to_distribution".to_owned(), of: None, finding })
 }

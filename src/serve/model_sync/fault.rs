@@ -76,6 +76,12 @@ pub enum SyncFault {
     /// What the source says of it.
     #[error(transparent)]
     Wanted(#[from] VersionFault),
+    /// The source does not have it, or no longer.
+    #[error("the source does not have this model; it has {has}")]
+    Absent {
+        /// What it has.
+        has: String,
+    },
     /// The disk of the store.
     #[error(transparent)]
     Disk(#[from] DiskFault),

@@ -33,6 +33,9 @@ const BAD: Duration = Duration::from_secs(3600);
 /// A list without a pointer has to hold still as long before it is taken: somebody may be writing.
 const STILL: Duration = Duration::from_secs(5);
 
+/// More names of a source say nothing new.
+const MOST_NAMED: usize = 5;
+
 /// What became of a model at the last look.
 #[derive(Clone, Debug, Default)]
 pub struct SyncStatus {
@@ -159,6 +162,7 @@ impl ModelSync {
         };
         let (models, odd) = desired_version::by_model(listing.entries);
         self.say_skipped(listing.skipped.into_iter().chain(odd).collect());
+        self.say_absent(&models.keys().cloned().collect());
         let mut waits = false;
         for (name, listed) in models {
             waits |= self.model(&OfferedVersion::of(&name, &listed)).await;
@@ -173,6 +177,36 @@ impl ModelSync {
         for what in skipped.difference(&before) {
             self.catalog.log.say(LogLevel::Warn, &format!("model sync skips {what}"), &[]);
         }
+    }
+
+    /// Models that are to come from the source and are not there: a wrong prefix, a folder that somebody deleted. What is served stays.
+    fn say_absent(&self, offered: &BTreeSet<String>) {
+        for name in self.awaited().difference(offered) {
+            let has = offered.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
+            let why = SyncFault::Absent { has: if has.is_empty() { "no model".to_owned() } else { has } }.to_string();
+            self.metrics.synced(name, false);
+            let told = self.state(|state| {
+                let told = state.told.entry(name.clone()).or_default();
+                std::mem::replace(&mut told.error, Some(why.clone()))
+            });
+            if told.as_ref() != Some(&why) {
+                let what = format!("model sync: {why}; what is served stays in use");
+                self.catalog.log.say(LogLevel::Warn, &what, &[("model", name.as_str().into())]);
+            }
+        }
+    }
+
+    /// Models that sync brought once, and those that are wanted and not there at all.
+    fn awaited(&self) -> BTreeSet<String> {
+        let known = self.registry.list().into_iter().map(|listed| listed.name);
+        let all: BTreeSet<String> = known.chain([self.registry.default_model().to_owned()]).collect();
+        let is_awaited = |name: &String| {
+            let loaded =
+                self.registry.look(name).is_some_and(|listed| !matches!(listed.status, ModelStatus::Failed(_)));
+            let brought = versions::current(&self.catalog.folder, name).is_some();
+            !name.is_empty() && (brought || !loaded) && self.catalog.leaves_to_sync(name)
+        };
+        all.into_iter().filter(is_awaited).collect()
     }
 
     /// One model; whether another look at it is due soon.

@@ -91,6 +91,10 @@ fn each_rule_speaks_for_itself() {
         }),
         ["kernel-modules"]
     );
+    // NVIDIA's own kernels have come without these.
+    for module in ["xt_conntrack", "xt_mark", "xt_MASQUERADE", "xt_statistic"] {
+        assert_eq!(rules(|facts| drop(facts.modules.insert(module.to_owned(), false))), ["kernel-modules"], "{module}");
+    }
     assert_eq!(rules(|facts| facts.default_route = Some(false)), ["no-default-route"]);
     assert_eq!(rules(|facts| facts.default_route = Some(true)), Vec::<&str>::new());
     assert_eq!(

@@ -27,6 +27,8 @@ const ABOUT: [&str; 17] = [
     "COUNT",
     "SECONDS",
 ];
+/// Where files with secrets are mounted: a path below is the place of one, and not itself one.
+const MOUNTS: [&str; 5] = ["/run/secrets/", "/var/run/secrets/", "/etc/", "/secrets/", "/mnt/"];
 /// How tokens of well-known services begin.
 const TOKENS: [&str; 9] = ["ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "sk_live_", "hf_"];
 /// Letters that such a token has at least.
@@ -114,9 +116,10 @@ fn is_one_of(all: &[&str], word: &str) -> bool {
     all.contains(&word) || word.strip_suffix('S').is_some_and(|one| all.contains(&one))
 }
 
-/// Whether a value is one, and not a reference, a number, or true or false.
+/// Whether a value is one, and not a reference, the path of a file, a number, or true or false.
 pub fn is_literal(value: &str) -> bool {
-    let refers = value.contains("${") || value.contains("$(");
+    let is_path = MOUNTS.iter().any(|mount| value.starts_with(mount)) && !value.contains(char::is_whitespace);
+    let refers = value.contains("${") || value.contains("$(") || is_path;
     !value.is_empty() && !refers && value.parse::<f64>().is_err() && value.parse::<bool>().is_err()
 }
 
@@ -171,13 +174,16 @@ mod tests {
                 {"name": "DB_PASSWORD", "value": "hunter2"}, {"name": "MAX_TOKENS", "value": "4096"},
                 {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}},
                 {"name": "GITHUB_TOKEN", "value": token}, {"name": "API_TOKEN", "value": "${queues.queue.a#url}"},
-                {"name": "PASSWORD", "value": "$(OTHER)"}]}]}});
+                {"name": "PASSWORD", "value": "$(OTHER)"},
+                {"name": "AKIDB_API_KEYS", "value": "/run/secrets/akidb-edge/api-keys"},
+                {"name": "SECRET_KEY", "value": "/xP9/etc/k3y"}]}]}});
         let found = literal_secrets(&object);
         let told: Vec<(&str, Sort)> = found.iter().map(|one| (one.path.as_str(), one.sort)).collect();
         let wanted = [
             ("metadata.annotations.key", Sort::PrivateKey),
             ("spec.containers.0.env.0.value", Sort::Variable),
             ("spec.containers.0.env.3.value", Sort::Variable),
+            ("spec.containers.0.env.7.value", Sort::Variable),
         ];
         assert_eq!(told, wanted);
         assert!(

@@ -132,6 +132,8 @@ fn a_pod_has_what_its_server_starts_with() {
     let value =
         |name: &str| env(name).first().and_then(|(value, _)| value.as_str().map(str::to_owned)).unwrap_or_default();
     assert_eq!(value("AKIDB_API_KEYS"), "/run/secrets/akidb-edge/api-keys");
+    let warned = crate::resource::literal_secret::literal_secrets(&object);
+    assert!(warned.is_empty(), "the path of a file with keys is no secret: {warned:?}");
     assert_eq!(
         (value("AKIDB_MODEL_SYNC"), value("AWS_REGION")),
         ("s3://bucket/models".to_owned(), "eu-central-1".to_owned())
