@@ -115,6 +115,32 @@ export const checks = [
     assert.equal(edge.requests.filter((one) => GRAPH.test(one.path)).length, 1);
   }],
 
+  ['a kept file of the page that was changed is noticed and fetched again', async ({ edge, page, skip }) => {
+    await page.open();
+    await page.full();
+    if ((await page.offline()) !== 'true') skip('this browser keeps no page here');
+    const changed = await page.driver.run(`async () => {
+      const cache = await caches.open('akidb-edge-page');
+      const names = (await cache.keys()).map(({ url }) => url).filter((url) => /\\.(js|mjs)$/.test(url));
+      // As a network's sign-in page would answer.
+      for (const url of names) await cache.put(url, new Response('<!doctype html>sign in', { headers: { 'content-type': 'text/html' } }));
+      return names.length;
+    }`);
+    assert.ok(changed >= 2, `${changed} scripts are kept`);
+    edge.requests.length = 0;
+    await page.driver.reload();
+    await page.full();
+    assert.equal((await page.embed(['hello']))[0].vector.length, 384);
+    assert.ok(edge.requests.some(({ path }) => /main\.[0-9a-f]{16}\.js$/.test(path)), 'the page was fetched again');
+    await page.until("async () => document.documentElement.dataset.offline === 'true'", 'the page is kept');
+    const whole = await page.driver.run(`async () => {
+      const cache = await caches.open('akidb-edge-page');
+      const texts = await Promise.all((await cache.keys()).filter(({ url }) => /\\.(js|mjs)$/.test(url)).map(async (one) => (await cache.match(one)).text()));
+      return texts.filter((text) => text.includes('sign in')).length;
+    }`);
+    assert.equal(whole, 0, 'what was changed is not kept any longer');
+  }],
+
   ['a model that the page cannot apply is left to the server', async ({ edge, page }) => {
     const before = edge.server;
     await page.open('?model=arch-bert-dense');
