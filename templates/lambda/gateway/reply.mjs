@@ -11,8 +11,7 @@ const HEADERS_AT_MOST = 4096;
 const JSON_TYPE = [{ key: 'Content-Type', value: 'application/json' }];
 const FOR_EVER = 'public, max-age=31536000, immutable';
 const FOR_NOW = 'public, max-age=300';
-// The tier is not in the cache key (CloudFront takes ten parameters, and ten others change the model's answer): a kept answer of the static
-// tier would be given to those who ask for the model's.
+// What `any` got from the table before the model was loaded is not to be kept in place of the model's.
 const NEVER = 'no-store';
 
 /** Whether so many vectors fit into a response. A number below 1 takes 13 characters at most, with its comma; another one 24. */
@@ -37,9 +36,10 @@ export function unchanged(asked, tag) {
   return { status: '304', statusDescription: 'Not Modified', headers: kept(age(asked, asked.tier), tag) };
 }
 
-function age({ named }, tier) {
-  if (tier === 'static') return NEVER;
-  return named ? FOR_EVER : FOR_NOW;
+/** How long a cache keeps an answer. Every parameter is in its key (plans/week13.yaml), the tier among them. */
+function age(asked, tier) {
+  if (asked.tier === 'any' && tier === 'static') return NEVER;
+  return asked.named ? FOR_EVER : FOR_NOW;
 }
 
 /** The response to what was asked, by the tier that answered. */
