@@ -34,7 +34,7 @@ PACKAGED = ["model.safetensors", "tokenizer.json", "config.json", "sentence_bert
             "tokenizer_config.json", "1_Pooling/config.json"]
 MADE = ["model.onnx", "model_int8.onnx", "chunks.json", "selfcheck.json"]
 # What the token table and the static tier depend on, besides the graphs.
-TIER_SOURCES = ["tokens.py", "static.py", "glosses.py"]
+TIER_SOURCES = ["tokens.py", "static.py", "glosses.py", "manuals.py"]
 TIER = ["tokens.json", "static.bin"]
 # The same for the file of --edge, which is made from the INT8 graph.
 EDGE_SOURCES = ["edge.py"]
@@ -121,10 +121,18 @@ def graphs(folder):
     return {"schema": "akidb-edge/export/v1", "recipe": recipe(), "processor": processor(), "packages": packages, "figures": figures}
 
 
+def fitted(folder, count):
+    """Fits the static tier: to WordNet's texts alone with --quick, which fetches no more."""
+    if count == QUICK:
+        static.build(folder, glosses.texts(), glosses.SOURCE, count)
+    else:
+        static.build(folder, *static.everything(), count)
+
+
 def tier(folder, count):
     """Writes the token table and the static tier; what the record says of them."""
     step("writing the token table", lambda: tokens.main(folder))
-    step("fitting the static tier", lambda: static.build(folder, glosses.texts(), glosses.SOURCE, count))
+    step("fitting the static tier", lambda: fitted(folder, count))
     return {"recipe": hash_of(TIER_SOURCES), "asked": count, "files": hashes(folder, TIER)}
 
 

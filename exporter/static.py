@@ -3,10 +3,11 @@
 
     exporter/static.py FOLDER [--texts FILE] [--count N] [--check]
 
-The rows are fitted to the fp32 model's own vectors of many texts by least squares: a text asked by the table finds what the model put
-into the index. Each row starts from the model's vector of its token alone, so that rare tokens are not left to chance, and is drawn
-back there by a ridge. Texts are definitions and examples of WordNet (glosses.py) or the lines of FILE. Rows are kept in 4 bits, with a
-16-bit scale for each block of 32 columns; `--check` measures the table on pairs that played no part in the fit (static_check.py).
+The rows are fitted to the fp32 model's own vectors of many texts: a text asked by the table finds what the model put into the index.
+By least squares: each row starts from the model's vector of its token alone, so that rare tokens are not left to chance, and is drawn back
+there by a ridge. Texts are definitions and examples of WordNet (glosses.py) and documentation of software (manuals.py), or the lines of FILE. Rows
+are kept in 4 bits, with a 16-bit scale for each block of 32 columns; `--check` measures the table on pairs that played no part in the fit
+(static_check.py).
 """
 
 import argparse
@@ -18,12 +19,14 @@ from pathlib import Path
 import numpy as np
 
 import glosses
+import manuals
 from encode import open_session, open_tokenizer, sorted_by_length
 
-COUNT = 60_000
+# Texts: of WordNet, and with those of manuals.py.
+WORDNET, COUNT = 60_000, 109_000
 LONGEST = 48
 # Ridge towards the tokens' own vectors, as a share of one text; steps of the conjugate gradients.
-RIDGE, STEPS = 0.03, 25
+RIDGE, STEPS = 0.03, 15
 # The sum of so many rows is held against the vector times this power of their number.
 LENGTH = 0.5
 BLOCK = 32
@@ -163,9 +166,15 @@ def build(folder, texts, source, count):
     ends = reader.encode("").ids
     say(f"embedding {len(encoded)} texts and {reader.get_vocab_size()} tokens in fp32 ...")
     start = alone(session, reader.get_vocab_size(), ends)
-    table = fit(encoded, sorted_by_length(session, encoded).astype(np.float32), start)
+    vectors = sorted_by_length(session, encoded).astype(np.float32)
+    table = fit(encoded, vectors, start)
     write(folder / "static.bin", table, {"fitted_to": "model.onnx", "texts": len(encoded), "source": source})
     say(f"{folder / 'static.bin'}: {(folder / 'static.bin').stat().st_size / 1e6:.1f} MB")
+
+
+def everything():
+    """All texts, those of WordNet last, and where they come from."""
+    return manuals.texts() + glosses.texts()[:WORDNET], f"{manuals.SOURCE}, {glosses.SOURCE}"
 
 
 def main():
@@ -181,8 +190,11 @@ def main():
         reader, session = open_tokenizer(folder), open_session(folder / "model.onnx")
         print(json.dumps(static_check.figures(read(folder / "static.bin")[0], reader, session), indent=1))
         return
-    texts = options.texts.read_text(encoding="utf-8").splitlines() if options.texts else glosses.texts()
-    build(folder, texts, str(options.texts.name) if options.texts else glosses.SOURCE, options.count)
+    if options.texts:
+        texts, source = options.texts.read_text(encoding="utf-8").splitlines(), options.texts.name
+    else:
+        texts, source = everything()
+    build(folder, texts, source, options.count)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The hit rate of the cache with the real package behind it, and whether a single request misses that should not.
 
-    localstack/.venv/bin/python bench/edge/hits.py --package UNPACKED [--requests 30000] [--texts 80] [--places 3]
+    localstack/.venv/bin/python bench/edge/hits.py --package UNPACKED [--requests 80000] [--texts 80] [--places 3]
 
 The harness of the system test plays CloudFront with the behavior and the cache policy of /api/v1/embed in plans/week13.yaml; the
 function of the package answers in Node. Nothing is deployed here. Requests are GET (nine of ten) and HEAD for texts by Zipf's law, from
@@ -101,7 +101,7 @@ def requests(options, version):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--package", type=Path, required=True, help="folder of an unpacked package")
-    parser.add_argument("--requests", type=int, default=30_000)
+    parser.add_argument("--requests", type=int, default=80_000)
     parser.add_argument("--texts", type=int, default=80)
     parser.add_argument("--places", type=int, default=3)
     options = parser.parse_args()

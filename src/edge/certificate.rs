@@ -11,6 +11,8 @@ pub const SCHEMA: &str = "akidb-edge/parity/v1";
 pub const REFERENCE: &str = "server-fp32";
 /// The tier with the server's 8-bit graph.
 pub const INT8: &str = "server-int8";
+/// The page in a browser.
+const BROWSER: &str = "browser";
 /// The tier of the static table, wherever it runs.
 const STATIC: &str = "static";
 /// Where the static table runs besides: its rows are the same, so its vectors are.
@@ -29,9 +31,15 @@ pub struct Bounds {
     pub recall10_share: f64,
 }
 
-/// The same arithmetic in another place: native and WebAssembly, one version of the runtime and another.
+/// The same instructions in another place: one version of the runtime and another.
 pub const SAME_FILE: Bounds =
     Bounds { cosine_mean: 0.9999, cosine_worst: 0.999, top10_overlap: 0.99, recall10_share: 0.99 };
+/// The same 8-bit graph by other instructions, in a browser. Activations are rounded to 8 bits between the layers, and sums come in another
+/// order: a value near the middle between two steps is rounded up by one and down by the other, and everything behind it changes. The graph
+/// does the same to itself: with word embeddings that are off by a millionth its worst text has 0.9963 (`exporter/README.md`). A page asks
+/// the same of a backend (`templates/browser/src/check.js`).
+pub const OTHER_INSTRUCTIONS: Bounds =
+    Bounds { cosine_mean: 0.999, cosine_worst: 0.995, top10_overlap: 0.97, recall10_share: 0.99 };
 /// 32-bit floats in two places.
 pub const SAME_FLOATS: Bounds =
     Bounds { cosine_mean: 0.9999, cosine_worst: 0.9999, top10_overlap: 0.99, recall10_share: 0.99 };
@@ -40,8 +48,9 @@ pub const QUANTIZED: Bounds =
     Bounds { cosine_mean: 0.997, cosine_worst: 0.975, top10_overlap: 0.95, recall10_share: 0.97 };
 /// The graph with word embeddings in 4 bits, which says what it loses.
 pub const SMALL: Bounds = Bounds { cosine_mean: 0.99, cosine_worst: 0.95, top10_overlap: 0.85, recall10_share: 0.97 };
-/// The static tier: it finds what the model put into the index, and is labeled.
-pub const TABLE: Bounds = Bounds { cosine_mean: 0.75, cosine_worst: -1.0, top10_overlap: 0.3, recall10_share: 0.95 };
+/// The static tier: it finds what the model put into the index, and is labeled. Its cosine only tells a table of this model from another one
+/// (about 0): the texts of the suite are in many languages, and a good table has 0.67 there, 0.83 for English.
+pub const TABLE: Bounds = Bounds { cosine_mean: 0.6, cosine_worst: -1.0, top10_overlap: 0.3, recall10_share: 0.95 };
 
 /// One tier of a certificate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -120,33 +129,57 @@ impl Certificate {
     pub fn tier(&self, name: &str) -> Option<&Tier> {
         self.tiers.iter().find(|tier| tier.tier == name)
     }
+
+    /// What a tier misses by the bounds of this version of the program, which may be stricter than those of the version that signed.
+    /// Nothing when it may be used.
+    pub fn misses(&self, tier: &Tier) -> Vec<String> {
+        let views: Vec<View<'_>> = self.tiers.iter().map(|one| (one.tier.as_str(), graph(&one.identity))).collect();
+        let mut found = tier.misses.clone();
+        match (pair(&views, (&tier.tier, graph(&tier.identity))), &tier.measured) {
+            (Some((other, bounds)), Some(measured)) if tier.compared_with.as_deref() == Some(other) => {
+                found.extend(misses(measured, &bounds).into_iter().filter(|one| !tier.misses.contains(one)));
+            }
+            // The reference is what the others are compared with.
+            (None, None) if tier.tier == REFERENCE => {}
+            _ if found.is_empty() => found.push("it was not compared with the tier that it has to be like".to_owned()),
+            _ => {}
+        }
+        found
+    }
 }
 
-/// The tier to compare with, and what has to be reached.
-fn pair<'a>(answers: &'a [Answers], one: &Answers) -> Option<(&'a Answers, Bounds)> {
+/// A tier as far as it decides what it is compared with: its name, and its graph by hash.
+type View<'a> = (&'a str, Option<&'a str>);
+
+fn graph(identity: &Identity) -> Option<&str> {
+    identity.files.get("graph").map(String::as_str)
+}
+
+/// The name of the tier to compare with, and what has to be reached.
+fn pair<'a>(tiers: &[View<'a>], (name, graph): View<'_>) -> Option<(&'a str, Bounds)> {
     // The reference is held against nothing.
-    if one.tier == REFERENCE {
+    if name == REFERENCE {
         return None;
     }
-    let named = |name: &str| answers.iter().find(|other| other.tier == name && other.tier != one.tier);
-    let graph = |answers: &Answers| answers.identity.files.get("graph").cloned();
-    if one.tier == WORKERS {
-        return named(STATIC).map(|other| (other, SAME_FILE));
+    let named = |wanted: &str| tiers.iter().copied().find(|(other, _)| *other == wanted && *other != name);
+    if name == WORKERS {
+        return named(STATIC).map(|(other, _)| (other, SAME_FILE));
     }
-    if one.tier == STATIC {
-        return named(REFERENCE).or_else(|| named(INT8)).map(|other| (other, TABLE));
+    if name == STATIC {
+        return named(REFERENCE).or_else(|| named(INT8)).map(|(other, _)| (other, TABLE));
     }
     // The same file elsewhere is compared with itself.
-    let twin = [INT8, REFERENCE]
-        .into_iter()
-        .filter_map(named)
-        .find(|other| graph(other).is_some() && graph(other) == graph(one));
-    if let Some(twin) = twin {
-        let bounds = if twin.tier == REFERENCE { SAME_FLOATS } else { SAME_FILE };
+    let twin = [INT8, REFERENCE].into_iter().filter_map(named).find(|(_, own)| own.is_some() && *own == graph);
+    if let Some((twin, _)) = twin {
+        let bounds = match twin {
+            REFERENCE => SAME_FLOATS,
+            _ if name == BROWSER => OTHER_INSTRUCTIONS,
+            _ => SAME_FILE,
+        };
         return Some((twin, bounds));
     }
-    let bounds = if one.tier == INT8 { QUANTIZED } else { SMALL };
-    named(REFERENCE).or_else(|| named(INT8)).map(|other| (other, bounds))
+    let bounds = if name == INT8 { QUANTIZED } else { SMALL };
+    named(REFERENCE).or_else(|| named(INT8)).map(|(other, _)| (other, bounds))
 }
 
 fn judged(suite: &Suite, answers: &[Answers], one: &Answers) -> Tier {
@@ -158,7 +191,10 @@ fn judged(suite: &Suite, answers: &[Answers], one: &Answers) -> Tier {
         bounds: None,
         misses: Vec::new(),
     };
-    let Some((other, bounds)) = pair(answers, one) else {
+    let views: Vec<View<'_>> = answers.iter().map(|one| (one.tier.as_str(), graph(&one.identity))).collect();
+    let found = pair(&views, (&one.tier, graph(&one.identity)));
+    let other = found.and_then(|(name, bounds)| Some((answers.iter().find(|other| other.tier == name)?, bounds)));
+    let Some((other, bounds)) = other else {
         if one.tier != REFERENCE {
             tier.misses.push(format!("there is nothing to compare it with: {REFERENCE} or {INT8} was not measured"));
         }
@@ -229,6 +265,7 @@ mod tests {
             answers("edge", "b", 0.05),
             answers("static", "c", 0.3),
             answers("workers", "c", 0.3),
+            answers("browser", "b", 0.05),
         ];
         let found = certified(&all);
         let pairs: Vec<_> = found.tiers.iter().map(|tier| (tier.compared_with.as_deref(), tier.bounds)).collect();
@@ -237,9 +274,10 @@ mod tests {
         assert_eq!(pairs[2], (Some("server-int8"), Some(SAME_FILE)));
         assert_eq!(pairs[3], (Some("server-fp32"), Some(TABLE)));
         assert_eq!(pairs[4], (Some("static"), Some(SAME_FILE)));
+        assert_eq!(pairs[5], (Some("server-int8"), Some(OTHER_INSTRUCTIONS)));
         assert!(found.tier("edge").expect("it was measured").holds());
         let text = serde_json::to_string(&found).expect("plain data");
-        assert_eq!(serde_json::from_str::<Certificate>(&text).expect("the same").tiers.len(), 5);
+        assert_eq!(serde_json::from_str::<Certificate>(&text).expect("the same").tiers.len(), 6);
     }
 
     #[test]
@@ -251,7 +289,23 @@ mod tests {
         assert!(!tier.holds());
         assert_eq!(tier.misses[0], "the token ids of 1 texts differ");
         assert!(tier.misses[1].starts_with("mean cosine is 0.7"), "{:?}", tier.misses);
+        assert_eq!(found.misses(tier), tier.misses);
         let alone = certified(&[answers("edge", "b", 0.0)]);
         assert!(alone.tiers[0].misses[0].contains("nothing to compare it with"), "{:?}", alone.tiers[0].misses);
+    }
+
+    #[test]
+    fn bounds_of_this_version_count_and_not_those_of_the_one_that_signed() {
+        let mut found =
+            certified(&[answers("server-fp32", "a", 0.0), answers("server-int8", "b", 0.0), answers("edge", "b", 0.9)]);
+        let lenient = Bounds { cosine_mean: 0.1, cosine_worst: 0.1, top10_overlap: 0.1, recall10_share: 0.1 };
+        (found.tiers[2].misses, found.tiers[2].bounds) = (Vec::new(), Some(lenient));
+        assert!(found.misses(&found.tiers[2])[0].starts_with("mean cosine is 0.7"));
+        assert_eq!(found.misses(&found.tiers[0]), Vec::<String>::new());
+        // A figure against another tier, or none at all, says nothing.
+        found.tiers[2].compared_with = Some("server-fp32".to_owned());
+        assert_eq!(found.misses(&found.tiers[2]), ["it was not compared with the tier that it has to be like"]);
+        found.tiers[2].measured = None;
+        assert_eq!(found.misses(&found.tiers[2]).len(), 1);
     }
 }

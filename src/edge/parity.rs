@@ -40,7 +40,8 @@ pub struct Identity {
 pub struct Measured {
     /// Texts whose ids differ, of all.
     pub ids_differ: usize,
-    /// Mean cosine of the texts without the padding token, empty ones and lone special tokens among them.
+    /// Mean cosine of the texts without the padding token, empty ones and lone special tokens among them. Texts with the same ids count
+    /// once: they are one input.
     pub cosine_mean: f64,
     /// The worst of them.
     pub cosine_worst: f64,
@@ -68,10 +69,16 @@ pub fn measure(suite: &Suite, reference: &Answers, tier: &Answers) -> Option<Mea
         return None;
     }
     let padding = padding_id(suite, reference);
-    let (mut held, mut padded) = (Vec::new(), Vec::new());
+    let (mut held, mut padded, mut distinct) = (Vec::new(), Vec::new(), BTreeMap::new());
     for (at, ids) in reference.ids.iter().enumerate().take(suite.texts.len()) {
-        let list = if padding.is_some_and(|id| ids.contains(&id)) { &mut padded } else { &mut held };
-        list.push(dot(&one[at], &other[at]));
+        let cosine = dot(&one[at], &other[at]);
+        if padding.is_some_and(|id| ids.contains(&id)) {
+            padded.push(cosine);
+            continue;
+        }
+        held.push(cosine);
+        // Texts that are the same to the model (empty ones, ones of unknown characters) count once in the mean.
+        distinct.entry((ids, &tier.ids[at])).or_insert(cosine);
     }
     let begin = suite.texts.len();
     let index = &one[begin..begin + suite.corpus.len()];
@@ -82,7 +89,7 @@ pub fn measure(suite: &Suite, reference: &Answers, tier: &Answers) -> Option<Mea
     let (theirs, ours) = (found(&one), found(&other));
     Some(Measured {
         ids_differ: reference.ids.iter().zip(&tier.ids).filter(|(one, other)| one != other).count(),
-        cosine_mean: mean(&held),
+        cosine_mean: mean(&distinct.into_values().collect::<Vec<f64>>()),
         cosine_worst: worst(&held),
         padding_worst: worst(&padded),
         top10_overlap: mean(&theirs.iter().zip(&ours).map(|(one, other)| shared(one, other)).collect::<Vec<f64>>()),
@@ -187,6 +194,19 @@ mod tests {
         // The question at 15 degrees finds the texts at 5 to 14, the one at 0 those at 3 to 12; the answer is at 3.
         assert!((found.top10_overlap - 0.8).abs() < 1e-9, "{found:?}");
         assert_eq!((found.recall10, found.recall10_of_reference), (1.0, 0.0));
+    }
+
+    #[test]
+    fn texts_with_the_same_ids_count_once_in_the_mean_and_each_in_the_worst() {
+        let suite = Suite { texts: ["a", "b", "c"].map(str::to_owned).to_vec(), ..suite() };
+        let same = |mut answers: Answers| {
+            answers.ids[1] = answers.ids[0].clone();
+            answers
+        };
+        let one = same(answers(|_| 0.0));
+        let other = same(answers(|at| if at == 1 { 60.0 } else { 0.0 }));
+        let found = measure(&suite, &one, &other).expect("the same texts");
+        assert!((found.cosine_mean - 1.0).abs() < 1e-9 && (found.cosine_worst - 0.5).abs() < 1e-6, "{found:?}");
     }
 
     #[test]

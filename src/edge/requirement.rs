@@ -56,7 +56,7 @@ fn of_tier(name: &str, certificate: &Certificate, package: &About) -> Vec<String
             lacks.push(format!("{name}: it is for the {key} {}, the package has {}", short(found), short(wanted)));
         }
     }
-    lacks.extend(tier.misses.iter().map(|missed| format!("{name}: {missed}")));
+    lacks.extend(certificate.misses(tier).iter().map(|missed| format!("{name}: {missed}")));
     lacks
 }
 
@@ -66,10 +66,20 @@ mod tests {
 
     use super::super::about::ModelFile;
     use super::super::certificate::{SkippedTier, Tier};
-    use super::super::parity::Identity;
+    use super::super::parity::{Identity, Measured};
     use super::*;
 
     const NOW: i64 = 1_800_000_000;
+
+    const MEASURED: Measured = Measured {
+        ids_differ: 0,
+        cosine_mean: 1.0,
+        cosine_worst: 1.0,
+        padding_worst: 1.0,
+        top10_overlap: 1.0,
+        recall10: 1.0,
+        recall10_of_reference: 1.0,
+    };
 
     fn package(graph: &str) -> About {
         let file = |hash: &str| ModelFile { path: String::new(), sha256: hash.to_owned(), crc32: None, bytes: 1 };
@@ -85,14 +95,15 @@ mod tests {
             tier: "edge".to_owned(),
             identity: Identity { files, ..Identity::default() },
             compared_with: Some("server-int8".to_owned()),
-            measured: None,
+            measured: Some(MEASURED),
             bounds: None,
             misses: misses.iter().map(|missed| (*missed).to_owned()).collect(),
         };
+        let server = Tier { tier: "server-int8".to_owned(), misses: Vec::new(), ..tier.clone() };
         let skipped = vec![SkippedTier { tier: "browser".to_owned(), reason: "no browser".to_owned() }];
         Certificate {
             made_at: NOW - 2 * DAY,
-            tiers: vec![tier],
+            tiers: vec![server, tier],
             ..Certificate::of(super::super::suite::suite(), &[], skipped, 0)
         }
     }

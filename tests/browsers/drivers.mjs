@@ -62,10 +62,15 @@ async function chromium() {
   return driver;
 }
 
-async function firefox() {
+// `room`: bytes that all pages together may store; Firefox counts them in KiB.
+async function firefox({ room } = {}) {
   const executablePath = first([process.env.FIREFOX, '/usr/bin/firefox-esr', '/usr/bin/firefox']);
   if (!executablePath) throw new Unable('no Firefox: apt-get install firefox-esr, or name one in FIREFOX');
-  return Puppeteer.start('firefox', { browser: 'firefox', executablePath });
+  const extraPrefsFirefox = room ? { 'dom.quotaManager.temporaryStorage.fixedLimit': Math.floor(room / 1024) } : {};
+  const driver = await Puppeteer.start('firefox', { browser: 'firefox', executablePath, extraPrefsFirefox });
+  // It reads the limit when it starts.
+  driver.withRoom = (bytes) => firefox({ room: bytes });
+  return driver;
 }
 
 // WebKitGTK speaks WebDriver over HTTP.

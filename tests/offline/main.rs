@@ -2,6 +2,8 @@
 
 mod architecture;
 mod bench;
+#[cfg(feature = "serve")]
+mod certify;
 mod cluster_lies;
 mod completion;
 mod demo;

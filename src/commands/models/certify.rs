@@ -83,10 +83,33 @@ pub fn run(args: &Args, store: &ModelStore, context: &Context) -> Result<u8, Fai
         }
     }
     let certificate = Certificate::of(suite(), &answers, skipped, seconds_since_1970());
+    need_comparison(&certificate)?;
     write(args, &certificate, &signer)?;
     tell(args, &certificate, &signer, context);
     let holds = certificate.skipped.is_empty() && certificate.tiers.iter().all(Tier::holds);
     Ok(if holds { exit::DONE } else { exit::ERROR })
+}
+
+/// A certificate states how alike tiers are. Where no tier was compared with another one it would state nothing: none is written, and one
+/// of an earlier run stays as it is.
+fn need_comparison(certificate: &Certificate) -> Result<(), Failure> {
+    if certificate.tiers.iter().any(|tier| tier.measured.is_some()) {
+        return Ok(());
+    }
+    let skipped = certificate.skipped.iter().map(|one| format!("{} is left out: {}", one.tier, one.reason));
+    let alone = certificate.tiers.iter().map(|tier| {
+        let why = tier.misses.first().map_or("nothing was compared with it", String::as_str);
+        format!("{}: {why}", tier.tier)
+    });
+    let why: Vec<String> = skipped.chain(alone).collect();
+    Err(codes::PARITY.error(
+        shown!("no tier was compared with another one, so no certificate is written: {}", why.join("; ")),
+        shown!(
+            "make {} or {} answer, and a tier to compare with it; akidb-edge models certify --help",
+            REFERENCE,
+            INT8
+        ),
+    ))
 }
 
 fn signer(key: &Path, context: &Context) -> Result<Signer, Failure> {

@@ -20,9 +20,30 @@ self.addEventListener('fetch', (event) => {
   else if (isPage(request) && /\/(index\.html)?$/.test(url.pathname)) event.respondWith(fromNetwork(request, `${url.origin}${url.pathname}`));
 });
 
+// Whether a response is the file that its address names by hash. The sign-in page of a network answers 200 for everything, and a store may
+// be damaged; what is kept under such a name is never asked for again.
+async function isNamed(url, response) {
+  const [, name] = /([0-9a-f]{16,64})\.[a-z]+$/.exec(new URL(url).pathname);
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', await response.clone().arrayBuffer()));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('').startsWith(name);
+}
+
 async function fromCache(request) {
-  const kept = await caches.match(request.url, { cacheName: CACHE });
-  return kept ?? fetch(request);
+  const cache = await caches.open(CACHE);
+  const kept = await cache.match(request.url);
+  if (kept && (await isNamed(request.url, kept))) return kept;
+  if (kept) await cache.delete(request.url);
+  // The browser's own cache may have the same.
+  return kept ? fetch(request, { cache: 'reload' }) : fetch(request);
+}
+
+async function keepHashed(cache, url) {
+  const kept = await cache.match(url);
+  if (kept && (await isNamed(url, kept))) return;
+  const answer = await fetch(url, kept ? { cache: 'reload' } : {});
+  if (!answer.ok) throw new Error(`${url} answers ${answer.status}`);
+  if (!(await isNamed(url, answer))) throw new Error(`${url} is another file than its name says`);
+  await cache.put(url, answer);
 }
 
 async function fromNetwork(request, key) {
@@ -51,7 +72,7 @@ async function kept(request, key) {
 async function keep(addresses) {
   const cache = await caches.open(CACHE);
   const hashed = addresses.filter((url) => HASHED.test(new URL(url).pathname));
-  for (const url of hashed) if (!(await cache.match(url))) await cache.add(url);
+  for (const url of hashed) await keepHashed(cache, url);
   const fresh = addresses.filter((url) => !hashed.includes(url));
   const answers = await Promise.all(fresh.map((url) => fetch(url, { cache: 'no-cache' })));
   const bad = answers.find((one) => !one.ok);

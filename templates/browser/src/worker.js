@@ -9,7 +9,7 @@ import { openStore } from './store.js';
 
 // Bounds of one request.
 const TEXTS = 64;
-const CHARACTERS = 20_000;
+const CHARACTERS = 32_000;
 // The longest that the download of the model waits for a first vector of the static tier.
 const FIRST_MS = 500;
 

@@ -26,6 +26,13 @@ function whole(bytes, { crc32, sha256 }) {
   return createHash('sha256').update(bytes).digest('hex') === sha256;
 }
 
+/** A file of the package by its entry in model.json. A damaged one may still be read, and give wrong vectors: it is an error. */
+export function readWhole(file, folder) {
+  const bytes = readFileSync(new URL(file.path, folder));
+  if (!whole(bytes, file)) throw new Error(`${file.path} is damaged: its checksum is not that of model.json`);
+  return bytes;
+}
+
 export class Encoder {
   constructor(about, folder) {
     Object.assign(this, { about, folder, ready: false, msPerToken: FIRST_MS_A_TOKEN });
@@ -46,10 +53,7 @@ export class Encoder {
   }
 
   async open() {
-    const { path } = this.about.files.graph;
-    const bytes = readFileSync(new URL(path, this.folder));
-    // A damaged graph may still load, and give wrong vectors.
-    if (!whole(bytes, this.about.files.graph)) throw new Error(`${path} is damaged: its checksum is not that of model.json`);
+    const bytes = readWhole(this.about.files.graph, this.folder);
     // By require: what is not in the package is an error here, not one of the whole function.
     this.runtime = createRequire(import.meta.url)('onnxruntime-node');
     this.session = await this.runtime.InferenceSession.create(bytes, OPTIONS);

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 
 import { Tokenizer } from '@huggingface/tokenizers';
 
-import { Encoder } from './encoder.mjs';
+import { Encoder, readWhole } from './encoder.mjs';
 import { Fallbacks } from './fallbacks.mjs';
 import { StaticTable } from './inference/static.mjs';
 import { Tokens } from './inference/tokens.mjs';
@@ -47,7 +47,7 @@ export class Inference {
   }
 
   file(name) {
-    return readFileSync(new URL(this.about.files[name].path, this.folder));
+    return readWhole(this.about.files[name], this.folder);
   }
 
   /** The static tier's table: read when it is first asked. */
@@ -68,7 +68,7 @@ export class Inference {
       const took = performance.now() - began;
       const total = encoded.reduce((sum, ids) => sum + ids.length, 0);
       this.answered[tier] += 1;
-      return reply({ ...asked, tier, about: this.about }, vectors, total, took);
+      return reply(asked, { tier, about: this.about }, vectors, { tokens: total, took });
     } catch (error) {
       if (typeof error?.status === 'number') throw error;
       return this.leave(error, question);

@@ -148,8 +148,10 @@ test('an answer to GET is the same bytes each time, with a tag', options, async 
   assert.equal(header(named, 'cache-control'), 'public, max-age=31536000, immutable');
   const quick = await handler(get('input=the+cat&tier=static'));
   assert.notEqual(header(quick, 'etag'), header(one, 'etag'));
-  // No cache keeps them: the tier is not in its key.
-  assert.equal(header(quick, 'cache-control'), 'no-store');
+  // The tier is in the cache's key; what answers `any` is another tier a moment later.
+  assert.equal(header(quick, 'cache-control'), 'public, max-age=300');
+  const known = await handler(get(`input=the+cat&tier=static&version=${STATIC_VERSION}`));
+  assert.equal(header(known, 'cache-control'), 'public, max-age=31536000, immutable');
   assert.equal(header(await (await packaged('get-any'))(get('input=the+cat&tier=any')), 'cache-control'), 'no-store');
 });
 
@@ -207,6 +209,27 @@ test('a damaged graph gives no vector: the origin answers, counted', options, as
   assert.deepEqual((await health(handler)).fallbacks, { error: 1 });
 });
 
+test('a flipped bit in the table or the tokens gives no vector of that part', options, async () => {
+  const flip = (file) => (folder) => {
+    const [name, bytes] = [path.join(folder, 'model', file), fs.readFileSync(path.join(FIXTURE, file))];
+    // In the table a column of some token, in the tokens a letter of some piece: both files can still be read.
+    bytes[bytes.length - 5] ^= 1;
+    fs.writeFileSync(name, bytes);
+  };
+  const handler = await packaged('flipped', flip('static.bin'));
+  const lines = await quietly(async () => {
+    const answer = await handler(post({ input: 'a', tier: 'static' }));
+    assert.deepEqual([answer.status, JSON.parse(answer.body).code], ['404', 'TIER_NOT_AVAILABLE']);
+  });
+  assert.match(lines[0].error, /static\.bin is damaged/);
+  assert.equal((await handler(post({ input: 'a' }))).status, '200', 'the model is whole');
+  let other;
+  const said = await quietly(async () => { other = await packaged('flipped-tokens', flip('tokens.json')); });
+  assert.match(JSON.stringify(said[0]), /tokens\.json is damaged/);
+  const event = post({ input: 'a' });
+  assert.equal(await other(event), event.Records[0].cf.request);
+});
+
 test('a table that is cut off answers nothing', options, async () => {
   const handler = await packaged('cut', (folder) => fs.truncateSync(path.join(folder, 'model/static.bin'), 900));
   await quietly(async () => {
@@ -249,9 +272,11 @@ test('more than a response holds', options, async () => {
     const answer = await handler(post({ texts, tier: 'static' }));
     assert.deepEqual([answer.status, JSON.parse(answer.body).code], ['413', 'RESPONSE_TOO_LARGE']);
   });
-  const many = await packaged('many', (folder) => {
+  const many = await packaged('many', (folder, { files }) => {
     const file = path.join(folder, 'model/tokens.json');
-    fs.writeFileSync(file, JSON.stringify({ ...JSON.parse(fs.readFileSync(file, 'utf8')), max_tokens: 64 }));
+    const text = JSON.stringify({ ...JSON.parse(fs.readFileSync(file, 'utf8')), max_tokens: 64 });
+    fs.writeFileSync(file, text);
+    Object.assign(files.tokens, { crc32: zlib.crc32?.(text), sha256: createHash('sha256').update(text).digest('hex') });
   });
   const long = Array(256).fill('the '.repeat(80));
   await quietly(async () => {

@@ -8,11 +8,10 @@ import { base64, json } from './inference/vectors.mjs';
 // CloudFront turns away a generated response of more, headers and body together.
 const MAX_RESPONSE_BYTES = 1_048_576;
 const HEADERS_AT_MOST = 4096;
-const JSON_TYPE = { 'content-type': [{ key: 'Content-Type', value: 'application/json' }] };
+const JSON_TYPE = [{ key: 'Content-Type', value: 'application/json' }];
 const FOR_EVER = 'public, max-age=31536000, immutable';
 const FOR_NOW = 'public, max-age=300';
-// The tier is not in the cache key (CloudFront takes ten parameters, and ten others change the model's answer): a kept answer of the static
-// tier would be given to those who ask for the model's.
+// What `any` got from the table before the model was loaded is not to be kept in place of the model's.
 const NEVER = 'no-store';
 
 /** Whether so many vectors fit into a response. A number below 1 takes 13 characters at most, with its comma; another one 24. */
@@ -24,47 +23,47 @@ export function fits(count, dimension, { encoding, normalize }) {
 
 /** The tag of a question whose answer is the same each time. Which tier answers `any` is not known before. */
 export function cachedBefore(asked) {
-  return asked.tier === 'any' ? null : tagged(asked, asked.tier);
+  return asked.tier === 'any' ? null : tagged(asked, asked.tier, asked.version);
 }
 
-function tagged({ version, texts, encoding, normalize }, tier) {
+function tagged({ texts, encoding, normalize }, tier, version) {
   const question = JSON.stringify([version, tier, encoding, normalize, texts]);
   return `"${createHash('sha256').update(question).digest('hex').slice(0, 32)}"`;
 }
 
 /** 304, for a copy that is still right. */
 export function unchanged(asked, tag) {
-  return { status: '304', statusDescription: 'Not Modified', headers: kept(age(asked), tag) };
+  return { status: '304', statusDescription: 'Not Modified', headers: kept(age(asked, asked.tier), tag) };
 }
 
-function age({ named, tier }) {
-  if (tier === 'static') return NEVER;
-  return named ? FOR_EVER : FOR_NOW;
+/** How long a cache keeps an answer. Every parameter is in its key (plans/week13.yaml), the tier among them. */
+function age(asked, tier) {
+  if (asked.tier === 'any' && tier === 'static') return NEVER;
+  return asked.named ? FOR_EVER : FOR_NOW;
 }
 
-/** The response. */
-export function reply(asked, vectors, tokens, took) {
-  const { about, tier, encoding, reads, head } = asked;
+/** The response to what was asked, by the tier that answered. */
+export function reply(asked, { tier, about }, vectors, { tokens, took }) {
+  const { encoding, reads, head } = asked;
   const region = process.env.AWS_REGION ?? 'local';
   const milliseconds = Math.round(took * 100) / 100;
   const version = tier === 'static' ? about.static_version : about.version;
-  const lists = encoding === 'base64' ? JSON.stringify(vectors.map(base64)) : `[${vectors.map(json).join(',')}]`;
-  const fields = { model: about.model, version, tier, dimension: about.dimension };
-  const rest = reads
-    ? { ...fields, usage: { total_tokens: tokens } }
-    : { ...fields, edge_location: region, inference_time_ms: milliseconds, usage: { total_tokens: tokens, duration_ms: milliseconds } };
-  const body = `{"embeddings":${lists},${JSON.stringify(rest).slice(1)}`;
-  const own = { ...asked, version };
-  const caching = reads ? kept(age(asked), tagged(own, tier)) : kept(NEVER);
   const found = {
-    ...JSON_TYPE,
-    ...caching,
+    'content-type': JSON_TYPE,
+    'cache-control': [{ key: 'Cache-Control', value: reads ? age(asked, tier) : NEVER }],
     'x-akidb-edge-location': [{ key: 'X-Akidb-Edge-Location', value: region }],
     'x-akidb-inference-time-ms': [{ key: 'X-Akidb-Inference-Time-Ms', value: String(milliseconds) }],
     'x-akidb-model': [{ key: 'X-Akidb-Model', value: `${about.model}@${version}` }],
     'x-akidb-tier': [{ key: 'X-Akidb-Tier', value: tier }],
   };
-  return { status: '200', statusDescription: 'OK', headers: found, ...(head ? {} : { body }) };
+  if (reads) found.etag = [{ key: 'ETag', value: tagged(asked, tier, version) }];
+  if (head) return { status: '200', statusDescription: 'OK', headers: found };
+  const lists = encoding === 'base64' ? JSON.stringify(vectors.map(base64)) : `[${vectors.map(json).join(',')}]`;
+  const fields = `"model":${JSON.stringify(about.model)},"version":"${version}","tier":"${tier}","dimension":${about.dimension}`;
+  const run = reads ? '' : `"edge_location":${JSON.stringify(region)},"inference_time_ms":${milliseconds},`;
+  const duration = reads ? '' : `,"duration_ms":${milliseconds}`;
+  const body = `{"embeddings":${lists},${fields},${run}"usage":{"total_tokens":${tokens}${duration}}}`;
+  return { status: '200', statusDescription: 'OK', headers: found, body };
 }
 
 /** What a cache does with an answer. */

@@ -60,9 +60,10 @@ async function freePort() {
   return port;
 }
 
-async function accepts(port) {
+async function accepts(port, child, log) {
   const end = Date.now() + STARTED_MS;
   while (Date.now() < end) {
+    if (child.failed || child.exitCode !== null) throw new Error(`${flags.emulator} cannot be started: ${child.failed ?? log().trim().split('\n').at(-1)}`);
     const open = await new Promise((done) => {
       const socket = net.connect(port, '127.0.0.1', () => done(true));
       socket.on('error', () => done(false));
@@ -97,11 +98,15 @@ async function invoked(port, event) {
   const answer = await fetch(`http://127.0.0.1:${port}/2015-03-31/functions/function/invocations`, { method: 'POST', body: JSON.stringify(event) });
   const text = await answer.text();
   const milliseconds = Math.round((performance.now() - began) * 100) / 100;
+  let value;
   try {
-    return { milliseconds, response: JSON.parse(text) };
+    value = JSON.parse(text);
   } catch {
     return { milliseconds, failed: text.slice(0, 500) || `status ${answer.status}` };
   }
+  // The emulator answers 200 as well when the function threw, or its process ended (it was killed for its memory, say).
+  const failed = value?.errorMessage !== undefined && value.status === undefined && value.uri === undefined;
+  return failed ? { milliseconds, failed: [value.errorType, value.errorMessage].filter(Boolean).join(': ').slice(0, 500) } : { milliseconds, response: value };
 }
 
 /** What the emulator reports of each run: durations and the memory that was set. */
@@ -116,16 +121,20 @@ async function main() {
   const [port, runtimePort] = [await freePort(), await freePort()];
   const child = emulator(group, port, runtimePort);
   let log = '';
+  child.on('error', (bad) => { child.failed = bad.message; });
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => { log = (log + data).slice(-200_000); });
   const answers = [];
   try {
-    await accepts(port);
+    await accepts(port, child, () => log);
     for (const event of events) answers.push(await invoked(port, event));
     const found = { answers, reports: reports(log), memory: { limit_mb: group ? Number(flags.memory) : null, peak_bytes: group ? group.peak() : null }, log: log.split('\n').filter((line) => line.startsWith('{')) };
     process.stdout.write(`${JSON.stringify(found)}\n`);
   } finally {
-    process.kill(-child.pid, 'SIGKILL');
-    await new Promise((done) => child.on('exit', done));
+    if (child.pid && child.exitCode === null) {
+      const ended = new Promise((done) => child.on('exit', done));
+      process.kill(-child.pid, 'SIGKILL');
+      await ended;
+    }
     for (let turn = 0; group && turn < 50; turn += 1) {
       try {
         fs.rmdirSync(group.folder);

@@ -27,7 +27,7 @@ export const checks = [
   }],
 
   ['token ids and vectors are those of the server', async ({ page, report, models }) => {
-    const texts = golden().map((one) => one.text).filter((text) => text.length < 20_000).slice(0, COUNT);
+    const texts = golden().map((one) => one.text).filter((text) => text.length < 32_000).slice(0, COUNT);
     const wanted = reference(models[REAL].folder, texts).texts;
     const got = await page.embed(texts, 'full', true);
     assert.ok(!got.fault, got.message);

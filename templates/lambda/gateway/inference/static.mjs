@@ -10,13 +10,14 @@ import { unit } from './vectors.mjs';
 const MAGIC = 0x54534b41;
 const FORMAT = 1;
 
-/** A 16-bit float. */
+// What the fraction of a 16-bit float is multiplied by, for each exponent. `**` in its place took more time than all sums of a text.
+const POWERS = Float64Array.from({ length: 32 }, (_, exponent) => 2 ** (Math.max(exponent, 1) - 25));
+
+/** A 16-bit float; scales are finite. */
 function half(bits) {
-  const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  return sign * (1024 + fraction) * 2 ** (exponent - 25);
+  const size = (exponent === 0 ? bits & 0x3ff : 1024 + (bits & 0x3ff)) * POWERS[exponent];
+  return bits & 0x8000 ? -size : size;
 }
 
 /** The table of one model. */
