@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::parity::{Answers, Identity, Measured, measure};
-use super::suite::Suite;
+use super::suite::ParitySuite;
 
 /// The form of the document.
 pub const SCHEMA: &str = "akidb-edge/parity/v1";
@@ -18,7 +18,7 @@ const WORKERS: &str = "workers";
 
 /// What a pair of tiers has to reach.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Bounds {
+pub struct ParityBounds {
     /// Mean cosine of all texts but those with the padding token ([`Measured`] says why).
     pub cosine_mean: f64,
     /// The worst of them.
@@ -30,18 +30,20 @@ pub struct Bounds {
 }
 
 /// The same arithmetic in another place: native and WebAssembly, one version of the runtime and another.
-pub const SAME_FILE: Bounds =
-    Bounds { cosine_mean: 0.9999, cosine_worst: 0.999, top10_overlap: 0.99, recall10_share: 0.99 };
+pub const SAME_FILE: ParityBounds =
+    ParityBounds { cosine_mean: 0.9999, cosine_worst: 0.999, top10_overlap: 0.99, recall10_share: 0.99 };
 /// 32-bit floats in two places.
-pub const SAME_FLOATS: Bounds =
-    Bounds { cosine_mean: 0.9999, cosine_worst: 0.9999, top10_overlap: 0.99, recall10_share: 0.99 };
+pub const SAME_FLOATS: ParityBounds =
+    ParityBounds { cosine_mean: 0.9999, cosine_worst: 0.9999, top10_overlap: 0.99, recall10_share: 0.99 };
 /// A graph in 8 bits against the one in 32-bit floats.
-pub const QUANTIZED: Bounds =
-    Bounds { cosine_mean: 0.997, cosine_worst: 0.975, top10_overlap: 0.95, recall10_share: 0.97 };
+pub const QUANTIZED: ParityBounds =
+    ParityBounds { cosine_mean: 0.997, cosine_worst: 0.975, top10_overlap: 0.95, recall10_share: 0.97 };
 /// The graph with word embeddings in 4 bits, which says what it loses.
-pub const SMALL: Bounds = Bounds { cosine_mean: 0.99, cosine_worst: 0.95, top10_overlap: 0.85, recall10_share: 0.97 };
+pub const SMALL: ParityBounds =
+    ParityBounds { cosine_mean: 0.99, cosine_worst: 0.95, top10_overlap: 0.85, recall10_share: 0.97 };
 /// The static tier: it finds what the model put into the index, and is labeled.
-pub const TABLE: Bounds = Bounds { cosine_mean: 0.75, cosine_worst: -1.0, top10_overlap: 0.3, recall10_share: 0.95 };
+pub const TABLE: ParityBounds =
+    ParityBounds { cosine_mean: 0.75, cosine_worst: -1.0, top10_overlap: 0.3, recall10_share: 0.95 };
 
 /// One tier of a certificate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,7 +61,7 @@ pub struct Tier {
     pub measured: Option<Measured>,
     /// What it has to reach.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bounds: Option<Bounds>,
+    pub bounds: Option<ParityBounds>,
     /// What it misses; nothing when it may be used.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub misses: Vec<String>,
@@ -103,11 +105,11 @@ pub struct Certificate {
 
 impl Certificate {
     /// Compares the answers of tiers: each with the tier that is nearest to it by what it runs.
-    pub fn of(suite: &Suite, answers: &[Answers], skipped: Vec<SkippedTier>, made_at: i64) -> Self {
+    pub fn of(suite: &ParitySuite, answers: &[Answers], skipped: Vec<SkippedTier>, made_at: i64) -> Self {
         let tiers = answers.iter().map(|one| judged(suite, answers, one)).collect();
         Self {
             schema: SCHEMA.to_owned(),
-            suite: Suite::hash(),
+            suite: ParitySuite::hash(),
             texts: suite.texts.len(),
             made_at,
             program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -123,7 +125,7 @@ impl Certificate {
 }
 
 /// The tier to compare with, and what has to be reached.
-fn pair<'a>(answers: &'a [Answers], one: &Answers) -> Option<(&'a Answers, Bounds)> {
+fn pair<'a>(answers: &'a [Answers], one: &Answers) -> Option<(&'a Answers, ParityBounds)> {
     // The reference is held against nothing.
     if one.tier == REFERENCE {
         return None;
@@ -149,7 +151,7 @@ fn pair<'a>(answers: &'a [Answers], one: &Answers) -> Option<(&'a Answers, Bound
     named(REFERENCE).or_else(|| named(INT8)).map(|other| (other, bounds))
 }
 
-fn judged(suite: &Suite, answers: &[Answers], one: &Answers) -> Tier {
+fn judged(suite: &ParitySuite, answers: &[Answers], one: &Answers) -> Tier {
     let mut tier = Tier {
         tier: one.tier.clone(),
         identity: one.identity.clone(),
@@ -177,7 +179,7 @@ fn judged(suite: &Suite, answers: &[Answers], one: &Answers) -> Tier {
 }
 
 /// What is not reached, in words.
-fn misses(measured: &Measured, bounds: &Bounds) -> Vec<String> {
+fn misses(measured: &Measured, bounds: &ParityBounds) -> Vec<String> {
     let mut missed = Vec::new();
     if measured.ids_differ > 0 {
         missed.push(format!("the token ids of {} texts differ", measured.ids_differ));

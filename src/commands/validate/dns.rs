@@ -1,4 +1,4 @@
-//! `validate dns`: where each continent is sent, with all regions up and with each region down, as it is deployed.
+//! `validate dns`: the region of each continent, with all regions up and with each region down, as deployed.
 
 use std::collections::BTreeMap;
 
@@ -66,7 +66,7 @@ pub fn measure(check: &DnsCheck, desired: &Desired, state: &StackState) -> Resul
     };
     if !deployed(desired, state) {
         let why = "the record sets of the plan are not deployed";
-        let wish = Wanted::new("places sent right", Unit::Count, Compare::AtLeast, 1.0);
+        let wish = Wanted::new("locations routed correctly", Unit::Count, Compare::AtLeast, 1.0);
         let finding = verdict::unmeasured(&wish, why);
         return Ok(vec![Found { measure: PLACES.to_owned(), of: None, finding }]);
     }
@@ -103,7 +103,7 @@ fn deployed(desired: &Desired, state: &StackState) -> bool {
 fn regions(check: &DnsCheck, desired: &Desired) -> Result<BTreeMap<String, Vec<String>>, Failure> {
     if let Some(place) = check.expect.keys().find(|place| !dns_answer::is_place(place)) {
         let next = "write a continent (EU), a country (JP) or a state (US-CA)";
-        return Err(codes::ARGUMENT.refused(shown!("Route 53 knows no place {:?}", place), next));
+        return Err(codes::ARGUMENT.refused(shown!("unknown location {:?} for Route 53", place), next));
     }
     let mut all = BTreeMap::new();
     for region in check.expect.values() {
@@ -122,7 +122,7 @@ fn regions(check: &DnsCheck, desired: &Desired) -> Result<BTreeMap<String, Vec<S
 /// With all regions up, the place is sent to the region that is expected.
 fn up(name: &str, place: &str, region: &str, regions: &BTreeMap<String, Vec<String>>, desired: &Desired) -> Found {
     let answer = dns_answer::answer(desired, &DnsQuestion { name, from: place, down: &[] });
-    let name = format!("{place} is sent to {region}");
+    let name = format!("{place} is routed to {region}");
     if answer.leads_to.iter().any(|target| is_distribution(target)) {
         return chosen_by_cloudfront(&name);
     }
@@ -134,7 +134,7 @@ fn up(name: &str, place: &str, region: &str, regions: &BTreeMap<String, Vec<Stri
 fn down(name: &str, place: &str, region: &str, regions: &BTreeMap<String, Vec<String>>, desired: &Desired) -> Found {
     let down = &regions[region];
     let answer = dns_answer::answer(desired, &DnsQuestion { name, from: place, down });
-    let name = format!("{place} is sent elsewhere while {region} is down");
+    let name = format!("{place} is routed elsewhere while {region} is down");
     if answer.leads_to.iter().any(|target| is_distribution(target)) {
         return chosen_by_cloudfront(&name);
     }
@@ -153,7 +153,7 @@ fn is_distribution(target: &str) -> bool {
 /// After the cutover the edge location that answers is chosen by CloudFront, not by the record sets.
 fn chosen_by_cloudfront(name: &str) -> Found {
     let wish = Wanted::new(name, Unit::Count, Compare::AtLeast, 1.0);
-    let finding = verdict::unmeasured(&wish, "the name leads to the distribution, so CloudFront chooses who answers");
+    let finding = verdict::unmeasured(&wish, "the name points at the distribution, so CloudFront chooses the origin");
     Found { measure: PLACES.to_owned(), of: None, finding }
 }
 
@@ -163,10 +163,10 @@ fn exact(name: &str, right: bool, answers: &[String]) -> Found {
     Found { measure: PLACES.to_owned(), of: None, finding }
 }
 
-/// Whether the name leads to the distribution: after the cutover.
+/// Whether the name points at the distribution: after the cutover.
 fn leads_to_distribution(name: &str, desired: &Desired) -> Found {
     let answer = dns_answer::answer(desired, &DnsQuestion { name, from: "EU", down: &[] });
     let leads = answer.leads_to.iter().any(|target| is_distribution(target));
-    let finding = measurements::point(format!("{name} leads to the distribution"), leads);
+    let finding = measurements::point(format!("{name} points at the distribution"), leads);
     Found { measure: "dns.leads_to_distribution".to_owned(), of: None, finding }
 }
