@@ -141,7 +141,7 @@ def read(path):
     raw = Path(path).read_bytes()
     magic, (form, length) = raw[:4], struct.unpack("<II", raw[4:12])
     if magic != MAGIC or form != FORMAT:
-        raise SystemExit(f"static: {path} is no static table of format {FORMAT}")
+        raise SystemExit(f"static: {path} is not a static table of format {FORMAT}")
     about = json.loads(raw[12 : 12 + length])
     tokens, dimension, block = about["tokens"], about["dimension"], about["block"]
     at = (12 + length + 3) // 4 * 4

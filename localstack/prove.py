@@ -146,7 +146,7 @@ def through_cloudfront(stack, distribution):
     for bucket, key in objects:
         mine = [origin for origin in origins.values() if origin["DomainName"].startswith(f"{bucket}.s3.")]
         if not mine:
-            why.append(f"{bucket} is no origin")
+            why.append(f"{bucket} is not an origin")
         for origin in mine:
             prefix = origin.get("OriginPath", "")
             if not f"/{key}".startswith(f"{prefix}/"):
@@ -422,7 +422,7 @@ CHECKS = [
     ("replication: copies complete and equal", "replication", ("source", "destinations"), replicated),
     ("dns: record sets", "zone", ("zone_id",), dns_records),
     ("dns: alias targets exist", "zone", ("zone_id",), dns_targets),
-    ("dns: the name leads to the distribution", "zone", ("zone_id",), dns_cutover),
+    ("dns: the name points at the distribution", "zone", ("zone_id",), dns_cutover),
 ]
 
 

@@ -167,7 +167,7 @@ pub enum Verb {
     Doctor(doctor::Args),
     /// Inspect, unlock, import, export and move state
     State(state::Args),
-    /// Validate a plan offline
+    /// Check a plan offline, or measure what is deployed
     Validate(validate::Args),
     /// Provision and operate a GPU cluster of Jetsons over SSH
     Jetson(jetson::Args),

@@ -1,4 +1,4 @@
-//! How the process ends: documented codes, and failures that say what, why, and the next step.
+//! Exit codes and failures: what failed, why, and the next step.
 
 use std::fmt;
 
@@ -50,7 +50,7 @@ impl Failure {
         codes::CANCELLED.refused("cancelled: nothing was changed", "")
     }
 
-    /// Whether somebody decided against it, which is no error.
+    /// Whether somebody decided against it, which is not an error.
     pub fn is_cancelled(&self) -> bool {
         self.id == codes::CANCELLED
     }

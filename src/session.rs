@@ -1,4 +1,4 @@
-//! What a run knows of its surroundings: read once, kept as plain fields.
+//! The environment of a run: read once, kept as plain fields.
 
 use std::collections::BTreeMap;
 use std::env;

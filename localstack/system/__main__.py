@@ -17,7 +17,7 @@ import signal
 import cloud
 import ending
 from device import Device, hindrance
-from story import Story, Wrong
+from demo import Demo, Wrong
 
 
 def arguments():
@@ -41,15 +41,15 @@ def arguments():
     return options
 
 
-def run(story, options, parts):
+def run(demo, options, parts):
     why = hindrance(options.device)
-    device = None if why else Device(story)
+    device = None if why else Device(demo)
     if why:
-        story.skipped.append({"part": "a device with a real pod", "why": why})
-    world = cloud.Cloud(story)
+        demo.skipped.append({"part": "a device with a real pod", "why": why})
+    world = cloud.Cloud(demo)
     parts += [world, *([device] if device else [])]
-    cloud.deploy(story)
-    cloud.prove(story, "proof")
+    cloud.deploy(demo)
+    cloud.prove(demo, "proof")
     world.start()
     world.requests()
     if device:
@@ -60,37 +60,37 @@ def run(story, options, parts):
     world.cutover()
     if device:
         device.drain()
-    ending.report(story, device)
+    ending.report(demo, device)
     if options.keep:
-        story.skipped.append({"part": "destroy", "why": "KEEP=1"})
+        demo.skipped.append({"part": "destroy", "why": "KEEP=1"})
         return
     if device:
         device.uninstall()
-    ending.destroy(story, world)
+    ending.destroy(demo, world)
 
 
 def main():
     # Whoever ends it wants its programs ended, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options = arguments()
-    story, parts = Story(options), []
+    demo, parts = Demo(options), []
     code = 0
     try:
-        run(story, options, parts)
+        run(demo, options, parts)
     except (Wrong, OSError) as error:
         code = 1
-        story.say(f"\nstopped in: {story.chapter}\n{type(error).__name__}: {error}")
+        demo.say(f"\nstopped in: {demo.chapter}\n{type(error).__name__}: {error}")
     finally:
         for part in parts:
             try:
                 part.end()
             except (Wrong, OSError) as error:
                 code = 1
-                story.say(f"{error}")
+                demo.say(f"{error}")
     if code == 0:
         if not options.keep:
-            ending.tidy(story)
-        ending.summary(story)
+            ending.tidy(demo)
+        ending.summary(demo)
     sys.exit(code)
 
 

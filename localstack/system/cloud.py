@@ -13,7 +13,7 @@ from botocore.config import Config
 
 from load import MODEL, Load, Stream, getting, posting
 from parts import HERE, Harness, Region, ask
-from story import need, until
+from demo import need, until
 
 API = "api.akidb.com"
 TEXT = "An edge node answers within ten milliseconds."
@@ -22,60 +22,60 @@ REGIONS = {"us-east-1": "models-edge", "eu-central-1": "models-edge-replica-eu"}
 PLACES = {"NA": "us-east-1", "EU": "eu-central-1"}
 
 
-def client(story, service, region):
+def client(demo, service, region):
     config = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 2}, proxies={})
-    session = boto3.session.Session(aws_access_key_id=story.account, aws_secret_access_key="test")
-    return session.client(service, region_name=region, endpoint_url=story.endpoint, config=config)
+    session = boto3.session.Session(aws_access_key_id=demo.account, aws_secret_access_key="test")
+    return session.client(service, region_name=region, endpoint_url=demo.endpoint, config=config)
 
 
-def deploy(story):
-    story.title("1. Check the plan, deploy it, deploy it again")
-    story.edge("validate", "plan", quiet=True, options=("--quiet",))
-    _, seconds = story.edge("deploy", options=("--yes",))
-    story.measured("deploy of the cloud", seconds, "s", "wall time of deploy --yes on an empty account")
-    said, _ = story.edge("deploy", options=("--yes", "--quiet"))
+def deploy(demo):
+    demo.title("1. Check the plan, deploy it, deploy it again")
+    demo.edge("validate", "plan", quiet=True, options=("--quiet",))
+    _, seconds = demo.edge("deploy", options=("--yes",))
+    demo.measured("deploy of the cloud", seconds, "s", "wall time of deploy --yes on an empty account")
+    said, _ = demo.edge("deploy", options=("--yes", "--quiet"))
     need(said.startswith("no changes"), "the second deploy had something to do")
-    story.edge("status")
-    story.edge("validate", "replication", options=("--write-test-objects",))
+    demo.edge("status")
+    demo.edge("validate", "replication", options=("--write-test-objects",))
 
 
-def prove(story, name, *more):
-    inventory, result = story.path("inventory.json"), story.path(f"{name}.json")
-    command, _ = story.command(["state", "show"], ["--json", "--quiet"])
+def prove(demo, name, *more):
+    inventory, result = demo.path("inventory.json"), demo.path(f"{name}.json")
+    command, _ = demo.command(["state", "show"], ["--json", "--quiet"])
     with open(inventory, "w", encoding="utf-8") as file:
-        subprocess.run(command, env=story.environment, stdout=file, check=True, timeout=60, cwd=story.root)
-    story.show("localstack/prove.py " + " ".join(more))
+        subprocess.run(command, env=demo.environment, stdout=file, check=True, timeout=60, cwd=demo.root)
+    demo.show("localstack/prove.py " + " ".join(more))
     done = subprocess.run([sys.executable, os.path.join(HERE, "prove.py"), "--inventory", inventory, "--json", result, *more],
-                          env={**story.environment, "AWS_ENDPOINT_URL": story.endpoint, "AWS_ACCESS_KEY_ID": story.account}, timeout=300,
+                          env={**demo.environment, "AWS_ENDPOINT_URL": demo.endpoint, "AWS_ACCESS_KEY_ID": demo.account}, timeout=300,
                           stdout=subprocess.PIPE, text=True, check=False)
-    story.say(done.stdout.rstrip())
+    demo.say(done.stdout.rstrip())
     need(done.returncode == 0, "something is not proved, see above")
 
 
 class Cloud:
     """Two regional servers behind the load balancers of the account, and the harness in front of them."""
 
-    def __init__(self, story):
-        self.story, self.regions, self.harness = story, {}, None
+    def __init__(self, demo):
+        self.demo, self.regions, self.harness = demo, {}, None
 
     def start(self):
-        story = self.story
-        story.title("2. Two regional servers, which take their model from the bucket of their region; viewers in front of them")
+        demo = self.demo
+        demo.title("2. Two regional servers, which take their model from the bucket of their region; viewers in front of them")
         begun = time.monotonic()
         for name, bucket in REGIONS.items():
-            self.regions[name] = Region(story, name, f"{story.prefix}-{bucket}")
+            self.regions[name] = Region(demo, name, f"{demo.prefix}-{bucket}")
             self.register(name)
-        self.harness = Harness(story)
+        self.harness = Harness(demo)
         until(300, lambda: all(region.ready() for region in self.regions.values()), "both regions have loaded the model")
-        story.measured("both regions ready", time.monotonic() - begun, "s", "from the start of the servers to /ready 200, model fetched by sync")
+        demo.measured("both regions ready", time.monotonic() - begun, "s", "from the start of the servers to /ready 200, model fetched by sync")
         until(30, lambda: self.harness.healthy() == set(REGIONS), "both regions are in service")
-        self.host = story.document("state", "show")["resources"]
+        self.host = demo.document("state", "show")["resources"]
         self.host = next(each for each in self.host if each["kind"] == "distribution")["attributes"]["domain_name"]
-        story.say(f"  {', '.join(f'{name} on port {region.address[1]}' for name, region in self.regions.items())}; viewers on port "
+        demo.say(f"  {', '.join(f'{name} on port {region.address[1]}' for name, region in self.regions.items())}; viewers on port "
                   f"{self.harness.address[1]}; distribution {self.host}")
 
     def register(self, name):
-        balancing = client(self.story, "elbv2", name)
+        balancing = client(self.demo, "elbv2", name)
         group = balancing.describe_target_groups(Names=[f"akidb-rest-{name}"])["TargetGroups"][0]["TargetGroupArn"]
         old = balancing.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
         if old:
@@ -88,8 +88,8 @@ class Cloud:
         return lambda method, path, body=None, headers=None: self.harness.view(host or self.host, method, path, body, place, headers)
 
     def requests(self):
-        story = self.story
-        story.title("3. A text goes viewer -> cache -> gateway -> region -> vector, by POST and by GET")
+        demo = self.demo
+        demo.title("3. A text goes viewer -> cache -> gateway -> region -> vector, by POST and by GET")
         vectors = {}
         for place, region in PLACES.items():
             viewer = self.view(place)
@@ -110,11 +110,11 @@ class Cloud:
                 need(rule in answer[1].get("cache-control", ""), f"Cache-Control is {answer[1].get('cache-control')!r}, not {rule}")
             vectors[place] = posted[2]["embeddings"][0]
             need(vectors[place] == first[2]["embeddings"][0] == second[2]["embeddings"][0], "GET and POST give different vectors")
-            story.measured(f"POST from {place}", posted[3], "ms", f"viewer to vector and back, by the gateway function and {region}")
-            story.measured(f"GET from {place}, first", first[3], "ms", "a miss of the cache")
-            story.measured(f"GET from {place}, second", second[3], "ms", "a hit of the cache")
+            demo.measured(f"POST from {place}", posted[3], "ms", f"viewer to vector and back, by the gateway function and {region}")
+            demo.measured(f"GET from {place}, first", first[3], "ms", "a miss of the cache")
+            demo.measured(f"GET from {place}, second", second[3], "ms", "a hit of the cache")
         one, other = vectors.values()
-        need(len(one) == 384 and abs(math.hypot(*one) - 1) < 1e-3, "that is no vector of this model")
+        need(len(one) == 384 and abs(math.hypot(*one) - 1) < 1e-3, "that is not a vector of this model")
         need(one == other, "the regions give different vectors")
         self.vector, self.version = one, posted[2]["version"]
         self.refusals()
@@ -137,14 +137,14 @@ class Cloud:
         need(got == status, f"{what}: {got}, not {status}: {str(document)[:300]} (way: {went})")
         need(how.startswith(f"{cached} "), f"{what}: x-cache is {how!r}, not {cached} (way: {went})")
         need(way in went, f"{what}: it did not go by {way}, but {went}")
-        self.story.say(f"  {what}: {got}, {how}, {took:.1f} ms")
+        self.demo.say(f"  {what}: {got}, {how}, {took:.1f} ms")
 
     def rollout(self, device):
         """A new version of the model, published by the plan, while requests go on; then back again."""
-        story = self.story
-        story.title("4. A new version of the model: published, taken over by both regions" + (" and the device" if device else "") + ", no request fails")
-        changed = story.path("model-2")
-        shutil.copytree(story.model, changed, symlinks=False, ignore=shutil.ignore_patterns("model.onnx", "*.safetensors"), dirs_exist_ok=True)
+        demo = self.demo
+        demo.title("4. A new version of the model: published, taken over by both regions" + (" and the device" if device else "") + ", no request fails")
+        changed = demo.path("model-2")
+        shutil.copytree(demo.model, changed, symlinks=False, ignore=shutil.ignore_patterns("model.onnx", "*.safetensors"), dirs_exist_ok=True)
         with open(os.path.join(changed, "1_Pooling", "config.json"), encoding="utf-8") as file:
             text = file.read()
         need('"pooling_mode_mean_tokens": true' in text, "1_Pooling/config.json has no pooling_mode_mean_tokens")
@@ -159,22 +159,22 @@ class Cloud:
         load = Load(streams)
         try:
             until(60, lambda: load.all_at(self.version), "requests are answered with the first version")
-            before, story.variables["model_dir"] = story.variables["model_dir"], changed
-            _, seconds = story.edge("deploy", "models", options=("--yes",))
+            before, demo.variables["model_dir"] = demo.variables["model_dir"], changed
+            _, seconds = demo.edge("deploy", "models", options=("--yes",))
             begun = time.monotonic() - seconds
             new = until(300, lambda: self.other_version(load), "every server has the new version")
-            story.measured("new version everywhere", time.monotonic() - begun, "s", "from the start of deploy until each server answers with it")
-            _, seconds = story.edge("rollback", options=("--yes",))
-            begun, story.variables["model_dir"] = time.monotonic() - seconds, before
+            demo.measured("new version everywhere", time.monotonic() - begun, "s", "from the start of deploy until each server answers with it")
+            _, seconds = demo.edge("rollback", options=("--yes",))
+            begun, demo.variables["model_dir"] = time.monotonic() - seconds, before
             until(300, lambda: load.all_at(self.version), "every server has the former version again")
-            story.measured("former version everywhere", time.monotonic() - begun, "s", "from the start of rollback until each server answers with it")
+            demo.measured("former version everywhere", time.monotonic() - begun, "s", "from the start of rollback until each server answers with it")
         finally:
             lasted = load.end()
         failed = load.failed() + load.not_taken()
         need(not failed, f"{len(failed)} requests failed, the first one: {failed[:1]}")
-        story.measured("requests meanwhile", load.answered(), "requests", f"{len(streams)} clients, {lasted:.1f} s; none failed")
-        story.measured("requests that failed meanwhile", len(failed), "requests", "each answer was looked at: status, length of the vector")
-        story.say(f"  versions: {self.version[:12]} -> {new[:12]} -> {self.version[:12]}")
+        demo.measured("requests meanwhile", load.answered(), "requests", f"{len(streams)} clients, {lasted:.1f} s; none failed")
+        demo.measured("requests that failed meanwhile", len(failed), "requests", "each answer was looked at: status, length of the vector")
+        demo.say(f"  versions: {self.version[:12]} -> {new[:12]} -> {self.version[:12]}")
 
     def other_version(self, load):
         last = {stream.versions[-1] for stream in load.streams if stream.versions}
@@ -182,35 +182,35 @@ class Cloud:
 
     def outage(self):
         """The model of one region breaks: its files on the disk and in the bucket are damaged, and the server starts again."""
-        story, region = self.story, self.regions["eu-central-1"]
-        story.title("5. The model of eu-central-1 breaks: the region leaves service, the other one answers; mended, it comes back by itself")
-        storage = client(story, "s3", "eu-central-1")
+        demo, region = self.demo, self.regions["eu-central-1"]
+        demo.title("5. The model of eu-central-1 breaks: the region leaves service, the other one answers; mended, it comes back by itself")
+        storage = client(demo, "s3", "eu-central-1")
         graph = next(each["Key"] for each in storage.list_objects_v2(Bucket=region.bucket)["Contents"] if each["Key"].endswith(".onnx"))
         size = storage.head_object(Bucket=region.bucket, Key=graph)["ContentLength"]
         need(region.end() == 0, "the server of eu-central-1 did not end well")
         damaged = storage.put_object(Bucket=region.bucket, Key=graph, Body=bytes(size))["VersionId"]
         shutil.rmtree(region.store)
-        self.regions["eu-central-1"] = region = Region(story, "eu-central-1", region.bucket)
+        self.regions["eu-central-1"] = region = Region(demo, "eu-central-1", region.bucket)
         self.register("eu-central-1")
         self.harness.look()
         until(60, lambda: "manifest says" in str(self.health(region)), "the server says why it has no model")
         until(60, lambda: self.harness.healthy() == {"us-east-1"}, "eu-central-1 is out of service")
         need(self.health(region)["status"] == "unhealthy", "/health does not say that the model is broken")
-        story.say(f"  eu-central-1: /ready 503; /health: {self.health(region)['checks']['model_cache']['detail'][:96]}...")
+        demo.say(f"  eu-central-1: /ready 503; /health: {self.health(region)['checks']['model_cache']['detail'][:96]}...")
         answer = self.view("EU")("POST", "/api/v1/embed", {"model": MODEL, "inputs": [TEXT]})
         self.expect(answer, 200, "Miss", "load balancer us-east-1", "POST from EU, by CloudFront")
         need(answer[2]["embeddings"][0] == self.vector, "the other region gives another vector")
         straight = self.view("EU", API)("POST", "/api/v1/embed", {"model": MODEL, "inputs": [TEXT]})
         need(straight[0] == 200 and "load balancer us-east-1" in straight[1]["x-harness-way"], f"{API} from EU: {straight[0]} {straight[1]}")
-        said = story.document("route", "explain", options=["--name", "api", "--from", "EU", "--down", "eu-central-1"])
+        said = demo.document("route", "explain", options=["--name", "api", "--from", "EU", "--down", "eu-central-1"])
         need(said["answers"][0]["answers"] == ["load balancer us-east-1"], f"route explain says {said['answers']}")
-        story.edge("route", "explain", options=("--name", "api", "--from", "EU", "--down", "eu-central-1"))
-        story.say("  the harness went the way that route explain says")
+        demo.edge("route", "explain", options=("--name", "api", "--from", "EU", "--down", "eu-central-1"))
+        demo.say("  the harness went the way that route explain says")
         # The version before it, which replication brought, is the current one again.
         storage.delete_object(Bucket=region.bucket, Key=graph, VersionId=damaged)
         begun = time.monotonic()
         until(300, lambda: self.harness.healthy() == set(REGIONS), "eu-central-1 is back in service")
-        story.measured("region back in service", time.monotonic() - begun, "s", "from taking the damaged version out of its bucket until it is in service, by itself")
+        demo.measured("region back in service", time.monotonic() - begun, "s", "from taking the damaged version out of its bucket until it is in service, by itself")
         answer = self.view("EU")("POST", "/api/v1/embed", {"model": MODEL, "inputs": [TEXT]})
         self.expect(answer, 200, "Miss", "load balancer eu-central-1", "POST from EU")
 
@@ -219,23 +219,23 @@ class Cloud:
         return ask(region.address, "GET", "/health")[2]
 
     def cutover(self):
-        story = self.story
-        story.title("6. Cutover: the API name leads to CloudFront; and back")
+        demo = self.demo
+        demo.title("6. Cutover: the API name leads to CloudFront; and back")
         viewer = self.view("EU", API)
         need("cloudfront" not in str(viewer("GET", "/ready")[1]), f"{API} leads to CloudFront already")
-        _, seconds = story.edge("route", "cutover", options=("--yes",))
-        story.measured("cutover", seconds, "s", "wall time of route cutover --yes")
-        prove(story, "proof-after-cutover", "--leads-to-distribution", API)
+        _, seconds = demo.edge("route", "cutover", options=("--yes",))
+        demo.measured("cutover", seconds, "s", "wall time of route cutover --yes")
+        prove(demo, "proof-after-cutover", "--leads-to-distribution", API)
         self.harness.look()
         answer = viewer("POST", "/api/v1/embed", {"model": MODEL, "inputs": [TEXT]})
         self.expect(answer, 200, "Miss", f"distribution {self.host}", f"POST to https://{API}")
-        _, seconds = story.edge("rollback", options=("--yes",))
-        story.measured("rollback of the cutover", seconds, "s", "wall time of rollback --yes")
-        story.edge("status", options=("--drift",), quiet=True)
+        _, seconds = demo.edge("rollback", options=("--yes",))
+        demo.measured("rollback of the cutover", seconds, "s", "wall time of rollback --yes")
+        demo.edge("status", options=("--drift",), quiet=True)
         self.harness.look()
         answer = viewer("POST", "/api/v1/embed", {"model": MODEL, "inputs": [TEXT]})
         need(answer[0] == 200 and "cloudfront" not in str(answer[1]), f"{API} still leads to CloudFront: {answer[1]}")
-        story.say(f"  {API} leads to the load balancers again: {answer[1]['x-harness-way']}")
+        demo.say(f"  {API} leads to the load balancers again: {answer[1]['x-harness-way']}")
 
     def end(self):
         """Ends what it started; servers finish what they have."""

@@ -11,18 +11,18 @@ import shutil
 import time
 
 from parts import Part, ask
-from story import need, until
+from demo import need, until
 
 PORT = 9190
 
 
-def check(story, device):
+def check(demo, device):
     """Every pod of the cluster is offered; those of the app are scraped, and no other."""
     if not shutil.which("prometheus"):
-        story.skipped.append({"part": "Prometheus", "why": "prometheus is not there: tests/lab/install"})
+        demo.skipped.append({"part": "Prometheus", "why": "prometheus is not there: tests/lab/install"})
         return
-    folder = story.path("prometheus")
-    shutil.copytree(os.path.join(story.root, "templates/observability"), folder, dirs_exist_ok=True)
+    folder = demo.path("prometheus")
+    shutil.copytree(os.path.join(demo.root, "templates/observability"), folder, dirs_exist_ok=True)
     pods = json.loads(device.kubectl("get", "pods", "--all-namespaces", "-o", "json"))["items"]
     device.write("prometheus/pods.json", json.dumps([target for pod in pods for target in targets(pod)]))
     device.write("prometheus/key", device.key)
@@ -31,7 +31,7 @@ def check(story, device):
     begun = time.monotonic()
     prometheus = Part("prometheus", ["nsenter", f"--net=/var/run/netns/{device.netns}", "prometheus", f"--config.file={folder}/prometheus.yml",
                                      f"--storage.tsdb.path={folder}/data", f"--web.listen-address={address[0]}:{PORT}"],
-                      story.environment, story.path("prometheus.log"))
+                      demo.environment, demo.path("prometheus.log"))
     try:
         found = until(60, lambda: scraped(address, prometheus), "Prometheus has read the metrics of the pod")
         kept = ask(address, "GET", "/api/v1/targets?state=active")[2]["data"]["activeTargets"]
@@ -39,7 +39,7 @@ def check(story, device):
         prometheus.end()
     kept = [each["scrapeUrl"] for each in kept if each["labels"]["job"] == "akidb-edge-pods"]
     need(len(kept) == 1, f"Prometheus keeps {kept}, not the pod of the app alone")
-    story.measured("metrics of the pod read by Prometheus", time.monotonic() - begun, "s",
+    demo.measured("metrics of the pod read by Prometheus", time.monotonic() - begun, "s",
                    f"from its start, by the shipped rules: {found} of {len(pods)} pods")
 
 

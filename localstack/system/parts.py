@@ -10,13 +10,13 @@ import sys
 import threading
 import time
 
-from story import Wrong, need, until
+from demo import Wrong, need, until
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 class Part:
-    """A program that runs beside the story, with its log in a file."""
+    """A program that runs beside the demo, with its log in a file."""
 
     def __init__(self, name, command, environment, log):
         self.name, self.log = name, log
@@ -50,13 +50,13 @@ class Part:
 class Region(Part):
     """A server of a region: the binary with model sync from the region's bucket."""
 
-    def __init__(self, story, name, bucket):
-        self.region, self.store = name, story.path(f"store-{name}")
+    def __init__(self, demo, name, bucket):
+        self.region, self.store = name, demo.path(f"store-{name}")
         os.makedirs(self.store, exist_ok=True)
-        command = [story.binary, "serve", "--http", "127.0.0.1:0", "--grpc", "off", "--log-format", "text", "--onnxruntime", story.onnxruntime,
+        command = [demo.binary, "serve", "--http", "127.0.0.1:0", "--grpc", "off", "--log-format", "text", "--onnxruntime", demo.onnxruntime,
                    "--models", self.store, "--sync", f"s3://{bucket}/models", "--sync-interval", "1s", "--health-interval", "1s",
                    "--region", name]
-        super().__init__(f"the server of {name}", command, {**story.environment, "AWS_REGION": name}, story.path(f"serve-{name}.log"))
+        super().__init__(f"the server of {name}", command, {**demo.environment, "AWS_REGION": name}, demo.path(f"serve-{name}.log"))
         self.bucket, self.address = bucket, ("127.0.0.1", self.port())
 
     def ready(self):
@@ -66,9 +66,9 @@ class Region(Part):
 class Harness(Part):
     """The viewers' side of CloudFront, Route 53 and the load balancers."""
 
-    def __init__(self, story):
-        command = [sys.executable, os.path.join(HERE, "harness"), "--endpoint", story.endpoint, "--account", story.account]
-        super().__init__("the harness", command, story.environment, story.path("harness.log"))
+    def __init__(self, demo):
+        command = [sys.executable, os.path.join(HERE, "harness"), "--endpoint", demo.endpoint, "--account", demo.account]
+        super().__init__("the harness", command, demo.environment, demo.path("harness.log"))
         self.address = ("127.0.0.1", self.port())
 
     def view(self, host, method, path, body=None, place="EU", headers=None):

@@ -1,4 +1,4 @@
-//! A function that embeds takes traffic with a fresh certificate alone: signed by a key that the plan trusts, for this very model.
+//! Traffic for a function that embeds requires a current certificate for this model, signed by a key that the plan trusts.
 
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -46,7 +46,7 @@ fn of_function(name: &str, function: &FunctionPlan, now: i64) -> Result<(), Fail
     };
     let Some(parity) = &function.parity else {
         return Err(codes::ARGUMENT
-            .refused(shown!("the function {} embeds ({}), and no certificate says how exactly", name, path), NEXT));
+            .refused(shown!("the function {} embeds ({}), and no certificate covers it", name, path), NEXT));
     };
     let refused =
         |why: String| codes::ARGUMENT.refused(shown!("the function {}: {}: {}", name, parity.file, why), NEXT);

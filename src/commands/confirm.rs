@@ -1,4 +1,4 @@
-//! Showing the difference, asking, and telling how it went: the same for every verb that changes something.
+//! Shows the changes, asks for confirmation, and reports the outcome: the same for every verb that changes something.
 
 use std::time::Instant;
 
@@ -66,19 +66,19 @@ pub fn confirm(asked: &Confirmation<'_>, run: &RunArgs, context: &Context) -> Re
     if agreed(asked, context) { Ok(None) } else { Err(Failure::cancelled()) }
 }
 
-/// Asks. What can never be brought back wants the name of the stack for an answer.
+/// Asks for confirmation. What cannot be restored requires the name of the stack.
 fn agreed(asked: &Confirmation<'_>, context: &Context) -> bool {
     let question = question(asked);
     if !is_final(asked) {
         return context.printer.ask(question);
     }
     let name = &asked.header.stack;
-    let answer = context.printer.ask_text(shown!("{}\n{} Type {} to go on: ", question, FINAL, name));
+    let answer = context.printer.ask_text(shown!("{}\n{}\nType {} to continue: ", question, FINAL, name));
     answer == *name
 }
 
 /// Why a name is to be typed.
-const FINAL: &str = "Deleted data and DNS names cannot be brought back.";
+const FINAL: &str = "Deleted data and DNS names cannot be restored.";
 
 /// `Apply these 34 changes to shop (account 123456789012)?`
 fn question(asked: &Confirmation<'_>) -> SafeText {
@@ -86,7 +86,7 @@ fn question(asked: &Confirmation<'_>) -> SafeText {
     let changes = match (count, asked.purpose) {
         (1, RunPurpose::Destroy) => shown!("Destroy this resource of"),
         (_, RunPurpose::Destroy) => shown!("Destroy these {} resources of", count),
-        // A new address alone is no change in the world.
+        // A new address alone is not a change in the world.
         (0, _) => shown!("Apply the new addresses to"),
         (1, _) => shown!("Apply this change to"),
         _ => shown!("Apply these {} changes to", count),
@@ -121,7 +121,7 @@ fn say_what_is_not_done(built: &DesiredStack, context: &Context) {
     let (separate, later) = not_of_a_deploy(built);
     let each = context.printer.verbose > 0;
     if let Some(text) = not_done(&separate, &later, &built.waiting, each) {
-        context.printer.rows(&text);
+        context.printer.talk(text);
     }
 }
 

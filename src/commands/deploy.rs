@@ -1,4 +1,4 @@
-//! `deploy`: make the stack what the plan says.
+//! `deploy`: applies a plan.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -337,7 +337,7 @@ fn say_what_another_state_may_know(changes: &mut Changes, wanted: &RunTarget, co
     }
     if count > 0 {
         context.printer.remark(shown!(
-            "{}, and {} with the stack's mark exist: this run takes them in. If another state knows them, two states will \
+            "{}, and {} are tagged as the stack's: this run adopts them. If another state manages them, two states will \
              change the same resources\n  next: name the place of that state with --state; go on only if it is lost",
             hints::words(&changes.stack, context),
             counted(count, "resource")

@@ -1,4 +1,4 @@
-//! `destroy`: remove the stack.
+//! `destroy`: deletes the resources of a stack.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,10 +51,10 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
     let (stack, devices) = args.both.stacks(stack);
     let goes_by = match &devices {
         Some(devices) => format!(
-            "it only names the stack; what is deleted is recorded in the journals of {stack} and \
+            "the plan only names the stack; what is deleted is recorded in the journals of {stack} and \
                                   {devices}"
         ),
-        None => format!("it only names the stack; what is deleted is recorded in the journal of {stack}"),
+        None => format!("the plan only names the stack; what is deleted is recorded in the journal of {stack}"),
     };
     args.plan.say_what_variables_do(&context.printer, &goes_by);
     if devices.is_none() {

@@ -1,4 +1,4 @@
-//! A stack of which the journal's place knows nothing: said, with what is there instead.
+//! Hints for a stack without a journal at this place: which other stacks and resources exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -52,7 +52,7 @@ pub fn words(stack: &str, context: &Context) -> SafeText {
     shown!("no state of the stack {} was found at {}{}", stack, place, there)
 }
 
-/// The refusal, with what carries the stack's mark in the account.
+/// The refusal, with what is tagged as the stack's in the account.
 pub fn refusal(stack: &str, marked: Option<&[OwnedResource]>, context: &Context) -> Failure {
     let mut problem = shown!("{}; nothing was done", words(stack, context));
     let there = stacks(context);
@@ -61,10 +61,12 @@ pub fn refusal(stack: &str, marked: Option<&[OwnedResource]>, context: &Context)
         |name| shown!("did you mean --stack {}? Or name the location of its state with --state", name),
     );
     match marked {
-        Some([]) => problem.push("\nno resource in the account carries its mark, as far as could be checked"),
+        Some([]) => problem.push("\nno resource in the account is tagged as this stack's, as far as could be checked"),
         Some(all) => {
             problem.push(shown!("\n{}", report::unmanaged_text(all).trimmed()));
-            next.push("; if it is lost, akidb-edge deploy --plan PLAN adopts the resources that carry its mark");
+            next.push(
+                "; if it is lost, akidb-edge deploy --plan PLAN adopts the resources that are tagged as this stack's",
+            );
         }
         None => {}
     }

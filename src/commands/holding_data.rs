@@ -74,7 +74,7 @@ pub async fn refuse(
     if full.is_empty() || run.empty_buckets {
         return Ok(full);
     }
-    let problem = shown!("what is to be deleted still holds data:\n  {}", SafeText::join(&full, "\n  "));
+    let problem = shown!("resources to be deleted still hold data:\n  {}", SafeText::join(&full, "\n  "));
     if run.dry_run {
         context.printer.remark(shown!("{}\n  the run would be refused without --empty-buckets", problem));
         return Ok(Vec::new());

@@ -1,4 +1,4 @@
-//! What was imported and a destroy leaves: named, or deleted because it is named.
+//! Imported resources at a destroy: kept and listed, or deleted if they are named.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Where the values of a plan come from that extends others: the end of what `validate plan` says.
+//! The origin of values in a plan that extends others, at the end of the output of `validate plan`.
 
 use serde_json::{Value, json};
 

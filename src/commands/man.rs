@@ -1,4 +1,4 @@
-//! `man`: man pages of the verbs, made from the definitions of which the help is made.
+//! `man`: man pages of the verbs, generated from the definitions of the help.
 
 use std::fs;
 use std::path::Path;
@@ -51,7 +51,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     Ok(exit::DONE)
 }
 
-/// The command line as the help shows it, without `help`, which is no verb of this program.
+/// The command line as the help shows it, without `help`, which is not a verb of this program.
 fn root() -> Command {
     let mut root = Cli::command().disable_help_subcommand(true);
     root.build();

@@ -158,7 +158,7 @@ fn may_overwrite(file: &std::path::Path, force: bool, ours: impl Fn(&str) -> boo
     }
     Err(codes::OUTPUT_FILE.refused(
         shown!("{} exists and was not written by akidb-edge: it was left alone", file.display()),
-        "name another place with --out, or add --force to overwrite it",
+        "choose another path with --out, or add --force to overwrite it",
     ))
 }
 

@@ -1,4 +1,4 @@
-//! Which options go together: each pair of a verb's options works together or is refused before anything is done.
+//! Combinations of options: each pair works together or is rejected before anything is done.
 //! `tests/aws/verbs` holds the table of all pairs.
 
 use clap::ArgMatches;
@@ -81,8 +81,8 @@ const TABLE: &[ConflictRule] = &[
     apart("validate latency", &["regions"], &["connect_to", "ca_bundle"],
         "probe functions in regions are not reached by what this machine has", "use only one of them"),
     apart("validate clean", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
-    apart("bench url", &["requests"], &["seconds"], "both say how long a level is", "use only one of them"),
-    apart("bench serve", &["requests"], &["seconds"], "both say how long a level is", "use only one of them"),
+    apart("bench url", &["requests"], &["seconds"], "both set the duration of a level", "use only one of them"),
+    apart("bench serve", &["requests"], &["seconds"], "both set the duration of a level", "use only one of them"),
     apart("bench serve", &["address"], &["flags", "starts"], "no server is started when a running one is named",
         "use only one of them"),
     apart("report", &["format"], &["out", "force"], "--format writes to standard output", "use only one of them"),
@@ -165,7 +165,7 @@ const ONLY: &[RequirementRule] = &[
 
 /// Every setting of the server, and the file of settings.
 const SETTING: &str = "a setting";
-const ONE_THING: (&str, &str) = ("each of them is the only thing that the run does", "use only one of them");
+const ONE_THING: (&str, &str) = ("they cannot be combined", "use only one of them");
 
 /// The verb that was typed, word by word.
 pub fn verb(typed: &ArgMatches) -> Vec<&str> {

@@ -1,4 +1,4 @@
-//! The bytes that a later rollback needs: kept beside a journal on disk.
+//! Files that a later rollback needs, stored next to a local journal.
 
 use std::collections::BTreeSet;
 use std::fs;

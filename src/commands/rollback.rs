@@ -1,4 +1,4 @@
-//! `rollback`: undo the last run, go back to a revision, or take a fallback of the plan.
+//! `rollback`: undoes the last run, returns to a revision, or activates a fallback of the plan.
 
 mod missing_files;
 mod target;
@@ -57,9 +57,9 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
     let (stack, devices) = args.both.stacks(stack);
     let goes_by = match &devices {
         Some(devices) => format!(
-            "it only names the stack and files to upload; settings come from the journals of {stack} and {devices}"
+            "the plan only names the stack and files to upload; settings come from the journals of {stack} and {devices}"
         ),
-        None => format!("it only names the stack and files to upload; settings come from the journal of {stack}"),
+        None => format!("the plan only names the stack and files to upload; settings come from the journal of {stack}"),
     };
     args.plan.say_what_variables_do(&context.printer, &goes_by);
     if devices.is_none() {

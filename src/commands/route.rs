@@ -1,4 +1,4 @@
-//! `route`: where names lead.
+//! `route`: changes and explains DNS routing.
 
 mod gated;
 
@@ -52,7 +52,7 @@ struct CuttingOver {
     #[command(flatten)]
     changing: Changing,
     #[command(flatten)]
-    gate: gated::GateArgs,
+    gate: gated::GradualArgs,
 }
 
 #[derive(Debug, clap::Args)]

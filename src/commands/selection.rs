@@ -1,4 +1,4 @@
-//! What a verb wants done, and on which addresses of the graph.
+//! The selection of a verb: steps on request and addresses.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! `try-model`: loads a model in this process, for a server that does not want to be ended by it. Not for people.
+//! `try-model`: loads a model in this process, for a server that must not crash with it. Not for users.
 
 use std::io::Read;
 

@@ -1,4 +1,4 @@
-//! A command line that cannot be read, and help that was asked for.
+//! Invalid command lines, and requests for help.
 
 use std::error::Error;
 use std::io::IsTerminal;

@@ -1,4 +1,4 @@
-//! Words that are no verb here, but elsewhere: which verb does what they stand for.
+//! Words that are verbs in other tools: which verb here does the same.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory};

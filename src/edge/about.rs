@@ -10,7 +10,7 @@ use crate::resource::sha256_hex;
 pub const SCHEMA: &str = "akidb-edge/edge-package/v1";
 /// Its name in the package.
 pub const NAME: &str = "model.json";
-/// The graph's key in [`About::files`].
+/// The graph's key in [`PackageInfo::files`].
 pub const GRAPH: &str = "graph";
 /// The key of what the tokenizer needs.
 pub const TOKENS: &str = "tokens";
@@ -51,7 +51,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 
 /// What the package holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct About {
+pub struct PackageInfo {
     /// [`SCHEMA`].
     pub schema: String,
     /// The model's name, which requests may give.
@@ -67,7 +67,7 @@ pub struct About {
     pub files: BTreeMap<String, ModelFile>,
 }
 
-impl About {
+impl PackageInfo {
     /// A description of these files.
     pub fn new(model: &str, dimension: usize, files: BTreeMap<String, ModelFile>) -> Self {
         let whole = version(&files, &[GRAPH, TOKENS, RUNTIME]).unwrap_or_default();
@@ -108,7 +108,7 @@ mod tests {
             let mut files: BTreeMap<String, ModelFile> =
                 own.into_iter().map(|(key, hash)| (key.to_owned(), file(hash))).collect();
             files.extend(table.map(|table| (STATIC.to_owned(), file(table))));
-            About::new("m", 4, files)
+            PackageInfo::new("m", 4, files)
         };
         let plain = of("g", None);
         assert_eq!(plain.static_version, None);
@@ -117,6 +117,6 @@ mod tests {
         assert_ne!(of("h", None).version, plain.version);
         assert_ne!(of("g", Some("s")).static_version, of("g", Some("other")).static_version);
         let text = serde_json::to_string(&plain).expect("plain data");
-        assert_eq!(serde_json::from_str::<About>(&text).expect("the same"), plain);
+        assert_eq!(serde_json::from_str::<PackageInfo>(&text).expect("the same"), plain);
     }
 }

@@ -15,7 +15,7 @@ const OTHERS: &[&[u8]] = &[
 /// What the beginning of a file says of its machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Machine {
-    /// It is no program.
+    /// It is not a program.
     None,
     /// One that the edge runs.
     Edge,

@@ -16,4 +16,4 @@ pub mod signature;
 pub mod suite;
 pub mod unpack;
 
-pub use about::About;
+pub use about::PackageInfo;

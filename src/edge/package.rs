@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::about::{self, About, GRAPH, ModelFile, RUNTIME, STATIC, TOKENS};
+use super::about::{self, GRAPH, ModelFile, PackageInfo, RUNTIME, STATIC, TOKENS};
 use super::machine::{self, Machine};
 use crate::files::read;
 use crate::template::{self, Archive, TemplateError};
@@ -67,7 +67,7 @@ impl PackageFault {
     pub const fn next_step(&self) -> &'static str {
         match self {
             Self::Unreadable { .. } => {
-                "exporter/build --edge makes the model's files, templates/lambda/install the Node packages; --model and --modules name other places"
+                "exporter/build --edge makes the model's files, templates/lambda/install the Node packages; --model and --modules set other paths"
             }
             Self::Unsound { .. } => "make the file again: exporter/build --edge",
             Self::OtherMachine { .. } => "install the Node packages for linux-x64: templates/lambda/install",
@@ -119,7 +119,7 @@ pub struct Package {
     /// The zip.
     pub archive: Archive,
     /// What it says of itself.
-    pub about: About,
+    pub about: PackageInfo,
     /// Its files and their sizes.
     pub files: BTreeMap<String, u64>,
 }
@@ -202,7 +202,7 @@ fn in_folder(modules: &Path, folder: &Folder) -> Result<Vec<String>, PackageFaul
 }
 
 /// The model's files, and what `model.json` says of them.
-fn add_model(sources: &Sources<'_>, files: &mut BTreeMap<String, Vec<u8>>) -> Result<About, PackageFault> {
+fn add_model(sources: &Sources<'_>, files: &mut BTreeMap<String, Vec<u8>>) -> Result<PackageInfo, PackageFault> {
     let config = sources.model.join("config.json");
     let unsound = |why: serde_json::Error| PackageFault::Unsound { path: config.clone(), why: why.to_string() };
     let Config { hidden_size } = serde_json::from_slice(&content(&config)?).map_err(unsound)?;
@@ -218,7 +218,7 @@ fn add_model(sources: &Sources<'_>, files: &mut BTreeMap<String, Vec<u8>>) -> Re
         files.insert(path, bytes);
     }
     known.extend(files.get(LIBRARY).map(|bytes| (RUNTIME.to_owned(), ModelFile::new(LIBRARY, bytes))));
-    Ok(About::new(sources.name, hidden_size, known))
+    Ok(PackageInfo::new(sources.name, hidden_size, known))
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! How close one tier is to another: ids, vectors, and what they find in a corpus. Pure.
+//! The similarity of two tiers: IDs, vectors, and search results in a corpus. Pure.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::suite::Suite;
+use super::suite::ParitySuite;
 
 /// How many of the nearest texts are looked at.
 const NEAREST: usize = 10;
@@ -60,7 +60,7 @@ pub struct Measured {
 const PADDING: &str = "[PAD]";
 
 /// Compares a tier with the one that it is to be like. None when they do not answer the same texts.
-pub fn measure(suite: &Suite, reference: &Answers, tier: &Answers) -> Option<Measured> {
+pub fn measure(suite: &ParitySuite, reference: &Answers, tier: &Answers) -> Option<Measured> {
     let count = suite.all().len();
     let sizes = [reference.ids.len(), reference.vectors.len(), tier.ids.len(), tier.vectors.len()];
     let (one, other) = (normalized(&reference.vectors)?, normalized(&tier.vectors)?);
@@ -100,7 +100,7 @@ pub fn measure(suite: &Suite, reference: &Answers, tier: &Answers) -> Option<Mea
 
 /// The id of the padding token: what the suite's text of it has between the first token and the last one. None where the tokenizer has
 /// no such token and cuts the text into pieces.
-fn padding_id(suite: &Suite, reference: &Answers) -> Option<u32> {
+fn padding_id(suite: &ParitySuite, reference: &Answers) -> Option<u32> {
     let at = suite.texts.iter().position(|text| text == PADDING)?;
     match reference.ids[at].as_slice() {
         [_, id, _] => Some(*id),
@@ -143,7 +143,7 @@ fn shared(one: &[usize], other: &[usize]) -> f64 {
     one.iter().filter(|place| other.contains(place)).count() as f64 / one.len().max(1) as f64
 }
 
-fn recall(suite: &Suite, found: &[Vec<usize>]) -> f64 {
+fn recall(suite: &ParitySuite, found: &[Vec<usize>]) -> f64 {
     let hits = suite.queries.iter().zip(found).filter(|(query, places)| places.contains(&query.answer));
     hits.count() as f64 / suite.queries.len().max(1) as f64
 }
@@ -153,10 +153,10 @@ mod tests {
     use super::super::suite::Query;
     use super::*;
 
-    fn suite() -> Suite {
+    fn suite() -> ParitySuite {
         let texts = ["word", "[PAD]", ""].map(str::to_owned).to_vec();
         let corpus = (0..12).map(|number| format!("text {number}")).collect();
-        Suite { texts, corpus, queries: vec![Query { text: "which".to_owned(), answer: 0 }] }
+        ParitySuite { texts, corpus, queries: vec![Query { text: "which".to_owned(), answer: 0 }] }
     }
 
     /// Answers whose vectors point where `angle` says, in degrees.

@@ -1,8 +1,8 @@
-//! What a plan asks of a function's certificate, and whether it is met by the package that goes up.
+//! The certificate that a plan requires of a function, and whether that of the uploaded package meets it.
 
-use super::about::{About, GRAPH, RUNTIME, STATIC, TOKENS};
+use super::about::{GRAPH, PackageInfo, RUNTIME, STATIC, TOKENS};
 use super::certificate::Certificate;
-use super::suite::Suite;
+use super::suite::ParitySuite;
 
 const DAY: i64 = 86_400;
 
@@ -11,12 +11,17 @@ const DAY: i64 = 86_400;
 pub struct Requirement<'a> {
     /// The tiers that take traffic: `edge`, `static`.
     pub tiers: &'a [String],
-    /// The oldest certificate that counts, in days.
+    /// Maximum age of the certificate, in days.
     pub max_age_days: u32,
 }
 
 /// What a certificate lacks for a package, each with what to do; nothing when the package may take traffic.
-pub fn lacking(requirement: &Requirement<'_>, certificate: &Certificate, package: &About, now: i64) -> Vec<String> {
+pub fn lacking(
+    requirement: &Requirement<'_>,
+    certificate: &Certificate,
+    package: &PackageInfo,
+    now: i64,
+) -> Vec<String> {
     let mut lacks = Vec::new();
     let days = (now - certificate.made_at).div_euclid(DAY);
     if days > i64::from(requirement.max_age_days) {
@@ -25,11 +30,11 @@ pub fn lacking(requirement: &Requirement<'_>, certificate: &Certificate, package
     if certificate.made_at > now + DAY {
         lacks.push("it was made in the future".to_owned());
     }
-    if certificate.suite != Suite::hash() {
+    if certificate.suite != ParitySuite::hash() {
         lacks.push("it was made with the texts of another version of akidb-edge".to_owned());
     }
     if requirement.tiers.is_empty() {
-        lacks.push("the plan names no tier that it has to be for".to_owned());
+        lacks.push("the plan has no tier that it must cover".to_owned());
     }
     for name in requirement.tiers {
         lacks.extend(of_tier(name, certificate, package));
@@ -38,7 +43,7 @@ pub fn lacking(requirement: &Requirement<'_>, certificate: &Certificate, package
 }
 
 /// What is wrong with one tier.
-fn of_tier(name: &str, certificate: &Certificate, package: &About) -> Vec<String> {
+fn of_tier(name: &str, certificate: &Certificate, package: &PackageInfo) -> Vec<String> {
     let Some(tier) = certificate.tier(name) else {
         let skipped = certificate.skipped.iter().find(|skipped| skipped.tier == name);
         let why = skipped.map_or_else(String::new, |skipped| format!(" ({})", skipped.reason));
@@ -71,6 +76,7 @@ mod tests {
 
     const NOW: i64 = 1_800_000_000;
 
+<<<<<<< HEAD
     const MEASURED: Measured = Measured {
         ids_differ: 0,
         cosine_mean: 1.0,
@@ -82,9 +88,12 @@ mod tests {
     };
 
     fn package(graph: &str) -> About {
+=======
+    fn package(graph: &str) -> PackageInfo {
+>>>>>>> kB
         let file = |hash: &str| ModelFile { path: String::new(), sha256: hash.to_owned(), crc32: None, bytes: 1 };
         let own = [(GRAPH, graph), (TOKENS, "t"), (RUNTIME, "r")];
-        About::new("m", 4, own.into_iter().map(|(key, hash)| (key.to_owned(), file(hash))).collect())
+        PackageInfo::new("m", 4, own.into_iter().map(|(key, hash)| (key.to_owned(), file(hash))).collect())
     }
 
     fn certificate(misses: &[&str]) -> Certificate {
@@ -108,7 +117,7 @@ mod tests {
         }
     }
 
-    fn lacks(tiers: &[&str], certificate: &Certificate, package: &About, days: u32) -> Vec<String> {
+    fn lacks(tiers: &[&str], certificate: &Certificate, package: &PackageInfo, days: u32) -> Vec<String> {
         let tiers: Vec<String> = tiers.iter().map(|tier| (*tier).to_owned()).collect();
         lacking(&Requirement { tiers: &tiers, max_age_days: days }, certificate, package, NOW)
     }
@@ -125,7 +134,7 @@ mod tests {
         assert_eq!(lacks(&["edge"], &good, &package("h"), 30), ["edge: it is for the graph g, the package has h"]);
         assert_eq!(lacks(&["static"], &good, &package("g"), 30), ["the tier static was not measured"]);
         assert_eq!(lacks(&["browser"], &good, &package("g"), 30), ["the tier browser was not measured (no browser)"]);
-        assert_eq!(lacks(&[], &good, &package("g"), 30), ["the plan names no tier that it has to be for"]);
+        assert_eq!(lacks(&[], &good, &package("g"), 30), ["the plan has no tier that it must cover"]);
         let low = certificate(&["mean cosine is 0.9, 0.997 is needed"]);
         assert_eq!(lacks(&["edge"], &low, &package("g"), 30), ["edge: mean cosine is 0.9, 0.997 is needed"]);
         let other = Certificate { suite: "other".to_owned(), made_at: NOW + 9 * DAY, ..good };

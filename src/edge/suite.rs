@@ -1,4 +1,4 @@
-//! What `models certify` asks every tier: texts of all kinds, and a corpus with questions.
+//! The texts of `models certify`: texts of all kinds, and a corpus with queries.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ const TEXT: &str = include_str!("../../templates/certify/suite.json");
 
 /// The texts; `exporter/suite.py` writes them.
 #[derive(Debug, Deserialize)]
-pub struct Suite {
+pub struct ParitySuite {
     /// Texts whose ids and vectors are compared.
     pub texts: Vec<String>,
     /// An index.
@@ -28,17 +28,17 @@ pub struct Query {
     pub answer: usize,
 }
 
-static SUITE: LazyLock<Suite> = LazyLock::new(|| {
+static SUITE: LazyLock<ParitySuite> = LazyLock::new(|| {
     // The file is a part of the program, and a test reads it: it can always be read.
-    serde_json::from_str(TEXT).unwrap_or(Suite { texts: Vec::new(), corpus: Vec::new(), queries: Vec::new() })
+    serde_json::from_str(TEXT).unwrap_or(ParitySuite { texts: Vec::new(), corpus: Vec::new(), queries: Vec::new() })
 });
 
 /// The suite of this program.
-pub fn suite() -> &'static Suite {
+pub fn suite() -> &'static ParitySuite {
     &SUITE
 }
 
-impl Suite {
+impl ParitySuite {
     /// Everything that a tier embeds: texts, corpus and questions, in this order.
     pub fn all(&self) -> Vec<&str> {
         let queries = self.queries.iter().map(|query| &query.text);

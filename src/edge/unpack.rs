@@ -1,10 +1,10 @@
-//! A package laid out in a folder: to run it, and to read what it says of itself.
+//! Unpacks a package into a folder, to run it and to read its metadata.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::about::{About, NAME, SCHEMA};
+use super::about::{NAME, PackageInfo, SCHEMA};
 use crate::files;
 
 /// What a package may hold when unpacked: AWS's limit.
@@ -15,7 +15,7 @@ const LARGEST_ABOUT: u64 = 64 << 10;
 /// Why a package cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackFault {
-    /// The file cannot be read, or is no zip.
+    /// The file cannot be read, or is not a zip.
     #[error("it cannot be read as a zip: {0}")]
     Zip(String),
     /// Names or sizes that no package has.
@@ -46,8 +46,8 @@ fn open(path: &Path) -> Result<zip::ZipArchive<File>, UnpackFault> {
 /// What a package says of itself.
 ///
 /// # Errors
-/// It is no package with a model.
-pub fn about(path: &Path) -> Result<About, UnpackFault> {
+/// It is not a package with a model.
+pub fn about(path: &Path) -> Result<PackageInfo, UnpackFault> {
     let mut archive = open(path)?;
     let entry = match archive.by_name(NAME) {
         Ok(entry) => entry,
@@ -56,7 +56,7 @@ pub fn about(path: &Path) -> Result<About, UnpackFault> {
     };
     let mut text = String::new();
     entry.take(LARGEST_ABOUT).read_to_string(&mut text)?;
-    let about: About = serde_json::from_str(&text).map_err(|bad| UnpackFault::About(bad.to_string()))?;
+    let about: PackageInfo = serde_json::from_str(&text).map_err(|bad| UnpackFault::About(bad.to_string()))?;
     if about.schema == SCHEMA {
         Ok(about)
     } else {
@@ -67,7 +67,7 @@ pub fn about(path: &Path) -> Result<About, UnpackFault> {
 /// Writes the files of a package below a folder.
 ///
 /// # Errors
-/// It is no zip, a name leads elsewhere, it is larger than a package may be, or the disk refuses.
+/// It is not a zip, a name leads elsewhere, it is larger than a package may be, or the disk refuses.
 pub fn unpack(path: &Path, into: &Path) -> Result<(), UnpackFault> {
     let mut archive = open(path)?;
     let mut left = LARGEST;
@@ -106,7 +106,7 @@ mod tests {
     fn a_package_is_laid_out_below_its_folder_and_nowhere_else() {
         let folder = tempfile::tempdir().expect("a folder");
         let goal = folder.path().join("goal");
-        let about = About::new("m", 4, BTreeMap::new());
+        let about = PackageInfo::new("m", 4, BTreeMap::new());
         let text = serde_json::to_string(&about).expect("plain data");
         let path = zip(folder.path(), &[("inference/a.mjs", "// a"), (NAME, &text)]);
         unpack(&path, &goal).expect("it fits");

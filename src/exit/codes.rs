@@ -73,7 +73,7 @@ codes! {
     NOTHING_SELECTED = "CL007-nothing-selected", "the arguments select nothing", "`akidb-edge state list` shows the addresses";
     STATE_PLACE = "CL008-state-place", "the value of `--state` cannot be used", "write `file:DIRECTORY` or `s3://BUCKET/PREFIX`";
     INPUT_FILE = "CL009-input-file", "a file named on the command line cannot be read, or is not what it should be", "name another file, or correct it";
-    OUTPUT_FILE = "CL010-output-file", "a file cannot be written, or was not written by this program", "name another place, or add `--force`";
+    OUTPUT_FILE = "CL010-output-file", "a file cannot be written, or was not written by this program", "choose another path, or add `--force`";
     NO_TERMINAL = "CL011-no-terminal", "a question cannot be asked without a terminal", "read what would be done, then add `--yes`";
     CANCELLED = "CL012-cancelled", "the answer to the question was not yes; nothing was changed", "nothing: run the command again to decide otherwise";
 
@@ -85,9 +85,9 @@ codes! {
     REVISION = "RN004-revision", "the revision does not exist, or is not an earlier one", "`akidb-edge status` lists the revisions";
     NEEDED = "RN005-needed", "something that is kept needs what would be deleted", "select both, or neither";
     MISSING_NEED = "RN006-missing-need", "something that the run needs does not exist yet", "make it first; the message names the command";
-    MISSING_FILE = "RN007-missing-file", "a file that the plan carries cannot be read", "put the file there, or name its place with `--var`";
+    MISSING_FILE = "RN007-missing-file", "a file that the plan refers to cannot be read", "create the file, or set its path with `--var`";
     HOLDS_DATA = "RN008-holds-data", "data would be deleted", "add `--empty-buckets` if the data may go";
-    OF_OTHERS = "RN009-of-others", "what others attached would be lost", "ask whose it is, and remove it first";
+    OF_OTHERS = "RN009-of-others", "what others attached would be lost", "find out who owns it, and remove it first";
     OUT_OF_SCOPE = "RN010-out-of-scope", "an argument is about something that the run does not work on", "widen `--target`, or drop the argument";
     PART_UNREACHABLE = "RN011-part-unreachable", "a saved plan is applied as a whole, and a part cannot be reached", "run it again when everything can be reached";
     CHANGED_MEANWHILE = "RN012-changed-meanwhile", "another run changed the stack since this one began", "look at the revisions, then name one";
@@ -98,7 +98,7 @@ codes! {
     ACCEPT = "RN017-accept", "the drift cannot be accepted: the plan sets this field, or something needs the resource", "change the plan, or deploy";
     SAVED_PLAN = "RN018-saved-plan", "the saved plan cannot be applied: it is stale, for another place, or not one of this version", "make it again: `akidb-edge deploy --out FILE`";
     NOTHING_TO_EXPORT = "RN019-nothing-to-export", "the state has no resources", "deploy first, or name the right `--stack` and `--state`";
-    LIVE_LEASE = "RN020-live-lease", "the lease belongs to a process that runs", "wait for it, or add `--yes` if it is gone for good";
+    LIVE_LEASE = "RN020-live-lease", "the lease belongs to a process that runs", "wait for it, or add `--yes` if it will not come back";
 
     LOCKED = "ST001-locked", "another run holds the lease on the stack", "wait until it ends; for a dead process: `akidb-edge state unlock`";
     LEASE_LOST = "ST002-lease-lost", "the lease was lost during the run; nothing more was begun", "`akidb-edge status` shows what was done, then run it again";
@@ -122,9 +122,9 @@ codes! {
     LATER = "SV005-later", "a resource cannot be changed yet", "run the same command again later";
     CREDENTIALS = "SV006-credentials", "credentials are missing, wrong or expired", "log in again, or set `AWS_PROFILE`";
     UNREACHABLE = "SV007-unreachable", "an endpoint cannot be reached", "check the network, the proxy and `AWS_ENDPOINT_URL`";
-    DEVICE_AWAY = "SV008-device-away", "a device cannot be reached, or went away", "check power, network and sshd";
+    DEVICE_AWAY = "SV008-device-away", "a device cannot be reached, or the connection was lost", "check power, network and sshd";
     DENIED = "SV009-denied", "a permission is missing", "`akidb-edge deploy --print-iam-policy` prints what is needed";
-    REFUSED_BY_SERVICE = "SV010-refused", "a service refuses the request as it is", "change the setting that the message names";
+    REFUSED_BY_SERVICE = "SV010-refused", "a service rejects the request", "change the setting that the message names";
     UNEXPECTED_ANSWER = "SV011-unexpected-answer", "an answer is not one that this service gives", "check what answers at the endpoint; else report it";
     CONFIGURATION = "SV012-configuration", "the AWS or network configuration of this machine is wrong or incomplete", "correct what the message names";
 
@@ -132,20 +132,20 @@ codes! {
     POWER_MODE = "DV002-power-mode", "a device does not have this power mode", "choose one of the modes that the message names";
     SAME_MACHINE = "DV003-same-machine", "two names are one machine", "keep one name, or correct the address";
     UNNAMED_DEVICE = "DV004-unnamed-device", "a device is in the journal, and neither the plan nor the inventory names it", "name it again, or uninstall it";
-    OTHER_SERVER = "DV005-other-server", "the run would make another cluster in place of the one that exists", "keep the server, or uninstall the cluster first";
-    NOT_DRAINED = "DV006-not-drained", "devices were not switched off, as pods could not leave them", "give the pods another place, or add `--force`";
+    OTHER_SERVER = "DV005-other-server", "the run would create a second cluster instead of using the existing one", "keep the server, or uninstall the cluster first";
+    NOT_DRAINED = "DV006-not-drained", "devices were not switched off, as pods could not leave them", "make room for the pods on another node, or add `--force`";
     KUBECONFIG = "DV007-kubeconfig", "the credentials of the cluster could not be fetched or written", "do what the message names";
     NO_ACCOUNT = "DV008-no-account", "the plan names no ordinary account for the rule", "write `user: NAME` in the plan or the inventory";
     CLUSTER_NAME = "KU001-cluster-name", "two clusters have one name, or one cluster has two", "give each cluster one name";
-    OTHER_CLUSTER = "KU002-other-cluster", "the connection leads to another cluster than the journal knows", "correct the context, or forget the objects of the lost cluster";
+    OTHER_CLUSTER = "KU002-other-cluster", "the connection leads to a different cluster than the one in the journal", "correct the context, or forget the objects of the lost cluster";
 
     MEASUREMENT = "MS001-measurement", "nothing could be measured", "check the address, the network and the load that was asked for";
     PARITY = "ED001-parity", "a tier has no certificate of parity, or the package or the run at the edge failed", "`akidb-edge models certify` writes the certificate";
     REPLICA = "RD001-replica", "a database could not be published, followed or restored", "`akidb-edge replicate status` shows what is published";
-    FENCED = "RD002-fenced", "another primary holds the lease of the bucket", "stop one of the two; `--take-over` only when the other is gone for good";
+    FENCED = "RD002-fenced", "another primary holds the lease of the bucket", "stop one of the two; use `--take-over` only if the other will not run again";
 
     MODEL_NAME = "MD001-model-name", "the name of a model, repository or revision cannot be used", "use the form that the message names";
-    MODEL = "MD002-model", "the model does not exist, is damaged, or belongs to somebody else", "`akidb-edge models list` lists the models";
+    MODEL = "MD002-model", "the model does not exist, is damaged, or was not created by this tool", "`akidb-edge models list` lists the models";
     MODEL_FETCH = "MD003-model-fetch", "a model could not be fetched, read or written", "do what the message names";
     PUBLISH = "MD004-publish", "a model could not be published", "do what the message names";
 

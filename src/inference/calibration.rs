@@ -1,4 +1,4 @@
-//! What a model can do on this machine, timed before it is served: no figure of a processor is assumed.
+//! Calibration: times a model on this machine before it is served; nothing is assumed about the processor.
 
 use std::time::Instant;
 

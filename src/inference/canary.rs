@@ -1,4 +1,4 @@
-//! A text whose vector is known: embedded when a model is loaded, and again and again while it serves.
+//! The canary: a text with a known vector, embedded when a model is loaded and at intervals while it is served.
 
 mod fault;
 

@@ -1,4 +1,4 @@
-//! Whether a model still gives usable vectors: told by its workers, read by whoever says that the server is ready.
+//! Whether a model still returns usable vectors: recorded by its workers, read by the readiness check.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};

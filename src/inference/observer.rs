@@ -1,4 +1,4 @@
-//! What happens in the engine, told to whoever listens: the only door to metrics.
+//! Events of the engine for observers: the only connection to metrics.
 
 use std::time::Duration;
 

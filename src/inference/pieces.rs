@@ -1,4 +1,4 @@
-//! The tokens of a text as people look at them, and the way back from ids to a text.
+//! The tokens of a text in readable form, and the conversion of ids to text.
 
 use tokenizers::Tokenizer;
 

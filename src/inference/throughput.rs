@@ -1,4 +1,4 @@
-//! How fast a model has answered lately: a sliding histogram that costs a request two atomic additions.
+//! The recent throughput of a model: a sliding histogram that costs two atomic additions per request.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};

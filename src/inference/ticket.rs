@@ -1,4 +1,4 @@
-//! What a waiting request holds, and what workers put into it.
+//! A ticket connects a waiting request with the workers that produce its vectors.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! What a folder says of itself, as the server will read it.
+//! Checks a folder as the server would read it.
 
 use std::path::Path;
 

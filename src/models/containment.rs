@@ -19,7 +19,7 @@ pub enum ContainmentFault {
         source: io::Error,
     },
     /// A link that leads out.
-    #[error("{path} is a link that leads out of the folder, to {}: put the file itself there", to.display())]
+    #[error("{path} is a link that points outside the folder, to {}: put the file itself there", to.display())]
     LeadsOut {
         /// Its path in the folder.
         path: String,

@@ -1,4 +1,4 @@
-//! What happens while files come: told as it happens, shown by somebody else.
+//! Events while files are transferred.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What goes wrong with models: what, why, and the next step.
+//! Errors of models: what, why, and the next step.
 
 use std::error::Error;
 use std::io;

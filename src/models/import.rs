@@ -1,4 +1,4 @@
-//! A folder of this machine into the store: checked, copied, and read back.
+//! Imports a local folder into the store: checks, copies, and verifies it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

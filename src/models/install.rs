@@ -1,4 +1,4 @@
-//! A model is made beside its place, and takes it by one rename.
+//! Installs a model atomically: prepared next to its destination, then renamed.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};

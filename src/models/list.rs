@@ -1,4 +1,4 @@
-//! What is in the store.
+//! Lists the store.
 
 use jiff::Timestamp;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! Names of models, repositories and revisions: checked once, where they come in.
+//! Names of models, repositories and revisions: validated once, at input.
 
 use std::fmt;
 

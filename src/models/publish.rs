@@ -1,4 +1,4 @@
-//! Which files of a model are published, when they are as they were.
+//! The files of a model that are published, if they are unchanged.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

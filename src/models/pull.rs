@@ -1,4 +1,4 @@
-//! A model from the hub into the store: looked up, fetched, checked, and put in its place by one rename.
+//! Downloads a model from the hub into the store: resolves, fetches, verifies, and installs it atomically.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

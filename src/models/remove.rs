@@ -1,4 +1,4 @@
-//! Takes a model out of the store: its own folder, and the versions that model sync brought.
+//! Removes a model from the store: its folder, and the versions from model sync.
 
 use std::fs;
 use std::io::ErrorKind;

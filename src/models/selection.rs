@@ -1,4 +1,4 @@
-//! Which files a server needs of all that a repository or a folder holds.
+//! Selects the files of a repository or folder that a server needs.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Where the models of this machine lie.
+//! The location of the models on this machine.
 
 use std::fs;
 use std::io::ErrorKind;

@@ -1,4 +1,4 @@
-//! Every hash of a model, again.
+//! Verifies every hash of a model again.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,6 @@
-//! The difference, worth reading: by area, one line for each change, its fields below.
+//! The preview: by area, one line for each change, its fields below.
+
+use std::borrow::Cow;
 
 use console::{Style, measure_text_width};
 use serde_json::{Value, json};
@@ -8,6 +10,7 @@ use super::fit::{SHORTEST, Screen, fitted, without_middle};
 use super::machines::MachineGroups;
 use super::omitted::OmittedResources;
 use super::output::painted;
+use super::setting_path::setting_path;
 use super::{counted, duration};
 use crate::resource::{
     Action, Change, Changes, FieldChange, Level, PreviousAddress, ResourceOrigin, Risk, SafeText, has_references,
@@ -130,7 +133,8 @@ const fn imported(change: &Change) -> &'static str {
 /// What else is on a resource that is changed: it stays.
 fn extras_line(change: &Change) -> SafeText {
     let extras = change.found.iter().flat_map(|found| &found.extras);
-    let paths: Vec<&str> = extras.filter(|extra| !extra.theirs).map(|extra| extra.path.as_str()).collect();
+    let paths: Vec<Cow<'_, str>> =
+        extras.filter(|extra| !extra.theirs).map(|extra| setting_path(&extra.path)).collect();
     if paths.is_empty() {
         SafeText::default()
     } else {
@@ -140,7 +144,7 @@ fn extras_line(change: &Change) -> SafeText {
 
 /// A moved thing differs in its mark only.
 fn mark_line(change: &Change) -> SafeText {
-    shown!("        its mark of ownership names {} from now on\n", change.address)
+    shown!("        its ownership tag is changed to {}\n", change.address)
 }
 
 /// Where a kept thing stood before: `moved from A to B`, or which record sets came from there.
@@ -199,15 +203,15 @@ fn field_line(field: &FieldChange, drift: &'static str, everything: bool) -> Saf
     // What a file holds is told by its hash, and a link by where it leads.
     let is_file = field.path == "content";
     if !is_file && let Some(lines) = differing::lines(field, LONGEST, everything) {
-        return shown!("        {}:{}\n{}", field.path, drift, lines);
+        return shown!("        {}:{}\n{}", setting_path(&field.path), drift, lines);
     }
     let old = show(&field.old, "(not set)");
     // The hash of a text with open references is not the one that the file will have.
     let new = if open { "(known after apply)".to_owned() } else { show(&field.new, "(default)") };
     if old.len() + new.len() < 70 {
-        shown!("        {}: {} -> {}{}\n", field.path, old, new, drift)
+        shown!("        {}: {} -> {}{}\n", setting_path(&field.path), old, new, drift)
     } else {
-        shown!("        {}:{}\n          old {}\n          new {}\n", field.path, drift, old, new)
+        shown!("        {}:{}\n          old {}\n          new {}\n", setting_path(&field.path), drift, old, new)
     }
 }
 
@@ -221,7 +225,7 @@ fn without_contents(field: &FieldChange) -> FieldChange {
 
 /// A list of things: those that go and those that come, one on each line.
 fn list_lines(path: &str, drift: &str, old: &[Value], new: &[Value]) -> SafeText {
-    let mut text = shown!("        {}:{}\n", path, drift);
+    let mut text = shown!("        {}:{}\n", setting_path(path), drift);
     for (mark, here, there) in [("-", old, new), ("+", new, old)] {
         // Two sensitive values look alike when they are shown, so what differs is found before.
         for item in here.iter().filter(|item| !there.contains(item)) {

@@ -1,4 +1,4 @@
-//! Where two long values differ: a preview that cut both to the same beginning would hide the change.
+//! Where two long values differ, so that a preview does not cut both before the difference.
 
 use serde_json::{Map, Value};
 

@@ -1,4 +1,6 @@
-//! Drift, worth reading: for each field what the plan says, what is recorded, what is there.
+//! The drift view: for each field the planned, the recorded and the real value.
+
+use std::borrow::Cow;
 
 use console::Style;
 use serde_json::Value;
@@ -6,6 +8,7 @@ use serde_json::Value;
 use super::changes::pairs;
 use super::counted;
 use super::output::painted;
+use super::setting_path::setting_path;
 use crate::resource::{
     DriftField, DriftKind, DriftedResource, FieldOrigin, OwnedResource, PlannedValue, Remedy, ResourceOrigin, SafeText,
     ToSafeText, sensitive, shown, untrusted,
@@ -48,7 +51,7 @@ fn also_there(drift: &[DriftedResource]) -> SafeText {
             matches!(field.sort, FieldOrigin::Extra | FieldOrigin::Tag) && field.remedy == Remedy::Leave
         };
         let extras = one.fields.iter().filter(others);
-        let paths: Vec<&str> = extras.map(|field| field.path.as_str()).collect();
+        let paths: Vec<Cow<'_, str>> = extras.map(|field| setting_path(&field.path)).collect();
         if !paths.is_empty() {
             text.push(shown!("also there, left alone: {}: {}\n", one.address, paths.join(", ")));
         }
@@ -126,7 +129,7 @@ fn field_lines(field: &DriftField, width: usize) -> SafeText {
         FieldOrigin::Setting => "",
         FieldOrigin::Condition => "  (whether it works)",
         FieldOrigin::Output => "  (an output)",
-        FieldOrigin::Mark => "  (the mark of this stack)",
+        FieldOrigin::Mark => "  (the ownership tag of this stack)",
         FieldOrigin::Tag => "  (a tag set by others)",
         FieldOrigin::Extra => "  (also there)",
     };
@@ -138,7 +141,7 @@ fn field_lines(field: &DriftField, width: usize) -> SafeText {
         .map(|value| value.map(|value| without_secrets(&field.path, value)));
     let (plan, recorded, real) = (plan.as_ref(), recorded.as_ref(), real.as_ref());
     let all = [plan, recorded, real];
-    let mut text = shown!("  {}{}\n", field.path, sort);
+    let mut text = shown!("  {}{}\n", setting_path(&field.path), sort);
     let silent = match field.plan {
         PlannedValue::NoPlan => "(no plan)",
         _ => "(silent)",
@@ -188,13 +191,13 @@ fn cut(text: &str, room: usize) -> String {
     text.chars().take(room - 1).chain(['…']).collect()
 }
 
-/// What carries the stack's mark and is not in the journal.
+/// What is tagged as the stack's and is not in the journal.
 pub fn unmanaged_text(owned: &[OwnedResource]) -> SafeText {
     let mut text = SafeText::default();
     for one in owned {
         let title = one.kind.facts().title;
         let address = one.address.as_ref().map_or_else(|| "ADDRESS".into(), ToSafeText::to_shown);
-        text.push(shown!("not in the journal: {} {} carries this stack's mark\n", title, one.id));
+        text.push(shown!("not in the journal: {} {} is tagged as this stack's\n", title, one.id));
         text.push(shown!(
             "  next  akidb-edge state import {}={} --plan PLAN, or delete it manually\n",
             address,

@@ -1,4 +1,4 @@
-//! How long a run usually takes on AWS: the longest way through its changes, by what each kind takes.
+//! Typical duration of a run on AWS: the longest path through its changes, by kind.
 
 use std::collections::{BTreeMap, BTreeSet};
 

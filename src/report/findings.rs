@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::setting_path::setting_path;
 use crate::resource::{Address, Kind, SafeText, shown};
 
 /// A finding and where the plan says it.
@@ -19,7 +20,7 @@ pub struct LocatedFinding {
     pub column: usize,
     /// File, line and column in one text.
     pub at: String,
-    /// The address; none for what is no resource yet.
+    /// The address; none for what is not a resource yet.
     pub address: Option<Address>,
     /// File, line and column of a second place, with its address.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,7 +41,7 @@ pub struct LocatedFinding {
 pub type FindingPlace<'a> = (&'a str, usize, usize);
 
 impl LocatedFinding {
-    /// An error that is no resource yet.
+    /// An error that is not a resource yet.
     pub fn error(rule: &str, at: FindingPlace<'_>, problem: String, next_step: String) -> Self {
         let (file, line, column) = at;
         Self {
@@ -85,7 +86,7 @@ impl LocatedFinding {
     fn text(&self) -> SafeText {
         let mut text = shown!("{}: {} {}: {}", self.at, self.severity, self.rule, self.problem);
         if let Some(address) = &self.address {
-            let path = if self.path.is_empty() { SafeText::default() } else { shown!(" {}", self.path) };
+            let path = if self.path.is_empty() { SafeText::default() } else { shown!(" {}", setting_path(&self.path)) };
             text.push(shown!("\n  in:   {}{}", address, path));
         }
         if let Some(also) = &self.also {

@@ -21,7 +21,7 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// So many columns; `u16::MAX` for what is no terminal.
+    /// So many columns; `u16::MAX` for what is not a terminal.
     pub fn of(width: u16, color: bool) -> Self {
         Self::new(Some(width).filter(|width| *width != u16::MAX), color)
     }
@@ -47,7 +47,8 @@ impl Screen {
 }
 
 /// A text no line of which is wider than the screen: what does not fit goes on below, indented. `cut`: a word that has no room in a
-/// line of its own loses its middle; else it stays whole, so that it can be copied.
+/// line of its own loses its middle; else it stays whole, so that it can be copied. A command of this program is never split: a shell
+/// would run its first row alone.
 pub(super) fn fitted(text: &SafeText, screen: Screen, cut: bool) -> SafeText {
     if screen.width == usize::MAX {
         return text.clone();
@@ -55,7 +56,7 @@ pub(super) fn fitted(text: &SafeText, screen: Screen, cut: bool) -> SafeText {
     let mut out = String::with_capacity(text.len() + 64);
     for line in text.split_inclusive('\n') {
         let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
-        if measure_text_width(line) <= screen.width {
+        if measure_text_width(line) <= screen.width || is_command(line) {
             out.push_str(line);
         } else {
             push_wrapped(&mut out, line, screen.width, cut);
@@ -63,6 +64,12 @@ pub(super) fn fitted(text: &SafeText, screen: Screen, cut: bool) -> SafeText {
         out.push_str(end);
     }
     SafeText::laid_out(out)
+}
+
+/// Whether a line is a command to copy, as a rule the next step of an error.
+fn is_command(line: &str) -> bool {
+    let line = line.trim_start();
+    line.strip_prefix("next: ").unwrap_or(line).starts_with("akidb-edge ")
 }
 
 fn push_wrapped(out: &mut String, line: &str, width: usize, cut: bool) {
@@ -173,6 +180,15 @@ mod tests {
         assert_eq!(without_middle("abcdefghij", 5), "ab…ij");
         assert_eq!(without_middle("日本語日本語", 6), "日…語");
         assert_eq!(without_middle("abc", 3), "abc");
+    }
+
+    #[test]
+    fn a_command_stays_in_one_row() {
+        let command = shown!("  next: akidb-edge destroy --stack site --only page.bucket.site\n");
+        assert_eq!(fitted(&command, at(40), false), command);
+        let words =
+            fitted(&shown!("  next: save the data, then run akidb-edge destroy --empty-buckets\n"), at(40), false);
+        assert!(words.lines().all(|line| measure_text_width(line) <= 40), "{words}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! [8] What people and programs see: data on standard output, talk on standard error.
+//! [8] Output for people and programs: data on standard output, messages on standard error.
 
 mod changes;
 mod differing;
@@ -15,6 +15,7 @@ mod output;
 mod plan_report;
 mod printer;
 mod progress;
+mod setting_path;
 mod status_symbol;
 mod table;
 mod terminal;

@@ -1,4 +1,4 @@
-//! What a run does not look at, in words: nothing is said to match the plan that was not looked at.
+//! What a run does not compare: nothing that was not read is reported as matching the plan.
 
 use super::counted;
 use crate::resource::{Address, SafeText, shown};

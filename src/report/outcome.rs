@@ -1,4 +1,4 @@
-//! How a run went, and what is there: tables and data.
+//! The outcome of a run and the resources: tables and data.
 
 use std::collections::BTreeMap;
 
@@ -75,7 +75,9 @@ pub fn resources_table(state: &StackState, screen: Screen) -> SafeText {
     let unsettled =
         !state.refused.is_empty() || state.resources.values().any(|record| record.standing != ResourceStatus::Present);
     let all_made = state.resources.values().all(|record| record.origin == ResourceOrigin::Made);
-    let columns = [("address", true), ("id", true), ("known as", true), ("origin", !all_made), ("state", unsettled)];
+    let versions = state.resources.values().any(|record| record.attributes.contains_key("version"));
+    let known_as = if versions { "DNS name or version" } else { "DNS name" };
+    let columns = [("address", true), ("id", true), (known_as, true), ("origin", !all_made), ("state", unsettled)];
     let header: Vec<&str> = columns.iter().filter(|(_, shown)| *shown).map(|(name, _)| *name).collect();
     let mut rows = Vec::new();
     for (address, record) in &state.resources {
@@ -95,7 +97,7 @@ pub fn resources_table(state: &StackState, screen: Screen) -> SafeText {
         row.extend(unsettled.then_some(standing));
         rows.push(row);
     }
-    table(&header, &rows, &["known as", "id"], screen)
+    table(&header, &rows, &[known_as, "id"], screen)
 }
 
 /// An id for a person: what an ARN names, and the middle left out of what is long.

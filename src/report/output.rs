@@ -1,4 +1,4 @@
-//! The two streams of the process. A stream that cannot be written to ends the talk, never the work.
+//! The two streams of the process. If a stream cannot be written, output ends and the work continues.
 //!
 //! Everything that is printed comes through here, as [`SafeText`]: the compiler takes nothing else. What is sensitive is left out
 //! here, and what is hidden is written out once more: no text of a plan, a service or a device moves the cursor, sets the

@@ -1,4 +1,4 @@
-//! The one printer: data goes to standard output, talk to standard error.
+//! The only printer: data goes to standard output, messages to standard error.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -136,18 +136,13 @@ impl Printer {
             places.push(header.endpoint.to_shown());
         }
         let facts = shown!("{}  state {}", SafeText::join(&places, "\n"), header.state);
-        self.rows(&shown!("{}{}\n{}", stack, plan, painted(self.color, Style::new().dim(), &facts)));
+        self.talk(shown!("{}{}\n{}", stack, plan, painted(self.color, Style::new().dim(), &facts)));
     }
 
-    /// The same as [`talk`](Self::talk), in rows that fit the terminal.
-    pub fn rows(&self, text: &SafeText) {
-        self.talk(Screen::of_errors(self.color).rows(text));
-    }
-
-    /// A message on standard error; nothing when quiet.
+    /// A message on standard error, in rows that fit the terminal; nothing when quiet.
     pub fn talk(&self, text: impl Into<SafeText>) {
         if !self.quiet {
-            say(text);
+            say(self.fitted(&text.into()));
         }
     }
 
@@ -160,7 +155,7 @@ impl Printer {
     /// A failure.
     pub fn failure(&self, text: impl Into<SafeText>) {
         let text: SafeText = text.into();
-        say(shown!("{} {}", painted(self.color, Style::new().red().bold(), "error:"), text));
+        say(self.fitted(&shown!("{} {}", painted(self.color, Style::new().red().bold(), "error:"), text)));
     }
 
     /// Data, on standard output; with --json only documents go there.
@@ -206,6 +201,11 @@ impl Printer {
         document
     }
 
+    /// In rows that fit the terminal at standard error.
+    fn fitted(&self, text: &SafeText) -> SafeText {
+        Screen::of_errors(self.color).rows(text)
+    }
+
     fn held<T>(&self, work: impl FnOnce(&mut PendingDocument) -> T) -> T {
         work(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -218,7 +218,7 @@ impl Printer {
     /// Asks a yes-or-no question; anything but yes is no.
     pub fn ask(&self, question: impl Into<SafeText>) -> bool {
         let question: SafeText = question.into();
-        say_open(shown!("{} [y/N] ", question));
+        say_open(shown!("{} ", self.fitted(&shown!("{} [y/N]", question))));
         let read = || {
             let mut answer = String::new();
             std::io::stdin().read_line(&mut answer).is_ok().then_some(answer)
@@ -233,7 +233,7 @@ impl Printer {
 
     /// Asks for a word; empty when there is no answer, or when a signal came instead.
     pub fn ask_text(&self, question: impl Into<SafeText>) -> String {
-        say_open(question);
+        say_open(self.fitted(&question.into()));
         let read = || {
             let mut answer = String::new();
             std::io::stdin().read_line(&mut answer).is_ok().then_some(answer)

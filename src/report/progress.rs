@@ -1,4 +1,4 @@
-//! How many changes of a run are done.
+//! Counts the finished changes of a run.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! The mark in front of a thing that was looked at.
+//! The symbol in front of a checked item.
 
 use console::Style;
 

@@ -1,4 +1,4 @@
-//! The terminal's settings, to put them back when a question whose answer is hidden is given up.
+//! The terminal's settings, restored when a hidden prompt is canceled.
 
 use std::io::stderr;
 

@@ -1,4 +1,4 @@
-//! The pulse of a connection: when bytes moved, and whether requests are under way.
+//! The activity of a connection: when bytes were last transferred, and whether requests are in progress.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -145,7 +145,7 @@ pub struct TrackedIo<S> {
 }
 
 impl<S> TrackedIo<S> {
-    /// This stream, felt by this pulse.
+    /// This stream, with its reads and writes recorded here.
     pub fn new(stream: S, activity: Arc<ConnectionActivity>) -> Self {
         Self { stream, activity }
     }

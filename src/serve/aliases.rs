@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
 
-use crate::inference::registry::{ListedModel, Registry};
+use crate::inference::registry::{ListedModel, ModelRegistry};
 
 /// What `models pull` writes into a folder.
 const MANIFEST: &str = "akidb-model.json";
@@ -52,7 +52,7 @@ impl Aliases {
     }
 
     /// The model that is meant by a name that is not a model's own.
-    pub fn model(&self, name: &str, registry: &Registry) -> Option<String> {
+    pub fn model(&self, name: &str, registry: &ModelRegistry) -> Option<String> {
         if let Some(model) = self.named.get(name) {
             return Some(model.clone());
         }

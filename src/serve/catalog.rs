@@ -1,4 +1,4 @@
-//! Which models there are: the folders of the store, newer versions that sync brought, and what the metadata replica says.
+//! The available models: folders of the store, newer versions from model sync, and the entries of the metadata replica.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use super::replica::{Replica, ReplicaRow};
 use crate::delivery::versions;
 use crate::files::RelativePath;
 use crate::inference::folder::FolderIdentity;
-use crate::inference::registry::{ModelSource, Registry};
+use crate::inference::registry::{ModelRegistry, ModelSource};
 
 /// How often the replica is looked at.
 const LOOK: Duration = Duration::from_secs(5);
@@ -163,7 +163,7 @@ impl Catalog {
 
     /// Looks again and again whether another folder has taken the place of one that a model was loaded from (`models pull`), and
     /// loads that: what is given out and what embeds are one version.
-    pub async fn follow_folders(self: Arc<Self>, registry: Arc<Registry>) {
+    pub async fn follow_folders(self: Arc<Self>, registry: Arc<ModelRegistry>) {
         let mut refused: BTreeMap<String, FolderIdentity> = BTreeMap::new();
         loop {
             tokio::time::sleep(LOOK).await;
@@ -200,7 +200,7 @@ impl Catalog {
     }
 
     /// Looks at the replica again and again; serves what it says when it has changed.
-    pub async fn follow(self: Arc<Self>, registry: Arc<Registry>) {
+    pub async fn follow(self: Arc<Self>, registry: Arc<ModelRegistry>) {
         let Some(replica) = &self.replica else { return };
         let mut known = replica.mark();
         loop {
@@ -214,7 +214,7 @@ impl Catalog {
         }
     }
 
-    async fn apply(self: &Arc<Self>, registry: &Arc<Registry>) {
+    async fn apply(self: &Arc<Self>, registry: &Arc<ModelRegistry>) {
         let _turn = self.turn.lock().await;
         let (catalog, registry) = (self.clone(), registry.clone());
         let applied = tokio::task::spawn_blocking(move || {

@@ -1,4 +1,4 @@
-//! What the certificate of a client calls its holder, as a label. Only certificates that TLS has checked come here.
+//! The label of a client certificate. Only certificates that TLS has verified come here.
 
 use sha2::{Digest, Sha256};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};

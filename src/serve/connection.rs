@@ -56,7 +56,7 @@ pub const SEND_BUFFER: usize = 64 << 10;
 /// One for all connections of a listener.
 pub fn builder(header_limits: &HeaderLimits) -> Builder {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    // Time is kept by the pulse, which also sees connections that have not sent a byte.
+    // Timeouts use the activity record, which also covers connections that have not sent a byte.
     builder.http1().timer(TokioTimer::new()).header_read_timeout(None);
     builder.http1().max_buf_size(header_limits.bytes).max_headers(header_limits.count);
     let most = u32::try_from(header_limits.bytes).unwrap_or(u32::MAX);

@@ -1,4 +1,4 @@
-//! What every transport translates to: texts in, vectors out, counted.
+//! The common target of all transports: texts in, vectors out, counted.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Metrics;
 use super::admission::slots::{Slots, TakenSlots};
-use super::admission::{self, Gate};
+use super::admission::{self, AdmissionGate};
 use super::aliases::Aliases;
 use super::config::RequestLimits;
 use super::metrics::EndedRequest;
@@ -15,7 +15,7 @@ use super::unwind::caught;
 use crate::inference::batch::RequestedVectors;
 use crate::inference::engine::{EmbedOptions, Engine};
 use crate::inference::fault::{EmbedFault, ErrorCode, beginning};
-use crate::inference::registry::Registry;
+use crate::inference::registry::ModelRegistry;
 use crate::inference::tokenize::TruncationSide;
 
 /// What a client asks for.
@@ -92,7 +92,7 @@ const ANSWER_SHARE: usize = 2;
 
 /// Texts to vectors.
 pub struct Embedder {
-    registry: Arc<Registry>,
+    registry: Arc<ModelRegistry>,
     aliases: Aliases,
     metrics: Arc<Metrics>,
     limits: RequestLimits,
@@ -104,20 +104,20 @@ pub struct Embedder {
 
 impl Embedder {
     /// An embedder over these models.
-    pub fn new(registry: Arc<Registry>, aliases: Aliases, metrics: Arc<Metrics>, limits: RequestLimits) -> Self {
+    pub fn new(registry: Arc<ModelRegistry>, aliases: Aliases, metrics: Arc<Metrics>, limits: RequestLimits) -> Self {
         Self { registry, aliases, metrics, limits, bytes: None, answers: None }
     }
 
     /// The same; the bytes of its texts and of its vectors are counted among those of this gate.
     #[must_use]
-    pub fn within(mut self, gate: &Gate) -> Self {
+    pub fn within(mut self, gate: &AdmissionGate) -> Self {
         self.answers = Some(gate.answers().clone());
         self.bytes = Some(gate.bytes().clone());
         self
     }
 
     /// The models.
-    pub fn registry(&self) -> &Arc<Registry> {
+    pub fn registry(&self) -> &Arc<ModelRegistry> {
         &self.registry
     }
 

@@ -11,7 +11,7 @@ const LONGEST: u64 = 4 << 20;
 /// A whole file.
 ///
 /// # Errors
-/// It cannot be read, is no text or not a regular file, or is larger than 4 MiB.
+/// It cannot be decoded as UTF-8, is not a regular file, or is larger than 4 MiB.
 pub fn read_text(file: &Path) -> io::Result<String> {
     files::read_text(file, LONGEST)
 }

@@ -16,7 +16,7 @@ const LINGER: Duration = Duration::from_secs(2);
 /// How many of its bytes are read.
 const MOST: usize = 16 << 20;
 
-/// A stream that reads on after its own end, where its pulse says that a body was left unread.
+/// A stream that keeps reading after its own end if the activity record shows an unread body.
 #[derive(Debug)]
 pub struct LingeringClose<S> {
     stream: S,
@@ -28,7 +28,7 @@ pub struct LingeringClose<S> {
 }
 
 impl<S> LingeringClose<S> {
-    /// This stream, with this pulse.
+    /// This stream, with this activity record.
     pub fn new(stream: S, activity: Arc<ConnectionActivity>) -> Self {
         Self { stream, activity, ended: false, until: None, read: 0 }
     }

@@ -1,4 +1,4 @@
-//! Connections: accepted, served, and ended without losing what was admitted.
+//! Connections: accepted, served, and closed without losing admitted requests.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::activity::{ConnectionActivity, IdleTimeouts};
-use super::admission::Gate;
+use super::admission::AdmissionGate;
 use super::admission::connection_slots::ConnectionSlots;
 use super::admission::slots::Slots;
 use super::connection::{self, ConnectionDrain, HeaderLimits};
@@ -26,7 +26,7 @@ const LINGER: Duration = Duration::from_millis(200);
 #[derive(Clone, Debug)]
 pub struct ListenerOptions {
     /// Who may pass.
-    pub gate: Arc<Gate>,
+    pub gate: Arc<AdmissionGate>,
     /// What is told to people.
     pub log: Arc<LogWriter>,
     /// Encryption, when it is wanted.

@@ -1,4 +1,4 @@
-//! Lines about what the server does, on standard error: JSON for programs, text for people. No texts of clients, no keys.
+//! Log lines on standard error: JSON for programs, text for people. They contain no texts of clients and no keys.
 
 mod budget;
 

@@ -1,7 +1,7 @@
 //! The server around the engine: REST, gRPC and metrics from one process. Transports only translate to one [`Embedder`].
 //!
 //! ```text
-//!  listener (TLS, limits) --> http:: / grpc:: --> Embedder --> inference::Registry --> Engine
+//!  listener (TLS, limits) --> http:: / grpc:: --> Embedder --> inference::ModelRegistry --> Engine
 //!                                   |                |
 //!                               admission         metrics, traces
 //! ```
@@ -45,7 +45,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-use admission::Gate;
+use admission::AdmissionGate;
 use aliases::Aliases;
 use catalog::Catalog;
 use health::Health;
@@ -164,7 +164,7 @@ async fn app(
     config: Config,
     metrics: Arc<Metrics>,
     log: Arc<LogWriter>,
-    gate: Arc<Gate>,
+    gate: Arc<AdmissionGate>,
 ) -> Result<Arc<App>, ServeFault> {
     let tracer = Tracer::new(&config.traces, &metrics, &log)?;
     let replica = config.metadata.as_deref().map(Replica::new);

@@ -1,4 +1,4 @@
-//! What the engine tells, for everybody who listens: counted, and written into the log when it is rare.
+//! Observes the engine: counts events, and logs rare ones.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Why a request got no answer, as each transport says it.
+//! Why a request failed, for every transport.
 
 use std::borrow::Cow;
 use std::time::Duration;

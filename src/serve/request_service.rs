@@ -1,4 +1,4 @@
-//! The door of a connection: each request gets an id, passes the gate, and is answered by the router.
+//! The request service of a connection: each request gets an ID, passes admission, and is answered by the router.
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -18,7 +18,7 @@ use super::admission::caller::Caller;
 use super::admission::connection_slots::ConnectionSlots;
 use super::admission::kind::RequestKind;
 use super::admission::slots::{HeldSlots, TakenSlots};
-use super::admission::{Admitted, Gate, heavy};
+use super::admission::{AdmissionGate, Admitted, heavy};
 use super::authority;
 use super::body::{self, CompleteBody};
 use super::grpc::messages::Messages;
@@ -32,12 +32,12 @@ use super::refused::{self, GrpcCall};
 #[derive(Clone, Debug)]
 pub struct RequestService {
     /// Who may pass.
-    pub gate: Arc<Gate>,
+    pub gate: Arc<AdmissionGate>,
     /// What is told to people.
     pub log: Arc<LogWriter>,
     /// Who answers.
     pub router: Router,
-    /// The connection's pulse.
+    /// The connection's activity.
     pub activity: Arc<ConnectionActivity>,
     /// The connection's places among those that need no key.
     pub near: ConnectionSlots,

@@ -1,9 +1,9 @@
-//! What is there before the first request: the gate and its files, ONNX Runtime, and the models that are known.
+//! Initialization before the first request: admission and its files, ONNX Runtime, and the known models.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::admission::Gate;
+use super::admission::AdmissionGate;
 use super::admission::keys::ApiKeys;
 use super::admission::slots::Slots;
 use super::catalog::Catalog;
@@ -20,7 +20,7 @@ use crate::inference::onnx::library::HOW_TO_GET;
 use crate::inference::onnx::provider::Device;
 use crate::inference::onnx::{OnnxLoader, OnnxRuntime, SessionOptions, TrialProcess};
 use crate::inference::queue::QueueBounds;
-use crate::inference::registry::{MemoryLimits, ModelSource, Registry};
+use crate::inference::registry::{MemoryLimits, ModelRegistry, ModelSource};
 
 /// The longest that one run of a graph may take.
 const RUN_TIME: Duration = Duration::from_secs(120);
@@ -55,7 +55,7 @@ pub fn options(
         watched.push(Watched { what: "TLS certificates", files, reload });
     }
     let metrics = metrics.clone();
-    let gate = Gate::new(config.rules.clone(), keys, stop.clone(), move |code| metrics.refused(code));
+    let gate = AdmissionGate::new(config.rules.clone(), keys, stop.clone(), move |code| metrics.refused(code));
     let Connections { most, timeouts, header_limits, last, .. } = config.connections.clone();
     let (gate, log, connections) = (Arc::new(gate), log.clone(), Slots::new(most));
     Ok((ListenerOptions { gate, log, tls, connections, timeouts, header_limits, last }, watched))
@@ -67,7 +67,7 @@ pub fn registry(
     catalog: &Catalog,
     metrics: &Arc<Metrics>,
     log: &Arc<LogWriter>,
-) -> Result<(Arc<Registry>, String), ServeFault> {
+) -> Result<(Arc<ModelRegistry>, String), ServeFault> {
     let runtime =
         OnnxRuntime::load(config.onnxruntime.as_deref()).map_err(|why| ServeFault::refused(why, HOW_TO_GET))?;
     let version = runtime.version.clone();
@@ -75,9 +75,9 @@ pub fn registry(
         Some(folder) => {
             [(config.model.clone(), ModelSource { folder: folder.clone(), ..ModelSource::default() })].into()
         }
-        None => catalog
-            .sources()
-            .map_err(|why| ServeFault::refused(why, "name the folder that holds the models with --models"))?,
+        None => {
+            catalog.sources().map_err(|why| ServeFault::refused(why, "set the folder of the models with --models"))?
+        }
     };
     // Model sync may bring it.
     if !models.contains_key(&config.model) && config.sync.is_none() {
@@ -111,7 +111,7 @@ pub fn registry(
         listener: listener.clone(),
     };
     let limits = MemoryLimits { bytes: config.limits.model_bytes, models: config.limits.models_loaded, again: AGAIN };
-    Ok((Registry::new(models, config.model.clone(), limits, Arc::new(loader), listener), version))
+    Ok((ModelRegistry::new(models, config.model.clone(), limits, Arc::new(loader), listener), version))
 }
 
 fn settings(config: &Config) -> EngineSettings {

@@ -1,4 +1,4 @@
-//! When to stop: readiness goes first, then no connection is taken, then what was admitted is finished.
+//! Shutdown: readiness fails first, then no connection is accepted, then admitted requests are finished.
 
 use std::sync::Arc;
 use std::time::Duration;

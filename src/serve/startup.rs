@@ -1,4 +1,4 @@
-//! The first lines of the log: what runs.
+//! The first log lines: the effective configuration.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A panic ends what it happened in and nothing else: it becomes a fault of the request, and a line of the log.
+//! Contains panics: each becomes an error of its request and a log line.
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};

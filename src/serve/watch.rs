@@ -1,4 +1,4 @@
-//! Files that are read again when they change, or when SIGHUP comes.
+//! Files that are reloaded when they change, or on SIGHUP.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-// What one tier answers to a list of texts: token ids and vectors (32-bit floats, little endian, base64), as JSON. The texts come on
-// standard input. Started by `akidb-edge models certify`, once for each tier, so that every tier is asked the way that its callers ask.
+// Prints what one tier returns for a list of texts: token ids and vectors (32-bit floats, little endian, base64), as JSON. Reads the
+// texts from standard input. `akidb-edge models certify` starts it once for each tier, so that each is called as its clients call it.
 //
 //   node answers.mjs --tier server-fp32|server-int8|gpu --program akidb-edge --models FOLDER --model NAME [--onnxruntime FILE]
 //   node answers.mjs --tier edge|static --package FOLDER
@@ -28,7 +28,14 @@ const RUNNERS = {
 };
 
 const run = RUNNERS[flags.tier];
+<<<<<<< HEAD
 if (!run) throw new TypeError(`there is no tier ${flags.tier}`);
 const answers = JSON.stringify({ tier: flags.tier, ...(await run()) });
 // A handle of the tier may still be open, so the program ends itself: not before the last byte is in the pipe, which holds 64 KiB.
 process.stdout.write(answers, () => process.exit(0));
+=======
+if (!run) throw new TypeError(`unknown tier ${flags.tier}`);
+process.stdout.write(JSON.stringify({ tier: flags.tier, ...(await run()) }));
+// The tier may still have an open handle.
+process.exit(0);
+>>>>>>> kB

@@ -1,4 +1,4 @@
-// The function at the edge, from its unpacked package: vectors through its handler, ids from the tokenizer beside it.
+// Runs the function at the edge from its unpacked package: vectors through its handler, ids from its tokenizer.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -24,7 +24,7 @@ export async function fromPackage(texts, folder, tier) {
   const vectors = [];
   for (let at = 0; at < texts.length; at += AT_A_TIME) {
     const answer = await handler(event(texts.slice(at, at + AT_A_TIME), tier));
-    if (answer.status !== '200') throw new Error(`the function did not answer texts ${at} and further: ${answer.body ?? 'it passed them on'}`);
+    if (answer.status !== '200') throw new Error(`the function did not answer texts ${at} and further: ${answer.body ?? 'it forwarded them'}`);
     vectors.push(...JSON.parse(answer.body).embeddings);
   }
   const files = tier === 'static' ? ['static', 'tokens'] : ['graph', 'tokens', 'runtime'];

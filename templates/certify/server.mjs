@@ -1,4 +1,4 @@
-// The embedding server: started on a port of its own, asked over REST, and ended.
+// Starts the embedding server on a free port, sends REST requests, and stops it.
 
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -66,7 +66,7 @@ export async function fromServer(texts, { program, models, model, onnxruntime },
       version = answer.version;
       const read = (await ask(base, '/tokenize', { inputs: part })).map((tokens) => cut(tokens.map(({ id }) => id), longest));
       ids.push(...read);
-      // The address does not cut a text; the count of the answer is that of the tokens which the model read.
+      // This route does not truncate; the count in the response is that of the tokens which the model read.
       const count = read.reduce((sum, one) => sum + one.length, 0);
       if (count !== answer.usage.total_tokens) throw new Error(`${count} ids for ${answer.usage.total_tokens} tokens`);
     }

@@ -1,4 +1,4 @@
-// The worker (templates/workers) in Cloudflare's own runtime, asked over HTTP.
+// Runs the worker (templates/workers) in Cloudflare's runtime and calls it over HTTP.
 
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';

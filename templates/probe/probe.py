@@ -1,4 +1,4 @@
-"""Sends requests to one host on a clock and prints what each took: `akidb-edge validate latency --from ssh:HOST` runs it on a machine.
+"""Sends requests to one host at a fixed rate and prints the time of each: `akidb-edge validate latency --from ssh:HOST` runs it on a machine.
 
 The same orders and answers as templates/lambda/probe/index.mjs, for GET. Python 3.8 and newer (JetPack 5 has it), no packages; it runs
 from memory and writes no file. The order comes on standard input; the answer is one line behind MARK.
@@ -32,7 +32,7 @@ def now():
 
 
 def drop_root():
-    """The far side of the SSH connection is root's: a probe needs none of that."""
+    """Drops privileges: the SSH connection may be root's, which a probe does not need."""
     if os.geteuid() != 0:
         return
     user, group = (int(os.environ.get(name, NOBODY)) or NOBODY for name in ("SUDO_UID", "SUDO_GID"))
@@ -50,7 +50,7 @@ class Failure(Exception):
 
 
 class Link:
-    """A connection with the times at which it had its name, its TCP and its TLS."""
+    """A connection with the durations of name resolution, TCP and TLS."""
 
     def __init__(self, url, context, seconds):
         begun = now()
@@ -95,7 +95,7 @@ def connected(places, seconds):
 
 
 class Prober:
-    """The requests of one order. The connection that was used last is used first."""
+    """The requests of one order. The most recently used connection is used first."""
 
     def __init__(self, order):
         self.order = order
@@ -133,7 +133,7 @@ class Prober:
                 keep = self.answer(link, url, due, sample)
             except Failure as bad:
                 link.close()
-                # The server closed it meanwhile, before anything of an answer came.
+                # The server closed the connection before the first byte of a response.
                 if stale and bad.kind == "reset" and sample["status"] == 0:
                     link = None
                     continue
@@ -208,7 +208,7 @@ def measured(order):
 
 
 def main():
-    # Loaded when a name is first looked up: later, the files of a Python below root's home could not be read any more.
+    # Import the codec before privileges are dropped: afterwards, a Python below root's home is not readable.
     "a".encode("idna")
     drop_root()
     order = json.load(sys.stdin)

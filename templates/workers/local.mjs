@@ -1,4 +1,4 @@
-// Starts the worker in Cloudflare's own runtime on this machine, with the files of an unpacked package of the function at the edge.
+// Starts the worker in Cloudflare's runtime on this machine, with the files of an unpacked package of the function at the edge.
 
 import fs from 'node:fs';
 import net from 'node:net';
@@ -35,7 +35,7 @@ function modules(folder) {
 function configured(folder, port, origin) {
   const work = fs.mkdtempSync(path.join(os.tmpdir(), 'akidb-worker-'));
   const listed = modules(folder).map(([name, kind, file], at) => {
-    // Files lie beside the configuration: it can only embed what is below it.
+    // The files are copied next to the configuration, which can only embed files below its folder.
     fs.copyFileSync(file, path.join(work, `part${at}`));
     return `    (name = ${JSON.stringify(name)}, ${kind} = embed "part${at}"),`;
   });

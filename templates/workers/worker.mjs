@@ -1,7 +1,7 @@
-// The static tier in a worker of Cloudflare's: the same table, tokens and code as in the package of the function at the edge. The model
-// itself needs more memory than a worker has: what asks for it goes on to the origin.
+// The static tier as a Cloudflare worker: the same table, tokens and code as in the package of the function at the edge. The full
+// model needs more memory than a worker has, so requests for it are forwarded to the origin.
 //
-// Bindings: ORIGIN (text), the origin's address; without it only the static tier answers.
+// Bindings: ORIGIN (text), the URL of the origin; without it, only requests for the static tier are answered.
 
 import { Tokenizer } from '@huggingface/tokenizers';
 
@@ -53,9 +53,9 @@ async function bodyOf(request) {
 
 function textsOf(value) {
   const given = TEXT_FIELDS.filter((field) => Object.hasOwn(value, field));
-  if (given.length !== 1) throw bad(`one of ${TEXT_FIELDS.join(', ')} is needed`);
+  if (given.length !== 1) throw bad(`one of ${TEXT_FIELDS.join(', ')} is required`);
   const texts = [value[given[0]]].flat();
-  if (texts.length === 0 || texts.length > MAX_TEXTS) throw new Refusal(400, 'TOO_MANY_TEXTS', `1 to ${MAX_TEXTS} texts are taken`);
+  if (texts.length === 0 || texts.length > MAX_TEXTS) throw new Refusal(400, 'TOO_MANY_TEXTS', `1 to ${MAX_TEXTS} texts are accepted`);
   texts.forEach((text, at) => {
     if (typeof text !== 'string' || !text.isWellFormed()) throw bad(`${given[0]}[${at}] is not a text`);
     if (text.length > MAX_CHARACTERS && [...text].length > MAX_CHARACTERS) throw new Refusal(400, 'INPUT_TOO_LONG', `${given[0]}[${at}] is too long`);
@@ -76,7 +76,7 @@ async function embed(request, env) {
   if (!TIERS.includes(tier)) throw bad('tier is full, static or any');
   const texts = textsOf(value);
   if (tier === 'full' || !isOwn(value)) {
-    if (tier === 'static' || !env.ORIGIN) throw new Refusal(404, 'TIER_NOT_AVAILABLE', 'this tier cannot be had here');
+    if (tier === 'static' || !env.ORIGIN) throw new Refusal(404, 'TIER_NOT_AVAILABLE', 'this tier is not available here');
     const { tier: _, ...rest } = value;
     return fetch(new Request(new URL(PATH, env.ORIGIN), { method: 'POST', headers: copy.headers, body: JSON.stringify(rest) }));
   }
@@ -84,7 +84,7 @@ async function embed(request, env) {
   const began = performance.now();
   const ids = texts.map((text) => tokens.encode(text).ids);
   const vectors = ids.map((one) => table.embed(one));
-  if (!vectors.every(sound)) throw new Refusal(500, 'NOT_FINITE', 'the table gives no numbers for this text');
+  if (!vectors.every(sound)) throw new Refusal(500, 'NOT_FINITE', 'the vector of this text is not finite');
   const took = performance.now() - began;
   const lists = value.encoding === 'base64' ? JSON.stringify(vectors.map(base64)) : `[${vectors.map(json).join(',')}]`;
   const rest = {
@@ -104,7 +104,7 @@ export default {
     const { pathname } = new URL(request.url);
     if (pathname === '/edge/health') return answered(200, JSON.stringify({ status: 'ok', mode: 'static', model: about.model, static_version: about.static_version }));
     if (pathname !== PATH || request.method !== 'POST') {
-      return env.ORIGIN ? fetch(new Request(new URL(pathname + new URL(request.url).search, env.ORIGIN), request)) : answered(404, '{"error":"there is no such address","code":"NOT_FOUND"}');
+      return env.ORIGIN ? fetch(new Request(new URL(pathname + new URL(request.url).search, env.ORIGIN), request)) : answered(404, '{"error":"unknown path","code":"NOT_FOUND"}');
     }
     try {
       return await embed(request, env);

@@ -1,4 +1,4 @@
-// node --test templates/workers/: the worker in Cloudflare's own runtime, with a table of a few rows.
+// node --test templates/workers/: the worker in Cloudflare's runtime, with a table of a few rows.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -27,7 +27,7 @@ after(async () => {
   fs.rmSync(folder, { recursive: true });
 });
 
-/** A package as `edge package` makes it, without what only the model needs. */
+/** A package as `edge package` creates it, without the files that only the model needs. */
 function packaged() {
   fs.cpSync(path.join(HERE, '../lambda/gateway/inference'), path.join(folder, 'inference'), { recursive: true });
   const tokenizer = 'node_modules/@huggingface/tokenizers/dist/tokenizers.mjs';
@@ -78,7 +78,7 @@ test('what the table cannot answer is refused without an origin', options, async
   assert.equal((await asked(server, JSON.stringify({ text: 'x'.repeat(1_100_000), tier: 'static' })))[0].status, 413);
 });
 
-test('the model is asked at the origin, which knows no tiers', options, async () => {
+test('requests for the model go to the origin, without the tier', options, async () => {
   const seen = [];
   const origin = http.createServer((request, response) => {
     let body = '';

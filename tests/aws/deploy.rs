@@ -206,7 +206,7 @@ fn a_fresh_state_of_a_stack_that_exists_is_a_risk() {
     account.run("deploy --yes").exits(0);
     let other = account.run("deploy --dry-run --state file:other").exits(2);
     assert!(
-        other.stderr.contains("/other, and ") && other.stderr.contains("with the stack's mark exist"),
+        other.stderr.contains("/other, and ") && other.stderr.contains("are tagged as the stack's"),
         "{}",
         other.all()
     );
@@ -225,7 +225,7 @@ fn the_name_servers_of_a_new_zone_are_the_last_line() {
     let account = TestAccount::new();
     let made = account.run("deploy routing --yes").exits(0);
     let last = made.stderr.lines().last().unwrap_or_default();
-    assert!(last.contains("is new: name its servers at the registrar: "), "{}", made.stderr);
+    assert!(last.contains("is a new zone: set its name servers at your registrar: "), "{}", made.stderr);
     let again = account.run("deploy routing --yes").exits(0);
-    assert!(!again.stderr.contains("is new"), "{}", again.stderr);
+    assert!(!again.stderr.contains("is a new zone"), "{}", again.stderr);
 }

@@ -11,7 +11,7 @@ fn data_goes_only_on_the_word() {
     let dry = account.run("destroy --dry-run").exits(2);
     insta::assert_snapshot!("dry_run", account.redact(&dry.stdout));
     let by_journal = format!(
-        "--var and --var-file only decide how the plan is read: it only names the stack; what is deleted is recorded in the journal of {STACK}"
+        "--var and --var-file only decide how the plan is read: the plan only names the stack; what is deleted is recorded in the journal of {STACK}"
     );
     assert!(dry.stderr.contains(&by_journal), "{}", dry.stderr);
     let bare = account.run_bare(&format!("destroy --stack {STACK} --dry-run")).exits(2).stderr;

@@ -62,7 +62,7 @@ async fn a_zone_without_tags_is_known_by_its_reference_and_completed() {
     let world = world().await;
     let case = case(&world, Kind::Zone, "demo", json!({"name": "demo.example.com", "comment": ""}));
     let reference = token(STACK, &case.address, 0);
-    // Others of the same name, a private one and one that sorts before, are no concern.
+    // Others of the same name, a private one and one that sorts before, do not matter.
     their_zone(&world, "demo.example.com", "theirs").await;
     their_zone(&world, "a.demo.example.com", "other").await;
     let id = their_zone(&world, "demo.example.com.", &reference).await;
@@ -135,7 +135,7 @@ async fn a_certificate_tells_its_records_and_a_second_one_is_not_requested() {
     let acm = aws_sdk_acm::Client::new(&world.sdk);
     acm.request_certificate().domain_name("demo.example.com").send().await.expect("somebody else's of the same name");
     let case = case(&world, Kind::Certificate, "demo", certificate(&["*.demo.example.com", "api.demo.example.com"]));
-    assert_eq!(case.read(None).await.expect("read"), None, "another's of the same name is no obstacle");
+    assert_eq!(case.read(None).await.expect("read"), None, "another's of the same name does not matter");
     let made = case.create().await.expect("create");
     assert_eq!(case.create().await.expect("again"), made);
     let listed = acm.list_certificates().send().await.expect("list");

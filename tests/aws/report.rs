@@ -42,14 +42,14 @@ fn the_page_tells_what_the_text_tells() {
 #[test]
 fn an_empty_journal_claims_nothing() {
     let account = TestAccount::of(testkit::local_aws::account());
-    let story = account.run("report --format json").exits(0).json();
-    for one in story["criteria"].as_array().expect("a list") {
+    let report = account.run("report --format json").exits(0).json();
+    for one in report["criteria"].as_array().expect("a list") {
         assert!(one["verdict"] == "not measured" && one["measured"].is_null(), "{one}");
     }
-    for step in steps(&story) {
+    for step in steps(&report) {
         assert!(step["state"] != "done" && step["present"] == 0, "{step}");
     }
-    assert_eq!(story["runs"], serde_json::json!([]));
+    assert_eq!(report["runs"], serde_json::json!([]));
     let text = account.run("report --format markdown").exits(0).stdout;
     assert!(!text.contains("0 of 0") && text.contains("Nothing was deployed yet"), "{text}");
 }
@@ -70,9 +70,9 @@ fn what_others_measured_is_shown_and_judges_nothing() {
         assert!(html.contains(said), "{said} in {html}");
     }
     assert!(account.run(&format!("{with} markdown")).exits(0).stdout.contains("12.5 ms | one request"));
-    let story = account.run(&format!("{with} json")).exits(0).json();
-    assert_eq!(story["figures"]["figures"][0]["value"], 12.5);
-    assert!(story["criteria"].as_array().expect("a list").iter().all(|one| one["verdict"] == "not measured"));
+    let report = account.run(&format!("{with} json")).exits(0).json();
+    assert_eq!(report["figures"]["figures"][0]["value"], 12.5);
+    assert!(report["criteria"].as_array().expect("a list").iter().all(|one| one["verdict"] == "not measured"));
     std::fs::write(&file, "{}").expect("a file");
     let refused = account.run(&format!("{with} json")).exits(3);
     assert!(refused.stderr.contains("missing field `schema`") && refused.stderr.contains("next:"), "{}", refused.all());
@@ -83,11 +83,11 @@ fn a_step_is_done_by_its_own_resources() {
     let account = TestAccount::new();
     account.run("deploy edge --yes").exits(0);
     let states = |account: &TestAccount| -> BTreeMap<String, String> {
-        let story = account.run("report --format json").exits(0).json();
+        let report = account.run("report --format json").exits(0).json();
         let state = |step: &serde_json::Value| {
             (step["id"].as_str().expect("text").to_owned(), step["state"].as_str().expect("text").to_owned())
         };
-        steps(&story).iter().map(state).collect()
+        steps(&report).iter().map(state).collect()
     };
     let state = states(&account);
     let of = |step: &str| state[step].as_str();
@@ -99,7 +99,7 @@ fn a_step_is_done_by_its_own_resources() {
 }
 
 /// The steps of all days.
-fn steps(story: &serde_json::Value) -> Vec<serde_json::Value> {
-    let days = story["days"].as_array().expect("days");
+fn steps(report: &serde_json::Value) -> Vec<serde_json::Value> {
+    let days = report["days"].as_array().expect("days");
     days.iter().flat_map(|day| day["steps"].as_array().expect("steps").clone()).collect()
 }

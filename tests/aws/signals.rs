@@ -363,7 +363,7 @@ fn a_destroy_that_takes_data_or_names_wants_the_name_of_the_stack() {
     account.run("deploy --yes").exits(0);
     for (answer, code) in [("yes\n".to_owned(), 3), (format!("{STACK}\n"), 0)] {
         let mut at_terminal = OnTerminal::start(&account.planned("destroy --empty-buckets"));
-        let said = at_terminal.until(&format!("Type {STACK} to go on: "));
+        let said = at_terminal.until(&format!("Type {STACK} to continue: "));
         let data = said.find("data that is deleted for good:").expect("the data is named");
         let question = said.find(&format!("resources of {STACK} (account {})?", account.number)).expect("a question");
         assert!(data < question, "{said}");

@@ -200,7 +200,7 @@ fn the_stack_of_week_13_is_compared_with_its_plan() {
             )
         })
         .collect();
-    for name in ["EU is sent to eu-central-1", "EU is sent elsewhere while eu-central-1 is down"] {
+    for name in ["EU is routed to eu-central-1", "EU is routed elsewhere while eu-central-1 is down"] {
         assert!(names.contains(&(name, "pass")), "{names:?}");
     }
     // Before the cutover that is open, with the command that makes it: no failure, and not passed over.
@@ -216,7 +216,7 @@ fn the_stack_of_week_13_is_compared_with_its_plan() {
     // A place that is not sent where the plan expects it is found.
     let turned = account.changed_plan("EU: eu-central-1", "EU: us-east-1");
     let wrong = account.run(&format!("validate dns --plan {turned} --json")).exits(1).json();
-    let place = findings(&wrong).into_iter().find(|found| found["finding"]["name"] == "EU is sent to us-east-1");
+    let place = findings(&wrong).into_iter().find(|found| found["finding"]["name"] == "EU is routed to us-east-1");
     assert_eq!(place.expect("the place")["finding"]["verdict"], "fail", "{wrong}");
 
     let server = Server::start(|number| (200, if number < 3 { "Miss" } else { "Hit" }));

@@ -308,7 +308,7 @@ async fn replicas_belong_to_an_autoscaler_where_there_is_one() {
     let live = stack.live("deployment web");
     assert_eq!(live["spec"]["replicas"], 3);
     assert!(!holders(&live, "/f:spec/f:replicas").contains(&"akidb-edge/Apply".to_owned()), "{live:#}");
-    // It scales: that is no difference, and a change of the plan leaves it alone.
+    // It scales: that is not a difference, and a change of the plan leaves it alone.
     stack.plane.kubectl("scale deployment web --replicas 5 --namespace scaled");
     stack.settle(&web).await.expect("usable");
     assert_eq!(stack.put(&web).await.expect("read"), None);

@@ -67,7 +67,7 @@ fn the_doctor_finds_what_was_broken() {
     ] {
         assert!(text.contains(said), "{said} in\n{text}");
     }
-    // What is no device, and a plan without any.
+    // What is not a device, and a plan without any.
     lab.run(&format!("jetson doctor {PLANNED} --host nowhere")).exits(3);
     assert!(lab.run("jetson doctor --plan cluster.yaml").exits(3).stderr.contains("the plan has no devices"));
 }

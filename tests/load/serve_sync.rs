@@ -194,7 +194,7 @@ fn a_bucket_brings_versions_and_a_bad_one_never_replaces_a_good_one() {
     let kept = until(&server, |model| !model["last_sync_error"].is_null());
     assert!(kept["last_sync_error"].as_str().unwrap().contains("SHA-256") && kept["version_name"] == "three", "{kept}");
 
-    // A whole file that is no graph.
+    // A whole file that is not a graph.
     bucket.publish("four", &files("tiny-corrupt"));
     let kept = until(&server, |model| {
         model["last_sync_error"].as_str().is_some_and(|why| why.contains("model.onnx") && !why.contains("SHA"))

@@ -59,7 +59,7 @@ fn a_kubeconfig_that_cannot_be_read_says_why_and_what_helps() {
     }
 }
 
-/// sshd does not forward, the port is closed, or what answers there is no API server.
+/// sshd does not forward, the port is closed, or what answers there is not an API server.
 #[test]
 fn a_tunnel_that_leads_nowhere_says_why_and_what_helps() {
     let honest = Authority::new().kubeconfig();

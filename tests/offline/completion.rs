@@ -77,7 +77,7 @@ fn values_come_from_the_journal() {
     assert!(held.iter().any(|address| address == "models.bucket.primary"), "{held:?}");
     let revisions = offered(folder.path(), &[&["rollback"][..], &stack, &["--to", ""]].concat());
     assert!(revisions.iter().any(|revision| revision == "1"), "{revisions:?}");
-    // A name that leads elsewhere is no stack.
+    // A name that leads elsewhere is not a stack.
     assert_eq!(offered(folder.path(), &["state", "list", "--stack", "../x", "models."]), Vec::<String>::new());
 }
 

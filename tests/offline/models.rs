@@ -155,7 +155,7 @@ fn a_link_that_leads_out_and_a_list_that_is_none_stay_out() {
         }
         let run = user.run(&format!("import {name}")).exits(3);
         let wanted =
-            if kind == "link" { "is a link that leads out of the folder" } else { "does not match the tokens of" };
+            if kind == "link" { "is a link that points outside the folder" } else { "does not match the tokens of" };
         assert!(run.stderr.contains(&format!("{path} {wanted}")), "{path}: {}", run.stderr);
         assert!(!run.stderr.contains("uid=0"), "{}", run.stderr);
         assert!(!user.store().join(&name).exists(), "{path}");

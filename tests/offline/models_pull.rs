@@ -198,7 +198,7 @@ fn the_next_run_goes_on_where_the_last_one_ended() {
     user.hub.once(GRAPH, Once::BreakAfter(123_456));
     user.hub.once(GRAPH, Once::Status(404, ""));
     user.run("pull tiny").exits(1);
-    assert!(!user.path("").exists(), "half a model is no model");
+    assert!(!user.path("").exists(), "half a model is not a model");
     let length = fs::metadata(user.partial().expect("a part")).expect("its length").len();
     assert_eq!(length, 123_456);
     let row = &user.run("list --json").exits(0).json()["models"][0];
@@ -393,7 +393,7 @@ fn files_stay_in_their_folder() {
     for path in ["../../evil", "/etc/cron.d/evil", "onnx/../../evil", "a\\..\\evil"] {
         let user = User::new();
         user.hub.list_besides(path);
-        // It is no file of a model: those that are come all the same.
+        // It is not a file of a model: those that are come all the same.
         user.run("pull tiny").exits(0);
         let requests = user.hub.take_requests();
         assert!(of(&requests, "evil").is_empty() && requests.len() == 8, "{requests:#?}");

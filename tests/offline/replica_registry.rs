@@ -67,16 +67,17 @@ fn a_replica_has_the_models_of_the_registry() {
 #[test]
 fn both_sides_have_one_format() {
     use akidb_edge::resource::registry_document as deployed;
-    let model = deployed::RegistryModel {
+    let model = deployed::RegistryModelSpec {
         name: "m".to_owned(),
         version: Some("v".to_owned()),
         path: None,
         dimension: Some(3),
         enabled: true,
     };
-    let tenant = deployed::RegistryTenant { name: "acme".to_owned(), enabled: false };
+    let tenant = deployed::RegistryTenantSpec { name: "acme".to_owned(), enabled: false };
     let (name, dimension) = ("texts".to_owned(), None);
-    let collection = deployed::RegistryCollection { tenant: "acme".to_owned(), name, model: "m".to_owned(), dimension };
+    let collection =
+        deployed::RegistryCollectionSpec { tenant: "acme".to_owned(), name, model: "m".to_owned(), dimension };
     let document = deployed::RegistryDocument {
         format: deployed::FORMAT,
         models: vec![model],

@@ -173,6 +173,20 @@ fn small_plans_that_aws_refuses() {
     }
 }
 
+/// The objects and the policy of a bucket are in its region: a wrong one is reported where it is written, once.
+#[test]
+fn one_wrong_region_is_one_finding() {
+    let folder = tempfile::tempdir().expect("a directory");
+    std::fs::create_dir(folder.path().join("site")).expect("a directory");
+    for name in ["index.html", "404.html"] {
+        std::fs::write(folder.path().join("site").join(name), "text").expect("a file");
+    }
+    let page = "{bucket: {name: demo-page, region: us-esat-1}, files: {/: {folder: site}}}";
+    let said = validate(folder.path(), "page", page).exits(3).stdout;
+    assert_eq!(said.matches("error SH006-region").count(), 1, "{said}");
+    assert!(said.contains("us-east-1"), "{said}");
+}
+
 /// What `jetson` would refuse is refused here, too, at its own line.
 #[test]
 fn words_of_devices_are_looked_at() {

@@ -29,7 +29,7 @@ class Call:
 
 
 class Unknown(Exception):
-    """A request that is no operation of a known model."""
+    """A request that is not an operation of a known model."""
 
 
 @lru_cache(maxsize=None)
@@ -63,7 +63,7 @@ def read(method, target, headers, body):
         form = dict(parse_qsl((body or b"").decode() or split.query, keep_blank_values=True))
         operation, given = form.pop("Action", ""), form
     if operation not in api["operations"]:
-        raise Unknown(f"{method} {target} of {service} is no operation of its model")
+        raise Unknown(f"{method} {target} of {service} is not an operation of its model")
     return Call(service, region, account, operation, given)
 
 

@@ -133,7 +133,7 @@ class Run:
         self.held_to(policy)
 
     def looks(self, plan=None):
-        """Looks for drift, and for what carries the stack's mark: of every kind, so that listings of kinds which the plan does not
+        """Looks for drift, and for what is tagged as the stack's: of every kind, so that listings of kinds which the plan does not
         have are refused. The tool says so, and does not count on them."""
         asked = self.lab.records[self.account]
         before = len(asked)
@@ -246,7 +246,7 @@ def keys(run):
 
 
 def eks(run):
-    """Objects of an EKS cluster: the cluster is looked up, and its objects are no business of IAM."""
+    """Objects of an EKS cluster: the cluster is looked up, and its objects do not concern IAM."""
     with cluster.ApiServer() as server:
         run.lab.answers[run.account, "eks:DescribeCluster"] = server.described("akidb-eu", "eu-central-1", run.account)
         run.command("deploy --yes")

@@ -115,7 +115,7 @@ def left_alone(run):
                 came_through.append(f"{what}: {bad}")
     if came_through:
         raise AssertionError(f"{run.name}: the policy lets the deployer do what is not the plan's: {came_through}")
-    # What was tried is no part of the plan's life.
+    # What was tried is not a part of the plan's life.
     tried = [one for one in run.lab.records[run.account] if any(check["result"] != "Allowed" for check in one["checks"])]
     run.refused = [{key: check[key] for key in ("action", "resource", "context", "account", "principal")}
                    for one in tried for check in one["checks"] if check["result"] != "Allowed"]

@@ -104,7 +104,7 @@ fn words(expression: &str) -> Result<Vec<Word>, String> {
                 let end = rest.find(']').ok_or("a range without an end")?;
                 let time =
                     rest[1..end].strip_suffix(['s', 'm', 'h']).is_some_and(|number| number.parse::<u32>().is_ok());
-                (time.then_some(Word::Range).ok_or_else(|| format!("{} is no range", &rest[..=end]))?, end + 1)
+                (time.then_some(Word::Range).ok_or_else(|| format!("{} is not a range", &rest[..=end]))?, end + 1)
             }
             sign if "(){},=~!<>+-*/".contains(sign) => (Word::Sign(sign), 1),
             other => return Err(format!("{other} has no meaning")),
@@ -130,7 +130,7 @@ const OVER_RANGES: &[&str] = &["rate", "increase"];
 const FUNCTIONS: &[&str] = &["histogram_quantile", "time"];
 
 /// The selectors of an expression; wrong is what Prometheus would not take, or would answer with nonsense: brackets that do
-/// not match, an unknown function, a rate without a range or of what is no counter, a quantile of what are no buckets.
+/// not match, an unknown function, a rate without a range or of what is not a counter, a quantile of what are not buckets.
 fn selectors(expression: &str) -> Result<Vec<Selector>, String> {
     let words = words(expression)?;
     let (mut open, mut found): (Vec<String>, Vec<Selector>) = Default::default();

@@ -132,7 +132,7 @@ fn slow_clients_are_let_go() {
     assert!(rest(&mut idle).starts_with("HTTP/1.1 200"));
     assert_eq!(rest(&mut silent), "");
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
-    // A head of one byte at a time is no sign of life.
+    // A head of one byte at a time is not a sign of life.
     let mut drop_by_drop = connect(&server);
     let began = Instant::now();
     while drop_by_drop.write_all(b"G").is_ok() && began.elapsed() < Duration::from_secs(15) {

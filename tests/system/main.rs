@@ -50,9 +50,8 @@ fn from_the_plan_to_the_vector_and_back_to_nothing() {
     assert!(page.is_file(), "{} is not there: run templates/browser/build", page.display());
     let account = TestAccount::new();
     let (work, report) = (account.path("system"), account.path("report"));
-    let mut story = Command::new(root.join("localstack/.venv/bin/python"));
-    story
-        .arg(root.join("localstack/system"))
+    let mut demo = Command::new(root.join("localstack/.venv/bin/python"));
+    demo.arg(root.join("localstack/system"))
         .arg("--binary")
         .arg(bare().get_program())
         .arg("--work")
@@ -68,15 +67,14 @@ fn from_the_plan_to_the_vector_and_back_to_nothing() {
         .current_dir(root);
     // Nothing of whoever runs the tests: the binary gets what `localstack/up` would export.
     for (key, _) in std::env::vars().filter(|(key, _)| key.starts_with("AWS_") || key.starts_with("AKIDB_")) {
-        story.env_remove(key);
+        demo.env_remove(key);
     }
-    story
-        .env("AWS_ENDPOINT_URL", local_aws::endpoint())
+    demo.env("AWS_ENDPOINT_URL", local_aws::endpoint())
         .env("AWS_REGION", "us-east-1")
         .env("AWS_DEFAULT_REGION", "us-east-1");
-    story.env("AWS_ACCESS_KEY_ID", &account.number).env("AWS_SECRET_ACCESS_KEY", "test");
-    story.env("AWS_EC2_METADATA_DISABLED", "true").env("NO_COLOR", "1");
-    let told = story.output().expect("localstack/system runs");
+    demo.env("AWS_ACCESS_KEY_ID", &account.number).env("AWS_SECRET_ACCESS_KEY", "test");
+    demo.env("AWS_EC2_METADATA_DISABLED", "true").env("NO_COLOR", "1");
+    let told = demo.output().expect("localstack/system runs");
     let said = format!("{}{}", String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
     assert!(told.status.success(), "{said}");
 

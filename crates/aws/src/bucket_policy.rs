@@ -1,5 +1,5 @@
 //! S3 bucket policies. Our statements are told from those of others by their `Sid`, else by being equal; the policy's `Id`
-//! carries the stack's mark, and the plan does not state it.
+//! is tagged as the stack's, and the plan does not state it.
 
 use std::sync::Arc;
 

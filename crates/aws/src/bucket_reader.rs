@@ -12,7 +12,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_smithy_http_client::tls;
 use bytes::Bytes;
 
-use super::requests::TellRequests;
+use super::requests::RequestLogger;
 use super::response_limit::{Download, LimitedClient, MarkDownloads, ResponseTooLong, too_long};
 use crate::resource::syntax_check;
 
@@ -197,7 +197,7 @@ async fn client() -> Result<Client, BucketFault> {
     let config = loader.load().await;
     need_region(config.region().map(AsRef::as_ref))?;
     let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(!endpoint.is_empty());
-    Ok(Client::from_conf(config.interceptor(MarkDownloads(Download::Stream)).interceptor(TellRequests).build()))
+    Ok(Client::from_conf(config.interceptor(MarkDownloads(Download::Stream)).interceptor(RequestLogger).build()))
 }
 
 /// Refuses what is not the name of a region, on which a client of the SDK panics.

@@ -1,7 +1,7 @@
 //! ACM certificates with DNS validation.
 //!
 //! ACM takes any number of certificates of one name. Which one is ours is told by its tags; another's of the same name
-//! is no obstacle and is left alone.
+//! is not an obstacle and is left alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

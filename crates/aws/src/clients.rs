@@ -13,7 +13,7 @@ use super::connect::ResolvedSettings;
 use super::eks::TokenSigner;
 use super::gate::SendGate;
 use super::rate_limiter::RateLimiter;
-use super::requests::TellRequests;
+use super::requests::RequestLogger;
 use super::response_limit::{Download, MarkDownloads};
 use super::sdk_retry;
 use super::validation::CERTIFICATE_WAIT;
@@ -79,7 +79,7 @@ macro_rules! patient {
             .retry_config(sdk_retry::config($tries))
             .retry_partition(sdk_retry::rate(stringify!($sdk)))
             .interceptor(sdk_retry::OnceUnlessHarmless)
-            .interceptor(TellRequests);
+            .interceptor(RequestLogger);
         builder.set_endpoint_url($endpoints.url($service));
         builder
     }};
@@ -182,7 +182,7 @@ impl Clients {
     /// As [`s3`](Self::s3).
     pub fn state_s3(&self, region: &str) -> Result<aws_sdk_s3::Client, Fault> {
         need_region("s3", region)?;
-        let mut config = aws_sdk_s3::config::Builder::from(&self.at(region)).interceptor(TellRequests);
+        let mut config = aws_sdk_s3::config::Builder::from(&self.at(region)).interceptor(RequestLogger);
         config.set_endpoint_url(self.endpoints.url(Service::S3));
         let config = match &self.ungated {
             Some(http) => config.http_client(http.clone()),
@@ -295,7 +295,7 @@ impl Clients {
             None => (region.to_owned(), self.endpoints.url(Service::Sts)),
         };
         let sts = aws_sdk_sts::config::Builder::from(&once).region(Region::new(region));
-        let mut sts = sts.interceptor(TellRequests);
+        let mut sts = sts.interceptor(RequestLogger);
         sts.set_endpoint_url(url);
         let sts = aws_sdk_sts::Client::from_conf(sts.build());
         let answer = sts.get_caller_identity().send().await;

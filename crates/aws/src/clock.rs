@@ -1,4 +1,4 @@
-//! A clock that is wrong: a signature is good for minutes only, and every service says so in words of its own.
+//! Detects a wrong clock: signatures are valid for minutes only, and each service reports that with different errors.
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;

@@ -1,4 +1,4 @@
-//! From the surroundings to clients: everything that can be wrong before the first call is told here.
+//! Creates clients from the environment: reports everything that can be wrong before the first call.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What CloudWatch counted of a distribution: the requests of its viewers, and which share of them its caches answered.
+//! CloudWatch metrics of a distribution: the number of viewer requests and the cache hit rate.
 
 use std::collections::BTreeMap;
 

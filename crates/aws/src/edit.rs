@@ -1,4 +1,4 @@
-//! What the CloudFront kinds share when they build a request and read an answer.
+//! Shared code of the CloudFront kinds for building requests and reading responses.
 
 use aws_smithy_types::error::operation::BuildError;
 

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::clock;
 use super::error_rules::class_of;
 use super::response_limit::{self, ResponseTooLong};
-use super::transport::{ProxyError, Toward};
+use super::transport::{EndpointFailure, ProxyError};
 use super::unreadable::unreadable;
 use crate::provider::retry::NO_ANSWER;
 use crate::resource::{Address, Fault, FaultClass, Untrusted};
@@ -177,7 +177,7 @@ fn unreachable_fault(service: &str, operation: &str, error: &(dyn Error + 'stati
         }
         None => "check AWS_ENDPOINT_URL and the network; with the local AWS: localstack/up".to_owned(),
     };
-    let message = match find::<Toward>(error) {
+    let message = match find::<EndpointFailure>(error) {
         Some(toward) => format!("{} did not answer: {}", toward.endpoint, innermost(error)),
         None => chain(error),
     };

@@ -1,4 +1,4 @@
-//! The last door before the wire: no request passes once its caller may not act any longer.
+//! The last check before a request is sent: no request passes once the run has lost its lease.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};

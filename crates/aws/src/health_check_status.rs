@@ -1,4 +1,4 @@
-//! What the checkers of a Route 53 health check say of it now.
+//! The status of a Route 53 health check, as its checkers report it.
 
 use super::{Clients, fault_of};
 use crate::resource::Fault;

@@ -1,4 +1,4 @@
-//! Load balancers that somebody else made: looked up, never made.
+//! Existing load balancers: looked up, never created.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

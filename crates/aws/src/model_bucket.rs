@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use akidb_edge_delivery::publish::{ExistingObject, ObjectStore, PublishFault, Upload, UploadContent};
+use akidb_edge_delivery::publish::{ExistingObject, ModelPublishFault, Upload, UploadContent, UploadStore};
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 
@@ -53,13 +53,13 @@ impl ModelBucket {
 }
 
 #[async_trait]
-impl ObjectStore for ModelBucket {
-    async fn list(&self, begin: &str) -> Result<Vec<ExistingObject>, PublishFault> {
+impl UploadStore for ModelBucket {
+    async fn list(&self, begin: &str) -> Result<Vec<ExistingObject>, ModelPublishFault> {
         let list = self.client.list_objects_v2().bucket(&self.bucket).prefix(self.key(begin));
         let (mut pages, mut found, mut asked) = (list.into_paginator().send(), Vec::new(), 0);
         while let Some(page) = pages.next().await {
             asked += 1;
-            let page = page.map_err(|bad| PublishFault::store(self.named(fault_of("s3", "ListObjectsV2", bad))))?;
+            let page = page.map_err(|bad| ModelPublishFault::store(self.named(fault_of("s3", "ListObjectsV2", bad))))?;
             for object in page.contents() {
                 let Some(key) = object.key().and_then(|key| key.strip_prefix(&self.prefix)) else { continue };
                 let size = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
@@ -70,28 +70,28 @@ impl ObjectStore for ModelBucket {
             if found.len() > MOST_OBJECTS || asked > MOST_OBJECTS {
                 let words = format!("there are more than {MOST_OBJECTS} objects below {}", self.key(begin));
                 let fault = Fault::new(FaultClass::Refused, "s3", "ListObjectsV2", "TooManyObjects", words);
-                return Err(PublishFault::store(fault.next("publish to a prefix that contains only models")));
+                return Err(ModelPublishFault::store(fault.next("publish to a prefix that contains only models")));
             }
         }
         Ok(found)
     }
 
-    async fn stack_of(&self, key: &str) -> Result<Option<String>, PublishFault> {
+    async fn stack_of(&self, key: &str) -> Result<Option<String>, ModelPublishFault> {
         let call = self.client.head_object().bucket(&self.bucket).key(self.key(key));
         let held = optional(call.send().await.map_err(|bad| fault_of("s3", "HeadObject", bad)));
-        let held = held.map_err(PublishFault::store)?;
+        let held = held.map_err(ModelPublishFault::store)?;
         Ok(held.and_then(|held| held.metadata?.remove(STACK)))
     }
 
-    async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, PublishFault> {
+    async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, ModelPublishFault> {
         let call = self.client.get_object().bucket(&self.bucket).key(self.key(key));
         let held = optional(call.send().await.map_err(|bad| fault_of("s3", "GetObject", bad)));
-        let Some(held) = held.map_err(PublishFault::store)? else { return Ok(None) };
-        let bytes = held.body.collect().await.map_err(PublishFault::store)?;
+        let Some(held) = held.map_err(ModelPublishFault::store)? else { return Ok(None) };
+        let bytes = held.body.collect().await.map_err(ModelPublishFault::store)?;
         Ok(Some(bytes.to_vec()))
     }
 
-    async fn put(&self, upload: &Upload) -> Result<(), PublishFault> {
+    async fn put(&self, upload: &Upload) -> Result<(), ModelPublishFault> {
         let spec = ObjectSpec {
             bucket: self.bucket.clone(),
             region: self.region.clone(),
@@ -108,12 +108,12 @@ impl ObjectStore for ModelBucket {
         };
         let metadata = HashMap::from([(SHA256.to_owned(), upload.sha256.clone())]);
         let target = UploadTarget { client: &self.client, spec: &spec, metadata };
-        target.put(&source, ExistingKeyPolicy::Replace).await.map_err(PublishFault::store)
+        target.put(&source, ExistingKeyPolicy::Replace).await.map_err(ModelPublishFault::store)
     }
 
-    async fn delete(&self, key: &str) -> Result<(), PublishFault> {
+    async fn delete(&self, key: &str) -> Result<(), ModelPublishFault> {
         let call = self.client.delete_object().bucket(&self.bucket).key(self.key(key));
         let gone = optional(call.send().await.map_err(|bad| fault_of("s3", "DeleteObject", bad)));
-        gone.map(drop).map_err(PublishFault::store)
+        gone.map(drop).map_err(ModelPublishFault::store)
     }
 }

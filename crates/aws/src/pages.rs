@@ -37,8 +37,9 @@ impl Pages {
             return Ok(());
         }
         let words = format!("the list has more than {} pages", self.most);
-        Err(Fault::new(FaultClass::Refused, self.service, self.operation, "ListTooLong", words)
-            .next("no account has so many: check the endpoint (AWS_ENDPOINT_URL), and what stands between it and this machine"))
+        Err(Fault::new(FaultClass::Refused, self.service, self.operation, "ListTooLong", words).next(
+            "no account has so many: check the endpoint (AWS_ENDPOINT_URL), and any proxy between it and this machine",
+        ))
     }
 }
 

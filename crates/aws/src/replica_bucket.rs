@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use akidb_edge_replica::StoreFault;
 use akidb_edge_replica::store::{
-    Answer, Body, Etag, Layout, Listed, Metadata, Object, ObjectStore, Page, Precondition,
+    Etag, Layout, ListPage, Listed, Object, ObjectBody, ObjectMetadata, ObjectStore, Precondition, ReadAnswer,
 };
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
@@ -95,21 +95,21 @@ impl ObjectStore for ReplicaBucket {
         Layout::Bucket
     }
 
-    async fn get(&self, key: &str, known: Option<&Etag>) -> Result<Answer, StoreFault> {
+    async fn get(&self, key: &str, known: Option<&Etag>) -> Result<ReadAnswer, StoreFault> {
         let call = self.client.get_object().bucket(&self.bucket).key(self.key(key));
         let call = call.set_if_none_match(known.map(|etag| etag.0.clone()));
         let found = match call.send().await {
             Ok(found) => found,
             Err(bad) if bad.raw_response().is_some_and(|raw| raw.status().as_u16() == 304) => {
-                return Ok(Answer::Unchanged);
+                return Ok(ReadAnswer::Unchanged);
             }
             Err(bad) => return Err(self.fault(key, &bad)),
         };
         let size = found.content_length.and_then(|size| u64::try_from(size).ok());
-        let size = size.ok_or_else(|| self.broken(format!("{key} comes without a length")))?;
-        let metadata: Metadata = found.metadata.unwrap_or_default().into_iter().collect();
+        let size = size.ok_or_else(|| self.broken(format!("{key}: the response has no Content-Length")))?;
+        let metadata: ObjectMetadata = found.metadata.unwrap_or_default().into_iter().collect();
         let etag = Etag(found.e_tag.unwrap_or_default());
-        Ok(Answer::Object(Object { etag, size, metadata, body: Box::pin(found.body.into_async_read()) }))
+        Ok(ReadAnswer::Object(Object { etag, size, metadata, body: Box::pin(found.body.into_async_read()) }))
     }
 
     async fn get_range(&self, key: &str, range: Range<u64>) -> Result<Bytes, StoreFault> {
@@ -127,16 +127,22 @@ impl ObjectStore for ReplicaBucket {
         let most = range.end - range.start;
         let length = found.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or(u64::MAX);
         if length > most {
-            return Err(self.broken(format!("{key}: more bytes come than were asked for")));
+            return Err(self.broken(format!("{key}: the response is longer than requested")));
         }
         let bytes = found.body.collect().await.map_err(|bad| self.broken(bad))?;
         Ok(bytes.into_bytes())
     }
 
-    async fn put(&self, key: &str, body: &Body, metadata: &Metadata, on: &Precondition) -> Result<Etag, StoreFault> {
+    async fn put(
+        &self,
+        key: &str,
+        body: &ObjectBody,
+        metadata: &ObjectMetadata,
+        on: &Precondition,
+    ) -> Result<Etag, StoreFault> {
         let content = match body {
-            Body::Bytes(bytes) => ByteStream::from(bytes.clone()),
-            Body::File(path) => {
+            ObjectBody::Bytes(bytes) => ByteStream::from(bytes.clone()),
+            ObjectBody::File(path) => {
                 let size = tokio::fs::metadata(path).await.map_err(|bad| self.local(key, &bad))?.len();
                 if size > MOST_BYTES {
                     let detail = format!("{key} has {size} bytes, and S3 takes {MOST_BYTES} in one conditional write");
@@ -163,7 +169,7 @@ impl ObjectStore for ReplicaBucket {
         }
     }
 
-    async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Page, StoreFault> {
+    async fn list(&self, prefix: &str, after: Option<&str>) -> Result<ListPage, StoreFault> {
         let call = self.client.list_objects_v2().bucket(&self.bucket).prefix(self.key(prefix));
         let call = call.set_continuation_token(after.map(str::to_owned));
         let page = call.send().await.map_err(|bad| self.fault(prefix, &bad))?;
@@ -175,7 +181,7 @@ impl ObjectStore for ReplicaBucket {
             })
         };
         let objects = page.contents.unwrap_or_default().into_iter().filter_map(listed).collect();
-        Ok(Page { objects, next: page.next_continuation_token })
+        Ok(ListPage { objects, next: page.next_continuation_token })
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreFault> {

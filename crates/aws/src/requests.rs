@@ -26,7 +26,7 @@ const LONGEST: usize = 120;
 
 /// Writes the line; for the configuration of a client.
 #[derive(Debug)]
-pub struct TellRequests;
+pub struct RequestLogger;
 
 /// A request that has begun, and what it is about.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Storable for Begun {
 }
 
 #[dyn_dispatch_hint]
-impl Intercept for TellRequests {
+impl Intercept for RequestLogger {
     fn name(&self) -> &'static str {
         "TellRequests"
     }

@@ -1,4 +1,4 @@
-//! What the SDK repeats by itself, and how fast it may call.
+//! What the SDK retries by itself, and its request rate.
 //!
 //! The SDK repeats single calls that do no harm when they take effect twice. A call that makes something is tried once: when
 //! its answer is lost, the engine looks before it calls again. Each service has a rate of its own that falls when the service

@@ -1,4 +1,4 @@
-//! The security headers of a response headers policy: each is the plan's or is left as it is.
+//! The security headers of a response headers policy: each is set by the plan or left unchanged.
 
 use aws_sdk_cloudfront::types as cf;
 

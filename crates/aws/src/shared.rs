@@ -1,4 +1,4 @@
-//! One answer for all who ask at the same time.
+//! One response shared by concurrent callers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Tags: how a resource carries the stack's mark.
+//! Tags: how a resource is tagged as the stack's.
 
 use std::collections::BTreeMap;
 

@@ -147,7 +147,7 @@ impl HttpConnector for Line {
         HttpConnectorFuture::new(async move {
             match (answer.await, proxy) {
                 (Ok(answer), _) => Ok(limited(answer, download)),
-                (Err(bad), None) => Err(wrapped(bad, |source| Box::new(Toward { endpoint, source }))),
+                (Err(bad), None) => Err(wrapped(bad, |source| Box::new(EndpointFailure { endpoint, source }))),
                 (Err(bad), Some(proxy)) => Err(wrapped(bad, |source| Box::new(ProxyError { proxy, source }))),
             }
         })
@@ -176,19 +176,19 @@ impl Error for ProxyError {
 
 /// What failed on the direct way to an endpoint.
 #[derive(Debug)]
-pub struct Toward {
+pub struct EndpointFailure {
     /// The endpoint: scheme, host and port.
     pub endpoint: String,
     source: ConnectorError,
 }
 
-impl fmt::Display for Toward {
+impl fmt::Display for EndpointFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.endpoint)
     }
 }
 
-impl Error for Toward {
+impl Error for EndpointFailure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.source)
     }

@@ -1,4 +1,4 @@
-//! Answers that are not in the language of the service: a page of a proxy, another program at the endpoint.
+//! Responses that are not in the format of the service: a page of a proxy, another program at the endpoint.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 

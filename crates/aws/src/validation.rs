@@ -1,4 +1,4 @@
-//! The wait for a certificate: how long, and why it has not come to its end.
+//! Waiting for the validation of a certificate: the timeout, and the reason if it does not complete.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

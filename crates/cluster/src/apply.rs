@@ -1,4 +1,4 @@
-//! How an object of a plan is applied: who holds which fields before and after.
+//! How an object is applied, and which field managers own which fields before and after.
 
 use std::time::Duration;
 

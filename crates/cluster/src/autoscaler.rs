@@ -1,4 +1,4 @@
-//! HorizontalPodAutoscalers: where one targets a workload, the number of its replicas is the autoscaler's and not ours.
+//! HorizontalPodAutoscalers: if one targets a workload, the autoscaler sets the number of replicas.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

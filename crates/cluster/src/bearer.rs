@@ -1,4 +1,4 @@
-//! A bearer token that runs out and is asked for again in time.
+//! A bearer token that expires and is renewed in time.
 
 use std::sync::Arc;
 use std::time::Duration;

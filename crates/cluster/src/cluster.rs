@@ -1,4 +1,4 @@
-//! Clusters: looked up, never made.
+//! Clusters: looked up, never created.
 
 use std::sync::Arc;
 
@@ -34,7 +34,8 @@ fn same(name: &str, recorded: Option<&str>, uid: Option<&str>) -> Result<(), Fau
     if recorded == uid {
         return Ok(());
     }
-    let words = format!("{name} is another cluster than before: its UID is {uid}, and this stack knows {recorded}");
+    let words =
+        format!("{name} is a different cluster: its UID is {uid}, and the journal of this stack has {recorded}");
     Err(Fault::new(FaultClass::Refused, SERVICE, "connect", "AnotherCluster", words).next(
         "check the context of the kubeconfig; for a recreated cluster, give the step another name, or forget the old \
          one: akidb-edge state forget",

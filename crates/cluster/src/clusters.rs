@@ -1,4 +1,4 @@
-//! All clusters of a run: each is connected when it is first asked, once.
+//! All clusters of a run: each is connected once, at its first use.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

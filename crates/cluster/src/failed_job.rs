@@ -1,4 +1,4 @@
-//! Why a job of the cluster failed, in the cluster's own words, and what to do about it.
+//! Why a job of the cluster failed, from the cluster's messages, and the next step.
 
 use serde_json::Value;
 

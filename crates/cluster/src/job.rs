@@ -1,4 +1,4 @@
-//! Jobs: they cannot be changed, only renewed; and their logs.
+//! Jobs: they cannot be changed, only replaced; and their logs.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Which members of an inventory are there, as far as this run knows: the last one to go takes the parent with it.
+//! The members of an inventory, as far as this run knows: deleting the last one deletes the parent.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! What providers of machines ask of the clusters on them: nodes, and how pods leave one.
+//! What providers of machines need from their clusters: nodes, and evicting pods.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! An object of a plan: what is sent, and what is there in the words of the plan. Pure.
+//! An object of a plan: the form that is sent, and the real object reduced to the fields of the plan. Pure.
 
 use serde_json::{Map, Value, json};
 

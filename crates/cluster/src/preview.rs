@@ -1,4 +1,4 @@
-//! What an apply would meet, told by dry runs of it: fields that others hold, fields that can never change, fields that go.
+//! The preview of an apply, from dry runs: conflicting field managers, immutable fields, removed fields.
 
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ pub(crate) async fn of(
 ) -> Result<Preview, Fault> {
     let Some(live) = at.get().await?.filter(|live| !is_terminating(live)) else { return Ok(Preview::default()) };
     if matches!(spec.ready, Readiness::Logged(_)) && found.spec.get("ready") != Some(&json!(spec.ready)) {
-        return Ok(Preview::recreate("a Job runs once, and its log has not said what it must"));
+        return Ok(Preview::recreate("a Job runs once, and its log does not contain the required text"));
     }
     let adopted = is_adopted(subject, found);
     let mut object = wanted(subject, spec, &set_id(subject.stack), Some(&live));

@@ -1,4 +1,4 @@
-//! One line for each request, for who looks at a run with `-vv`, as those to AWS have it.
+//! One line for each request with `-vv`, in the format of requests to AWS.
 
 use std::time::Duration;
 

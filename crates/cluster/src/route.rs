@@ -1,4 +1,4 @@
-//! The ways to a cluster: a context of a kubeconfig, or what another world gives.
+//! The routes to a cluster: a context of a kubeconfig, or one that another platform provides.
 
 use std::sync::{Arc, OnceLock};
 

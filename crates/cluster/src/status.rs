@@ -72,7 +72,7 @@ pub(crate) fn conflict(operation: &str, about: &str, conflicts: &[FieldConflict]
 
 /// Class, code and next step of a status.
 fn judged(status: &Status) -> (FaultClass, &str, &'static str) {
-    const AGAIN: &str = "run the same command again; the API server's log says more";
+    const AGAIN: &str = "run the same command again; the API server's log has details";
     const CORRECT: &str = "correct what is named above in the plan, then run the same command again";
     let missing_namespace = status.details.as_ref().is_some_and(|details| details.kind == "namespaces");
     match (status.reason.as_str(), status.code) {

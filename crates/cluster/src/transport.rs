@@ -1,4 +1,4 @@
-//! The byte stream under HTTP: TCP, TCP through an HTTP proxy, or a tunnel that another world opens.
+//! The byte stream under HTTP: TCP, TCP through an HTTP proxy, or a tunnel that another platform opens.
 
 use std::io;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! When no answer comes: from an error of the HTTP client to a [`Fault`].
+//! Converts errors of the HTTP client, when there is no response, to a [`Fault`].
 
 use std::error::Error;
 use std::io;

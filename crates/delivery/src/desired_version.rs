@@ -22,7 +22,7 @@ pub enum VersionFault {
         source: serde_json::Error,
     },
     /// A document was written by a newer program.
-    #[error("{path}: its format {format} is newer than this akidb-edge, which knows {}", FORMAT)]
+    #[error("{path}: its format {format} is newer than this akidb-edge, which reads up to {}", FORMAT)]
     Newer {
         /// Its path in the source.
         path: String,
@@ -40,7 +40,7 @@ pub enum VersionFault {
         said: String,
     },
     /// A path of a document leads out of the model's folder.
-    #[error("{document}: {path:?} leads out of the folder, or is not a path")]
+    #[error("{document}: {path:?} is outside the folder, or is not a path")]
     LeadsOut {
         /// The document.
         document: String,
@@ -68,7 +68,7 @@ pub enum VersionFault {
         said: u64,
     },
     /// The bytes of the manifest are not those that the pointer names.
-    #[error("{path}: its SHA-256 is {found}, but the pointer says {said}")]
+    #[error("{path}: its SHA-256 is {found}, but the pointer has {said}")]
     Hash {
         /// The manifest.
         path: String,

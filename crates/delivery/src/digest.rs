@@ -1,4 +1,4 @@
-//! What the bytes of a file are: size, SHA-256, and the hash that git keeps of it.
+//! Digests of a file: size, SHA-256, and its git blob hash.
 
 use std::io::{self, Read};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What the file system says, with the path that it is about.
+//! Errors of the file system, with the path.
 
 use std::io;
 use std::path::{Path, PathBuf};

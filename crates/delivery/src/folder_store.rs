@@ -1,4 +1,4 @@
-//! A folder that models are published to: a mounted disk of a site without a network.
+//! A folder as a destination of models: a mounted disk of a site without a network.
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use tokio::fs;
 
 use crate::disk::FileFault;
-use crate::publish::{ExistingObject, ObjectStore, PublishFault, Upload, UploadContent};
+use crate::publish::{ExistingObject, ModelPublishFault, Upload, UploadContent, UploadStore};
 
 /// Folders within each other below a model's name.
 const DEEPEST: usize = 8;
@@ -18,11 +18,11 @@ const LONGEST: u64 = 16 << 20;
 
 /// A folder.
 #[derive(Clone, Debug)]
-pub struct FolderStore {
+pub struct UploadFolder {
     root: PathBuf,
 }
 
-impl FolderStore {
+impl UploadFolder {
     /// Objects below this folder. It is made when something is put into it.
     pub fn at(root: PathBuf) -> Self {
         Self { root }
@@ -31,25 +31,25 @@ impl FolderStore {
     fn place(&self, key: &str) -> Result<PathBuf, FileFault> {
         let leads_out = || FileFault {
             path: self.root.clone(),
-            source: io::Error::new(io::ErrorKind::InvalidInput, format!("{key:?} leads out of the folder")),
+            source: io::Error::new(io::ErrorKind::InvalidInput, format!("{key:?} is outside the folder")),
         };
         Ok(RelativePath::parse(key).ok_or_else(leads_out)?.at(&self.root))
     }
 }
 
 #[async_trait]
-impl ObjectStore for FolderStore {
-    async fn list(&self, begin: &str) -> Result<Vec<ExistingObject>, PublishFault> {
+impl UploadStore for UploadFolder {
+    async fn list(&self, begin: &str) -> Result<Vec<ExistingObject>, ModelPublishFault> {
         let mut found = Vec::new();
         walk(&self.root, begin.trim_end_matches('/'), 0, &mut found)?;
         Ok(found)
     }
 
-    async fn stack_of(&self, _: &str) -> Result<Option<String>, PublishFault> {
+    async fn stack_of(&self, _: &str) -> Result<Option<String>, ModelPublishFault> {
         Ok(None)
     }
 
-    async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, PublishFault> {
+    async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, ModelPublishFault> {
         let place = self.place(key)?;
         match files::read(&place, LONGEST) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -58,7 +58,7 @@ impl ObjectStore for FolderStore {
         }
     }
 
-    async fn put(&self, upload: &Upload) -> Result<(), PublishFault> {
+    async fn put(&self, upload: &Upload) -> Result<(), ModelPublishFault> {
         let place = self.place(&upload.key)?;
         let folder = place.parent().unwrap_or(&self.root).to_owned();
         fs::create_dir_all(&folder).await.map_err(FileFault::of(&folder))?;
@@ -72,7 +72,7 @@ impl ObjectStore for FolderStore {
         Ok(())
     }
 
-    async fn delete(&self, key: &str) -> Result<(), PublishFault> {
+    async fn delete(&self, key: &str) -> Result<(), ModelPublishFault> {
         let place = self.place(key)?;
         match fs::remove_file(&place).await {
             Err(bad) if bad.kind() != io::ErrorKind::NotFound => Err(FileFault::of(&place)(bad).into()),

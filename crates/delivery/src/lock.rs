@@ -1,4 +1,4 @@
-//! One process at a time works on a model. The lock ends with the process, however that ends.
+//! A lock for one process per model. The lock ends with the process.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};

@@ -127,7 +127,7 @@ impl Manifest {
         let other = |why: serde_json::Error| bad(format!("it is not a manifest: {why}"));
         let Format { format } = serde_json::from_slice(&bytes).map_err(other)?;
         if format > FORMAT {
-            return Err(bad(format!("its format {format} is newer than this akidb-edge, which knows {FORMAT}")));
+            return Err(bad(format!("its format {format} is newer than this akidb-edge, which reads up to {FORMAT}")));
         }
         serde_json::from_slice(&bytes).map(Some).map_err(other)
     }

@@ -1,4 +1,4 @@
-//! A file that grows: a download goes on where it ends.
+//! A partially downloaded file: a download continues at its end.
 
 use std::io;
 use std::path::{Path, PathBuf};

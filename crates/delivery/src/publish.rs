@@ -17,7 +17,7 @@ const LARGEST: u64 = 5_000_000_000;
 
 /// Why a model is not published.
 #[derive(Debug, thiserror::Error)]
-pub enum PublishFault {
+pub enum ModelPublishFault {
     /// A file of this machine.
     #[error(transparent)]
     File(#[from] FileFault),
@@ -42,7 +42,7 @@ pub enum PublishFault {
     Store(#[source] Box<dyn Error + Send + Sync>),
 }
 
-impl PublishFault {
+impl ModelPublishFault {
     /// What a bucket or folder says.
     pub fn store(why: impl Error + Send + Sync + 'static) -> Self {
         Self::Store(Box::new(why))
@@ -88,21 +88,21 @@ pub struct ExistingObject {
 
 /// A place that takes objects.
 #[async_trait]
-pub trait ObjectStore: Send + Sync {
+pub trait UploadStore: Send + Sync {
     /// The objects whose keys begin so.
-    async fn list(&self, begin: &str) -> Result<Vec<ExistingObject>, PublishFault>;
+    async fn list(&self, begin: &str) -> Result<Vec<ExistingObject>, ModelPublishFault>;
 
     /// The stack that manages an object; none for one that is not there or that no stack manages.
-    async fn stack_of(&self, key: &str) -> Result<Option<String>, PublishFault>;
+    async fn stack_of(&self, key: &str) -> Result<Option<String>, ModelPublishFault>;
 
     /// A small object; none when it is not there.
-    async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, PublishFault>;
+    async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, ModelPublishFault>;
 
     /// Writes an object, whole or not at all.
-    async fn put(&self, upload: &Upload) -> Result<(), PublishFault>;
+    async fn put(&self, upload: &Upload) -> Result<(), ModelPublishFault>;
 
     /// Deletes an object; one that is not there is fine.
-    async fn delete(&self, key: &str) -> Result<(), PublishFault>;
+    async fn delete(&self, key: &str) -> Result<(), ModelPublishFault>;
 }
 
 /// A version to publish.
@@ -134,13 +134,13 @@ impl Publication {
     ///
     /// # Errors
     /// A file cannot be read, or is larger than 5 GB.
-    pub fn of(model: &str, folder: &Path, files: &BTreeSet<RelativePath>) -> Result<Self, PublishFault> {
+    pub fn of(model: &str, folder: &Path, files: &BTreeSet<RelativePath>) -> Result<Self, ModelPublishFault> {
         let (mut listed, mut uploads) = (Vec::new(), Vec::new());
         for path in files {
             let place = path.at(folder);
             let digest = digest::sha256_of_file(&place).map_err(FileFault::of(&place))?;
             if digest.size > LARGEST {
-                return Err(PublishFault::TooLarge { file: path.to_string(), bytes: digest.size });
+                return Err(ModelPublishFault::TooLarge { file: path.to_string(), bytes: digest.size });
             }
             let file = VersionFile { path: path.to_string(), size: digest.size, sha256: digest.sha256 };
             uploads.push(Upload {
@@ -169,11 +169,16 @@ impl Publication {
     ///
     /// # Errors
     /// A stack manages the model, or the place refuses. The pointer names the version before then.
-    pub async fn publish(&self, store: &impl ObjectStore, keep: u32, replace: bool) -> Result<Published, PublishFault> {
+    pub async fn publish(
+        &self,
+        store: &impl UploadStore,
+        keep: u32,
+        replace: bool,
+    ) -> Result<Published, ModelPublishFault> {
         let model = &self.manifest.model;
         let pointer = self.pointer();
         if let Some(stack) = store.stack_of(&pointer.key).await?.filter(|_| !replace) {
-            return Err(PublishFault::Managed { model: model.clone(), stack });
+            return Err(ModelPublishFault::Managed { model: model.clone(), stack });
         }
         let held = store.list(&format!("{model}/")).await?;
         let mut done = Published { version: self.manifest.version.clone(), ..Published::default() };
@@ -198,10 +203,10 @@ impl Publication {
     /// Deletes the manifests of old versions and the files that no kept version has. What a stack manages stays.
     async fn prune(
         &self,
-        store: &impl ObjectStore,
+        store: &impl UploadStore,
         held: Vec<ExistingObject>,
         keep: u32,
-    ) -> Result<Vec<String>, PublishFault> {
+    ) -> Result<Vec<String>, ModelPublishFault> {
         let model = &self.manifest.model;
         let manifests = format!("{model}/{MANIFESTS}/");
         let mut versions: Vec<&ExistingObject> = held.iter().filter(|held| held.key.starts_with(&manifests)).collect();
@@ -241,7 +246,7 @@ struct ListedVersion {
 }
 
 /// The version of a manifest that is there. One that cannot be read names no files: nothing of it is deleted.
-async fn version_at(store: &impl ObjectStore, model: &str, key: &str) -> Result<ListedVersion, PublishFault> {
+async fn version_at(store: &impl UploadStore, model: &str, key: &str) -> Result<ListedVersion, ModelPublishFault> {
     let bytes = store.read(key).await?.unwrap_or_default();
     Ok(match serde_json::from_slice::<VersionManifest>(&bytes) {
         Ok(manifest) => {

@@ -1,7 +1,7 @@
 use std::fs;
 
 use super::*;
-use crate::folder_store::FolderStore;
+use crate::folder_store::UploadFolder;
 use crate::layout;
 
 /// A model's folder with this graph.
@@ -18,7 +18,7 @@ fn model(graph: &str) -> (tempfile::TempDir, BTreeSet<RelativePath>) {
 async fn published(place: &Path, graph: &str, keep: u32) -> Published {
     let (folder, files) = model(graph);
     let publication = Publication::of("m", folder.path(), &files).expect("it can be read");
-    publication.publish(&FolderStore::at(place.to_owned()), keep, false).await.expect("it is published")
+    publication.publish(&UploadFolder::at(place.to_owned()), keep, false).await.expect("it is published")
 }
 
 fn pointer(place: &Path) -> layout::VersionPointer {
@@ -73,27 +73,27 @@ async fn old_versions_go_with_the_files_that_no_kept_one_has() {
 }
 
 /// A store that says that a stack manages all of it: the mark is metadata, which a folder does not have.
-struct OfAStack(FolderStore);
+struct OfAStack(UploadFolder);
 
 #[async_trait]
-impl ObjectStore for OfAStack {
-    async fn list(&self, begin: &str) -> Result<Vec<ExistingObject>, PublishFault> {
+impl UploadStore for OfAStack {
+    async fn list(&self, begin: &str) -> Result<Vec<ExistingObject>, ModelPublishFault> {
         self.0.list(begin).await
     }
 
-    async fn stack_of(&self, key: &str) -> Result<Option<String>, PublishFault> {
+    async fn stack_of(&self, key: &str) -> Result<Option<String>, ModelPublishFault> {
         Ok(self.0.read(key).await?.map(|_| "akidb".to_owned()))
     }
 
-    async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, PublishFault> {
+    async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, ModelPublishFault> {
         self.0.read(key).await
     }
 
-    async fn put(&self, upload: &Upload) -> Result<(), PublishFault> {
+    async fn put(&self, upload: &Upload) -> Result<(), ModelPublishFault> {
         self.0.put(upload).await
     }
 
-    async fn delete(&self, key: &str) -> Result<(), PublishFault> {
+    async fn delete(&self, key: &str) -> Result<(), ModelPublishFault> {
         panic!("{key} is the stack's")
     }
 }
@@ -102,11 +102,11 @@ impl ObjectStore for OfAStack {
 async fn what_a_stack_manages_is_refused_and_never_deleted() {
     let place = tempfile::tempdir().expect("a folder");
     published(place.path(), "one", 0).await;
-    let store = OfAStack(FolderStore::at(place.path().to_owned()));
+    let store = OfAStack(UploadFolder::at(place.path().to_owned()));
     let (folder, files) = model("two");
     let two = Publication::of("m", folder.path(), &files).expect("it can be read");
     let refused = two.publish(&store, 0, false).await.expect_err("it is managed");
-    assert!(matches!(&refused, PublishFault::Managed { stack, .. } if stack == "akidb"), "{refused}");
+    assert!(matches!(&refused, ModelPublishFault::Managed { stack, .. } if stack == "akidb"), "{refused}");
     let done = two.publish(&store, 0, true).await.expect("it is said to be replaced");
     assert_eq!((done.removed, pointer(place.path()).version), (Vec::new(), two.manifest.version));
 }

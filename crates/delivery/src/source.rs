@@ -1,4 +1,4 @@
-//! Where models come from: what a bucket or a folder has to do.
+//! Sources of models: the interface of a bucket or a folder.
 
 use async_trait::async_trait;
 

@@ -1,4 +1,4 @@
-//! A version on its way into the store: fetched where it was left, compared, and given its name when it is whole.
+//! Staging of a version: resumes its download, verifies it, and renames it when it is complete.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -36,7 +36,7 @@ pub enum DeliveryFault {
         listed: u64,
     },
     /// Other bytes came than the manifest says.
-    #[error("{path}: its SHA-256 is {found}, but the manifest says {said}")]
+    #[error("{path}: its SHA-256 is {found}, but the manifest has {said}")]
     Hash {
         /// The file.
         path: String,

@@ -1,4 +1,4 @@
-//! Versions that model sync brought, below `.versions/` of the store, and which of them is served.
+//! Versions that model sync downloaded, below `.versions/` of the store, and which of them is served.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

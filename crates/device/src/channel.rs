@@ -1,4 +1,4 @@
-//! One machine's queue: what is asked for while something runs goes out together, in one script.
+//! The queue of one machine: requests that arrive while a script runs are sent together in the next one.
 
 use std::io::Read;
 use std::sync::mpsc;

@@ -1,4 +1,4 @@
-//! The user's own OpenSSH client: its options, the pinned key, and what its refusals mean.
+//! The user's OpenSSH client: its options, the pinned key, and the meaning of its errors.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;

@@ -63,7 +63,7 @@ fn a_file_that_is_not_whole_is_not_left() {
     // The connection ends in the middle.
     let said = looped(folder.path(), &put(&folder.path().join("half"), b"hello", 100));
     assert!(said.contains("mark 1\n"), "{said}");
-    // It cannot be written: its bytes are no frames.
+    // It cannot be written: its bytes are not frames.
     let nowhere = folder.path().join("nowhere/x");
     let said = looped(folder.path(), &[put(&nowhere, b"run 1 mark -\nx", 14), run("echo goes on")].concat());
     assert!(said.contains("mark 1\n") && said.ends_with("mark\ngoes on\nmark\n"), "{said}");

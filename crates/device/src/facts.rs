@@ -1,4 +1,4 @@
-//! What a device is and has, read in one script that installs nothing.
+//! The facts of a device, read by one script that installs nothing.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Host keys: strict, and when one is refused, what it was and what to do.
+//! Host keys are checked strictly; for a rejected key, the message contains the key and the next step.
 
 use std::process::{Command, Stdio};
 

@@ -1,4 +1,4 @@
-//! The way to a k3s cluster: the credentials from the kubeconfig of its server's machine, the API server through `ssh -W`.
+//! Access to a k3s cluster: credentials from the kubeconfig on its server, the API server through `ssh -W`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};

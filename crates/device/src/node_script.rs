@@ -1,4 +1,4 @@
-//! What is done on a machine to make it a node: POSIX shell, every value quoted.
+//! The script that makes a machine a node: POSIX shell, every value quoted.
 
 use super::on_host::MEMORY;
 use super::registry::{self, RegistryPull};

@@ -1,4 +1,4 @@
-//! What the API server says of a node, in words of our own.
+//! The state of a node, from the API server.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The provider of what a few shell lines can look at, make and take away.
+//! The provider of resources that a few shell lines can read, create and remove.
 
 use std::marker::PhantomData;
 use std::sync::Arc;

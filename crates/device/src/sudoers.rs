@@ -1,4 +1,4 @@
-//! A rule for sudo that lets an account run what the tool runs as root, and no other command.
+//! A sudo rule that allows an account to run what the tool runs as root, and no other command.
 //!
 //! It does not stop the account from becoming root: the command is a root shell that takes scripts on its standard input. A rule that
 //! allowed less would still be root: the tool installs packages and units of systemd, writes files anywhere, and applies objects in a

@@ -1,4 +1,4 @@
-//! One line of `tegrastats`. Its fields differ by board and release: what is not said is not known.
+//! Parses one line of `tegrastats`. Its fields differ by board and release; missing ones stay unknown.
 
 use std::collections::BTreeMap;
 

@@ -149,7 +149,7 @@ mod tests {
         tunnel.write_all(b"hello").await.expect("it takes them");
         tunnel.shutdown().await.expect("it ends");
         let mut back = Vec::new();
-        tunnel.read_to_end(&mut back).await.expect("an end is no error once a byte came");
+        tunnel.read_to_end(&mut back).await.expect("an end is not an error once a byte came");
         assert_eq!(back, b"hello");
         assert!(tunnel.write_all(b"more").await.is_err(), "it is closed");
     }

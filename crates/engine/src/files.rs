@@ -1,4 +1,4 @@
-//! Files of this machine that somebody names: opened without waiting, and read up to a bound.
+//! Files that the user names: opened without blocking, and read up to a limit.
 
 mod relative_path;
 

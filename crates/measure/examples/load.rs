@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use akidb_edge_measure::load::{self, Control, Extent, Load};
 use akidb_edge_measure::statistics::percentile_name;
-use akidb_edge_measure::{Latencies, Protocol, Target, Trust};
+use akidb_edge_measure::{Latencies, Protocol, Target, TrustedRoots};
 
 fn micros(of: &Latencies, quantile: f64) -> f64 {
     of.value_at(quantile).unwrap_or_default().as_secs_f64() * 1e6
@@ -41,7 +41,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     if arguments.iter().any(|argument| argument == "--http2") {
         target.protocol = Protocol::Http2;
     }
-    let recording = load::run(&target, &load, &Trust::none(), &Control::default()).await?;
+    let recording = load::run(&target, &load, &TrustedRoots::none(), &Control::default()).await?;
     let all = recording.all();
     println!("requests {} failed {} {:?}", recording.requests(), recording.failed(), recording.failures.by_kind);
     println!("rate {:.0}/s", recording.throughput());

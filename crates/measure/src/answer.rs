@@ -38,20 +38,20 @@ pub(crate) struct GrpcStatus {
 
 /// All of an answer, as far as it is kept.
 #[derive(Debug, Default)]
-pub(crate) struct Kept {
+pub(crate) struct CapturedAnswer {
     pub headers: HeaderMap,
     pub trailers: Option<HeaderMap>,
     pub body: Vec<u8>,
 }
 
-impl Kept {
+impl CapturedAnswer {
     pub fn body(&mut self, bytes: &[u8]) {
         let room = MOST_KEPT.saturating_sub(self.body.len());
         self.body.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
     pub fn header(&mut self, name: &str, value: &[u8]) {
-        // What is no header by the rules of `http` was one by those of the parser; it is only left out of the copy.
+        // What is not a header by the rules of `http` was one by those of the parser; it is only left out of the copy.
         if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_bytes(value)) {
             self.headers.append(name, value);
         }

@@ -1,4 +1,4 @@
-//! Change points of a series: where its level changed, and not one run that was off.
+//! Change points of a series: lasting changes of its level, not single outliers.
 //!
 //! Candidates are found by the energy statistic (Matteson and James, E-divisive, arXiv 1306.4933) in windows that overlap, and are kept when
 //! Student's test of what is before and after them says so, the weakest removed first (Fleming et al., "Hunter", ICPE 2023, which

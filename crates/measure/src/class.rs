@@ -1,4 +1,4 @@
-//! What kind of request one was: a first one on a connection, an answer of a cache, a cold start.
+//! The class of a request: the first on a connection, a cache hit, a cold start.
 
 use std::fmt;
 use std::str::FromStr;

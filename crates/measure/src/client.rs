@@ -1,4 +1,4 @@
-//! One request after another to one target, on whatever connection there is.
+//! Sends requests to one target, one after another, on the available connection.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,13 +7,13 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 
-use crate::answer::{Kept, Seen};
+use crate::answer::{CapturedAnswer, Seen};
 use crate::connect::{BadTls, Connector, Opened};
-use crate::failure::{Broken, FailureKind};
+use crate::failure::{ConnectionFailure, FailureKind};
 use crate::http1::{self, Http1};
 use crate::http2::{self, Http2};
 use crate::target::{BadTarget, Expect, Parsed, Protocol, Target};
-use crate::trust::Trust;
+use crate::trust::TrustedRoots;
 
 /// A target that cannot be asked for, or TLS that cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +60,7 @@ pub(crate) struct Taken {
 }
 
 impl Client {
-    pub fn new(target: &Target, trust: &Trust) -> Result<Arc<Self>, BadClient> {
+    pub fn new(target: &Target, trust: &TrustedRoots) -> Result<Arc<Self>, BadClient> {
         let parsed = target.parsed()?;
         let connector = Connector::new(&parsed, target.protocol, target.connect_to, trust)?;
         let message = match target.protocol {
@@ -85,7 +85,7 @@ impl Client {
         matches!(self.message, Message::Http2(_))
     }
 
-    pub async fn open(&self) -> Result<(Link, Opened), Broken> {
+    pub async fn open(&self) -> Result<(Link, Opened), ConnectionFailure> {
         let (stream, opened) = self.connector.open().await?;
         let link = match &self.message {
             Message::Http1(_) => Link::Http1(Box::new(Http1::new(stream))),
@@ -95,31 +95,36 @@ impl Client {
     }
 
     /// Sends the request and reads its answer. The second of the answer: whether the connection can be used again.
-    pub async fn exchange(&self, link: &mut Link, keep: Option<&mut Kept>) -> Result<(Seen, bool), Broken> {
+    pub async fn exchange(
+        &self,
+        link: &mut Link,
+        keep: Option<&mut CapturedAnswer>,
+    ) -> Result<(Seen, bool), ConnectionFailure> {
         match (link, &self.message) {
             (Link::Http1(connection), Message::Http1(bytes)) => connection.exchange(bytes, &self.parsed, keep).await,
             (Link::Http2(connection), Message::Http2(request)) => {
                 connection.exchange(request, &self.parsed, keep).await.map(|seen| (seen, true))
             }
             // `open` made the connection of the protocol of the message.
-            _ => Err(Broken::new(FailureKind::Protocol, "a connection of another protocol")),
+            _ => Err(ConnectionFailure::new(FailureKind::Protocol, "a connection of another protocol")),
         }
     }
 
     /// Why an answer is not the right one.
-    pub fn wrong(&self, seen: &Seen) -> Option<Broken> {
+    pub fn wrong(&self, seen: &Seen) -> Option<ConnectionFailure> {
         if !self.expect.status(seen.status) {
-            return Some(Broken::new(FailureKind::Status, format!("status {}", seen.status)));
+            return Some(ConnectionFailure::new(FailureKind::Status, format!("status {}", seen.status)));
         }
         if !self.grpc {
             return None;
         }
         match &seen.grpc {
             Some(status) if status.code == "0" => None,
-            Some(status) => {
-                Some(Broken::new(FailureKind::Grpc, format!("grpc-status {}: {}", status.code, status.message)))
-            }
-            None => Some(Broken::new(FailureKind::Grpc, "the answer has no grpc-status")),
+            Some(status) => Some(ConnectionFailure::new(
+                FailureKind::Grpc,
+                format!("grpc-status {}: {}", status.code, status.message),
+            )),
+            None => Some(ConnectionFailure::new(FailureKind::Grpc, "the answer has no grpc-status")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Waiting until an instant, more exactly than to a millisecond.
+//! Waits until an instant, with better than millisecond accuracy.
 
 use std::io;
 use std::time::Instant;
@@ -12,7 +12,7 @@ impl Alarm {
     /// Has to be made where the runtime is.
     #[expect(
         deprecated,
-        reason = "what replaces it is no safe function, as some types close their descriptor behind the runtime's back; OwnedFd does not"
+        reason = "what replaces it is not a safe function, as some types close their descriptor behind the runtime's back; OwnedFd does not"
     )]
     pub fn new() -> io::Result<Self> {
         use rustix::time::{TimerfdClockId, TimerfdFlags, timerfd_create};

@@ -24,7 +24,7 @@ const DRAWS: usize = 200;
 /// What can be said of a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Change {
+pub enum ChangeVerdict {
     /// It got faster.
     Faster,
     /// It got slower.
@@ -53,7 +53,7 @@ pub struct Difference {
     /// The upper end of the interval of the ratio.
     pub high: f64,
     /// What can be said.
-    pub change: Change,
+    pub change: ChangeVerdict,
 }
 
 /// The test of Mann and Whitney, ties included.
@@ -80,7 +80,7 @@ pub struct Rates {
 
 /// Two runs against one another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Comparison {
+pub struct RunComparison {
     /// By percentile.
     pub quantiles: Vec<Difference>,
     /// As a whole; `None` when one of them is empty.
@@ -96,7 +96,7 @@ pub struct Comparison {
 }
 
 /// Compares the latencies of two runs as if each request were independent of the others.
-pub fn runs(before: &Latencies, after: &Latencies, confidence: f64) -> Comparison {
+pub fn runs(before: &Latencies, after: &Latencies, confidence: f64) -> RunComparison {
     widened(Sample { of: before, effect: 1.0 }, Sample { of: after, effect: 1.0 }, confidence)
 }
 
@@ -104,7 +104,7 @@ pub fn runs(before: &Latencies, after: &Latencies, confidence: f64) -> Compariso
 ///
 /// # Errors
 /// An interval whose histogram cannot be decoded.
-pub fn recordings(before: &Recording, after: &Recording, confidence: f64) -> Result<Comparison, BadHistogram> {
+pub fn recordings(before: &Recording, after: &Recording, confidence: f64) -> Result<RunComparison, BadHistogram> {
     let (old, new) = (before.all(), after.all());
     let effect = |of: &Recording, all: &Latencies| match all.value_at(0.5) {
         Some(median) => of.intervals.below(median).map(|over_time| statistics::design_effect(&over_time)),
@@ -113,7 +113,7 @@ pub fn recordings(before: &Recording, after: &Recording, confidence: f64) -> Res
     let (first, second) = (effect(before, &old)?, effect(after, &new)?);
     let found = widened(Sample { of: &old, effect: first }, Sample { of: &new, effect: second }, confidence);
     let seconds = |of: &Recording| of.timeline.per_second(of.span);
-    Ok(Comparison { rates: welch(&seconds(before), &seconds(after)), ..found })
+    Ok(RunComparison { rates: welch(&seconds(before), &seconds(after)), ..found })
 }
 
 /// A sample, and how many times fewer independent values say as much.
@@ -129,7 +129,7 @@ impl Sample<'_> {
     }
 }
 
-fn widened(before: Sample<'_>, after: Sample<'_>, confidence: f64) -> Comparison {
+fn widened(before: Sample<'_>, after: Sample<'_>, confidence: f64) -> RunComparison {
     let of = |quantile| difference(before, after, quantile, confidence);
     let inflated = {
         let (n, m) = (before.of.len().max(1) as f64, after.of.len().max(1) as f64);
@@ -139,7 +139,7 @@ fn widened(before: Sample<'_>, after: Sample<'_>, confidence: f64) -> Comparison
         let z = whole.z / inflated.max(1.0).sqrt();
         MannWhitney { z, p: normal_two_sided(z), ..whole }
     });
-    Comparison {
+    RunComparison {
         quantiles: QUANTILES.into_iter().filter_map(of).collect(),
         whole,
         samples: (before.of.len(), after.of.len()),
@@ -197,8 +197,15 @@ fn difference(before: Sample<'_>, after: Sample<'_>, quantile: f64, confidence: 
     let (first, second) = (before.of.value_at(quantile)?, after.of.value_at(quantile)?);
     let ratio = second.as_secs_f64() / first.as_secs_f64().max(1e-9);
     let needed = samples_needed(quantile, confidence);
-    let bare =
-        Difference { quantile, before: first, after: second, ratio, low: 0.0, high: f64::MAX, change: Change::TooFew };
+    let bare = Difference {
+        quantile,
+        before: first,
+        after: second,
+        ratio,
+        low: 0.0,
+        high: f64::MAX,
+        change: ChangeVerdict::TooFew,
+    };
     if before.independent().min(after.independent()) < needed as f64 {
         return Some(bare);
     }
@@ -209,9 +216,9 @@ fn difference(before: Sample<'_>, after: Sample<'_>, quantile: f64, confidence: 
     let tail = (1.0 - confidence) / 2.0;
     let (low, high) = (at(tail), at(1.0 - tail));
     let change = match () {
-        () if low > 1.0 => Change::Slower,
-        () if high < 1.0 => Change::Faster,
-        () => Change::None,
+        () if low > 1.0 => ChangeVerdict::Slower,
+        () if high < 1.0 => ChangeVerdict::Faster,
+        () => ChangeVerdict::None,
     };
     Some(Difference { low, high, change, ..bare })
 }

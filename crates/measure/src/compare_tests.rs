@@ -15,7 +15,7 @@ fn exponential(mean: f64, count: u32, seed: u64) -> Latencies {
     }))
 }
 
-fn changes(of: &Comparison) -> Vec<Change> {
+fn changes(of: &RunComparison) -> Vec<ChangeVerdict> {
     of.quantiles.iter().map(|one| one.change).collect()
 }
 
@@ -34,10 +34,10 @@ fn ranks_are_compared_as_scipy_does() {
 fn a_slower_run_is_told_and_so_is_a_faster_one() {
     let (before, after) = (exponential(10.0, 5_000, 1), exponential(11.5, 5_000, 2));
     let slower = runs(&before, &after, 0.95);
-    assert_eq!(changes(&slower), [Change::Slower; 4], "{slower:?}");
+    assert_eq!(changes(&slower), [ChangeVerdict::Slower; 4], "{slower:?}");
     let whole = slower.whole.unwrap();
     assert!(whole.p < 1e-6 && whole.slower > 0.5, "{whole:?}");
-    assert_eq!(changes(&runs(&after, &before, 0.95)), [Change::Faster; 4]);
+    assert_eq!(changes(&runs(&after, &before, 0.95)), [ChangeVerdict::Faster; 4]);
     for one in &slower.quantiles {
         assert!(one.low < 1.15 && 1.15 < one.high, "{one:?}");
     }
@@ -48,7 +48,7 @@ fn two_runs_of_the_same_are_seldom_told_apart() {
     let mut told = 0;
     for seed in 0..12 {
         let found = runs(&exponential(10.0, 1_000, 100 + seed), &exponential(10.0, 1_000, 900 + seed), 0.95);
-        told += u32::from(found.quantiles[2].change != Change::None);
+        told += u32::from(found.quantiles[2].change != ChangeVerdict::None);
     }
     // 5 % of them are less than one.
     assert!(told <= 3, "{told} of 12");
@@ -57,7 +57,11 @@ fn two_runs_of_the_same_are_seldom_told_apart() {
 #[test]
 fn a_sample_that_is_too_small_is_said_to_be() {
     let found = runs(&exponential(10.0, 100, 1), &exponential(40.0, 100, 2), 0.95);
-    assert_eq!(changes(&found), [Change::Slower, Change::Slower, Change::Slower, Change::TooFew], "{found:?}");
+    assert_eq!(
+        changes(&found),
+        [ChangeVerdict::Slower, ChangeVerdict::Slower, ChangeVerdict::Slower, ChangeVerdict::TooFew],
+        "{found:?}"
+    );
     assert_eq!(runs(&Latencies::default(), &exponential(1.0, 10, 1), 0.95).quantiles, []);
     let text = serde_json::to_string(&found).unwrap();
     assert_eq!(changes(&serde_json::from_str(&text).unwrap()), changes(&found));
@@ -90,7 +94,7 @@ fn recording(seconds: u32, slow: impl Fn(u32) -> bool, seed: u64) -> Recording {
     made
 }
 
-/// A third of the seconds is slow in both; that one run had a few more of them is no difference of the program.
+/// A third of the seconds is slow in both; that one run had a few more of them is not a difference of the program.
 #[test]
 fn requests_that_are_slow_together_say_less() {
     let before = recording(30, |second| second % 3 == 0, 1);
@@ -98,7 +102,7 @@ fn requests_that_are_slow_together_say_less() {
     let (plain, weighed) = (runs(&before.all(), &after.all(), 0.95), recordings(&before, &after, 0.95).unwrap());
     assert!(weighed.effects.0 > 5.0 && weighed.effects.1 > 5.0, "{:?}", weighed.effects);
     assert!(plain.whole.unwrap().p < 0.05 && weighed.whole.unwrap().p > 0.05, "{plain:?} {weighed:?}");
-    assert_eq!(weighed.quantiles[0].change, Change::None, "{weighed:?}");
+    assert_eq!(weighed.quantiles[0].change, ChangeVerdict::None, "{weighed:?}");
     assert!(weighed.quantiles[0].high - weighed.quantiles[0].low > plain.quantiles[0].high - plain.quantiles[0].low);
     assert!(weighed.rates.unwrap().p > 0.9, "each second had as many answers: {weighed:?}");
 }

@@ -12,9 +12,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::failure::{Broken, FailureKind};
+use crate::failure::{ConnectionFailure, FailureKind};
 use crate::target::{Parsed, Protocol};
-use crate::trust::Trust;
+use crate::trust::TrustedRoots;
 
 /// A connection with or without TLS.
 pub(crate) enum Stream {
@@ -53,7 +53,12 @@ pub enum BadTls {
 }
 
 impl Connector {
-    pub fn new(parsed: &Parsed, protocol: Protocol, to: Option<SocketAddr>, trust: &Trust) -> Result<Self, BadTls> {
+    pub fn new(
+        parsed: &Parsed,
+        protocol: Protocol,
+        to: Option<SocketAddr>,
+        trust: &TrustedRoots,
+    ) -> Result<Self, BadTls> {
         let (place, http2) = (&parsed.place, protocol != Protocol::Http1);
         let literal = place.host.parse().ok().map(|address| SocketAddr::new(address, place.port));
         let tls = match place.secure {
@@ -67,7 +72,7 @@ impl Connector {
         Ok(Self { host: place.host.clone(), port: place.port, fixed: to.or(literal), tls, http2 })
     }
 
-    pub async fn open(&self) -> Result<(Stream, Opened), Broken> {
+    pub async fn open(&self) -> Result<(Stream, Opened), ConnectionFailure> {
         let (addresses, dns) = self.addresses().await?;
         let (tcp, remote, tcp_time) = connected(&addresses).await?;
         let _ = tcp.set_nodelay(true);
@@ -76,33 +81,33 @@ impl Connector {
         };
         let began = Instant::now();
         let shaken = connector.connect(name.clone(), tcp).await;
-        let secure = shaken.map_err(|error| Broken::new(FailureKind::Tls, error))?;
+        let secure = shaken.map_err(|error| ConnectionFailure::new(FailureKind::Tls, error))?;
         if self.http2 && secure.get_ref().1.alpn_protocol() != Some(b"h2") {
-            return Err(Broken::new(FailureKind::Tls, "the server does not offer HTTP/2"));
+            return Err(ConnectionFailure::new(FailureKind::Tls, "the server does not offer HTTP/2"));
         }
         let opened = Opened { dns, tcp: tcp_time, tls: Some(began.elapsed()), remote };
         Ok((Stream::Secure(Box::new(secure)), opened))
     }
 
-    async fn addresses(&self) -> Result<(Vec<SocketAddr>, Option<Duration>), Broken> {
+    async fn addresses(&self) -> Result<(Vec<SocketAddr>, Option<Duration>), ConnectionFailure> {
         if let Some(fixed) = self.fixed {
             return Ok((vec![fixed], None));
         }
         let began = Instant::now();
         let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await;
-        let found: Vec<SocketAddr> = found.map_err(|error| Broken::new(FailureKind::Dns, error))?.collect();
+        let found: Vec<SocketAddr> = found.map_err(|error| ConnectionFailure::new(FailureKind::Dns, error))?.collect();
         Ok((found, Some(began.elapsed())))
     }
 }
 
 /// The first address that takes a connection; the time is that of this one.
-async fn connected(addresses: &[SocketAddr]) -> Result<(TcpStream, SocketAddr, Duration), Broken> {
-    let mut last = Broken::new(FailureKind::Dns, "the name has no address");
+async fn connected(addresses: &[SocketAddr]) -> Result<(TcpStream, SocketAddr, Duration), ConnectionFailure> {
+    let mut last = ConnectionFailure::new(FailureKind::Dns, "the name has no address");
     for address in addresses {
         let began = Instant::now();
         match TcpStream::connect(address).await {
             Ok(stream) => return Ok((stream, *address, began.elapsed())),
-            Err(error) => last = Broken::new(FailureKind::Connect, format!("{address}: {error}")),
+            Err(error) => last = ConnectionFailure::new(FailureKind::Connect, format!("{address}: {error}")),
         }
     }
     Err(last)

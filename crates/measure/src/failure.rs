@@ -18,7 +18,7 @@ pub enum FailureKind {
     Timeout,
     /// The connection broke before the answer was whole.
     Reset,
-    /// What came is no answer of this protocol.
+    /// What came is not an answer of this protocol.
     Protocol,
     /// A status that was not expected.
     Status,
@@ -62,14 +62,14 @@ pub struct Failed {
 
 /// A failure while it is still known to the connection alone.
 #[derive(Clone, Debug)]
-pub(crate) struct Broken {
+pub(crate) struct ConnectionFailure {
     pub kind: FailureKind,
     pub why: String,
     /// Nothing of an answer came, on a connection that had been used before: it was closed meanwhile.
     pub stale: bool,
 }
 
-impl Broken {
+impl ConnectionFailure {
     pub fn new(kind: FailureKind, why: impl ToString) -> Self {
         Self { kind, why: why.to_string(), stale: false }
     }

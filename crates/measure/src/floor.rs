@@ -1,4 +1,4 @@
-//! The floor that physics sets: light in a fiber along the shortest way on the globe, and what the network takes in fact.
+//! The physical lower bound of latency: light in a fiber along the shortest path, and the measured network.
 
 use std::time::Duration;
 

@@ -33,7 +33,7 @@ impl fmt::Display for Priority {
 #[serde(into = "String", try_from = "String")]
 pub struct Gate(BTreeMap<Priority, f64>);
 
-/// A text that is no gate.
+/// A text that is not a gate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid gate `{0}`; an example is: all P0, 80 % of P1, 60 % of P2")]
 pub struct BadGate(String);
@@ -80,7 +80,7 @@ impl Gate {
         Some(Self([(Priority::P0, 1.0), (Priority::P1, second), (Priority::P2, third)].into()))
     }
 
-    /// A gate of the percentage of each priority that has to pass; none when one of them is no percentage.
+    /// A gate of the percentage of each priority that has to pass; none when one of them is not a percentage.
     pub fn of_percentages(percentages: impl IntoIterator<Item = (Priority, f64)>) -> Option<Self> {
         let share = |(priority, percent): (Priority, f64)| {
             (0.0..=100.0).contains(&percent).then_some((priority, percent / 100.0))
@@ -103,7 +103,7 @@ impl Gate {
         for (priority, share) in &self.0 {
             let counts = by_priority.get(priority).copied().unwrap_or_default();
             if counts.total() == 0 && *share >= 1.0 {
-                // "All of nothing" is no success.
+                // "All of nothing" is not a success.
                 why.push(format!("{priority}: there is nothing to decide about"));
                 if verdict == Verdict::Pass {
                     verdict = Verdict::Inconclusive;
@@ -200,7 +200,7 @@ pub struct Expression {
     pub scope: String,
 }
 
-/// A text that is no expression of a gate.
+/// A text that is not an expression of a gate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid cutover gate `{0}`; examples are p95<25ms@all and p99<0.5s@eu-west-1")]
 pub struct BadExpression(String);

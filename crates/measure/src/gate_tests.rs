@@ -45,7 +45,7 @@ fn a_gate_is_passed_by_shares_and_what_is_unknown_is_neither() {
         Fail,
         "it cannot be reached any more"
     );
-    assert_eq!(decide(&[], &[], &[]).verdict, Inconclusive, "nothing is no success");
+    assert_eq!(decide(&[], &[], &[]).verdict, Inconclusive, "nothing is not a success");
     let without = decide(&[], &[Pass], &[Pass]);
     assert_eq!((without.verdict, &*without.why[0]), (Inconclusive, "P0: there is nothing to decide about"));
     assert_eq!(one.by_priority[&Priority::P0], Counts { pass: 1, fail: 1, inconclusive: 0 });

@@ -17,7 +17,7 @@ pub const MOST_RUNS: usize = 1_000;
 /// A run, as a line keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Run {
+pub struct RecordedRun {
     /// The format of the line.
     pub format: u32,
     /// When, in milliseconds since 1970.
@@ -39,8 +39,8 @@ pub enum BadHistory {
     /// Too long.
     #[error("the history has {0} bytes, more than {MOST_BYTES}; begin a new file")]
     TooLong(usize),
-    /// A line that is no run.
-    #[error("line {line} of the history is no run: {why}")]
+    /// A line that is not a run.
+    #[error("line {line} of the history is not a run: {why}")]
     Line {
         /// Its number, from 1.
         line: usize,
@@ -66,7 +66,7 @@ struct Formatted {
     format: u32,
 }
 
-impl Run {
+impl RecordedRun {
     /// A run with the usual figures: p50, p95 and p99 in milliseconds.
     pub fn new(test: &str, commit: &str, at_ms: i64, latencies: Latencies) -> Self {
         let named = [("p50_ms", 0.5), ("p95_ms", 0.95), ("p99_ms", 0.99)];
@@ -80,7 +80,7 @@ impl Run {
     /// The line of the run, with its end.
     ///
     /// # Errors
-    /// A figure that is no number.
+    /// A figure that is not a number.
     pub fn line(&self) -> Result<String, BadHistory> {
         let mut line = serde_json::to_string(self).map_err(BadHistory::Write)?;
         line.push('\n');
@@ -91,8 +91,8 @@ impl Run {
 /// Reads a history. A last line without its end is left out: whoever wrote it was cut off.
 ///
 /// # Errors
-/// A line that is no run, or of a newer version.
-pub fn read(text: &str) -> Result<Vec<Run>, BadHistory> {
+/// A line that is not a run, or of a newer version.
+pub fn read(text: &str) -> Result<Vec<RecordedRun>, BadHistory> {
     if text.len() > MOST_BYTES {
         return Err(BadHistory::TooLong(text.len()));
     }
@@ -125,8 +125,8 @@ pub struct Changed {
 }
 
 /// All changes of all figures of a history, by test and figure, the latest runs only.
-pub fn changes(runs: &[Run], settings: &Settings) -> Vec<Changed> {
-    let mut series: BTreeMap<(&str, &str), Vec<(&Run, f64)>> = BTreeMap::new();
+pub fn changes(runs: &[RecordedRun], settings: &Settings) -> Vec<Changed> {
+    let mut series: BTreeMap<(&str, &str), Vec<(&RecordedRun, f64)>> = BTreeMap::new();
     for run in runs {
         for (figure, value) in &run.figures {
             series.entry((&run.test, figure)).or_default().push((run, *value));

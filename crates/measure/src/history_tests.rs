@@ -2,15 +2,15 @@ use std::time::Duration;
 
 use super::*;
 
-fn run(number: u32, milliseconds: u64) -> Run {
+fn run(number: u32, milliseconds: u64) -> RecordedRun {
     let mut latencies = Latencies::default();
     (0..1_000).for_each(|n| latencies.record(Duration::from_micros(milliseconds * 1_000 + n)));
-    Run::new("https://edge/embed", &format!("c{number}"), i64::from(number) * 1_000, latencies)
+    RecordedRun::new("https://edge/embed", &format!("c{number}"), i64::from(number) * 1_000, latencies)
 }
 
 #[test]
 fn a_history_is_read_as_it_was_written() {
-    let runs: Vec<Run> = (0..5).map(|number| run(number, 20)).collect();
+    let runs: Vec<RecordedRun> = (0..5).map(|number| run(number, 20)).collect();
     let text: String = runs.iter().map(|run| run.line().unwrap()).collect();
     assert_eq!(text.lines().count(), 5);
     assert_eq!(read(&text).unwrap(), runs);
@@ -35,7 +35,7 @@ fn a_planted_regression_is_found_at_its_commit_in_each_figure() {
         // Some noise, and 12 % more from the 40th run on.
         let level = 500 + u64::from((number * 7_919) % 13);
         runs.push(run(number, if number < 40 { level } else { level * 112 / 100 }));
-        runs.push(Run { test: "another".to_owned(), ..run(number, 500) });
+        runs.push(RecordedRun { test: "another".to_owned(), ..run(number, 500) });
     }
     let found = changes(&runs, &Settings::default());
     let told: Vec<_> = found.iter().map(|one| (&*one.test, &*one.figure, &*one.commit, one.at_ms)).collect();

@@ -11,9 +11,9 @@ use std::time::Instant;
 use bytes::{Buf as _, Bytes, BytesMut};
 use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
 
-use crate::answer::{Kept, MOST_READ, Seen};
+use crate::answer::{CapturedAnswer, MOST_READ, Seen};
 use crate::connect::Stream;
-use crate::failure::{Broken, FailureKind};
+use crate::failure::{ConnectionFailure, FailureKind};
 use crate::target::{Parsed, Target};
 
 /// The most headers of an answer.
@@ -92,15 +92,15 @@ impl Http1 {
         &mut self,
         request: &[u8],
         parsed: &Parsed,
-        mut keep: Option<&mut Kept>,
-    ) -> Result<(Seen, bool), Broken> {
+        mut keep: Option<&mut CapturedAnswer>,
+    ) -> Result<(Seen, bool), ConnectionFailure> {
         let sent = self.send(request).await;
         let head = self.head(parsed, &mut keep).await;
         // A server that refuses a large body answers and closes while it is being sent: the answer counts.
         let Head { mut seen, framing, keep: open } = match (head, sent) {
             (Ok(head), _) => head,
             (Err(broken), Ok(())) => return Err(broken),
-            (Err(broken), Err(error)) => return Err(Broken { why: error.to_string(), ..broken }),
+            (Err(broken), Err(error)) => return Err(ConnectionFailure { why: error.to_string(), ..broken }),
         };
         self.used = true;
         let mut take = |bytes: &[u8]| {
@@ -110,7 +110,7 @@ impl Http1 {
             }
             match seen.bytes <= MOST_READ {
                 true => Ok(()),
-                false => Err(Broken::new(FailureKind::TooLarge, format!("more than {MOST_READ} bytes"))),
+                false => Err(ConnectionFailure::new(FailureKind::TooLarge, format!("more than {MOST_READ} bytes"))),
             }
         };
         match framing {
@@ -128,13 +128,17 @@ impl Http1 {
     }
 
     /// Reads more. `false` at the end of the connection.
-    async fn more(&mut self) -> Result<bool, Broken> {
+    async fn more(&mut self) -> Result<bool, ConnectionFailure> {
         self.buffer.reserve(READ);
         let read = self.stream.read_buf(&mut self.buffer).await;
-        read.map(|count| count > 0).map_err(|error| Broken::new(FailureKind::Reset, error))
+        read.map(|count| count > 0).map_err(|error| ConnectionFailure::new(FailureKind::Reset, error))
     }
 
-    async fn head(&mut self, parsed: &Parsed, keep: &mut Option<&mut Kept>) -> Result<Head, Broken> {
+    async fn head(
+        &mut self,
+        parsed: &Parsed,
+        keep: &mut Option<&mut CapturedAnswer>,
+    ) -> Result<Head, ConnectionFailure> {
         let mut first_byte = None;
         loop {
             let came = self.more().await;
@@ -142,11 +146,16 @@ impl Http1 {
                 let stale = self.used && self.buffer.is_empty();
                 match came {
                     Ok(true) => first_byte = Some(Instant::now()),
-                    Ok(false) => return Err(Broken { stale, ..Broken::new(FailureKind::Reset, "it was closed") }),
-                    Err(broken) => return Err(Broken { stale, ..broken }),
+                    Ok(false) => {
+                        return Err(ConnectionFailure {
+                            stale,
+                            ..ConnectionFailure::new(FailureKind::Reset, "it was closed")
+                        });
+                    }
+                    Err(broken) => return Err(ConnectionFailure { stale, ..broken }),
                 }
             } else if !came? {
-                return Err(Broken::new(FailureKind::Reset, "it was closed within the head of an answer"));
+                return Err(ConnectionFailure::new(FailureKind::Reset, "it was closed within the head of an answer"));
             }
             while let Some((length, head)) = parse(&self.buffer, parsed, first_byte.unwrap_or_else(Instant::now), keep)?
             {
@@ -157,12 +166,19 @@ impl Http1 {
                 }
             }
             if self.buffer.len() > MOST_HEAD {
-                return Err(Broken::new(FailureKind::TooLarge, format!("a head of more than {MOST_HEAD} bytes")));
+                return Err(ConnectionFailure::new(
+                    FailureKind::TooLarge,
+                    format!("a head of more than {MOST_HEAD} bytes"),
+                ));
             }
         }
     }
 
-    async fn length(&mut self, length: u64, take: &mut impl FnMut(&[u8]) -> Result<(), Broken>) -> Result<(), Broken> {
+    async fn length(
+        &mut self,
+        length: u64,
+        take: &mut impl FnMut(&[u8]) -> Result<(), ConnectionFailure>,
+    ) -> Result<(), ConnectionFailure> {
         let mut left = length;
         loop {
             let here = usize::try_from(left).unwrap_or(usize::MAX).min(self.buffer.len());
@@ -173,12 +189,15 @@ impl Http1 {
                 return Ok(());
             }
             if !self.more().await? {
-                return Err(Broken::new(FailureKind::Reset, "it was closed within the body of an answer"));
+                return Err(ConnectionFailure::new(FailureKind::Reset, "it was closed within the body of an answer"));
             }
         }
     }
 
-    async fn read_to_end(&mut self, take: &mut impl FnMut(&[u8]) -> Result<(), Broken>) -> Result<(), Broken> {
+    async fn read_to_end(
+        &mut self,
+        take: &mut impl FnMut(&[u8]) -> Result<(), ConnectionFailure>,
+    ) -> Result<(), ConnectionFailure> {
         loop {
             take(&self.buffer)?;
             self.buffer.clear();
@@ -188,13 +207,16 @@ impl Http1 {
         }
     }
 
-    async fn chunks(&mut self, take: &mut impl FnMut(&[u8]) -> Result<(), Broken>) -> Result<(), Broken> {
-        let cut = || Broken::new(FailureKind::Reset, "it was closed within the chunks of an answer");
+    async fn chunks(
+        &mut self,
+        take: &mut impl FnMut(&[u8]) -> Result<(), ConnectionFailure>,
+    ) -> Result<(), ConnectionFailure> {
+        let cut = || ConnectionFailure::new(FailureKind::Reset, "it was closed within the chunks of an answer");
         loop {
             let size = httparse::parse_chunk_size(&self.buffer);
-            match size.map_err(|_| Broken::new(FailureKind::Protocol, "the size of a chunk is not one"))? {
+            match size.map_err(|_| ConnectionFailure::new(FailureKind::Protocol, "the size of a chunk is not one"))? {
                 httparse::Status::Partial if self.buffer.len() > MOST_HEAD => {
-                    return Err(Broken::new(FailureKind::Protocol, "the size of a chunk has no end"));
+                    return Err(ConnectionFailure::new(FailureKind::Protocol, "the size of a chunk has no end"));
                 }
                 httparse::Status::Partial if !self.more().await? => return Err(cut()),
                 httparse::Status::Partial => {}
@@ -211,18 +233,21 @@ impl Http1 {
         }
     }
 
-    async fn trailers(&mut self) -> Result<(), Broken> {
+    async fn trailers(&mut self) -> Result<(), ConnectionFailure> {
         loop {
             let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
             let parsed = httparse::parse_headers(&self.buffer, &mut headers);
             if let httparse::Status::Complete((length, _)) =
-                parsed.map_err(|error| Broken::new(FailureKind::Protocol, error))?
+                parsed.map_err(|error| ConnectionFailure::new(FailureKind::Protocol, error))?
             {
                 self.buffer.advance(length);
                 return Ok(());
             }
             if self.buffer.len() > MOST_HEAD || !self.more().await? {
-                return Err(Broken::new(FailureKind::Reset, "it was closed within the trailers of an answer"));
+                return Err(ConnectionFailure::new(
+                    FailureKind::Reset,
+                    "it was closed within the trailers of an answer",
+                ));
             }
         }
     }
@@ -233,11 +258,11 @@ fn parse(
     buffer: &[u8],
     parsed: &Parsed,
     first_byte: Instant,
-    keep: &mut Option<&mut Kept>,
-) -> Result<Option<(usize, Head)>, Broken> {
+    keep: &mut Option<&mut CapturedAnswer>,
+) -> Result<Option<(usize, Head)>, ConnectionFailure> {
     let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
     let mut response = httparse::Response::new(&mut headers);
-    let status = response.parse(buffer).map_err(|error| Broken::new(FailureKind::Protocol, error))?;
+    let status = response.parse(buffer).map_err(|error| ConnectionFailure::new(FailureKind::Protocol, error))?;
     let (httparse::Status::Complete(length), Some(code)) = (status, response.code) else { return Ok(None) };
     let mut seen = Seen::new(code, first_byte);
     let (mut content_length, mut chunked, mut keep_open) = (None, false, response.version == Some(1));
@@ -249,7 +274,8 @@ fn parse(
         };
         if is("content-length") {
             let length = std::str::from_utf8(header.value).ok().and_then(|text| text.trim().parse::<u64>().ok());
-            let bad = || Broken::new(FailureKind::Protocol, "content-length is not a number, or there are two");
+            let bad =
+                || ConnectionFailure::new(FailureKind::Protocol, "content-length is not a number, or there are two");
             let length = length.ok_or_else(bad)?;
             if content_length.is_some_and(|before| before != length) {
                 return Err(bad());

@@ -30,8 +30,8 @@ fn parsed(method: &str) -> Parsed {
     Target { method: method.to_owned(), ..Target::get("http://localhost/") }.parsed().unwrap()
 }
 
-async fn asked(connection: &mut Http1, method: &str) -> Result<(Seen, bool, Kept), Broken> {
-    let mut kept = Kept::default();
+async fn asked(connection: &mut Http1, method: &str) -> Result<(Seen, bool, CapturedAnswer), ConnectionFailure> {
+    let mut kept = CapturedAnswer::default();
     let parsed = parsed(method);
     let request = request(&Target::get("http://localhost/"), &parsed);
     let asked = connection.exchange(&request, &parsed, Some(&mut kept));

@@ -8,9 +8,9 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
-use crate::answer::{Kept, MOST_READ, Seen};
+use crate::answer::{CapturedAnswer, MOST_READ, Seen};
 use crate::connect::Stream;
-use crate::failure::{Broken, FailureKind};
+use crate::failure::{ConnectionFailure, FailureKind};
 use crate::target::{Parsed, Protocol, Target};
 
 /// How much is read ahead of one answer, and of all on a connection.
@@ -60,7 +60,7 @@ pub(crate) fn request(target: &Target, parsed: &Parsed) -> Result<Request<Full<B
 
 impl Http2 {
     /// Greets the server. The connection is driven by a task of its own, which ends with the last clone.
-    pub async fn new(stream: Stream) -> Result<Self, Broken> {
+    pub async fn new(stream: Stream) -> Result<Self, ConnectionFailure> {
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder.initial_stream_window_size(WINDOWS.0).initial_connection_window_size(WINDOWS.1);
         builder.max_header_list_size(64 << 10);
@@ -81,12 +81,12 @@ impl Http2 {
         &mut self,
         request: &Request<Full<Bytes>>,
         parsed: &Parsed,
-        mut keep: Option<&mut Kept>,
-    ) -> Result<Seen, Broken> {
+        mut keep: Option<&mut CapturedAnswer>,
+    ) -> Result<Seen, ConnectionFailure> {
         let answer = self.0.try_send_request(request.clone()).await;
         let answer = answer.map_err(|mut error| {
             let stale = error.take_message().is_some();
-            Broken { stale, ..broken(error.error()) }
+            ConnectionFailure { stale, ..broken(error.error()) }
         })?;
         let mut seen = Seen::new(answer.status().as_u16(), Instant::now());
         for (name, value) in answer.headers() {
@@ -111,16 +111,16 @@ impl Http2 {
                 }
             }
             if seen.bytes > MOST_READ {
-                return Err(Broken::new(FailureKind::TooLarge, format!("more than {MOST_READ} bytes")));
+                return Err(ConnectionFailure::new(FailureKind::TooLarge, format!("more than {MOST_READ} bytes")));
             }
         }
         Ok(seen)
     }
 }
 
-fn broken(error: &hyper::Error) -> Broken {
+fn broken(error: &hyper::Error) -> ConnectionFailure {
     let kind = if error.is_parse() { FailureKind::Protocol } else { FailureKind::Reset };
     // hyper says what it was about, its source what happened.
     let why = std::error::Error::source(error).map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
-    Broken::new(kind, why)
+    ConnectionFailure::new(kind, why)
 }

@@ -51,7 +51,7 @@ impl Intervals {
     /// Takes a histogram in. What an interval has already is added to.
     ///
     /// # Errors
-    /// A text that is no histogram.
+    /// A text that is not a histogram.
     pub(crate) fn add(&mut self, index: u32, latencies: &Latencies) -> Result<(), BadHistogram> {
         if latencies.is_empty() {
             return Ok(());
@@ -73,7 +73,7 @@ impl Intervals {
     /// Adds another one that began so much later. The wider of the two widths is kept.
     ///
     /// # Errors
-    /// A text that is no histogram.
+    /// A text that is not a histogram.
     pub(crate) fn merge(&mut self, other: &Self, later_ms: u64) -> Result<(), BadHistogram> {
         if self.width_ms < other.width_ms {
             let narrow = std::mem::replace(self, Self { width_ms: other.width_ms, each: Vec::new() });
@@ -94,7 +94,7 @@ impl Intervals {
     /// Puts the start earlier.
     ///
     /// # Errors
-    /// A text that is no histogram.
+    /// A text that is not a histogram.
     pub(crate) fn begin_earlier(&mut self, by_ms: u64) -> Result<(), BadHistogram> {
         if by_ms > 0 {
             let later = std::mem::replace(self, Self { width_ms: self.width_ms, each: Vec::new() });
@@ -106,7 +106,7 @@ impl Intervals {
     /// How many requests of each interval there were and how many of them surely took less than this.
     ///
     /// # Errors
-    /// A text that is no histogram.
+    /// A text that is not a histogram.
     pub fn below(&self, limit: Duration) -> Result<Vec<(u64, u64)>, BadHistogram> {
         let of = |interval: &Interval| {
             Latencies::decode(&interval.histogram).map(|latencies| (latencies.len(), latencies.count_below(limit)))

@@ -1,4 +1,4 @@
-//! Whether the machine that sends is the reason: requests that it sent late, though a connection was free.
+//! Detects requests that this machine sent late although a connection was free.
 //!
 //! Their latency counts from when they were due, so a pause of the load generator looks like one of the server. Which request was sent how
 //! late is not kept, so the best case for the server is taken: the slowest requests are those that were sent late.
@@ -13,7 +13,7 @@ use crate::statistics;
 const LATE: [f64; 6] = [0.0, 0.5, 0.9, 0.99, 0.999, 1.0];
 
 /// What is left of a percentile when lateness is taken out.
-pub(crate) struct Excuse {
+pub(crate) struct LatenessCorrection {
     /// The lower end of its interval in the case that is best for the server; `None` where nothing bounds it.
     pub low: Option<Duration>,
     /// The longest lateness.
@@ -24,7 +24,13 @@ pub(crate) struct Excuse {
 ///
 /// For each time t: requests that were sent later than t are taken as the slowest ones and count as the fastest, and the others took at
 /// least their latency less t.
-pub(crate) fn excuse(of: &Recording, all: &Latencies, quantile: f64, confidence: f64, effect: f64) -> Option<Excuse> {
+pub(crate) fn excuse(
+    of: &Recording,
+    all: &Latencies,
+    quantile: f64,
+    confidence: f64,
+    effect: f64,
+) -> Option<LatenessCorrection> {
     let most = of.lateness.max()?;
     let low = |share: f64| {
         let late = of.lateness.value_at(share)?;
@@ -33,7 +39,7 @@ pub(crate) fn excuse(of: &Recording, all: &Latencies, quantile: f64, confidence:
         let low = statistics::bounds_widened(&rest, quantile, confidence, effect).low?;
         Some(low.saturating_sub(late))
     };
-    Some(Excuse { low: LATE.into_iter().filter_map(low).max(), most })
+    Some(LatenessCorrection { low: LATE.into_iter().filter_map(low).max(), most })
 }
 
 /// The same number of values, of which the slowest count as the fastest.

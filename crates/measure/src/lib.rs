@@ -72,7 +72,7 @@ pub use latencies::Latencies;
 pub use load::{Control, Extent, Load, Model, Reuse};
 pub use recording::Recording;
 pub use target::{Expect, Protocol, Signals, Target};
-pub use trust::Trust;
+pub use trust::TrustedRoots;
 
 /// How requests introduce themselves.
 pub(crate) const USER_AGENT: &str = concat!("akidb-edge/", env!("CARGO_PKG_VERSION"));

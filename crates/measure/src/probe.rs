@@ -1,4 +1,4 @@
-//! A measurement as a text: what a function in a region, a machine behind SSH and this process run alike.
+//! A measurement as text: the same for a function in a region, a machine behind SSH and this process.
 //!
 //! The order says what to measure and how; the answer holds the recording, its histograms as base64 of HdrHistogram's V2 format, or why there
 //! is none. Both are JSON with a format number.
@@ -11,7 +11,7 @@ use crate::latencies::Latencies;
 use crate::load::{self, Control, Load, LoadError};
 use crate::recording::Recording;
 use crate::target::Target;
-use crate::trust::{BadTrust, Trust};
+use crate::trust::{BadTrust, TrustedRoots};
 
 /// The format of orders and answers.
 pub const FORMAT: u32 = 1;
@@ -107,7 +107,7 @@ impl Order {
     /// As a text.
     ///
     /// # Errors
-    /// A figure that is no number.
+    /// A figure that is not a number.
     pub fn text(&self) -> Result<String, ProbeError> {
         serde_json::to_string(self).map_err(ProbeError::Order)
     }
@@ -156,22 +156,22 @@ impl Answer {
 }
 
 /// Measures what an order says. The answer is a text whatever happens; the authorities are used when the order brings none.
-pub async fn run(order: &str, trust: &Trust, control: &Control) -> String {
+pub async fn run(order: &str, trust: &TrustedRoots, control: &Control) -> String {
     let (round_trip, outcome) = match measured(order, trust, control).await {
         Ok((round_trip, recording)) => (round_trip, Outcome::Recording(Box::new(recording))),
         Err(why) => (Latencies::default(), Outcome::Error(why.to_string())),
     };
     let answer = Answer { format: FORMAT, version: env!("CARGO_PKG_VERSION").to_owned(), round_trip, outcome };
     serde_json::to_string(&answer).unwrap_or_else(|why| {
-        // Only a histogram that cannot be written is no JSON; a text always is.
+        // Only a histogram that cannot be written is not JSON; a text always is.
         let outcome = serde_json::json!({ "error": format!("the answer cannot be written: {why}") });
         serde_json::json!({ "format": FORMAT, "version": answer.version, "outcome": outcome }).to_string()
     })
 }
 
-async fn measured(order: &str, trust: &Trust, control: &Control) -> Result<(Latencies, Recording), ProbeError> {
+async fn measured(order: &str, trust: &TrustedRoots, control: &Control) -> Result<(Latencies, Recording), ProbeError> {
     let order = Order::parse(order)?;
-    let own = order.trust_pem.as_deref().map(Trust::pem).transpose()?;
+    let own = order.trust_pem.as_deref().map(TrustedRoots::pem).transpose()?;
     let trust = own.as_ref().unwrap_or(trust);
     let round_trip = round_trip(&order).await;
     let mut recording = load::run(&order.target, &order.load, trust, control).await?;
@@ -179,7 +179,7 @@ async fn measured(order: &str, trust: &Trust, control: &Control) -> Result<(Late
     Ok((round_trip, recording))
 }
 
-/// The round trip to the first address. That it cannot be measured is no failure: the requests will show why.
+/// The round trip to the first address. That it cannot be measured is not a failure: the requests will show why.
 async fn round_trip(order: &Order) -> Latencies {
     let times = order.round_trips.min(MOST_TRIPS);
     if times == 0 {
@@ -213,7 +213,7 @@ mod tests {
     async fn an_order_that_cannot_be_carried_out_is_answered_with_the_reason() {
         let bad = Order { target: Target::get("ftp://host/"), ..order() };
         for (text, why) in [("rubbish", "the order cannot be read"), (&*bad.text().unwrap(), "cannot be measured")] {
-            let answer = run(text, &Trust::none(), &Control::default()).await;
+            let answer = run(text, &TrustedRoots::none(), &Control::default()).await;
             let said = Answer::parse(&answer).unwrap_err();
             assert!(matches!(&said, ProbeError::Remote(said) if said.contains(why)), "{said}");
         }

@@ -1,4 +1,4 @@
-//! What a measurement brought: histograms by class and phase, counts, and when it was.
+//! The result of a measurement: histograms by class and phase, counts, and its time window.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

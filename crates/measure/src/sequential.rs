@@ -1,4 +1,4 @@
-//! The test of a cutover: looked at after every request, and still right.
+//! The sequential test of a cutover: it can be evaluated after every request without inflating the error rate.
 //!
 //! A test for a fixed sample is wrong as soon as somebody looks at it again and again: with a look every 50 requests an ordinary 95 % test
 //! rolls back a third of the releases that are exactly at their target. This one is an e-process: a bet against "at least the
@@ -16,14 +16,14 @@ use crate::beta;
 
 /// Counts of one scope.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
+pub struct ScopeCounts {
     /// Requests within the limit.
     pub within: u64,
     /// Requests beyond it, failures included.
     pub beyond: u64,
 }
 
-impl Counts {
+impl ScopeCounts {
     /// All requests.
     pub fn requests(&self) -> u64 {
         self.within + self.beyond
@@ -33,12 +33,12 @@ impl Counts {
 /// A bet against one target.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Target {
+pub struct SequentialTarget {
     /// The share of requests that has to be within the limit: 0.95 for a p95.
     pub share: f64,
 }
 
-impl Target {
+impl SequentialTarget {
     /// The parameters of the Beta: its mean is twice as many beyond the limit as the target has, with the weight of some dozens of requests.
     fn prior(self) -> (f64, f64) {
         const WEIGHT: f64 = 24.0;
@@ -47,7 +47,7 @@ impl Target {
     }
 
     /// The logarithm of the evidence against the target.
-    pub fn ln_evidence(self, counts: Counts) -> f64 {
+    pub fn ln_evidence(self, counts: ScopeCounts) -> f64 {
         if counts.requests() == 0 {
             return 0.0;
         }
@@ -85,16 +85,16 @@ pub struct Watch {
     scopes: BTreeMap<String, Scope>,
     /// The evidence once reached the bound. It stays so, whatever comes.
     #[serde(default)]
-    breached: Option<(String, Counts)>,
+    breached: Option<(String, ScopeCounts)>,
 }
 
 /// One scope.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Scope {
-    target: Target,
+    target: SequentialTarget,
     #[serde(default)]
-    counts: Counts,
+    counts: ScopeCounts,
 }
 
 /// A test that cannot be made.
@@ -124,7 +124,7 @@ impl Watch {
             return Err(BadWatch::Alpha(alpha));
         }
         let scopes = scopes.into_iter().map(|(name, share)| match share > 0.0 && share < 1.0 {
-            true => Ok((name, Scope { target: Target { share }, counts: Counts::default() })),
+            true => Ok((name, Scope { target: SequentialTarget { share }, counts: ScopeCounts::default() })),
             false => Err(BadWatch::Target(name, share)),
         });
         let scopes: BTreeMap<_, _> = scopes.collect::<Result<_, _>>()?;
@@ -147,7 +147,7 @@ impl Watch {
         let found = self.scopes.get_mut(scope).ok_or_else(|| BadWatch::Scope(scope.to_owned()))?;
         found.counts.within += within;
         found.counts.beyond += beyond;
-        // A request within the limit is no evidence against the target: only the others can reach the bound.
+        // A request within the limit is not evidence against the target: only the others can reach the bound.
         if beyond > 0 && self.breached.is_none() && self.evidence() >= 1.0 / self.alpha {
             self.breached = self.strongest();
         }
@@ -160,7 +160,7 @@ impl Watch {
         all.sum::<f64>() / self.scopes.len() as f64
     }
 
-    fn strongest(&self) -> Option<(String, Counts)> {
+    fn strongest(&self) -> Option<(String, ScopeCounts)> {
         let against = |scope: &Scope| scope.target.ln_evidence(scope.counts);
         let found = self.scopes.iter().max_by(|one, other| against(one.1).total_cmp(&against(other.1)));
         found.map(|(name, scope)| (name.clone(), scope.counts))
@@ -177,7 +177,7 @@ impl Watch {
     }
 
     /// The counts of a scope.
-    pub fn counts(&self, scope: &str) -> Option<Counts> {
+    pub fn counts(&self, scope: &str) -> Option<ScopeCounts> {
         self.scopes.get(scope).map(|scope| scope.counts)
     }
 

@@ -96,14 +96,14 @@ fn several_regions_are_one_test() {
 /// The expectation of the evidence is at most 1 for every share from the target on: summed over all outcomes of some requests.
 #[test]
 fn the_evidence_is_a_fair_bet() {
-    let target = Target { share: 0.95 };
+    let target = SequentialTarget { share: 0.95 };
     for truth in [0.95_f64, 0.96, 0.99, 0.9999] {
         for requests in [1_u64, 10, 50, 300] {
             let of = |beyond: u64| {
                 let (within, beyond_f) = ((requests - beyond) as f64, beyond as f64);
                 let ways = -beta::ln_beta(within + 1.0, beyond_f + 1.0) - (requests as f64 + 1.0).ln();
                 let probability = ways + within * truth.ln() + beyond_f * (1.0 - truth).ln();
-                (probability + target.ln_evidence(Counts { within: requests - beyond, beyond })).exp()
+                (probability + target.ln_evidence(ScopeCounts { within: requests - beyond, beyond })).exp()
             };
             let expected: f64 = (0..=requests).map(of).sum();
             assert!(expected <= 1.0 + 1e-6, "{truth} {requests}: {expected}");

@@ -1,4 +1,4 @@
-//! What a sample allows to say: intervals of percentiles, of shares and of means.
+//! Statistics of a sample: intervals of percentiles, shares and means.
 //!
 //! A percentile of a sample is one of its values, and a population's percentile lies between two of them with a probability that
 //! the binomial distribution tells (order statistics; no assumption about the shape of the latencies). Where the upper one of the two

@@ -1,4 +1,4 @@
-//! What is asked for, and which answer is right.
+//! What is requested, and which response is correct.
 
 use std::fmt;
 use std::net::SocketAddr;

@@ -8,7 +8,7 @@ use crate::gate::Priority;
 use crate::milliseconds;
 use crate::recording::Recording;
 use crate::statistics::percentile_name;
-use crate::verdict::{self, Compare, Finding, Unit, Wanted};
+use crate::verdict::{self, Compare, MeasuredFinding, Unit, Wanted};
 
 /// The limits of the weeks.
 const WEEKS: &str = include_str!("thresholds.json");
@@ -80,7 +80,7 @@ pub enum BadThresholds {
 
 /// A finding with how much it matters and whom it is about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Judged {
+pub struct RatedFinding {
     /// The region or host.
     pub vantage: String,
     /// The group whose limit it was held against.
@@ -88,7 +88,7 @@ pub struct Judged {
     /// How much it matters.
     pub priority: Priority,
     /// What was found.
-    pub finding: Finding,
+    pub finding: MeasuredFinding,
 }
 
 impl Thresholds {
@@ -135,7 +135,7 @@ impl Thresholds {
         regions: &BTreeMap<String, Result<Recording, String>>,
         also: &[&str],
         confidence: f64,
-    ) -> Vec<Judged> {
+    ) -> Vec<RatedFinding> {
         let mut found = Vec::new();
         for (region, recording) in regions {
             for limit in self.latencies_for(region, also) {
@@ -151,7 +151,7 @@ impl Thresholds {
                     }
                 };
                 let (vantage, group) = (region.clone(), limit.group.clone());
-                found.push(Judged { vantage, group, priority: limit.priority, finding });
+                found.push(RatedFinding { vantage, group, priority: limit.priority, finding });
             }
         }
         found

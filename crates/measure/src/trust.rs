@@ -1,4 +1,4 @@
-//! The authorities that TLS servers are held to.
+//! The certificate authorities that TLS servers are verified against.
 
 use std::sync::Arc;
 
@@ -23,9 +23,9 @@ pub enum BadTrust {
 
 /// The authorities that TLS servers are held to.
 #[derive(Clone, Debug)]
-pub struct Trust(Arc<RootCertStore>);
+pub struct TrustedRoots(Arc<RootCertStore>);
 
-impl Trust {
+impl TrustedRoots {
     /// These.
     pub fn of(roots: RootCertStore) -> Self {
         Self(Arc::new(roots))
@@ -65,9 +65,9 @@ mod tests {
 
     #[test]
     fn a_text_without_certificates_is_refused() {
-        assert!(matches!(Trust::pem(""), Err(BadTrust::Empty)));
+        assert!(matches!(TrustedRoots::pem(""), Err(BadTrust::Empty)));
         assert!(matches!(
-            Trust::pem("-----BEGIN CERTIFICATE-----\n***\n-----END CERTIFICATE-----"),
+            TrustedRoots::pem("-----BEGIN CERTIFICATE-----\n***\n-----END CERTIFICATE-----"),
             Err(BadTrust::Pem(_))
         ));
     }
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn a_certificate_is_taken_and_one_protocol_is_offered() {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let config = Trust::pem(&made.cert.pem()).unwrap().config(b"h2").unwrap();
+        let config = TrustedRoots::pem(&made.cert.pem()).unwrap().config(b"h2").unwrap();
         assert_eq!(config.alpn_protocols, [b"h2"]);
     }
 }

@@ -114,7 +114,7 @@ pub struct Window {
 
 /// A figure, what was wanted of it, and what can be said.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Finding {
+pub struct MeasuredFinding {
     /// What it is about.
     pub name: String,
     /// What can be said.
@@ -163,8 +163,8 @@ impl Wanted {
         Self { name: name.into(), unit, compare, threshold }
     }
 
-    fn found(&self, verdict: Verdict, why: impl Into<String>) -> Finding {
-        Finding {
+    fn found(&self, verdict: Verdict, why: impl Into<String>) -> MeasuredFinding {
+        MeasuredFinding {
             name: self.name.clone(),
             verdict,
             value: None,
@@ -194,7 +194,7 @@ impl Wanted {
     }
 }
 
-impl Finding {
+impl MeasuredFinding {
     /// Adds something that has to be known.
     #[must_use]
     pub fn with_note(mut self, note: impl Into<String>) -> Self {
@@ -231,7 +231,7 @@ pub fn latency(
     compare: Compare,
     limit: Duration,
     confidence: f64,
-) -> Finding {
+) -> MeasuredFinding {
     let wish = Wanted::new(wanted, Unit::Milliseconds, compare, milliseconds::of(limit));
     let all = of.all();
     if all.is_empty() {
@@ -266,9 +266,9 @@ pub fn latency(
     if failed > 0 {
         why = format!("{why}; {failed} failed and count as slow as the time-out");
     }
-    // A percentile that the sample does not bound is no figure to show: it would be the slowest request.
+    // A percentile that the sample does not bound is not a figure to show: it would be the slowest request.
     let value = all.value_at(quantile).filter(|_| high.is_some()).map(milliseconds::of);
-    let mut found = Finding { value, low, high, samples: all.len(), ..wish.found(verdict, why) };
+    let mut found = MeasuredFinding { value, low, high, samples: all.len(), ..wish.found(verdict, why) };
     found.confidence = Some(confidence);
     found.notes.extend(unread);
     if effect > 1.5 {
@@ -281,13 +281,13 @@ pub fn latency(
 }
 
 /// A share (hits, answers without failure, traffic of a region) against a threshold.
-pub fn share(name: &str, hits: u64, total: u64, compare: Compare, wanted: f64, confidence: f64) -> Finding {
+pub fn share(name: &str, hits: u64, total: u64, compare: Compare, wanted: f64, confidence: f64) -> MeasuredFinding {
     let wish = Wanted::new(name, Unit::Share, compare, wanted);
     let Some(found) = statistics::share(hits, total, confidence) else {
         return wish.found(Verdict::Inconclusive, "nothing was counted");
     };
     let (verdict, why) = wish.of_interval(Some(found.low), Some(found.high));
-    Finding {
+    MeasuredFinding {
         value: Some(found.value),
         low: Some(found.low),
         high: Some(found.high),
@@ -298,26 +298,29 @@ pub fn share(name: &str, hits: u64, total: u64, compare: Compare, wanted: f64, c
 }
 
 /// Answers per second against a threshold. The interval is that of the intervals of the recording among one another.
-pub fn rate(name: &str, of: &Recording, compare: Compare, per_second: f64, confidence: f64) -> Finding {
+pub fn rate(name: &str, of: &Recording, compare: Compare, per_second: f64, confidence: f64) -> MeasuredFinding {
     let wish = Wanted::new(name, Unit::PerSecond, compare, per_second);
     if of.requests() == 0 {
         return wish.found(Verdict::Inconclusive, "no request was measured");
     }
     // The answers of each whole second; the last one is cut off by the end.
     let seconds = of.timeline.per_second(of.span);
-    let found =
-        Finding { value: Some(of.throughput()), samples: of.answers(), ..wish.found(Verdict::Inconclusive, "") };
+    let found = MeasuredFinding {
+        value: Some(of.throughput()),
+        samples: of.answers(),
+        ..wish.found(Verdict::Inconclusive, "")
+    };
     let found = found.within(Window::of(of));
     let Some(mean) = statistics::mean(&seconds, confidence) else {
-        return Finding { why: "it was measured for less than two seconds".to_owned(), ..found };
+        return MeasuredFinding { why: "it was measured for less than two seconds".to_owned(), ..found };
     };
     let (verdict, why) = wish.of_interval(Some(mean.low), Some(mean.high));
     let (low, high, confidence) = (Some(mean.low.max(0.0)), Some(mean.high), Some(confidence));
-    Finding { verdict, why: why.to_owned(), low, high, confidence, ..found }
+    MeasuredFinding { verdict, why: why.to_owned(), low, high, confidence, ..found }
 }
 
 /// A few values of which each has to be on the right side: fail-overs, test objects that were replicated.
-pub fn each(wish: &Wanted, values: &[f64], at_least: usize) -> Finding {
+pub fn each(wish: &Wanted, values: &[f64], at_least: usize) -> MeasuredFinding {
     let fold = |pick: fn(f64, f64) -> f64| values.iter().copied().reduce(pick);
     let (low, high) = (fold(f64::min), fold(f64::max));
     let value = if wish.compare.wants_little() { high } else { low };
@@ -330,21 +333,21 @@ pub fn each(wish: &Wanted, values: &[f64], at_least: usize) -> Finding {
         (0, count) => (Verdict::Pass, format!("each of {count} is on the right side")),
         (wrong, count) => (Verdict::Fail, format!("{wrong} of {count} are on the wrong side")),
     };
-    Finding { value, low, high, samples: values.len() as u64, ..wish.found(verdict, why) }
+    MeasuredFinding { value, low, high, samples: values.len() as u64, ..wish.found(verdict, why) }
 }
 
 /// A figure that is known exactly, like a count of things.
-pub fn known(wish: &Wanted, value: f64) -> Finding {
+pub fn known(wish: &Wanted, value: f64) -> MeasuredFinding {
     let (verdict, why) = match wish.compare.holds(value, wish.threshold) {
         true => (Verdict::Pass, "it is on the right side"),
         false => (Verdict::Fail, "it is on the wrong side"),
     };
     let value = Some(value);
-    Finding { value, low: value, high: value, samples: 1, ..wish.found(verdict, why) }
+    MeasuredFinding { value, low: value, high: value, samples: 1, ..wish.found(verdict, why) }
 }
 
 /// A figure that there is none of: no traffic, no metric, a step that did not run.
-pub fn unmeasured(wish: &Wanted, why: impl Into<String>) -> Finding {
+pub fn unmeasured(wish: &Wanted, why: impl Into<String>) -> MeasuredFinding {
     wish.found(Verdict::Inconclusive, why)
 }
 

@@ -21,7 +21,7 @@ fn recording(each_second: u64, latency: impl Fn(u64, u64) -> f64) -> Recording {
     made
 }
 
-fn p95(of: &Recording) -> Finding {
+fn p95(of: &Recording) -> MeasuredFinding {
     latency("p95", of, 0.95, Compare::Less, Duration::from_millis(25), CONFIDENCE)
 }
 
@@ -119,5 +119,5 @@ fn json_is_read_back() {
     let found = p95(&recording(100, |_, _| 10.0)).with_note("a note");
     let text = serde_json::to_string(&found).unwrap();
     assert!(text.contains("\"compare\":\"<\"") && text.contains("\"verdict\":\"pass\""), "{text}");
-    assert_eq!(serde_json::from_str::<Finding>(&text).unwrap(), found);
+    assert_eq!(serde_json::from_str::<MeasuredFinding>(&text).unwrap(), found);
 }

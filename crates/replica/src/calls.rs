@@ -9,7 +9,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::timeout;
 
-use crate::store::{Answer, Body, Etag, Layout, Metadata, Object, ObjectStore, Page, Precondition, StoreFault};
+use crate::store::{
+    Etag, Layout, ListPage, Object, ObjectBody, ObjectMetadata, ObjectStore, Precondition, ReadAnswer, StoreFault,
+};
 
 /// Tries of a call that may pass.
 const TRIES: u32 = 4;
@@ -85,15 +87,15 @@ impl Calls {
     }
 
     /// Opens an object, unless it is still the known one. One try.
-    pub async fn get(&self, key: &str, known: Option<&Etag>) -> Result<Answer, StoreFault> {
+    pub async fn get(&self, key: &str, known: Option<&Etag>) -> Result<ReadAnswer, StoreFault> {
         self.within(&self.counts.gets, self.limit, self.store.get(key, known)).await
     }
 
     /// Reads a short object. One try.
     pub async fn read(&self, key: &str, known: Option<&Etag>, most: u64) -> Result<Option<(Etag, Bytes)>, StoreFault> {
         match self.get(key, known).await? {
-            Answer::Unchanged => Ok(None),
-            Answer::Object(object) => {
+            ReadAnswer::Unchanged => Ok(None),
+            ReadAnswer::Object(object) => {
                 let etag = object.etag.clone();
                 Ok(Some((etag, self.content(object, most).await?)))
             }
@@ -120,18 +122,24 @@ impl Calls {
     }
 
     /// Writes an object. One try: whoever writes on a condition has to look what became of it.
-    pub async fn put(&self, key: &str, body: &Body, beside: &Metadata, on: &Precondition) -> Result<Etag, StoreFault> {
+    pub async fn put(
+        &self,
+        key: &str,
+        body: &ObjectBody,
+        beside: &ObjectMetadata,
+        on: &Precondition,
+    ) -> Result<Etag, StoreFault> {
         let size = match body {
-            Body::Bytes(bytes) => bytes.len() as u64,
-            Body::File(path) => std::fs::metadata(path).map_or(0, |facts| facts.len()),
+            ObjectBody::Bytes(bytes) => bytes.len() as u64,
+            ObjectBody::File(path) => std::fs::metadata(path).map_or(0, |facts| facts.len()),
         };
         let limit = self.limit + FOR_EACH_MIB * u32::try_from(size >> 20).unwrap_or(u32::MAX);
         self.within(&self.counts.puts, limit, self.store.put(key, body, beside, on)).await
     }
 
     /// All objects whose keys begin like that. Some tries for each page.
-    pub async fn list(&self, prefix: &str) -> Result<Page, StoreFault> {
-        let mut found = Page::default();
+    pub async fn list(&self, prefix: &str) -> Result<ListPage, StoreFault> {
+        let mut found = ListPage::default();
         loop {
             let after = found.next.take();
             let one = || self.within(&self.counts.lists, self.limit, self.store.list(prefix, after.as_deref()));

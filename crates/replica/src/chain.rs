@@ -1,4 +1,4 @@
-//! What lies in a bucket, and which objects of it make a state.
+//! The objects in a bucket, and which of them form a state.
 
 use jiff::Timestamp;
 

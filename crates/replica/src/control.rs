@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::calls::{Calls, repeated};
 use crate::head::{HeadFault, LATEST, LONGEST, Latest};
-use crate::store::{Body, Etag, Metadata, ObjectStore, Precondition, StoreFault};
+use crate::store::{Etag, ObjectBody, ObjectMetadata, ObjectStore, Precondition, StoreFault};
 
 /// Others may write between a look and a write this often.
 const TRIES: usize = 16;
 
 /// The one primary of a bucket.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Lease {
+pub struct PrimaryLease {
     /// Who.
     pub holder: String,
     /// Counts the holders: the next one has a higher number.
@@ -101,7 +101,7 @@ pub(crate) async fn read(calls: &Calls) -> Result<Option<(Etag, Latest)>, Contro
 /// Writes `latest` on the condition that it is still the one that was read.
 pub(crate) async fn write(calls: &Calls, known: Option<Etag>, latest: &Latest) -> Result<Etag, StoreFault> {
     let on = known.map_or(Precondition::Absent, Precondition::Unchanged);
-    calls.put(LATEST, &Body::Bytes(latest.to_bytes().into()), &Metadata::new(), &on).await
+    calls.put(LATEST, &ObjectBody::Bytes(latest.to_bytes().into()), &ObjectMetadata::new(), &on).await
 }
 
 async fn change<T: Send>(calls: &Calls, with: impl Fn(&mut Latest) -> T + Send + Sync) -> Result<T, ControlFault> {

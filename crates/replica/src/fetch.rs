@@ -1,4 +1,4 @@
-//! Brings an object of a chain, and believes it only when its proof and its hash say so.
+//! Fetches an object of a chain and accepts it only if its proof and its hash match.
 
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::calls::Calls;
 use crate::ltx::{Header, Name};
 use crate::proof::Proof;
-use crate::store::{Answer, Object, StoreFault};
+use crate::store::{Object, ReadAnswer, StoreFault};
 use crate::trust::Trust;
 
 /// What is longer lies in a file until it is used.
@@ -75,18 +75,18 @@ pub(crate) async fn once(
     scratch: &Path,
 ) -> Result<Fetched, FetchFault> {
     let object = match calls.get(key, None).await? {
-        Answer::Object(object) => object,
-        Answer::Unchanged => return Err(refused(key, "the store answered a question that was not asked")),
+        ReadAnswer::Object(object) => object,
+        ReadAnswer::Unchanged => return Err(refused(key, "the store answered a question that was not asked")),
     };
     let proof = Proof::read(name, &object.metadata, trust).map_err(|bad| refused(key, bad))?;
     if let Some(claim) = proof.as_ref().map(|proof| &proof.claim)
         && claim.size != object.size
     {
-        return Err(refused(key, format!("it has {} bytes, and its proof says {}", object.size, claim.size)));
+        return Err(refused(key, format!("it has {} bytes, and its proof has {}", object.size, claim.size)));
     }
     let (content, size, sha256) = drain(calls, object, scratch).await?;
     if proof.as_ref().is_some_and(|proof| proof.claim.sha256 != sha256) {
-        return Err(refused(key, "its hash is another one than its proof says: it was damaged or cut off"));
+        return Err(refused(key, "its hash differs from its proof: it was damaged or truncated"));
     }
     check(key, name, proof, size, content)
 }

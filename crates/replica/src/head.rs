@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::control::{Lease, Pause};
+use crate::control::{Pause, PrimaryLease};
 use crate::merkle::Root;
 use crate::trust::{SigningKey, Trust};
 use crate::txid::Txid;
@@ -136,7 +136,7 @@ pub(crate) struct Latest {
     /// What was published last; nothing while the first snapshot is on its way.
     pub head: Option<Signed>,
     /// Who may publish.
-    pub lease: Option<Lease>,
+    pub lease: Option<PrimaryLease>,
     /// Whether nobody may.
     pub paused: Option<Pause>,
 }

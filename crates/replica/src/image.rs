@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::ltx::{Decoder, Header, LtxFault};
-use crate::merkle::{Root, Rooting, leaf};
+use crate::merkle::{Root, RootHasher, leaf};
 
 /// Lines of a check that are shown.
 const SHOWN: usize = 5;
@@ -89,7 +89,7 @@ impl Image {
 
     /// Its root.
     pub fn root(&self) -> io::Result<Root> {
-        let mut rooting = Rooting::new(self.page_size);
+        let mut rooting = RootHasher::new(self.page_size);
         for page in self.pages_in_order()? {
             let (number, page) = page?;
             rooting.push(&leaf(number, &page));

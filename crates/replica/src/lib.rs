@@ -51,10 +51,10 @@ pub mod verify;
 mod wal;
 
 pub use follow::{FollowFault, FollowOptions, Follower, Position};
-pub use publish::{Event, Observer, PublishFault, PublishOptions, Publisher, Retention, Target};
-pub use restore::{At, RestoreFault, RestoreOptions, RestorePlan, Restored};
+pub use publish::{Observer, PublishEvent, PublishFault, PublishOptions, PublishTarget, Publisher, Retention};
+pub use restore::{RestoreFault, RestoreOptions, RestorePlan, RestorePoint, Restored};
 pub use status::Status;
 pub use store::{FolderStore, ObjectStore, StoreFault};
 pub use trust::{PublicKey, SigningKey, Trust};
 pub use txid::Txid;
-pub use verify::{Sentinel, Verdict, VerifyOptions, VerifyReport};
+pub use verify::{Sentinel, VerifyOptions, VerifyOutcome, VerifyReport};

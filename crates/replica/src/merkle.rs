@@ -1,4 +1,4 @@
-//! A hash over all pages of a database, which a few changed pages change in a few steps.
+//! A hash over all pages of a database that can be updated in a few steps when pages change.
 //!
 //! A leaf is the SHA-256 of a zero byte, the page's number and its bytes; a node that of a one byte and its up to 16 children; the root
 //! that of a two byte, the size of a page, the number of pages and the topmost node. The page that SQLite locks has 32 zero bytes for a
@@ -201,14 +201,14 @@ impl Tree {
 }
 
 /// Computes the root of pages that come in order, and keeps nothing of them.
-pub(crate) struct Rooting {
+pub(crate) struct RootHasher {
     /// Nodes of each level that have no parent yet.
     open: Vec<Vec<u8>>,
     page_size: u32,
     pages: u32,
 }
 
-impl Rooting {
+impl RootHasher {
     /// Of no pages yet.
     pub fn new(page_size: u32) -> Self {
         Self { open: vec![Vec::new(); LEVELS], page_size, pages: 0 }
@@ -284,7 +284,7 @@ impl Write for At<'_> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Hash, Rooting, Tree, leaf};
+    use super::{Hash, RootHasher, Tree, leaf};
 
     fn hash(seed: u32) -> Hash {
         leaf(seed % 1000 + 1, &seed.to_be_bytes().repeat(128))
@@ -293,7 +293,7 @@ mod tests {
     fn whole(folder: &std::path::Path, leaves: &[Hash]) -> super::Root {
         let mut tree = Tree::create(folder, 512).unwrap();
         tree.fill(leaves.iter().map(|leaf| Ok(*leaf))).unwrap();
-        let mut rooting = Rooting::new(512);
+        let mut rooting = RootHasher::new(512);
         leaves.iter().for_each(|leaf| rooting.push(leaf));
         assert_eq!(rooting.finish(), tree.root().unwrap(), "{} leaves", leaves.len());
         tree.root().unwrap()

@@ -1,4 +1,4 @@
-//! Numbers for a caller to print.
+//! Metrics for the caller to print.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

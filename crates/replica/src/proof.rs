@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::ltx::Name;
 use crate::merkle::Root;
-use crate::store::Metadata;
+use crate::store::ObjectMetadata;
 use crate::trust::{SigningKey, Trust};
 
 /// The text with the proof.
@@ -70,7 +70,7 @@ impl Claim {
     }
 
     /// The texts that go beside the object.
-    pub fn metadata(&self, key: Option<&SigningKey>) -> Metadata {
+    pub fn metadata(&self, key: Option<&SigningKey>) -> ObjectMetadata {
         let (id, signature) = key.map_or_else(
             || ("-".to_owned(), "-".to_owned()),
             |key| (key.public().id(), key.sign(self.message().as_bytes())),
@@ -79,13 +79,13 @@ impl Claim {
         let Self { size, sha256, epoch, pages, root, at, .. } = self;
         let millis = at.as_millisecond();
         let proof = format!("{FORMAT} {size} {sha256} {epoch} {pages} {root} {before} {millis} {id} {signature}");
-        Metadata::from([(PROOF.to_owned(), proof), (WRITTEN.to_owned(), at.to_string())])
+        ObjectMetadata::from([(PROOF.to_owned(), proof), (WRITTEN.to_owned(), at.to_string())])
     }
 }
 
 impl Proof {
     /// Reads the texts beside an object. `None`: there is none, and none is asked for.
-    pub fn read(name: Name, metadata: &Metadata, trust: &Trust) -> Result<Option<Self>, ProofFault> {
+    pub fn read(name: Name, metadata: &ObjectMetadata, trust: &Trust) -> Result<Option<Self>, ProofFault> {
         let Some(text) = metadata.get(PROOF) else {
             return match trust {
                 Trust::Unsigned => Ok(None),

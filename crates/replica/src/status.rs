@@ -1,4 +1,4 @@
-//! What lies in a bucket.
+//! The contents of a bucket.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::calls::Calls;
 use crate::chain::{Chain, Found};
-use crate::control::{self, ControlFault, Lease, Pause};
+use crate::control::{self, ControlFault, Pause, PrimaryLease};
 use crate::head::{Head, HeadFault, LATEST, Mode};
 use crate::ltx::Header;
 use crate::restore::RestoreFault;
@@ -70,7 +70,7 @@ pub struct Status {
     /// Oldest first.
     pub snapshots: Vec<SnapshotEntry>,
     /// Who publishes; `None` for a bucket that Litestream wrote.
-    pub lease: Option<Lease>,
+    pub lease: Option<PrimaryLease>,
     /// Whether it is paused.
     pub paused: Option<Pause>,
     /// The id of the key that signed the head.

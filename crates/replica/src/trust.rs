@@ -26,9 +26,9 @@ pub enum KeyFault {
         /// What the system says.
         source: io::Error,
     },
-    /// It is no Ed25519 key of that kind.
+    /// It is not an Ed25519 key of that kind.
     #[error(
-        "{origin} is no Ed25519 {kind} key in PEM: make one with `openssl genpkey -algorithm ed25519`, and its public half with `openssl pkey -pubout`"
+        "{origin} is not an Ed25519 {kind} key in PEM: make one with `openssl genpkey -algorithm ed25519`, and its public half with `openssl pkey -pubout`"
     )]
     Unfit {
         /// Where it comes from.

@@ -31,7 +31,7 @@ impl fmt::Display for Txid {
     }
 }
 
-/// What is no transaction id.
+/// What is not a transaction id.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{0:?} is not a transaction id: write its 16 hexadecimal digits, as status shows them, or a decimal number")]
 pub struct BadTxid(pub String);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::tables;
 use crate::commands::Context;
 use crate::exit::{self, Failure, codes};
-use crate::measure::bench::{Against, MOST_BYTES, Mode, Outcome, Run, against};
+use crate::measure::bench::{Against, ComparedOutcome, MOST_BYTES, Mode, Run, against};
 use crate::resource::shown;
 
 /// The probability that any percentile of a comparison is called different though none is.
@@ -82,8 +82,8 @@ pub fn of(before: &Run, after: &Run) -> Result<Against, Failure> {
 /// The exit code.
 pub const fn code(found: &Against) -> u8 {
     match found.outcome {
-        Outcome::Slower | Outcome::Mixed => exit::ERROR,
-        Outcome::TooFew => exit::PENDING,
-        Outcome::Same | Outcome::Faster => exit::DONE,
+        ComparedOutcome::Slower | ComparedOutcome::Mixed => exit::ERROR,
+        ComparedOutcome::TooFew => exit::PENDING,
+        ComparedOutcome::Same | ComparedOutcome::Faster => exit::DONE,
     }
 }

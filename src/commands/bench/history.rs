@@ -9,7 +9,7 @@ use crate::commands::Context;
 use crate::exit::{self, Failure, codes};
 use crate::measure::bench::more_is_worse;
 use crate::measure::change_point::Settings;
-use crate::measure::history::{self, Changed, Run};
+use crate::measure::history::{self, Changed, RecordedRun};
 use crate::resource::shown;
 
 /// The longest history that is read.
@@ -70,7 +70,7 @@ impl Args {
 ///
 /// # Errors
 /// A file that is not one. One whose last line has no end is refused as well: another line behind it could not be read.
-pub fn read(file: &Path) -> Result<Vec<Run>, Failure> {
+pub fn read(file: &Path) -> Result<Vec<RecordedRun>, Failure> {
     let unread = |why: String| {
         codes::INPUT_FILE.refused(
             shown!("{}: {}", file.display(), why),
@@ -85,7 +85,7 @@ pub fn read(file: &Path) -> Result<Vec<Run>, Failure> {
 }
 
 /// Whether a figure got worse within the latest runs of its test.
-fn is_late_and_worse(one: &Changed, runs: &[Run], within: usize) -> bool {
+fn is_late_and_worse(one: &Changed, runs: &[RecordedRun], within: usize) -> bool {
     let of_test = runs.iter().filter(|run| run.test == one.test && run.figures.contains_key(&one.figure)).count();
     let is_late = one.change.at + within >= of_test.min(history::MOST_RUNS);
     is_late && more_is_worse(&one.figure).is_some_and(|more| more == (one.change.relative() > 0.0))

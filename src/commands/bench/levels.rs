@@ -8,10 +8,10 @@ use super::{cold, tables};
 use crate::commands::Context;
 use crate::commands::validate::send;
 use crate::exit::{Failure, codes};
-use crate::measure::bench::{BreakingPoint, Growth, Level, Run, confirmed};
-use crate::measure::load::{self, Load, Step};
+use crate::measure::bench::{BenchLevel, BreakingPoint, Growth, Run, confirmed};
+use crate::measure::load::{self, Load, StressStep};
 use crate::measure::verdict::CONFIDENCE;
-use crate::measure::{Target, Trust};
+use crate::measure::{Target, TrustedRoots};
 use crate::resource::shown;
 
 /// The percentile that a stress test holds to its limit.
@@ -26,7 +26,7 @@ pub struct Subject {
     /// Requests that are sent.
     pub targets: Vec<Target>,
     /// Whom TLS believes.
-    pub trust: Trust,
+    pub trust: TrustedRoots,
     /// Where the metrics of the server are; none when it has none.
     pub metrics: Option<Target>,
 }
@@ -53,19 +53,20 @@ pub async fn measure(run: &mut Run, of: &Subject, args: &LoadArgs, context: &Con
 ///
 /// # Errors
 /// When nothing can be sent at all.
-pub async fn level(name: &str, load: &Load, of: &Subject, context: &Context) -> Result<Level, Failure> {
+pub async fn level(name: &str, load: &Load, of: &Subject, context: &Context) -> Result<BenchLevel, Failure> {
     if let Some(first) = of.targets.first() {
         load.check_for(first).map_err(|bad| codes::ARGUMENT.refused(shown!("{}", bad), "correct the load"))?;
     }
     let recording = send(&of.targets, load, &of.trust, context).await?;
-    let level = Level { name: name.to_owned(), load: load.clone(), recording, gpu: gpu(of).await };
+    let level = BenchLevel { name: name.to_owned(), load: load.clone(), recording, gpu: gpu(of).await };
     context.printer.talk(tables::progress(&level));
     Ok(level)
 }
 
 async fn stress(run: &mut Run, of: &Subject, args: &LoadArgs, context: &Context) -> Result<(), Failure> {
-    let (mut steps, mut how): (Vec<Step>, _) = (Vec::new(), None);
-    let step = |level: &Level, connections| Step::of(&level.recording, connections, None, STRESSED, CONFIDENCE);
+    let (mut steps, mut how): (Vec<StressStep>, _) = (Vec::new(), None);
+    let step =
+        |level: &BenchLevel, connections| StressStep::of(&level.recording, connections, None, STRESSED, CONFIDENCE);
     for connections in Growth::new(&args.connections, args.most()) {
         let (name, load) = (args.name(connections), args.load(connections));
         let first = level(&name, &load, of, context).await?;
@@ -149,7 +150,7 @@ mod tests {
         let mut recording = Recording::default();
         recording.failures.by_kind.insert(FailureKind::Connect, 7);
         let load = Load::closed(1, crate::measure::Extent::Requests(7));
-        run.levels.push(Level { name: "1 connection".to_owned(), load, recording, gpu: BTreeMap::new() });
+        run.levels.push(BenchLevel { name: "1 connection".to_owned(), load, recording, gpu: BTreeMap::new() });
         let bad = answered(&run).expect_err("an error");
         assert_eq!(bad.id.id(), "MS001-measurement");
         assert!(bad.problem.as_str().ends_with("no TCP connection (7)"), "{}", bad.problem.as_str());

@@ -62,7 +62,7 @@ pub struct LoadArgs {
     /// Seconds before each level that are in no figure
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
     pub warm_up: f64,
-    /// Requests a second, whatever the server does (open model), with --mode sustained
+    /// Requests per second at a fixed rate (open model), with --mode sustained
     #[arg(long, value_name = "N")]
     pub rate: Option<f64>,
     /// Seconds from burst to burst, or between the requests of a cold start [default: 1]

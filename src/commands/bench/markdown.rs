@@ -54,7 +54,7 @@ fn row<'a>(cells: impl Iterator<Item = &'a str>) -> Markdown {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::bench::{Level, Mode};
+    use crate::measure::bench::{BenchLevel, Mode};
     use crate::measure::{Extent, Load, Recording};
 
     #[test]
@@ -62,7 +62,7 @@ mod tests {
         let mut run = Run::new("http://edge/a|b\n# c", "[x](y)", 1_700_000_000_000, Mode::Sustained);
         let load = Load::closed(1, Extent::Requests(1));
         let recording = Recording::default();
-        run.levels.push(Level { name: "1 | connection".to_owned(), load, recording, gpu: [].into() });
+        run.levels.push(BenchLevel { name: "1 | connection".to_owned(), load, recording, gpu: [].into() });
         let text = document(&run, None, &[]);
         assert!(text.starts_with(HEAD), "{text:?}");
         assert!(!text.contains("\n# c") && text.contains("\\[x\\](y)"), "{text:?}");

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{compare, history, markdown, tables};
 use crate::commands::{Context, may_overwrite, write_private};
 use crate::exit::{self, Failure, codes};
-use crate::measure::bench::{Against, Figures, Mode, Run, SCHEMA};
+use crate::measure::bench::{Against, LevelFigures, Mode, Run, SCHEMA};
 use crate::measure::change_point::Settings;
 use crate::measure::history::{self as past, Changed};
 use crate::measure::hlog;
@@ -50,7 +50,7 @@ pub struct Ready {
     /// When it began, in milliseconds since 1970.
     pub at_ms: i64,
     before: Option<Run>,
-    past: Vec<past::Run>,
+    past: Vec<past::RecordedRun>,
 }
 
 impl OutArgs {
@@ -100,7 +100,7 @@ impl OutArgs {
     }
 
     /// What changes in the history with this run, of its tests alone.
-    fn changes(&self, lines: &[past::Run], mut past: Vec<past::Run>) -> Vec<Changed> {
+    fn changes(&self, lines: &[past::RecordedRun], mut past: Vec<past::RecordedRun>) -> Vec<Changed> {
         if self.history.is_none() {
             return Vec::new();
         }
@@ -111,7 +111,7 @@ impl OutArgs {
     }
 
     /// Adds the run to the history.
-    fn keep(&self, lines: &[past::Run]) -> Result<(), Failure> {
+    fn keep(&self, lines: &[past::RecordedRun]) -> Result<(), Failure> {
         let Some(file) = &self.history else { return Ok(()) };
         let mut text = String::new();
         for line in lines {
@@ -123,7 +123,7 @@ impl OutArgs {
     fn write(&self, run: &Run, compared: Option<&Against>, changes: &[Changed]) -> Result<(), Failure> {
         if let Some(file) = &self.out {
             let bytes =
-                serde_json::to_vec(run).map_err(|bad| Failure::internal(shown!("the run is no JSON: {}", bad)))?;
+                serde_json::to_vec(run).map_err(|bad| Failure::internal(shown!("the run is not JSON: {}", bad)))?;
             write_private(file, &bytes).map_err(|bad| unwritten(file, &bad, "--out"))?;
         }
         if let Some(file) = &self.markdown {
@@ -172,11 +172,11 @@ fn unwritten(file: &Path, bad: &std::io::Error, option: &'static str) -> Failure
 
 /// The run as the document of `--json`: its figures, without histograms.
 fn document(run: &Run, compared: Option<&Against>, changes: &[Changed]) -> serde_json::Value {
-    let level = |level: &crate::measure::bench::Level| {
+    let level = |level: &crate::measure::bench::BenchLevel| {
         json!({
             "name": level.name,
             "load": level.load,
-            "figures": Figures::of(level, CONFIDENCE),
+            "figures": LevelFigures::of(level, CONFIDENCE),
             "failures": level.recording.failures.by_kind,
             "statuses": level.recording.statuses,
             "gpu": level.gpu,

@@ -1,7 +1,7 @@
 //! Runs, comparisons and changes for people.
 
-use crate::measure::bench::{Against, BreakingPoint, Figures, Level, Outcome, Run, more_is_worse};
-use crate::measure::compare::{Change, Difference};
+use crate::measure::bench::{Against, BenchLevel, BreakingPoint, ComparedOutcome, LevelFigures, Run, more_is_worse};
+use crate::measure::compare::{ChangeVerdict, Difference};
 use crate::measure::history::Changed;
 use crate::measure::load::Breaking;
 use crate::measure::statistics::{Percentile, percentile_name};
@@ -42,8 +42,8 @@ fn percentile(of: Option<Percentile>) -> String {
 }
 
 /// The cells of a level.
-pub fn level_row(level: &Level) -> Vec<String> {
-    let figures = Figures::of(level, CONFIDENCE);
+pub fn level_row(level: &BenchLevel) -> Vec<String> {
+    let figures = LevelFigures::of(level, CONFIDENCE);
     let maybe = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), ms);
     vec![
         level.name.clone(),
@@ -59,8 +59,8 @@ pub fn level_row(level: &Level) -> Vec<String> {
 }
 
 /// One line about a level that is over.
-pub fn progress(level: &Level) -> SafeText {
-    let figures = Figures::of(level, CONFIDENCE);
+pub fn progress(level: &BenchLevel) -> SafeText {
+    let figures = LevelFigures::of(level, CONFIDENCE);
     let median = figures.p50.map_or_else(|| "-".to_owned(), |found| in_ms(found.value));
     let rate = format!("{:.1}", figures.per_second);
     shown!("{}: {} answers a second, p50 {} ms, {} failed", level.name, rate, median, figures.failed)
@@ -105,8 +105,8 @@ pub fn notes(run: &Run) -> Vec<SafeText> {
 }
 
 /// Bursts, phases, cold starts, failures and the GPU of a level.
-fn about(level: &Level) -> Vec<SafeText> {
-    let figures = Figures::of(level, CONFIDENCE);
+fn about(level: &BenchLevel) -> Vec<SafeText> {
+    let figures = LevelFigures::of(level, CONFIDENCE);
     let mut all = Vec::new();
     if let Some(drain) = figures.drain {
         all.push(shown!(
@@ -161,7 +161,7 @@ const fn breaks(how: Breaking) -> &'static str {
         Breaking::Failures => "more than 1 % of the requests fail",
         Breaking::Latency => "the 95th percentile is above the limit (--limit-ms)",
         Breaking::Behind => "fewer requests are answered than are due",
-        Breaking::Saturated => "more connections bring less than 3 % more answers",
+        Breaking::Saturated => "more connections add less than 3 % throughput",
     }
 }
 
@@ -171,7 +171,7 @@ pub fn compared_rows(found: &Against) -> Vec<Vec<String>> {
     for level in &found.levels {
         let of = |one: &Difference| {
             let ratio = match one.change {
-                Change::TooFew => format!("{:.3}", one.ratio),
+                ChangeVerdict::TooFew => format!("{:.3}", one.ratio),
                 _ => format!("{:.3} [{:.3}-{:.3}]", one.ratio, one.low, one.high),
             };
             let (before, after) = (in_ms(one.before), in_ms(one.after));
@@ -206,12 +206,12 @@ pub fn compared_rows(found: &Against) -> Vec<Vec<String>> {
     rows
 }
 
-const fn change(of: Change) -> &'static str {
+const fn change(of: ChangeVerdict) -> &'static str {
     match of {
-        Change::Faster => "faster",
-        Change::Slower => "SLOWER",
-        Change::None => "no difference shown",
-        Change::TooFew => "too few requests",
+        ChangeVerdict::Faster => "faster",
+        ChangeVerdict::Slower => "SLOWER",
+        ChangeVerdict::None => "no difference shown",
+        ChangeVerdict::TooFew => "too few requests",
     }
 }
 
@@ -223,11 +223,11 @@ fn p(value: f64) -> String {
 /// How a comparison was made, and what came of it.
 pub fn compared_notes(found: &Against) -> Vec<SafeText> {
     let outcome = match found.outcome {
-        Outcome::Slower => "slower",
-        Outcome::Faster => "faster",
-        Outcome::Mixed => "some percentiles are slower and some are faster",
-        Outcome::Same => "no difference is shown",
-        Outcome::TooFew => "the samples are too small to say anything",
+        ComparedOutcome::Slower => "slower",
+        ComparedOutcome::Faster => "faster",
+        ComparedOutcome::Mixed => "some percentiles are slower and some are faster",
+        ComparedOutcome::Same => "no difference is shown",
+        ComparedOutcome::TooFew => "the samples are too small for a result",
     };
     let mut all = vec![
         shown!("{} against {}: {}", found.after, found.before, outcome),
@@ -237,7 +237,7 @@ pub fn compared_notes(found: &Against) -> Vec<SafeText> {
             format!("{:.2}", found.confidence * 100.0),
             format!("{:.0}", found.error * 100.0)
         ),
-        "two runs differ by more than the program (another minute, another load of the machine): repeat both, or look at the history".into(),
+        "two runs differ by more than the program (time of day, load of the machine): repeat both, or check the history".into(),
     ];
     if !found.alone.is_empty() {
         all.push(shown!("only one of them has: {}", found.alone.join("; ")));

@@ -1,4 +1,4 @@
-//! What the plan and the journal on a command line know.
+//! Values from the plan and the journal that a command line names.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};

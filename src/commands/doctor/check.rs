@@ -1,4 +1,4 @@
-//! One thing that was looked at, and what came out.
+//! One check of `doctor` and its result.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! `doctor`: who you are, through what, to where; which state is found where; which permissions a plan lacks. Changes nothing.
+//! `doctor`: checks the caller, the endpoints, the state, and missing permissions. Changes nothing.
 
 mod check;
 mod permissions;

@@ -1,4 +1,4 @@
-//! Which permissions are missing for a plan: what it needs, asked of IAM's policy simulator.
+//! Missing permissions of a plan, from IAM's policy simulator.
 
 use std::collections::{BTreeMap, BTreeSet};
 

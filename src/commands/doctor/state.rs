@@ -1,4 +1,4 @@
-//! Which state a deploy would go on from, and who else writes it.
+//! The state that a deploy would continue from, and other writers.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub struct JournalCheck {
     pub data: Value,
 }
 
-/// Looks at the journal of a stack, at its lease, and, when the journal knows nothing, at what carries the stack's mark all the
+/// Looks at the journal of a stack, at its lease, and, when the journal knows nothing, at what is tagged as the stack's all the
 /// same.
 pub async fn look(
     stack: &str,
@@ -131,7 +131,7 @@ fn standing(stack: &str, place: &str, state: &StackState, identity: Option<&Call
     }
 }
 
-/// What carries the stack's mark and is not in its journal, in the regions that are known without a plan.
+/// What is tagged as the stack's and is not in its journal, in the regions that are known without a plan.
 async fn marked(state: &StackState, connection: &AccountConnection) -> Vec<OwnedResource> {
     let providers = workflow::with_artifacts(connection, Artifacts::default());
     let regions = [connection.region.clone(), GLOBAL.to_owned()].into();
@@ -155,7 +155,7 @@ fn lost(stack: &str, place: &str, marked: &[OwnedResource]) -> Option<DoctorChec
                 more
             ),
             "name the location of its journal with --state; if the journal is lost, a deploy of its plan adopts the \
-             resources that carry its mark",
+             resources tagged as its own",
         )
     })
 }

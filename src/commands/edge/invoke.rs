@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use super::event::{self, Question};
-use super::process::{Process, ProcessFault};
+use super::process::{NodeProcess, ProcessFault};
 use crate::commands::{Context, read_bounded};
 use crate::edge::unpack::{UnpackFault, unpack};
 use crate::exit::{self, Failure, codes};
@@ -82,7 +82,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let count = u32::try_from(events.len()).unwrap_or(u32::MAX);
     let arguments = arguments(args, folder.path());
     let time = SPARE + Duration::from_secs(u64::from(args.timeout)) * count;
-    let process = Process { files: PROGRAMS, arguments: &arguments, modules: None, time };
+    let process = NodeProcess { files: PROGRAMS, arguments: &arguments, modules: None, time };
     let found = process.run(&Value::from(events)).map_err(not_run)?;
     let failed = answers(&found).any(|answer| answer.get("failed").is_some());
     if context.printer.json {
@@ -112,7 +112,7 @@ fn events(args: &Args) -> Result<Vec<Value>, Failure> {
         Some(file) => {
             let bad = |why: String| {
                 codes::ARGUMENT.refused(
-                    shown!("{} holds no event: {}", file.display(), why),
+                    shown!("{} contains no event: {}", file.display(), why),
                     "write one CloudFront event, or a list of them",
                 )
             };
@@ -170,11 +170,11 @@ fn unusable(file: &Path, bad: &UnpackFault) -> Failure {
     codes::ARGUMENT.refused(shown!("{} cannot be run: {}", file.display(), bad), "make it by akidb-edge edge package")
 }
 
-/// Where the emulator comes from stands in the next step: it is no part of this program.
+/// Where the emulator comes from stands in the next step: it is not a part of this program.
 fn not_run(fault: ProcessFault) -> Failure {
     let next = match &fault {
         ProcessFault::Node(_) => "install Node.js 20 or newer",
-        ProcessFault::TooLong(_) => "give it more --timeout, or look at what it waits for",
+        ProcessFault::TooLong(_) => "increase --timeout, or check what it waits for",
         ProcessFault::Failed(_) | ProcessFault::Io(_) | ProcessFault::Answer(_) => {
             "the emulator is AWS's: go install github.com/aws/aws-lambda-runtime-interface-emulator/cmd/aws-lambda-rie@latest; --emulator names another place"
         }

@@ -1,4 +1,4 @@
-//! `edge`: the function at the edge with a model inside: made, and run as the edge would run it.
+//! `edge`: packages the function at the edge with a model, and runs it under the conditions of the edge.
 
 mod event;
 mod invoke;
@@ -10,7 +10,7 @@ use clap::Subcommand;
 use super::Context;
 use crate::exit::Failure;
 
-pub use process::{Process, ProcessFault};
+pub use process::{NodeProcess, ProcessFault};
 
 /// Make the package of the function at the edge, and run it on this machine.
 #[derive(Debug, clap::Args)]

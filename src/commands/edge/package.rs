@@ -91,8 +91,10 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
 }
 
 fn unwritten(args: &Args, why: &std::io::Error) -> Failure {
-    codes::PARITY
-        .error(shown!("{} cannot be written: {}", args.out.display(), why.to_string()), "name another place with --out")
+    codes::PARITY.error(
+        shown!("{} cannot be written: {}", args.out.display(), why.to_string()),
+        "choose another path with --out",
+    )
 }
 
 impl From<PackageFault> for Failure {

@@ -1,4 +1,4 @@
-//! A program of Node.js that this tool carries, run with a document on its standard input.
+//! Runs a built-in Node.js program with a document on its standard input.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -25,13 +25,13 @@ pub enum ProcessFault {
     /// It took too long.
     #[error("it did not end within {} s", .0.as_secs())]
     TooLong(Duration),
-    /// Its answer is no JSON.
+    /// Its answer is not JSON.
     #[error("its response is not JSON: {0}")]
     Answer(String),
 }
 
 /// A program and its files.
-pub struct Process<'a> {
+pub struct NodeProcess<'a> {
     /// Its files by name; the first one is started.
     pub files: &'a [(&'a str, &'a str)],
     /// Its arguments.
@@ -42,7 +42,7 @@ pub struct Process<'a> {
     pub time: Duration,
 }
 
-impl Process<'_> {
+impl NodeProcess<'_> {
     /// Runs it with a document on its standard input; what it prints is a document, too.
     ///
     /// # Errors
@@ -122,7 +122,8 @@ mod tests {
 
     fn run(text: &str, input: &Value) -> Result<Value, ProcessFault> {
         let files = [("main.mjs", text)];
-        Process { files: &files, arguments: &["7".to_owned()], modules: None, time: Duration::from_secs(60) }.run(input)
+        NodeProcess { files: &files, arguments: &["7".to_owned()], modules: None, time: Duration::from_secs(60) }
+            .run(input)
     }
 
     #[test]
@@ -140,7 +141,7 @@ mod tests {
         assert_eq!(failed.to_string(), "TypeError: no such tier");
         assert!(matches!(run("process.stdout.write('no');", &Value::Null), Err(ProcessFault::Answer(_))));
         let files = [("main.mjs", "setInterval(() => {}, 1000);")];
-        let slow = Process { files: &files, arguments: &[], modules: None, time: Duration::from_millis(300) };
+        let slow = NodeProcess { files: &files, arguments: &[], modules: None, time: Duration::from_millis(300) };
         assert!(matches!(slow.run(&Value::Null), Err(ProcessFault::TooLong(_))));
     }
 }

@@ -1,4 +1,4 @@
-//! What a verb wants of devices: of which of them, and of which part of what is on them.
+//! The scope of a verb on devices: which devices, and which of their resources.
 
 use std::collections::BTreeSet;
 

@@ -115,13 +115,13 @@ fn findings(seen: &BTreeMap<String, Seen>) -> SafeText {
     let line = |((word, problem, remedy), names): (&(u8, SafeText, SafeText), &Vec<String>)| {
         // Why there is no answer names the device itself.
         let names = if *word == 0 { SafeText::default() } else { shown!("{}: ", report::names(names)) };
-        shown!("\n{:<8} {}{}\n  remedy: {}\n", WORDS[usize::from(*word)], names, problem, remedy)
+        shown!("\n{:<11} {}{}\n  remedy: {}\n", WORDS[usize::from(*word)], names, problem, remedy)
     };
     SafeText::join(said.iter().map(line), "")
 }
 
 /// The words of findings, the worst first.
-const WORDS: [&str; 4] = ["away", "blocks", "warning", "note"];
+const WORDS: [&str; 4] = ["unreachable", "blocking", "warning", "note"];
 
 const fn weight(severity: FindingSeverity) -> u8 {
     match severity {

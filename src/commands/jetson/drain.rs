@@ -1,4 +1,4 @@
-//! `jetson drain` and `jetson uncordon`: pods leave a node, within their disruption budgets, and may come back.
+//! `jetson drain` and `jetson uncordon`: evicts pods within their disruption budgets, and allows them again.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ pub async fn run(args: DrainArgs, context: &Context) -> Result<u8, Failure> {
         let answer = drain(&devices, name, args.timeout, false).await;
         if answer.is_ok() {
             let named = args.which.devices.named();
-            context.printer.data(shown!("{}: drained; {} {} {} lets pods come back", name, undo, name, named));
+            context.printer.data(shown!("{}: drained; {} {} {} allows pods again", name, undo, name, named));
         }
         went.push((name.clone(), answer.err()));
     }

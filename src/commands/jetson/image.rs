@@ -64,7 +64,7 @@ async fn push_archive(args: PushArgs, context: &Context) -> Result<u8, Failure> 
     for (flag, name) in [("--as", Some(&name)), ("--image", args.image.as_ref())] {
         if let Some(name) = name.filter(|name| !syntax_check::image(name)) {
             return Err(codes::ARGUMENT.refused(
-                shown!("{} {:?} is no name of an image; nothing was pushed", flag, name),
+                shown!("{} {:?} is not a name of an image; nothing was pushed", flag, name),
                 syntax_check::IMAGE,
             ));
         }

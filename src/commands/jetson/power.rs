@@ -1,4 +1,4 @@
-//! `jetson power`: a power mode by name, or one that follows the load. Journaled: `jetson rollback` brings back what was.
+//! `jetson power`: sets a power mode by name, or one that follows the load. Journaled: `jetson rollback` restores the former one.
 
 use super::device_target::{DevicePart, DeviceTarget};
 use super::devices::{DevicesArgs, VerbDevices, choose};

@@ -1,4 +1,4 @@
-//! `jetson provision` and `jetson deploy`: the devices as the plan says.
+//! `jetson provision` and `jetson deploy`: apply the plan to the devices.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! `jetson rollback`: the devices as they were after an earlier run.
+//! `jetson rollback`: restores the devices' state of an earlier run.
 
 use super::uninstall::DeviceStackArgs;
 use crate::commands::Context;

@@ -1,4 +1,4 @@
-//! Two names of one machine: what is taken away from one of them is taken from the other, too.
+//! Two names of one machine: removing something under one name removes it under the other as well.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! `jetson shutdown`: pods leave first, then agents go off, the server last.
+//! `jetson shutdown`: evicts pods, then switches off the agents, then the server.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! `jetson sudoers`: a rule for sudo on the devices, for those who do not give the account all of sudo.
+//! `jetson sudoers`: prints a sudo rule for accounts without full sudo.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! `jetson uninstall`: everything that was brought to the devices goes, agents first, the server last.
+//! `jetson uninstall`: removes everything that was installed on the devices, agents first, the server last.
 
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ pub struct DeviceStackArgs {
     /// The plan.
     #[command(flatten)]
     pub plan: PlanArgs,
-    /// Stack name, instead of a plan; the journal knows the devices' addresses
+    /// Stack name, instead of a plan; the addresses of the devices are in the journal
     #[arg(long)]
     pub stack: Option<String>,
 }
@@ -50,7 +50,7 @@ impl DeviceStackArgs {
             None => {
                 let stack = jetson::stack(&self.plan.load(context)?);
                 let goes_by = format!(
-                    "it only names the stack and files to upload; the rest is recorded in the journal of \
+                    "the plan only names the stack and files to upload; the rest is recorded in the journal of \
                              {stack}"
                 );
                 self.plan.say_what_variables_do(&context.printer, &goes_by);

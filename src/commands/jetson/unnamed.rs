@@ -1,4 +1,4 @@
-//! Devices that the journal knows and neither plan nor inventory names: what was brought to them stays until it is asked for.
+//! Devices in the journal that neither plan nor inventory names: they are left unchanged until their removal is requested.
 
 use std::collections::BTreeSet;
 

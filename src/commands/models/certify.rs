@@ -1,4 +1,4 @@
-//! `models certify`: the same texts through every tier, and a signed certificate of how alike their answers are.
+//! `models certify`: runs the same texts through every tier and signs a certificate of how similar the results are.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::commands::certified::seconds_since_1970;
-use crate::commands::edge::{Process, ProcessFault};
+use crate::commands::edge::{NodeProcess, ProcessFault};
 use crate::commands::{Context, read_bounded, write_private};
 use crate::edge::certificate::{Certificate, INT8, REFERENCE, SkippedTier, Tier};
 use crate::edge::parity::Answers;
@@ -147,7 +147,7 @@ fn asked(
         return Err("a browser is asked by another program; give its responses by --responses browser=FILE".to_owned());
     }
     let arguments = arguments(args, store, tier, package).map_err(|why| why.to_string())?;
-    let process = Process { files: PROGRAMS, arguments: &arguments, modules: None, time: TIME };
+    let process = NodeProcess { files: PROGRAMS, arguments: &arguments, modules: None, time: TIME };
     let found = process.run(&json!(suite().all())).map_err(|fault: ProcessFault| fault.to_string())?;
     read(&found)
 }

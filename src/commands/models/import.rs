@@ -1,4 +1,4 @@
-//! `models import`: a folder of this machine into the store.
+//! `models import`: copies a local folder into the store.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! `models list`: what is on this machine.
+//! `models list`: lists the models on this machine.
 
 use serde_json::json;
 

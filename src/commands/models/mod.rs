@@ -43,7 +43,7 @@ enum What {
     Publish(publish::Args),
     /// Delete a model from this machine
     Remove(remove::Args),
-    /// Ask every tier the same texts, and sign how alike their ids and vectors are
+    /// Embed the same texts in every tier, and sign how similar their ids and vectors are
     Certify(certify::Args),
 }
 

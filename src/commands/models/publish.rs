@@ -6,9 +6,9 @@ use serde_json::json;
 
 use crate::commands::Context;
 use crate::commands::workflow::connect;
-use crate::delivery::folder_store::FolderStore;
+use crate::delivery::folder_store::UploadFolder;
 use crate::delivery::layout::{KEPT, MOST_KEPT};
-use crate::delivery::publish::{Publication, PublishFault, Published};
+use crate::delivery::publish::{ModelPublishFault, Publication, Published};
 use crate::exit::{self, Failure, codes};
 use crate::inference::folder::Variant;
 use crate::models::name::ModelName;
@@ -73,7 +73,7 @@ pub async fn run(args: &Args, store: &ModelStore, context: &Context) -> Result<u
     let publication = Publication::of(there.as_str(), &fit.folder, &fit.files)?;
     let published = match &place {
         SyncSource::Folder(folder) => {
-            publication.publish(&FolderStore::at(folder.clone()), args.keep, args.replace).await?
+            publication.publish(&UploadFolder::at(folder.clone()), args.keep, args.replace).await?
         }
         SyncSource::Bucket { bucket, prefix } => {
             let connection = connect(&context.session).await?;
@@ -101,18 +101,18 @@ fn tell(name: &ModelName, place: &SyncSource, published: &Published, context: &C
     }
 }
 
-impl From<PublishFault> for Failure {
-    fn from(fault: PublishFault) -> Self {
+impl From<ModelPublishFault> for Failure {
+    fn from(fault: ModelPublishFault) -> Self {
         match fault {
-            PublishFault::File(fault) => ModelsFault::from(fault).into(),
-            fault @ PublishFault::TooLarge { .. } => {
+            ModelPublishFault::File(fault) => ModelsFault::from(fault).into(),
+            fault @ ModelPublishFault::TooLarge { .. } => {
                 codes::PUBLISH.refused(shown!("{}", fault), "export the graph with its weights in several files")
             }
-            fault @ PublishFault::Managed { .. } => codes::PUBLISH.refused(
+            fault @ ModelPublishFault::Managed { .. } => codes::PUBLISH.refused(
                 shown!("{}", fault),
                 "name the new files in that stack's plan and deploy it, or add --replace",
             ),
-            PublishFault::Store(why) => match why.downcast::<Fault>() {
+            ModelPublishFault::Store(why) => match why.downcast::<Fault>() {
                 Ok(fault) => (*fault).into(),
                 Err(why) => codes::PUBLISH.error(
                     shown!("{}", why),

@@ -1,4 +1,4 @@
-//! `models pull`: a model from the hub.
+//! `models pull`: downloads a model from the hub.
 
 use clap::ValueEnum;
 

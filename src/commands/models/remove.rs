@@ -1,4 +1,4 @@
-//! `models remove`: a model goes.
+//! `models remove`: deletes a model.
 
 use serde_json::json;
 

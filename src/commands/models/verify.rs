@@ -1,4 +1,4 @@
-//! `models verify`: every hash again.
+//! `models verify`: computes every hash again.
 
 use serde_json::json;
 

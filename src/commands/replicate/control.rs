@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::place::{self, Place};
+use super::place::{self, ReplicaPlace};
 use crate::commands::Context;
 use crate::exit::{self, Failure, codes};
 use crate::replica::control::{self, ControlFault, Pause};
@@ -16,8 +16,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub struct PauseArgs {
     /// Locations to pause: s3://BUCKET/PREFIX[?region=REGION] or file:FOLDER
     #[arg(long, value_name = "PLACE", required = true, value_delimiter = ',')]
-    location: Vec<Place>,
-    /// Why, for whoever finds it paused
+    location: Vec<ReplicaPlace>,
+    /// Reason, shown to everyone who finds it paused
     #[arg(long, value_name = "TEXT")]
     reason: String,
 }
@@ -27,7 +27,7 @@ pub struct PauseArgs {
 pub struct ResumeArgs {
     /// Locations to resume: s3://BUCKET/PREFIX[?region=REGION] or file:FOLDER
     #[arg(long, value_name = "PLACE", required = true, value_delimiter = ',')]
-    location: Vec<Place>,
+    location: Vec<ReplicaPlace>,
 }
 
 /// Pauses.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::metrics::{MetricsFile, MetricsTask};
-use super::place::{self, Place, TrustArgs, duration, seconds};
+use super::place::{self, ReplicaPlace, TrustArgs, duration, seconds};
 use crate::commands::Context;
 use crate::exit::{self, Failure, codes};
 use crate::replica::follow::{FollowEvent, FollowObserver};
@@ -20,7 +20,7 @@ use crate::resource::shown;
 pub struct Args {
     /// Where it is published: s3://BUCKET/PREFIX[?region=REGION] or file:FOLDER
     #[arg(long, value_name = "PLACE")]
-    from: Place,
+    from: ReplicaPlace,
     /// The replica's file
     #[arg(long, value_name = "DB")]
     db: PathBuf,
@@ -50,7 +50,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     options.poll = args.poll_interval;
     options.max_staleness = args.max_staleness;
     let metrics = args.metrics_file.as_deref().map(MetricsFile::at).transpose()?;
-    let mut follower = Follower::new(options, Arc::new(Tell { printer: context.printer.clone() }));
+    let mut follower = Follower::new(options, Arc::new(EventPrinter { printer: context.printer.clone() }));
     let written = metrics.map(|file| file.keep(follower.metrics()));
     let ended = if args.once {
         once(&mut follower, args, context).await
@@ -69,7 +69,7 @@ async fn once(follower: &mut Follower, args: &Args, context: &Context) -> Result
     let position = &synced.position;
     if let Some(allowed) = args.max_staleness {
         position.require(allowed, jiff::Timestamp::now()).map_err(|bad| {
-            codes::REPLICA.error(shown!("{}", bad), "akidb-edge replicate status says what the primary does")
+            codes::REPLICA.error(shown!("{}", bad), "akidb-edge replicate status shows what the primary does")
         })?;
     }
     if context.global.json {
@@ -86,11 +86,11 @@ async fn once(follower: &mut Follower, args: &Args, context: &Context) -> Result
 }
 
 /// Says what happens to the replica.
-struct Tell {
+struct EventPrinter {
     printer: Printer,
 }
 
-impl FollowObserver for Tell {
+impl FollowObserver for EventPrinter {
     fn event(&self, event: &FollowEvent) {
         let printer = &self.printer;
         match event {
@@ -103,13 +103,13 @@ impl FollowObserver for Tell {
             FollowEvent::Retrying { why, pause } if printer.verbose > 0 => {
                 printer.talk(shown!("{}; again in {} s", why, seconds(*pause)));
             }
-            FollowEvent::Refused { why } => printer.remark(shown!("refused, the replica stays as it is: {}", why)),
+            FollowEvent::Refused { why } => printer.remark(shown!("refused, the replica is unchanged: {}", why)),
             FollowEvent::Stalled { staleness, why } => {
                 printer.remark(shown!("the replica is {} s old: {}", seconds(*staleness), why));
             }
             FollowEvent::CaughtUp { txid } => printer.talk(shown!("up to date, transaction {}", txid.to_string())),
             FollowEvent::Paused { by } => {
-                printer.remark(shown!("paused by {}; akidb-edge replicate resume goes on", by));
+                printer.remark(shown!("paused by {}; akidb-edge replicate resume continues it", by));
             }
             FollowEvent::Resumed => printer.talk("resumed"),
             FollowEvent::Retrying { .. } => {}

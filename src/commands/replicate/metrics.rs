@@ -140,7 +140,7 @@ impl Text for PublishMetrics {
             ("akidb_replica_stalls_total", "counter", "Times that changes waited longer than they may.", |target| {
                 target.stalls as f64
             }),
-            ("akidb_replica_stalled", "gauge", "1 while changes wait longer than they may.", |target| {
+            ("akidb_replica_stalled", "gauge", "1 while changes are pending longer than allowed.", |target| {
                 flag(target.stalled)
             }),
         ];
@@ -178,7 +178,7 @@ impl Text for FollowMetrics {
         lines.one(
             "akidb_replica_last_success_timestamp_seconds",
             gauge,
-            "When the last look at the bucket succeeded.",
+            "Time of the last successful poll of the bucket.",
             seconds(self.last_success),
         );
         lines.one("akidb_replica_followed_bytes_total", counter, "Bytes that were read.", self.bytes as f64);

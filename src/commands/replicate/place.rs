@@ -8,12 +8,12 @@ use crate::commands::Context;
 use crate::commands::workflow::connect;
 use crate::exit::{Failure, codes};
 use crate::provider::aws::ReplicaBucket;
-use crate::replica::{FolderStore, ObjectStore, PublicKey, Target, Trust};
+use crate::replica::{FolderStore, ObjectStore, PublicKey, PublishTarget, Trust};
 use crate::resource::{shown, syntax_check};
 
 /// A place that a database is published to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum ReplicaPlace {
     /// `s3://BUCKET/PREFIX[?region=REGION]`.
     Bucket {
         /// Its name.
@@ -27,7 +27,7 @@ pub enum Place {
     Folder(PathBuf),
 }
 
-impl std::str::FromStr for Place {
+impl std::str::FromStr for ReplicaPlace {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -50,7 +50,7 @@ impl std::str::FromStr for Place {
     }
 }
 
-impl Place {
+impl ReplicaPlace {
     /// What it is called in messages and metrics: the region, or the folder.
     fn name(&self, own_region: &str) -> String {
         match self {
@@ -64,29 +64,29 @@ impl Place {
 ///
 /// # Errors
 /// When the account cannot be reached, a region is not the name of one, or two places have one name.
-pub async fn open(places: &[Place], context: &Context) -> Result<Vec<Target>, Failure> {
-    let needs_account = places.iter().any(|place| matches!(place, Place::Bucket { .. }));
+pub async fn open(places: &[ReplicaPlace], context: &Context) -> Result<Vec<PublishTarget>, Failure> {
+    let needs_account = places.iter().any(|place| matches!(place, ReplicaPlace::Bucket { .. }));
     let connection = if needs_account { Some(connect(&context.session).await?) } else { None };
     let own_region = connection.as_ref().map(|connection| connection.region.clone()).unwrap_or_default();
-    let mut targets: Vec<Target> = Vec::new();
+    let mut targets: Vec<PublishTarget> = Vec::new();
     for place in places {
         let store: Arc<dyn ObjectStore> = match (place, &connection) {
-            (Place::Bucket { bucket, prefix, region }, Some(connection)) => {
+            (ReplicaPlace::Bucket { bucket, prefix, region }, Some(connection)) => {
                 let region = region.as_deref().unwrap_or(&own_region);
                 Arc::new(ReplicaBucket::open(&connection.clients, region, bucket, prefix)?)
             }
-            (Place::Folder(folder), _) => Arc::new(FolderStore::at(folder)),
+            (ReplicaPlace::Folder(folder), _) => Arc::new(FolderStore::at(folder)),
             // A bucket always has a connection: it was made above.
-            (Place::Bucket { .. }, None) => continue,
+            (ReplicaPlace::Bucket { .. }, None) => continue,
         };
         let mut name = place.name(&own_region);
         if targets.iter().any(|target| target.name == name) {
             name = store.name();
         }
         if targets.iter().any(|target| target.name == name) {
-            return Err(codes::ARGUMENT.refused(shown!("{} is named twice", name), "name each place once"));
+            return Err(codes::ARGUMENT.refused(shown!("{} is named twice", name), "give each place once"));
         }
-        targets.push(Target { name, store });
+        targets.push(PublishTarget { name, store });
     }
     Ok(targets)
 }
@@ -95,12 +95,12 @@ pub async fn open(places: &[Place], context: &Context) -> Result<Vec<Target>, Fa
 ///
 /// # Errors
 /// As [`open`].
-pub async fn one(place: &Place, context: &Context) -> Result<Arc<dyn ObjectStore>, Failure> {
+pub async fn one(place: &ReplicaPlace, context: &Context) -> Result<Arc<dyn ObjectStore>, Failure> {
     let mut targets = open(std::slice::from_ref(place), context).await?;
     targets
         .pop()
         .map(|target| target.store)
-        .ok_or_else(|| codes::ARGUMENT.refused("no place is named", "add --from PLACE"))
+        .ok_or_else(|| codes::ARGUMENT.refused("no place is given", "add --from PLACE"))
 }
 
 /// Whom a reader believes.
@@ -110,7 +110,7 @@ pub struct TrustArgs {
     /// Public key (PEM) of the primary; several: any of them
     #[arg(long, value_name = "FILE")]
     trust: Vec<PathBuf>,
-    /// Trust whoever can write to the bucket; needed for a bucket that Litestream wrote
+    /// Trust everyone who can write to the bucket; needed for a bucket that Litestream wrote
     #[arg(long)]
     unsigned: bool,
 }
@@ -164,16 +164,16 @@ mod tests {
 
     #[test]
     fn places_have_one_form_each() {
-        let bucket = |prefix: &str, region: Option<&str>| Place::Bucket {
+        let bucket = |prefix: &str, region: Option<&str>| ReplicaPlace::Bucket {
             bucket: "b".to_owned(),
             prefix: prefix.to_owned(),
             region: region.map(str::to_owned),
         };
         assert_eq!("s3://b".parse(), Ok(bucket("", None)));
         assert_eq!("s3://b/p/q/?region=eu-central-1".parse(), Ok(bucket("p/q", Some("eu-central-1"))));
-        assert_eq!("file:/a/b".parse(), Ok(Place::Folder("/a/b".into())));
+        assert_eq!("file:/a/b".parse(), Ok(ReplicaPlace::Folder("/a/b".into())));
         for bad in ["", "b", "s3://", "s3:///p", "s3://b?region=", "s3://b?x=y", "file:"] {
-            assert!(bad.parse::<Place>().is_err(), "{bad}");
+            assert!(bad.parse::<ReplicaPlace>().is_err(), "{bad}");
         }
     }
 

@@ -7,12 +7,12 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::metrics::{MetricsFile, MetricsTask};
-use super::place::{self, Place, duration, seconds};
-use super::registry::Kept;
+use super::place::{self, ReplicaPlace, duration, seconds};
+use super::registry::WatchedRegistry;
 use crate::commands::Context;
 use crate::exit::{self, Failure, codes};
-use crate::replica::publish::Delivery;
-use crate::replica::{Event, Observer, PublishFault, PublishOptions, Publisher, Retention, SigningKey};
+use crate::replica::publish::TargetResult;
+use crate::replica::{Observer, PublishEvent, PublishFault, PublishOptions, Publisher, Retention, SigningKey};
 use crate::report::Printer;
 use crate::resource::shown;
 
@@ -24,7 +24,7 @@ pub struct Args {
     primary: PathBuf,
     /// Places to publish to, one per region: s3://BUCKET/PREFIX[?region=REGION] or file:FOLDER
     #[arg(long, value_name = "PLACE", required = true, value_delimiter = ',')]
-    to: Vec<Place>,
+    to: Vec<ReplicaPlace>,
     #[command(flatten)]
     when: When,
     /// Private key (PEM) that signs what is published
@@ -44,7 +44,7 @@ pub struct Args {
     max_snapshots: usize,
     /// Also write the model registry of this place into the database whenever deploy has changed it
     #[arg(long, value_name = "PLACE")]
-    registry: Option<Place>,
+    registry: Option<ReplicaPlace>,
     /// Publish although another primary holds the lease: only when that primary is gone for good
     #[arg(long)]
     take_over: bool,
@@ -76,12 +76,12 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let options = args.options(context).await?;
     let mut registry = None;
     if let Some(place) = &args.registry {
-        let mut kept = Kept::at(place, &args.primary, context).await?;
+        let mut kept = WatchedRegistry::at(place, &args.primary, context).await?;
         kept.first().await?;
         registry = Some(kept);
     }
     let metrics = args.metrics_file.as_deref().map(MetricsFile::at).transpose()?;
-    let tell = Arc::new(Tell { printer: context.printer.clone() });
+    let tell = Arc::new(EventPrinter { printer: context.printer.clone() });
     let mut publisher = Publisher::new(options, tell)?;
     let written = metrics.map(|file| file.keep(publisher.metrics()));
     let kept = registry.filter(|_| !args.when.once).map(|registry| tokio::spawn(registry.keep()));
@@ -106,7 +106,7 @@ impl Args {
     async fn options(&self, context: &Context) -> Result<PublishOptions, Failure> {
         if self.key.is_none() && !self.unsigned {
             return Err(codes::ARGUMENT.refused(
-                "no key is named: readers could not tell what the primary published from what somebody else wrote",
+                "no key is given: readers could not verify that the primary wrote what they read",
                 "add --key FILE (akidb-edge replicate key writes a pair), or --unsigned",
             ));
         }
@@ -137,14 +137,14 @@ impl Args {
 }
 
 /// Says how a single publication went, and gives the exit code: 0 everywhere, 2 in some places, 1 nowhere.
-fn told(deliveries: &[Delivery], context: &Context) -> u8 {
+fn told(deliveries: &[TargetResult], context: &Context) -> u8 {
     let done = deliveries.iter().filter(|delivery| delivery.outcome.is_ok()).count();
     let code = match done {
         0 => exit::ERROR,
         some if some < deliveries.len() => exit::PENDING,
         _ => exit::DONE,
     };
-    let row = |delivery: &Delivery| match &delivery.outcome {
+    let row = |delivery: &TargetResult| match &delivery.outcome {
         Ok(done) => {
             json!({"target": delivery.target, "txid": done.txid.to_string(), "changed": done.changed, "bytes": done.bytes})
         }
@@ -168,41 +168,43 @@ fn told(deliveries: &[Delivery], context: &Context) -> u8 {
 }
 
 /// Says what happens while it publishes.
-struct Tell {
+struct EventPrinter {
     printer: Printer,
 }
 
-impl Observer for Tell {
-    fn event(&self, event: &Event) {
+impl Observer for EventPrinter {
+    fn event(&self, event: &PublishEvent) {
         let printer = &self.printer;
         match event {
-            Event::Snapshot { txid, pages, took, .. } => printer.talk(shown!(
+            PublishEvent::Snapshot { txid, pages, took, .. } => printer.talk(shown!(
                 "snapshot of {} pages at transaction {}, checked, in {} s",
                 pages,
                 txid.to_string(),
                 seconds(*took)
             )),
-            Event::Published { target, txid, bytes, lag } if printer.verbose > 0 => printer.talk(shown!(
+            PublishEvent::Published { target, txid, bytes, lag } if printer.verbose > 0 => printer.talk(shown!(
                 "{}: transaction {}, {} bytes, {} s behind",
                 target,
                 txid.to_string(),
                 bytes,
                 seconds(*lag)
             )),
-            Event::Retrying { target, why, pause } if printer.verbose > 0 => {
+            PublishEvent::Retrying { target, why, pause } if printer.verbose > 0 => {
                 printer.talk(shown!("{}: {}; again in {} s", target, why, seconds(*pause)));
             }
-            Event::Stalled { target, lag, why } => {
+            PublishEvent::Stalled { target, lag, why } => {
                 printer.remark(shown!("{}: changes have waited for {} s: {}", target, seconds(*lag), why))
             }
-            Event::CaughtUp { target, txid } => {
+            PublishEvent::CaughtUp { target, txid } => {
                 printer.talk(shown!("{}: has all changes again, transaction {}", target, txid.to_string()));
             }
-            Event::WalHeld { bytes } => printer
+            PublishEvent::WalHeld { bytes } => printer
                 .remark(shown!("the WAL has {} bytes and cannot be emptied: a connection reads an old state", bytes)),
-            Event::Paused { by } => printer.remark(shown!("paused by {}; akidb-edge replicate resume goes on", by)),
-            Event::Resumed => printer.talk("resumed"),
-            Event::Removed { target, objects } if printer.verbose > 0 => {
+            PublishEvent::Paused { by } => {
+                printer.remark(shown!("paused by {}; akidb-edge replicate resume continues it", by))
+            }
+            PublishEvent::Resumed => printer.talk("resumed"),
+            PublishEvent::Removed { target, objects } if printer.verbose > 0 => {
                 printer.talk(shown!("{}: removed {} old objects", target, objects));
             }
             _ => {}
@@ -215,7 +217,7 @@ impl From<PublishFault> for Failure {
         match &fault {
             PublishFault::Fenced { .. } | PublishFault::Held { .. } => codes::FENCED.error(
                 shown!("{}", fault),
-                "stop one of the two primaries; --take-over only when the other is gone for good",
+                "stop one of the two primaries; use --take-over only if the other will not run again",
             ),
             _ => codes::REPLICA.error(
                 shown!("{}", fault),

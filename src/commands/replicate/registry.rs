@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::place::{self, Place};
+use super::place::{self, ReplicaPlace};
 use crate::commands::Context;
 use crate::exit::{self, Failure, codes};
 use crate::replica::ObjectStore;
@@ -25,11 +25,11 @@ const LIMIT: Duration = Duration::from_secs(10);
 pub struct Args {
     /// Where deploy put it: s3://BUCKET/registry[?region=REGION], or file:FOLDER with registry.json
     #[arg(long, value_name = "PLACE")]
-    from: Place,
+    from: ReplicaPlace,
     /// SQLite database of the primary; created when it does not exist
     #[arg(long, value_name = "DB")]
     primary: PathBuf,
-    /// Take over rows of the same names that somebody else wrote
+    /// Take over rows with the same names that something else wrote
     #[arg(long)]
     adopt: bool,
 }
@@ -74,7 +74,7 @@ async fn written(database: &Path, registry: Registry, adopt: bool) -> Result<Reg
 }
 
 /// A registry that a publisher writes into its database whenever it changes.
-pub struct Kept {
+pub struct WatchedRegistry {
     store: Arc<dyn ObjectStore>,
     database: PathBuf,
     printer: Printer,
@@ -82,12 +82,12 @@ pub struct Kept {
     told: Option<String>,
 }
 
-impl Kept {
+impl WatchedRegistry {
     /// The registry of a place, for this database. Nothing is read yet.
     ///
     /// # Errors
     /// The account cannot be reached.
-    pub async fn at(place: &Place, database: &Path, context: &Context) -> Result<Self, Failure> {
+    pub async fn at(place: &ReplicaPlace, database: &Path, context: &Context) -> Result<Self, Failure> {
         let (store, printer) = (place::one(place, context).await?, context.printer.clone());
         Ok(Self { store, database: database.to_owned(), printer, known: None, told: None })
     }

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::place::{self, Place, TrustArgs};
+use super::place::{self, ReplicaPlace, TrustArgs};
 use crate::commands::Context;
 use crate::exit::{self, Failure, codes};
 use crate::replica::restore::{self, RestoreFault};
-use crate::replica::{At, RestoreOptions, RestorePlan};
+use crate::replica::{RestoreOptions, RestorePlan, RestorePoint};
 use crate::report;
 use crate::resource::shown;
 
@@ -17,13 +17,13 @@ use crate::resource::shown;
 pub struct Args {
     /// Where it is published: s3://BUCKET/PREFIX[?region=REGION] or file:FOLDER
     #[arg(long, value_name = "PLACE")]
-    from: Place,
+    from: ReplicaPlace,
     /// The new file; an existing one is never overwritten
     #[arg(long, value_name = "DB")]
     db: PathBuf,
     /// latest, a transaction ID (16 hex digits), or a time such as 2026-12-01T08:00:00Z
     #[arg(long, value_name = "TIME|TXID", default_value = "latest")]
-    at: At,
+    at: RestorePoint,
     #[command(flatten)]
     trust: TrustArgs,
     /// Show what would be read; write nothing

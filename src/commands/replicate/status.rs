@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::place::{self, Place, TrustArgs, seconds};
+use super::place::{self, ReplicaPlace, TrustArgs, seconds};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
 use crate::replica::restore::RestoreFault;
@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Args {
     /// Places that are published to: s3://BUCKET/PREFIX[?region=REGION] or file:FOLDER
     #[arg(long, value_name = "PLACE", required = true, value_delimiter = ',')]
-    from: Vec<Place>,
+    from: Vec<ReplicaPlace>,
     #[command(flatten)]
     trust: TrustArgs,
 }

@@ -1,14 +1,14 @@
-//! `replicate verify`: is what is published there right?
+//! `replicate verify`: checks what is published.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::place::{self, Place, TrustArgs, duration};
+use super::place::{self, ReplicaPlace, TrustArgs, duration};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
-use crate::replica::{Sentinel, Verdict, VerifyOptions, VerifyReport, verify};
+use crate::replica::{Sentinel, VerifyOptions, VerifyOutcome, VerifyReport, verify};
 use crate::resource::shown;
 
 /// Replay the newest chain into a scratch file and check it.
@@ -16,7 +16,7 @@ use crate::resource::shown;
 pub struct Args {
     /// Where it is published: s3://BUCKET/PREFIX[?region=REGION] or file:FOLDER
     #[arg(long, value_name = "PLACE")]
-    from: Place,
+    from: ReplicaPlace,
     #[command(flatten)]
     trust: TrustArgs,
     /// Write a sentinel row into this primary and wait until it is published
@@ -54,9 +54,9 @@ fn sentinel(sentinel: &Sentinel) -> Value {
 
 fn tell(report: &VerifyReport, context: &Context) -> u8 {
     let (word, why, code) = match &report.verdict {
-        Verdict::Good => ("good", None, exit::DONE),
-        Verdict::Bad(why) => ("bad", Some(why), exit::ERROR),
-        Verdict::Inconclusive(why) => ("inconclusive", Some(why), exit::PENDING),
+        VerifyOutcome::Good => ("good", None, exit::DONE),
+        VerifyOutcome::Bad(why) => ("bad", Some(why), exit::ERROR),
+        VerifyOutcome::Inconclusive(why) => ("inconclusive", Some(why), exit::PENDING),
     };
     let txid = report.txid.map(|txid| txid.to_string());
     if context.global.json {

@@ -115,7 +115,7 @@ fn missing(pattern: &str, built: &DesiredStack, known: &ReportInput) -> Measurem
 fn nodes(known: &ReportInput, counts: impl Fn(&NodeSeen) -> bool) -> Measurement {
     let Some(nodes) = &known.nodes else { return Err(ASK_DEVICES.to_owned()) };
     if nodes.iter().all(|node| node.node.is_none()) {
-        return Err("the cluster did not answer; akidb-edge jetson status says why".to_owned());
+        return Err("the cluster did not answer; akidb-edge jetson status shows why".to_owned());
     }
     let count = nodes.iter().filter(|node| counts(node)).count();
     Ok(Figure::counted(count, "the cluster, as jetson status shows it".to_owned()))
@@ -127,10 +127,10 @@ fn gpu_use(known: &ReportInput) -> Measurement {
     let used: Vec<f64> = nodes.iter().filter_map(|node| node.gpu_percent).map(f64::from).collect();
     let (low, high) = used.iter().fold((f64::INFINITY, 0.0_f64), |(low, high), one| (low.min(*one), high.max(*one)));
     if used.len() < nodes.len() || used.is_empty() {
-        return Err(format!("{} of {} devices say how much their GPU is used (tegrastats)", used.len(), nodes.len()));
+        return Err(format!("{} of {} devices report their GPU utilization (tegrastats)", used.len(), nodes.len()));
     }
     let value = used.iter().sum::<f64>() / used.len() as f64;
-    let how = format!("tegrastats on {} devices at the time of this report, put load on them meanwhile", used.len());
+    let how = format!("tegrastats on {} devices at the time of this report; run it under load", used.len());
     Ok(Figure { value: Some(value), interval: (low, high), how })
 }
 

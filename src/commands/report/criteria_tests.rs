@@ -47,16 +47,19 @@ fn nodes_are_counted_by_the_cluster_alone() {
 #[test]
 fn a_figure_is_held_to_the_criterion_and_one_without_a_bound_decides_nothing() {
     use crate::commands::validate::Measurement;
-    use crate::measure::verdict::{Compare, Finding, Wanted, known, share};
+    use crate::measure::verdict::{Compare, MeasuredFinding, Wanted, known, share};
 
     let rows = [("a", "latency.p95", "<", 25), ("b", "cdn.cache_hit_rate", ">=", 95), ("c", "latency.p99", "<", 40)];
     let plan = plan(&rows.map(|(id, measure, compare, threshold)| row(id, measure, compare, threshold)).concat());
     let wish = Wanted::new("latency", Unit::Milliseconds, Compare::Less, 10.0);
-    let p95 = Finding { low: Some(18.0), high: Some(22.0), ..known(&wish, 20.0) };
-    let p99 = Finding { value: None, low: Some(30.0), high: None, samples: 20, ..known(&wish, 30.0) };
+    let p95 = MeasuredFinding { low: Some(18.0), high: Some(22.0), ..known(&wish, 20.0) };
+    let p99 = MeasuredFinding { value: None, low: Some(30.0), high: None, samples: 20, ..known(&wish, 30.0) };
     let hits = share("hits", 990, 1000, Compare::AtLeast, 0.5, 0.95);
-    let found =
-        |(measure, finding): (&str, Finding)| Found { measure: measure.to_owned(), of: Some("*".to_owned()), finding };
+    let found = |(measure, finding): (&str, MeasuredFinding)| Found {
+        measure: measure.to_owned(),
+        of: Some("*".to_owned()),
+        finding,
+    };
     let all = [("latency.p95", p95), ("latency.p99", p99), ("cdn.cache_hit_rate", hits)].map(found).to_vec();
     let measurements = vec![Measurement::now("latency", Some("q"), vec!["here".to_owned()], all)];
     let known = ReportInput { measurements, ..ReportInput::default() };

@@ -1,10 +1,10 @@
-//! The gate of a plan: which share of its criteria has to be met, decided by what the report says of each.
+//! The gate of a plan: the percentage of its criteria that must be met.
 
 use std::fmt::Write as _;
 
 use crate::commands::validate::Found;
 use crate::measure::gate::{Decision, Gate, Priority};
-use crate::measure::verdict::{Compare, Finding, Unit, Verdict, Wanted, unmeasured};
+use crate::measure::verdict::{Compare, MeasuredFinding, Unit, Verdict, Wanted, unmeasured};
 use crate::plan::{Criteria, GatePlan};
 use crate::report::{CriterionResult, GateResult};
 
@@ -37,7 +37,7 @@ pub fn decided(criteria: &Criteria, judged: &[CriterionResult]) -> Option<GateRe
 /// The same as a finding of a check.
 pub fn finding(result: &GateResult) -> Found {
     let wish = Wanted::new(format!("gate ({})", result.gate), Unit::Count, Compare::AtLeast, 1.0);
-    let of = |verdict, value: Option<f64>, low, high| Finding {
+    let of = |verdict, value: Option<f64>, low, high| MeasuredFinding {
         verdict,
         value,
         low: Some(low),
@@ -54,7 +54,7 @@ pub fn finding(result: &GateResult) -> Found {
     Found { measure: MEASURE.to_owned(), of: None, finding }
 }
 
-/// The plan refuses what is no percentage.
+/// The plan refuses what is not a percentage.
 fn gate(plan: GatePlan) -> Option<Gate> {
     Gate::of_percentages([(Priority::P0, plan.p0), (Priority::P1, plan.p1), (Priority::P2, plan.p2)])
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::commands::validate::Measurement;
 use crate::measure::Recording;
 use crate::measure::plot::{self, RegionRow};
-use crate::measure::verdict::Finding;
+use crate::measure::verdict::MeasuredFinding;
 
 /// A page has no more of them.
 const MOST: usize = 24;
@@ -73,7 +73,7 @@ fn limits(measurement: &Measurement) -> Vec<(f64, Duration)> {
     all
 }
 
-fn limit(measure: &str, finding: &Finding) -> Option<(f64, Duration)> {
+fn limit(measure: &str, finding: &MeasuredFinding) -> Option<(f64, Duration)> {
     let percent: f64 = measure.rsplit(['.', '_']).next()?.strip_prefix('p')?.parse().ok()?;
     let limit = Duration::try_from_secs_f64(finding.threshold / 1000.0).ok()?;
     Some((percent / 100.0, limit))

@@ -1,4 +1,4 @@
-//! What an earlier state refers to in the plan's other stack and is gone.
+//! References of an earlier state to deleted resources of the plan's other stack.
 
 use std::collections::{BTreeMap, BTreeSet};
 

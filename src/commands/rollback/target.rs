@@ -1,4 +1,4 @@
-//! The state that a rollback goes back to: of one stack, or of a stack and its devices at the same moment.
+//! The target state of a rollback: of one stack, or of a stack and its devices at the same time.
 
 use std::collections::BTreeMap;
 
@@ -178,8 +178,8 @@ pub fn words(now: &StackState, target: &StackState, of_both: bool) -> Vec<SafeTe
 /// The state that is gone back to. Runs that changed nothing may have a revision; what has none left nothing to undo.
 fn goes_back_to(last: Option<&RunSummary>) -> SafeText {
     let to = last.map_or_else(
-        || SafeText::from("goes back to before the first run"),
-        |run| shown!("goes back to the state after revision {}: {} ({})", run.revision, run.command, run.at),
+        || SafeText::from("returns to the state before the first run"),
+        |run| shown!("returns to the state after revision {}: {} ({})", run.revision, run.command, run.at),
     );
     shown!("{}; a command that left no revision is not undone", to)
 }

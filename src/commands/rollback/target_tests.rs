@@ -12,7 +12,7 @@ fn run(revision: u64, command: &str, purpose: Option<RunPurpose>, ending: Option
 fn a_run_that_changed_nothing_may_have_a_revision() {
     let unchanged = RunSummary { changes: 0, ..run(3, "rollback --fallback slow", None, Some(RunStatus::Done)) };
     let said = goes_back_to(Some(&unchanged));
-    assert!(said.starts_with("goes back to the state after revision 3: rollback --fallback slow"), "{said:?}");
+    assert!(said.starts_with("returns to the state after revision 3: rollback --fallback slow"), "{said:?}");
     assert!(said.ends_with("; a command that left no revision is not undone"), "{said:?}");
 }
 

@@ -1,4 +1,4 @@
-//! Runs that are undone: the state after an earlier revision is what is wanted, by the usual difference.
+//! Undoes runs: the state after an earlier revision becomes the desired state of the usual difference.
 
 use std::collections::BTreeSet;
 

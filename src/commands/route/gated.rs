@@ -26,7 +26,7 @@ use crate::resource::{RunPurpose, StackState, shown};
 
 /// How a name is moved step by step.
 #[derive(Clone, Debug, clap::Args)]
-pub struct GateArgs {
+pub struct GradualArgs {
     /// Move the name step by step, and back when this limit is missed: p95<25ms@all
     #[arg(long, value_name = "LIMIT")]
     gate: Option<Expression>,
@@ -47,7 +47,7 @@ pub struct GateArgs {
     reach: ConnectionArgs,
 }
 
-impl GateArgs {
+impl GradualArgs {
     /// The limit, when the cutover goes step by step.
     pub const fn gate(&self) -> Option<&Expression> {
         self.gate.as_ref()
@@ -65,8 +65,13 @@ struct GatedCutover<'a> {
 /// Moves the name, from where it stands.
 ///
 /// # Errors
-/// When something cannot be measured, or a run fails; when the gate is missed, and the name leads where it did before.
-pub async fn run(changing: &Changing, args: &GateArgs, limit: &Expression, context: &Context) -> Result<u8, Failure> {
+/// When something cannot be measured, or a run fails; when the gate is missed, and the name resolves as before.
+pub async fn run(
+    changing: &Changing,
+    args: &GradualArgs,
+    limit: &Expression,
+    context: &Context,
+) -> Result<u8, Failure> {
     let plan = changing.plan.load(context)?;
     let (cutover, shares) = (Cutover::of(&plan)?, StepShares::of(&args.steps)?);
     let state = state(&plan.stack, context).await?;
@@ -151,13 +156,12 @@ impl GatedCutover<'_> {
                 Err(bad) => Some(shown!("{}, and the name could not be led back: {}", missed, bad.problem)),
             };
             if let Some(problem) = left {
-                let next =
-                    "akidb-edge rollback undoes the last step; akidb-edge route explain shows where the name leads";
+                let next = "akidb-edge rollback undoes the last step; akidb-edge route explain shows where the name resolves to";
                 return Err(codes::MEASUREMENT.error(problem, next));
             }
         }
         self.context.printer.json(&self.context.verb, &json!({"steps": told, "back": begun, "exit": exit::ERROR}));
-        let where_to = if begun { "the name leads where it did before" } else { "nothing was changed" };
+        let where_to = if begun { "the name resolves as before" } else { "nothing was changed" };
         Err(codes::MEASUREMENT.error(
             shown!("{}; {}", missed, where_to),
             "measure it with akidb-edge validate latency, then run it again",

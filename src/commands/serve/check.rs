@@ -1,4 +1,4 @@
-//! `serve --check`: every setting with where it comes from, and everything that is wrong.
+//! `serve --check`: shows every setting with its source, and all problems.
 
 use serde_json::{Value as Json, json};
 

@@ -1,4 +1,4 @@
-//! `state export`: the state for other tools. Offline: what the journal records, no call.
+//! `state export`: exports the state to other tools. Offline: only the journal is read.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! `state forget`: resources leave the journal, and nothing is done to them.
+//! `state forget`: removes resources from the journal without changing them.
 
 use std::collections::BTreeSet;
 
@@ -65,8 +65,8 @@ async fn forget(
         ));
     }
     printer.data(
-        "no call is made, and the mark (tags, comments) stays: a deploy of a plan that wants it adopts it again by that \
-         mark; a destroy or a rollback does not touch it",
+        "no call is made, and its tag (or comment) stays: a deploy of a plan that wants it adopts it again by that \
+         tag; a destroy or a rollback does not touch it",
     );
     let code = if args.dry_run { exit::PENDING } else { exit::DONE };
     if !args.dry_run {

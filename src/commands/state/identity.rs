@@ -1,4 +1,4 @@
-//! What an ID says of the place of a thing.
+//! What an ID tells about the location of a resource.
 
 /// The account and region that an ARN names; empty where it names none.
 pub fn place(id: &str) -> Option<(&str, &str)> {

@@ -1,4 +1,4 @@
-//! `state import`: what exists comes under the plan's addresses. Nothing is changed; the next deploy updates it.
+//! `state import`: adds existing resources to the journal. Nothing is changed; the next deploy updates them.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -39,7 +39,7 @@ pub struct Args {
     /// Show what would be taken in and what the next deploy would change; exit code 2
     #[arg(long)]
     dry_run: bool,
-    /// Also take what carries the mark of another stack or address
+    /// Also adopt resources that are tagged as another stack's or with another address
     #[arg(long)]
     adopt: bool,
 }
@@ -222,7 +222,7 @@ fn check<'o>(
     let open = resource.kind.facts().identity.iter().any(|path| spec.get(path).is_some_and(has_references));
     if open {
         let needs: Vec<String> = references(&spec).iter().map(ToString::to_string).collect();
-        let problem = shown!("{} is identified by {}, which the state does not know", address, needs.join(", "));
+        let problem = shown!("{} is identified by {}, which is not in the state", address, needs.join(", "));
         return Err(codes::IMPORT.refused(problem, "import that first, or in the same command"));
     }
     if let Some(named) = resource.kind.facts().id.by_name(&spec, address.name()).filter(|named| named != id) {

@@ -1,4 +1,4 @@
-//! What `state import` is told to take in: pairs on the command line, or a file that `state export` wrote.
+//! The input of `state import`: pairs on the command line, or a file from `state export`.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! `state list`: the addresses with what they are, one a line.
+//! `state list`: lists addresses with kind, ID and origin.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! `state`: look at the journal, free its lease, take the state out, take existing things in.
+//! `state`: inspects, unlocks, exports, imports and moves state.
 
 mod export;
 pub mod forget;

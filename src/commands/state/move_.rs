@@ -1,4 +1,4 @@
-//! `state move`: a resource gets another address, beside what a plan says under `moved`.
+//! `state move`: gives a resource another address, as `moved` in a plan does.
 
 use serde_json::json;
 
@@ -73,7 +73,10 @@ async fn within(
         revision::confirm("Move it?", args.yes, context)?;
         let moves = Moves { addresses: [(from.clone(), to.clone())].into(), ..Moves::default() };
         revision::record(ledger, &state, (command, RunPurpose::Move), context, vec![Fact::Moved(moves)]).await?;
-        printer.data(shown!("moved, as revision {}; the next deploy writes its mark", ledger.recorded().revision()));
+        printer.data(shown!(
+            "moved, as revision {}; the next deploy updates its ownership tag",
+            ledger.recorded().revision()
+        ));
     }
     if printer.json {
         let body = json!({"stack": state.stack, "exit": code, "dry_run": args.dry_run, "from": from, "to": to, "id": id,

@@ -1,4 +1,4 @@
-//! `state pull`: the journal as one file, as it was written.
+//! `state pull`: copies the journal to one file.
 
 use std::fs;
 use std::io::{ErrorKind, Write};

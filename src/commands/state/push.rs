@@ -1,4 +1,4 @@
-//! `state push`: a file becomes the journal, if it goes on from the present one.
+//! `state push`: replaces the journal by a file that continues it.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A revision in which nothing changes but what the journal knows: no call is made.
+//! A revision that only changes the journal: no call is made.
 
 use crate::commands::Context;
 use crate::commands::workflow::{self, RunLabel};

@@ -1,4 +1,4 @@
-//! `state show` and `state journal`: what is recorded, and how it came about.
+//! `state show` and `state journal`: print the recorded state and the entries of the journal.
 
 use serde_json::json;
 

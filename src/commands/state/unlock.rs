@@ -1,4 +1,4 @@
-//! `state unlock`: the lease of a holder that is gone.
+//! `state unlock`: releases the lease of a holder that no longer runs.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `status --drift --accept`: where the plan is silent, the live value becomes the recorded one.
+//! `status --drift --accept`: records the live value of fields that the plan does not set.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -119,7 +119,7 @@ fn choose<'d>(
 fn refusal(seen: &DriftView, one: &DriftedResource, leaving: &BTreeSet<&Address>) -> Option<SafeText> {
     match one.happened {
         DriftKind::Contested => {
-            let why = one.reason.as_deref().unwrap_or("another stack's mark is on it");
+            let why = one.reason.as_deref().unwrap_or("it is tagged as another stack's");
             Some(shown!("{}: ownership cannot be changed here; deploy --adopt {} takes it back", why, one.address))
         }
         DriftKind::Gone => {
@@ -137,7 +137,7 @@ fn refusal(seen: &DriftView, one: &DriftedResource, leaving: &BTreeSet<&Address>
 
 fn spoken(field: &crate::resource::DriftField) -> SafeText {
     match field.sort {
-        FieldOrigin::Mark => shown!("{}: this is the ownership mark; deploy restores it", field.path),
+        FieldOrigin::Mark => shown!("{}: this is the ownership tag; deploy restores it", field.path),
         FieldOrigin::Condition => shown!("{}: a condition is not a setting", field.path),
         _ => {
             let value = field.recorded.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);

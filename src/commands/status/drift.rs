@@ -1,4 +1,4 @@
-//! `status --drift`: the real resources beside the journal and the plan.
+//! `status --drift`: compares the real resources with the journal and the plan.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! `status`: what the journal knows; with --drift, what differs in reality.
+//! `status`: shows the recorded resources; with --drift, what differs in reality.
 
 mod accept;
 mod drift;

@@ -10,7 +10,7 @@ use crate::commands::{Context, workflow};
 use crate::exit::{Failure, codes};
 use crate::measure::Recording;
 use crate::measure::load::{Extent, Load};
-use crate::measure::verdict::{self, Compare, Finding, Unit, Wanted, Window};
+use crate::measure::verdict::{self, Compare, MeasuredFinding, Unit, Wanted, Window};
 use crate::plan::validation::CdnCheck;
 use crate::provider::aws::{self, ViewerHits};
 use crate::resource::{Address, ResourceRecord, ResourceStatus, StackState, shown};
@@ -101,7 +101,7 @@ async fn viewers(check: &CdnCheck, hours: u32, state: &StackState, context: &Con
         Err(why) => verdict::unmeasured(&wish, why),
         Ok(None) => {
             let why = format!(
-                "CloudWatch has no requests with a hit rate in the last {hours} h: nobody came, or the additional metrics are off (monitoring: true)"
+                "CloudWatch has no requests with a hit rate in the last {hours} h: there were no requests, or the additional metrics are off (monitoring: true)"
             );
             verdict::unmeasured(&wish, why)
         }
@@ -112,7 +112,7 @@ async fn viewers(check: &CdnCheck, hours: u32, state: &StackState, context: &Con
 }
 
 /// A share of whole requests, as near as the weighted rate gives it.
-fn of_viewers(name: &str, hits: &ViewerHits, least: f64) -> Finding {
+fn of_viewers(name: &str, hits: &ViewerHits, least: f64) -> MeasuredFinding {
     let total = hits.requests.round().max(0.0) as u64;
     let answered = (hits.share * total as f64).round() as u64;
     let finding = verdict::share(name, answered.min(total), total, Compare::AtLeast, least, CONFIDENCE);

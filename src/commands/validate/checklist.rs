@@ -12,7 +12,7 @@ use crate::commands::Context;
 use crate::commands::jetson::{DevicesArgs, NodeSeen, seen_nodes};
 use crate::desired;
 use crate::exit::Failure;
-use crate::measure::verdict::{self, Compare, Finding, Unit, Wanted};
+use crate::measure::verdict::{self, Compare, MeasuredFinding, Unit, Wanted};
 use crate::plan::validation::ChecklistCheck;
 use crate::resource::records::RecordsSpec;
 use crate::resource::{Desired, Kind, ResourceStatus, StackState};
@@ -80,7 +80,7 @@ pub fn measure(
     ]
 }
 
-fn point(name: &str, finding: Finding) -> Found {
+fn point(name: &str, finding: MeasuredFinding) -> Found {
     Found { measure: format!("checklist.{}", name.replace(' ', "_")), of: None, finding }
 }
 
@@ -122,7 +122,7 @@ fn ready(check: &ChecklistCheck, nodes: Option<&[NodeSeen]>) -> Found {
     let finding = match nodes {
         None => verdict::unmeasured(&wish, "not asked: add --devices"),
         Some(nodes) if nodes.iter().all(|node| node.node.is_none()) => {
-            verdict::unmeasured(&wish, "the cluster did not answer; akidb-edge jetson status says why")
+            verdict::unmeasured(&wish, "the cluster did not answer; akidb-edge jetson status shows why")
         }
         Some(nodes) => verdict::known(&wish, nodes.iter().filter(|node| node.node == Some("ready")).count() as f64),
     };

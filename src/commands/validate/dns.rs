@@ -1,4 +1,4 @@
-//! `validate dns`: where each continent is sent, with all regions up and with each region down, as it is deployed.
+//! `validate dns`: the region of each continent, with all regions up and with each region down, as deployed.
 
 use std::collections::BTreeMap;
 
@@ -67,7 +67,7 @@ pub fn measure(check: &DnsCheck, plan: &Plan, desired: &Desired, state: &StackSt
     };
     if !deployed(desired, state) {
         let why = "the record sets of the plan are not deployed";
-        let wish = Wanted::new("places sent right", Unit::Count, Compare::AtLeast, 1.0);
+        let wish = Wanted::new("locations routed correctly", Unit::Count, Compare::AtLeast, 1.0);
         let finding = verdict::unmeasured(&wish, why);
         return Ok(vec![Found { measure: PLACES.to_owned(), of: None, finding }]);
     }
@@ -104,7 +104,7 @@ fn deployed(desired: &Desired, state: &StackState) -> bool {
 fn regions(check: &DnsCheck, desired: &Desired) -> Result<BTreeMap<String, Vec<String>>, Failure> {
     if let Some(place) = check.expect.keys().find(|place| !dns_answer::is_place(place)) {
         let next = "write a continent (EU), a country (JP) or a state (US-CA)";
-        return Err(codes::ARGUMENT.refused(shown!("Route 53 knows no place {:?}", place), next));
+        return Err(codes::ARGUMENT.refused(shown!("unknown location {:?} for Route 53", place), next));
     }
     let mut all = BTreeMap::new();
     for region in check.expect.values() {
@@ -123,7 +123,7 @@ fn regions(check: &DnsCheck, desired: &Desired) -> Result<BTreeMap<String, Vec<S
 /// With all regions up, the place is sent to the region that is expected.
 fn up(name: &str, place: &str, region: &str, regions: &BTreeMap<String, Vec<String>>, desired: &Desired) -> Found {
     let answer = dns_answer::answer(desired, &DnsQuestion { name, from: place, down: &[] });
-    let name = format!("{place} is sent to {region}");
+    let name = format!("{place} is routed to {region}");
     if answer.leads_to.iter().any(|target| is_distribution(target)) {
         return chosen_by_cloudfront(&name);
     }
@@ -135,7 +135,7 @@ fn up(name: &str, place: &str, region: &str, regions: &BTreeMap<String, Vec<Stri
 fn down(name: &str, place: &str, region: &str, regions: &BTreeMap<String, Vec<String>>, desired: &Desired) -> Found {
     let down = &regions[region];
     let answer = dns_answer::answer(desired, &DnsQuestion { name, from: place, down });
-    let name = format!("{place} is sent elsewhere while {region} is down");
+    let name = format!("{place} is routed elsewhere while {region} is down");
     if answer.leads_to.iter().any(|target| is_distribution(target)) {
         return chosen_by_cloudfront(&name);
     }
@@ -154,7 +154,7 @@ fn is_distribution(target: &str) -> bool {
 /// After the cutover the edge location that answers is chosen by CloudFront, not by the record sets.
 fn chosen_by_cloudfront(name: &str) -> Found {
     let wish = Wanted::new(name, Unit::Count, Compare::AtLeast, 1.0);
-    let finding = verdict::unmeasured(&wish, "the name leads to the distribution, so CloudFront chooses who answers");
+    let finding = verdict::unmeasured(&wish, "the name points at the distribution, so CloudFront chooses the origin");
     Found { measure: PLACES.to_owned(), of: None, finding }
 }
 
@@ -183,7 +183,7 @@ fn cutover<'p>(name: &str, plan: &'p Plan, desired: &Desired) -> Option<&'p Step
 fn leads_to_distribution(name: &str, plan: &Plan, desired: &Desired, state: &StackState) -> Option<Found> {
     let answer = dns_answer::answer(desired, &DnsQuestion { name, from: "EU", down: &[] });
     let leads = answer.leads_to.iter().filter(|target| is_distribution(target)).count();
-    let point = format!("{name} leads to the distribution");
+    let point = format!("{name} points at the distribution");
     let open = |why: String| verdict::unmeasured(&Wanted::new(&point, Unit::Count, Compare::AtLeast, 1.0), why);
     let step = cutover(name, plan, desired);
     let finding = if leads > 0 && leads == answer.leads_to.len() {

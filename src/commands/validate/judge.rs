@@ -1,9 +1,9 @@
 //! Figures that were measured before, held to another limit; and figures of several vantage points as one.
 
-use crate::measure::verdict::{Finding, Verdict, Wanted};
+use crate::measure::verdict::{MeasuredFinding, Verdict, Wanted};
 
 /// The same figure against another limit.
-pub fn against(found: &Finding, wish: &Wanted) -> Finding {
+pub fn against(found: &MeasuredFinding, wish: &Wanted) -> MeasuredFinding {
     let holds = |value: f64| wish.compare.holds(value, wish.threshold);
     let (verdict, why) = match (found.low.map(holds), found.high.map(holds)) {
         (Some(true), Some(true)) => (Verdict::Pass, "the whole interval is on the right side"),
@@ -12,14 +12,15 @@ pub fn against(found: &Finding, wish: &Wanted) -> Finding {
         _ => (Verdict::Inconclusive, "the threshold is within the interval; more requests would decide"),
     };
     let (name, threshold) = (wish.name.clone(), wish.threshold);
-    Finding { name, verdict, compare: wish.compare, threshold, why: why.to_owned(), ..found.clone() }
+    MeasuredFinding { name, verdict, compare: wish.compare, threshold, why: why.to_owned(), ..found.clone() }
 }
 
 /// Latencies of several regions as one: the slowest region's. It passes when each region passes, and fails when one fails. A
 /// region of which nothing is known leaves the upper end open.
-pub fn slowest(wish: &Wanted, all: &[(String, Finding)]) -> Finding {
+pub fn slowest(wish: &Wanted, all: &[(String, MeasuredFinding)]) -> MeasuredFinding {
     let largest = |values: Vec<f64>| values.into_iter().reduce(f64::max);
-    let every = |part: fn(&Finding) -> Option<f64>| all.iter().map(|(_, one)| part(one)).collect::<Option<Vec<f64>>>();
+    let every =
+        |part: fn(&MeasuredFinding) -> Option<f64>| all.iter().map(|(_, one)| part(one)).collect::<Option<Vec<f64>>>();
     let of = |verdict: Verdict| {
         let names = all.iter().filter(|(_, one)| one.verdict == verdict).map(|(region, _)| region.as_str());
         names.collect::<Vec<_>>().join(", ")
@@ -30,12 +31,12 @@ pub fn slowest(wish: &Wanted, all: &[(String, Finding)]) -> Finding {
     } else if has(Verdict::Fail) {
         (Verdict::Fail, format!("too slow: {}", of(Verdict::Fail)))
     } else if has(Verdict::Inconclusive) {
-        (Verdict::Inconclusive, format!("nothing can be said of {}", of(Verdict::Inconclusive)))
+        (Verdict::Inconclusive, format!("there is no result for {}", of(Verdict::Inconclusive)))
     } else {
         (Verdict::Pass, format!("each of {} regions passes", all.len()))
     };
     let known = all.iter().filter_map(|(_, one)| one.low).collect::<Vec<_>>();
-    Finding {
+    MeasuredFinding {
         name: wish.name.clone(),
         verdict,
         value: every(|one| one.value).and_then(largest),
@@ -61,8 +62,8 @@ mod tests {
         Wanted::new("p95", Unit::Milliseconds, Compare::Less, threshold)
     }
 
-    fn between(low: f64, high: f64) -> Finding {
-        Finding { low: Some(low), high: Some(high), ..known(&wish(25.0), f64::midpoint(low, high)) }
+    fn between(low: f64, high: f64) -> MeasuredFinding {
+        MeasuredFinding { low: Some(low), high: Some(high), ..known(&wish(25.0), f64::midpoint(low, high)) }
     }
 
     #[test]
@@ -72,18 +73,18 @@ mod tests {
             let judged = against(&found, &wish(threshold));
             assert_eq!((judged.verdict, judged.value, judged.threshold), (verdict, Some(20.0), threshold));
         }
-        let unbounded = Finding { high: None, ..found };
+        let unbounded = MeasuredFinding { high: None, ..found };
         assert_eq!(against(&unbounded, &wish(30.0)).verdict, Verdict::Inconclusive);
     }
 
     #[test]
     fn one_slow_region_fails_all_and_a_silent_one_leaves_it_open() {
-        let of = |all: Vec<(&str, Finding)>| {
+        let of = |all: Vec<(&str, MeasuredFinding)>| {
             let all: Vec<_> = all.into_iter().map(|(region, one)| (region.to_owned(), one)).collect();
             slowest(&wish(25.0), &all)
         };
         let silent = || unmeasured(&wish(25.0), "no answer");
-        let slow = Finding { verdict: Verdict::Fail, ..between(30.0, 34.0) };
+        let slow = MeasuredFinding { verdict: Verdict::Fail, ..between(30.0, 34.0) };
         let both = of(vec![("a", between(10.0, 12.0)), ("b", between(18.0, 22.0))]);
         assert_eq!(
             (both.verdict, both.low, both.value, both.high),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::machines::{self, VantagePoint};
 use super::measurements::{self, CheckResult, Found, Measurement};
-use super::regions::{self, RegionArgs, RegionCheck, Vantage};
+use super::regions::{self, ProbeLocations, RegionArgs, RegionCheck};
 use super::request::{self, ConnectionArgs};
 use super::steps::StepArgs;
 use crate::commands::Context;
@@ -60,10 +60,10 @@ pub struct Args {
 /// When nothing can be measured at all.
 pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     if !args.regions.regions.is_empty() {
-        return by_probes(args, Vantage::Regions, context).await;
+        return by_probes(args, ProbeLocations::Regions, context).await;
     }
     if args.from.iter().any(|place| matches!(place, VantagePoint::Machine(_))) {
-        return by_probes(args, Vantage::Machines, context).await;
+        return by_probes(args, ProbeLocations::Machines, context).await;
     }
     if let Some(url) = &args.url {
         let check = args.check(url)?;
@@ -81,7 +81,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
 }
 
 /// Measures by probes: functions in regions, or the user's machines over SSH.
-async fn by_probes(args: &Args, from: Vantage, context: &Context) -> Result<u8, Failure> {
+async fn by_probes(args: &Args, from: ProbeLocations, context: &Context) -> Result<u8, Failure> {
     let of_url = args.url.as_ref().map(|url| args.reach.clone().of_url(url));
     let reach = of_url.as_ref().unwrap_or(&args.reach);
     let (checks, stack): (Vec<(Option<String>, LatencyCheck)>, _) = match &args.url {
@@ -99,8 +99,8 @@ async fn by_probes(args: &Args, from: Vantage, context: &Context) -> Result<u8, 
     let checks = checks.collect::<Result<Vec<RegionCheck>, Failure>>()?;
     let output = args.steps.output(stack.as_deref());
     match from {
-        Vantage::Regions => regions::run(&checks, &args.regions, output, context).await,
-        Vantage::Machines => machines::run(&checks, &args.from, &args.access, output, context).await,
+        ProbeLocations::Regions => regions::run(&checks, &args.regions, output, context).await,
+        ProbeLocations::Machines => machines::run(&checks, &args.from, &args.access, output, context).await,
     }
 }
 
@@ -108,7 +108,7 @@ fn probed(
     step: Option<String>,
     check: LatencyCheck,
     reach: &ConnectionArgs,
-    from: Vantage,
+    from: ProbeLocations,
 ) -> Result<RegionCheck, Failure> {
     let order = regions::order(&reach.gets(&check.request)?, check.requests, check.rate)?;
     let regions = check.regions.clone();

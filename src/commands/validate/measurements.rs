@@ -9,7 +9,7 @@ use super::{junit, storage};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
 use crate::measure::Recording;
-use crate::measure::verdict::{self, Compare, Finding, Unit, Verdict, Wanted};
+use crate::measure::verdict::{self, Compare, MeasuredFinding, Unit, Verdict, Wanted};
 use crate::report;
 use crate::resource::{SafeText, shown};
 
@@ -46,7 +46,7 @@ pub struct Found {
     /// The `subject` of the criteria that this result counts for.
     pub of: Option<String>,
     /// The figure, the limit and the verdict.
-    pub finding: Finding,
+    pub finding: MeasuredFinding,
 }
 
 /// What a check brought, before it is written down.
@@ -115,7 +115,7 @@ impl Measurement {
 }
 
 /// One line about a finding.
-pub fn line(one: &Finding) -> SafeText {
+pub fn line(one: &MeasuredFinding) -> SafeText {
     let number = |value: f64| match one.unit {
         Unit::Share => format!("{:.2}", value * 100.0),
         _ => format!("{value:.2}"),
@@ -124,22 +124,22 @@ pub fn line(one: &Finding) -> SafeText {
         (Some(low), Some(high)) if low < high => format!(" [{} to {}]", number(low), number(high)),
         _ => String::new(),
     };
+    let with_unit = |number: String| format!("{number} {}", unit(one.unit)).trim_end().to_owned();
+    let measured =
+        one.value.map_or_else(|| "not measured".to_owned(), |value| with_unit(format!("{}{interval}", number(value))));
     shown!(
-        "{:<12} {}: {}{} {}, wanted {} {} {} ({}), {}",
+        "{:<12} {}: {}, wanted {} {} ({}), {}",
         word(one.verdict),
         one.name,
-        one.value.map_or_else(|| "-".to_owned(), number),
-        interval,
-        unit(one.unit),
+        measured,
         one.compare.sign(),
-        number(one.threshold),
-        unit(one.unit),
+        with_unit(number(one.threshold)),
         samples(one),
         one.why
     )
 }
 
-fn samples(one: &Finding) -> String {
+fn samples(one: &MeasuredFinding) -> String {
     report::counted(usize::try_from(one.samples).unwrap_or(usize::MAX), "sample")
 }
 
@@ -165,7 +165,7 @@ pub const fn unit(unit: Unit) -> &'static str {
 }
 
 /// A point that holds or does not.
-pub fn point(name: impl Into<String>, holds: bool) -> Finding {
+pub fn point(name: impl Into<String>, holds: bool) -> MeasuredFinding {
     let wish = Wanted::new(name, Unit::Count, Compare::AtLeast, 1.0);
     verdict::known(&wish, if holds { 1.0 } else { 0.0 })
 }
@@ -243,7 +243,7 @@ pub fn how(measurement: &Measurement, found: &Found) -> String {
 mod tests {
     use super::*;
 
-    fn measurement(findings: Vec<Finding>) -> Measurement {
+    fn measurement(findings: Vec<MeasuredFinding>) -> Measurement {
         let found = |finding| Found { measure: "latency.p95".to_owned(), of: None, finding };
         Measurement::now("latency", None, vec!["here".to_owned()], findings.into_iter().map(found).collect::<Vec<_>>())
     }

@@ -1,4 +1,4 @@
-//! `validate plan`: what can be said of a plan without a call.
+//! `validate plan`: checks a plan without any call.
 
 use crate::commands::workflow::{PlanArgs, Review};
 use crate::commands::{Context, later_plans};

@@ -13,8 +13,8 @@ use super::vector;
 use crate::commands::Context;
 use crate::exit::{Failure, codes};
 use crate::measure::load::{Exchange, once};
-use crate::measure::verdict::{self, Compare, Finding, Unit, Wanted};
-use crate::measure::{Target, Trust};
+use crate::measure::verdict::{self, Compare, MeasuredFinding, Unit, Wanted};
+use crate::measure::{Target, TrustedRoots};
 use crate::plan::validation::{ProductionCheck, RequestPlan};
 use crate::resource::shown;
 
@@ -120,7 +120,7 @@ type Answer = Result<Exchange, String>;
 struct Server<'a> {
     check: &'a ProductionCheck,
     reach: &'a ConnectionArgs,
-    trust: Trust,
+    trust: TrustedRoots,
 }
 
 impl<'a> Server<'a> {
@@ -143,7 +143,7 @@ impl<'a> Server<'a> {
     async fn ask(&self, target: &Target) -> Answer {
         let answer = once(target, TIMEOUT, &self.trust).await.map_err(|bad| bad.to_string())?;
         match answer.status {
-            401 | 403 => Err(format!("the server wants an API key (status {}): add --key-file FILE", answer.status)),
+            401 | 403 => Err(format!("the server requires an API key (status {}): add --key-file FILE", answer.status)),
             _ => Ok(answer),
         }
     }
@@ -158,7 +158,7 @@ fn target(check: &ProductionCheck, reach: &ConnectionArgs, path: &str) -> Result
     Ok(reach.gets(&request(check, path))?.remove(0))
 }
 
-fn found(measure: &str, finding: Finding) -> Found {
+fn found(measure: &str, finding: MeasuredFinding) -> Found {
     Found { measure: measure.to_owned(), of: None, finding }
 }
 
@@ -171,8 +171,8 @@ fn point(name: &str) -> Wanted {
 }
 
 /// A server that does not answer is not healthy; of the other checks nothing is known then.
-fn healthy(answer: &Answer) -> Finding {
-    let name = "GET /health says healthy";
+fn healthy(answer: &Answer) -> MeasuredFinding {
+    let name = "GET /health is healthy";
     match answer {
         Err(why) => measurements::point(name, false).with_note(why.as_str()),
         Ok(answer) => {
@@ -185,11 +185,11 @@ fn healthy(answer: &Answer) -> Finding {
 }
 
 /// The vector of one text has the numbers that are wanted, each of them finite.
-fn embedded(answer: &Answer, wanted: Option<usize>, model: Option<&Value>) -> Finding {
+fn embedded(answer: &Answer, wanted: Option<usize>, model: Option<&Value>) -> MeasuredFinding {
     let listed = model.and_then(|model| model["dimension"].as_u64()).and_then(|count| usize::try_from(count).ok());
     let name = "POST /api/v1/embed gives a vector";
     let Some(wanted) = wanted.or(listed) else {
-        return verdict::unmeasured(&point(name), "how long a vector is, neither the check nor GET /models says");
+        return verdict::unmeasured(&point(name), "neither the check nor GET /models gives the dimension of a vector");
     };
     let name = format!("{name} of {wanted} numbers");
     match answer {
@@ -201,7 +201,7 @@ fn embedded(answer: &Answer, wanted: Option<usize>, model: Option<&Value>) -> Fi
     }
 }
 
-fn listing(answer: &Answer) -> Finding {
+fn listing(answer: &Answer) -> MeasuredFinding {
     let wish = point("models that GET /models lists");
     match answer {
         Err(why) => verdict::unmeasured(&wish, why.as_str()),
@@ -224,7 +224,7 @@ fn listed(list: &Value, name: Option<&str>) -> Option<Value> {
     models.iter().find(fits).or(models.first().filter(|_| name.is_none())).cloned()
 }
 
-fn counted(answer: &Answer) -> Finding {
+fn counted(answer: &Answer) -> MeasuredFinding {
     let name = format!("GET /metrics has {REQUESTS}");
     match answer {
         Err(why) => verdict::unmeasured(&point(&name), why.as_str()),
@@ -233,7 +233,7 @@ fn counted(answer: &Answer) -> Finding {
 }
 
 /// The model runs on a GPU. That one is there is not enough: ONNX Runtime falls back to the CPU where its provider cannot be loaded.
-fn on_gpu(models: &Answer, model: Option<&Value>) -> Finding {
+fn on_gpu(models: &Answer, model: Option<&Value>) -> MeasuredFinding {
     let name = "the model runs on a GPU";
     if let Err(why) = models {
         return verdict::unmeasured(&point(name), why.as_str());
@@ -250,7 +250,7 @@ fn on_gpu(models: &Answer, model: Option<&Value>) -> Finding {
 }
 
 /// TensorRT found its engines in the cache. The first start has to build them, so that none was found never fails, as in week 5.
-fn cached(metrics: &Answer) -> Finding {
+fn cached(metrics: &Answer) -> MeasuredFinding {
     let wish = point("TensorRT engines found in the cache");
     let body = match metrics {
         Err(why) => return verdict::unmeasured(&wish, why.as_str()),

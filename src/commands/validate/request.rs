@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::commands::Context;
 use crate::exit::{Failure, codes};
 use crate::measure::load::{self, Control, Extent, Load, Model};
-use crate::measure::{Recording, Target, Trust};
+use crate::measure::{Recording, Target, TrustedRoots};
 use crate::plan::validation::RequestPlan;
 use crate::provider::network::{self, Bundle};
 use crate::resource::shown;
@@ -51,9 +51,9 @@ impl ConnectionArgs {
     ///
     /// # Errors
     /// A bundle that cannot be used.
-    pub fn trust(&self, target: &Target) -> Result<Trust, Failure> {
+    pub fn trust(&self, target: &Target) -> Result<TrustedRoots, Failure> {
         if !target.url.starts_with("https:") {
-            return Ok(Trust::none());
+            return Ok(TrustedRoots::none());
         }
         self.authorities()
     }
@@ -62,13 +62,13 @@ impl ConnectionArgs {
     ///
     /// # Errors
     /// A bundle that cannot be used.
-    pub fn authorities(&self) -> Result<Trust, Failure> {
+    pub fn authorities(&self) -> Result<TrustedRoots, Failure> {
         let pem = match &self.ca_bundle {
             Some(file) => Bundle::read(file.clone(), "--ca-bundle")?.pem.to_vec(),
             None => network::system()?,
         };
         let text = String::from_utf8_lossy(&pem);
-        Trust::pem(&text).map_err(|bad| {
+        TrustedRoots::pem(&text).map_err(|bad| {
             codes::ARGUMENT
                 .refused(shown!("the certificate authorities cannot be used: {}", bad), "name others with --ca-bundle")
         })
@@ -148,7 +148,12 @@ impl ConnectionArgs {
 ///
 /// # Errors
 /// When nothing can be sent at all, or the run is interrupted.
-pub async fn send(targets: &[Target], whole: &Load, trust: &Trust, context: &Context) -> Result<Recording, Failure> {
+pub async fn send(
+    targets: &[Target],
+    whole: &Load,
+    trust: &TrustedRoots,
+    context: &Context,
+) -> Result<Recording, Failure> {
     let shares = shares(whole, targets.len());
     let control = Control::default();
     let runs = targets.iter().zip(&shares).map(|(target, share)| load::run(target, share, trust, &control));

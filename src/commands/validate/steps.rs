@@ -1,4 +1,4 @@
-//! Which steps of a plan a check runs.
+//! The steps of a plan that a check runs.
 
 use std::path::PathBuf;
 

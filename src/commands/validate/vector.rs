@@ -1,4 +1,4 @@
-//! Vectors in the answers of servers: how many numbers the first one has.
+//! Vectors in responses of servers: the dimension of the first one.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! How devices are reached: flags that every verb of `jetson` has.
+//! Access to devices: flags that every verb of `jetson` has.
 
 use std::io::Read;
 use std::path::PathBuf;

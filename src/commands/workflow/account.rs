@@ -1,4 +1,4 @@
-//! The account that a run talks to: who we are in it, and one look at the real resources.
+//! The account of a run: the caller's identity, and reading the real resources.
 
 use std::sync::Arc;
 

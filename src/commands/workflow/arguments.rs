@@ -1,4 +1,4 @@
-//! What verbs are told on the command line: which plan, with which values, and how the run is to go.
+//! Common arguments of verbs: the plan, its variables, and options of the run.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! The clusters of a run: the way to each, and whether it is still the same cluster.
+//! The clusters of a run: their routes, and a check that each is still the same cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -148,7 +148,7 @@ fn need_one_name(recorded: &StackState, observed: &Observed) -> Result<(), Failu
                     address,
                     first
                 ),
-                shown!("write `name: {}` in every step of kind kubernetes that reaches this cluster", name),
+                shown!("write `name: {}` in every step of kind kubernetes for this cluster", name),
             ));
         }
     }

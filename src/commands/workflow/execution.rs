@@ -1,4 +1,4 @@
-//! A run: from the first to the last line of its revision.
+//! Executes a run: from the first to the last entry of its revision.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ use crate::session::Session;
 pub struct RunLabel {
     /// The verb with its main arguments.
     pub command: String,
-    /// What it is for.
+    /// Its purpose.
     pub kind: RunPurpose,
     /// Steps that are asked for by name, all of them.
     pub requested: BTreeSet<String>,

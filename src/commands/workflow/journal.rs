@@ -138,7 +138,7 @@ pub async fn store(
 /// The bucket that a stack's journal is in, and the prefix of what is kept beside it.
 ///
 /// # Errors
-/// When the place is malformed or is no bucket, or the account cannot be reached.
+/// When the place is malformed or is not a bucket, or the account cannot be reached.
 pub async fn objects(global: &Global, session: &Session, stack: &str) -> Result<(Arc<dyn ObjectApi>, String), Failure> {
     stack_name(stack)?;
     let Place::Bucket { name, prefix, region } = Place::of(&global.state)? else {

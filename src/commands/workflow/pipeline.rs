@@ -1,4 +1,4 @@
-//! One run, from its journals to its exit code: the same for every verb that changes something.
+//! The pipeline of a run, from its journals to its exit code: the same for every verb that changes something.
 //!
 //! open the journals -> what the verb wants -> look at every world -> the difference -> what is in its way -> show, ask ->
 //! do -> tell. A run that only looks stops before it does anything, and shows the very difference that it would use.

@@ -1,4 +1,4 @@
-//! What the services of a run say of its updates before they are sent.
+//! Server-side previews of a run's updates.
 
 use crate::change::{self, PlanningRefusal};
 use crate::observe;

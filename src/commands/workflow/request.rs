@@ -19,7 +19,7 @@ pub struct RunRequest<'a> {
     pub devices: Option<String>,
     /// The verb with its main arguments.
     pub command: String,
-    /// What it is for.
+    /// Its purpose.
     pub purpose: RunPurpose,
     /// How it is to go.
     pub run: &'a RunArgs,

@@ -1,4 +1,4 @@
-//! What cannot be reached now: it and what needs it are left out, everything else goes on.
+//! Resources that cannot be reached: they and their dependents are skipped, all others continue.
 
 use std::collections::{BTreeMap, BTreeSet};
 

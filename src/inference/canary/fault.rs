@@ -1,4 +1,4 @@
-//! Why a canary is not taken, or not found alike.
+//! Why a canary is not accepted, or does not match.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! What was made before is not made again, and what is under way is made once.
+//! Embedding with the cache: cached vectors are reused, and identical texts in progress are computed once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,10 +32,10 @@ impl Engine {
             return Ok(embedded);
         };
         embedded.vectors.resize(all, Vec::new());
-        let mut passage = self.look(cache, *version, texts, options, &mut embedded)?;
+        let mut request = self.look(cache, *version, texts, options, &mut embedded)?;
         // Own texts first: nobody may wait for others while others wait for him.
-        self.run(std::mem::take(&mut passage.run), std::mem::take(&mut passage.owned), options, &mut embedded).await?;
-        self.join(cache, passage.joined, options, &mut embedded).await?;
+        self.run(std::mem::take(&mut request.run), std::mem::take(&mut request.owned), options, &mut embedded).await?;
+        self.join(cache, request.joined, options, &mut embedded).await?;
         Ok(embedded)
     }
 
@@ -50,23 +50,23 @@ impl Engine {
     ) -> Result<CachedRequest<'a>, EmbedFault> {
         let side = options.side.unwrap_or(self.tokenizer.side());
         let prompt: Option<Arc<str>> = options.prompt_name.as_deref().map(Arc::from);
-        let mut passage = CachedRequest::default();
+        let mut request = CachedRequest::default();
         for (place, text) in texts.into_iter().enumerate() {
             let key = cache.key(version, side, prompt.as_ref(), &text);
             match key.map(|key| (cache.look(&key), key)) {
                 Some((CacheLookup::Known(known), _)) => self.take(place, &known, options, embedded)?,
-                Some((CacheLookup::UnderWay, key)) => passage.joined.push(((place, text), key)),
+                Some((CacheLookup::UnderWay, key)) => request.joined.push(((place, text), key)),
                 Some((CacheLookup::Own(own), _)) => {
-                    passage.run.push((place, text));
-                    passage.owned.push(Some(own));
+                    request.run.push((place, text));
+                    request.owned.push(Some(own));
                 }
                 None => {
-                    passage.run.push((place, text));
-                    passage.owned.push(None);
+                    request.run.push((place, text));
+                    request.owned.push(None);
                 }
             }
         }
-        Ok(passage)
+        Ok(request)
     }
 
     /// Puts a known vector into its place.

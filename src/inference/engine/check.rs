@@ -1,4 +1,4 @@
-//! No vector that is not finite: tried at load with more than one text.
+//! Checks at load time, with several texts, that all vectors are finite.
 
 use crate::inference::backend::{RunFault, Sessions};
 use crate::inference::canary;

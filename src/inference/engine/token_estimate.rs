@@ -1,4 +1,4 @@
-//! How many tokens a text may have, before anybody has counted them.
+//! Estimates the number of tokens of a text before it is tokenized.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -1,4 +1,4 @@
-//! What is wrong with the file of a graph, as far as it is read without the runtime.
+//! Errors in the file of a graph, as far as it is read without the runtime.
 
 use std::io;
 

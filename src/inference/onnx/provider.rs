@@ -1,4 +1,4 @@
-//! Which hardware runs the graph: asked for by name, never swapped in silence.
+//! The hardware that runs the graph: selected by name, never replaced silently.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! A run of a graph that takes too long is stopped: a loop in a graph may have no end.
+//! Stops a run of a graph that takes too long: a loop in a graph may not terminate.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};

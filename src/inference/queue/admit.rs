@@ -1,4 +1,4 @@
-//! Whether there is room, and time, for a request.
+//! Whether a request can be admitted: capacity and time.
 
 use std::time::{Duration, Instant};
 

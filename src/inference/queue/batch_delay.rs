@@ -1,4 +1,4 @@
-//! Waits a moment for company: clients that were just answered are about to ask again.
+//! A short batching delay: clients that just received a response are about to send their next request.
 //!
 //! Without it, the first of them would make a batch of one, and the others would wait until that has run.
 
@@ -39,7 +39,7 @@ impl BatchDelay {
 }
 
 impl State {
-    /// Nothing: no worker waits for company; else whether it has enough.
+    /// `None`: no worker waits for a larger batch; otherwise whether the batch is large enough.
     pub(super) fn enough(&self) -> Option<bool> {
         self.batch_delay.wanted.map(|wanted| self.pending_tokens() >= wanted || self.stopped)
     }

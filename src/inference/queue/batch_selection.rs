@@ -1,4 +1,4 @@
-//! Which of the waiting texts make the next batch.
+//! Selects the queued texts of the next batch.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! Queued texts for a worker: bounded, fair, and never kept longer than anybody waits for them.
+//! The queue of texts for a worker: bounded, fair, and limited by the deadlines of requests.
 //!
 //! Each text has a place in line: the moment at which it came. The texts of one large request take places as if they came one
 //! after another at half the measured speed, so that single texts beside it find their place between them, and none starves.
@@ -104,7 +104,7 @@ pub struct QueueDepth {
 pub struct Queue {
     state: Mutex<State>,
     wake: Condvar,
-    /// Wakes the worker that waits for company.
+    /// Wakes the worker that waits for a larger batch.
     batch_delay: Condvar,
     began: Instant,
     bounds: QueueBounds,

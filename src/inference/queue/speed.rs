@@ -206,7 +206,7 @@ mod tests {
             speeds.learn(&ran(2, 252, 5000.0), now);
         }
         assert!(speeds.seconds(&texts) > 24.0, "now it is measured");
-        assert!((speeds.rate(10) - 17_636.0).abs() < 1.0, "single texts are no queue");
+        assert!((speeds.rate(10) - 17_636.0).abs() < 1.0, "single texts are not a queue");
     }
 
     #[test]

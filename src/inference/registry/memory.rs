@@ -1,4 +1,4 @@
-//! How much memory a model took.
+//! The memory that a model uses.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! Many models: known, loaded when somebody asks, let go when memory is short.
+//! Multiple models: loaded on demand, unloaded when memory is short.
 
 mod memory;
 mod slot;
@@ -30,7 +30,7 @@ pub struct ModelSource {
 
 /// A model makes vectors of another length than is asked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("its vectors have {found} dimensions, but {said} are expected, by --model-dimension or the list of models")]
+#[error("its vectors have {found} dimensions, but --model-dimension or the list of models requires {said}")]
 pub struct DimensionMismatch {
     /// Numbers of its vectors.
     pub found: usize,
@@ -111,7 +111,7 @@ pub struct ListedModel {
 }
 
 /// The models of a server.
-pub struct Registry {
+pub struct ModelRegistry {
     models: RwLock<BTreeMap<String, Arc<ModelSlot>>>,
     loader: Arc<dyn Loader>,
     limits: MemoryLimits,
@@ -119,7 +119,7 @@ pub struct Registry {
     listener: Arc<dyn InferenceObserver>,
 }
 
-impl Registry {
+impl ModelRegistry {
     /// A registry with these models; `pinned` is the one for requests that name none.
     pub fn new(
         models: BTreeMap<String, ModelSource>,
@@ -319,9 +319,9 @@ impl Registry {
     }
 }
 
-impl std::fmt::Debug for Registry {
+impl std::fmt::Debug for ModelRegistry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Registry").field("pinned", &self.pinned).finish_non_exhaustive()
+        f.debug_struct("ModelRegistry").field("pinned", &self.pinned).finish_non_exhaustive()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The place of one model: what it is doing, and who waits for that.
+//! The slot of one model: its state, and the requests that wait for it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::{Loader, MemoryLimits, ModelSource, ModelStatus, Registry};
+use super::{Loader, MemoryLimits, ModelRegistry, ModelSource, ModelStatus};
 use crate::inference::backend::{Backend, GraphOutput, RunFault, Sessions};
 use crate::inference::batch::Batch;
 use crate::inference::engine::{EmbedOptions, Engine, EngineSettings};
@@ -81,9 +81,9 @@ fn named(models: &[(&str, &str)]) -> BTreeMap<String, ModelSource> {
     models.iter().map(|(name, version)| ((*name).to_owned(), source(version))).collect()
 }
 
-fn registry(models: &[(&str, &str)], limits: MemoryLimits) -> (Arc<Registry>, Arc<Stand>) {
+fn registry(models: &[(&str, &str)], limits: MemoryLimits) -> (Arc<ModelRegistry>, Arc<Stand>) {
     let stand = Arc::new(Stand::default());
-    (Registry::new(named(models), "first".to_owned(), limits, stand.clone(), Arc::new(NoObserver)), stand)
+    (ModelRegistry::new(named(models), "first".to_owned(), limits, stand.clone(), Arc::new(NoObserver)), stand)
 }
 
 const WIDE: MemoryLimits = MemoryLimits { bytes: u64::MAX, models: 10, again: Duration::from_secs(3600) };
@@ -92,7 +92,7 @@ fn later() -> Instant {
     Instant::now() + Duration::from_secs(60)
 }
 
-fn status(registry: &Registry, name: &str) -> String {
+fn status(registry: &ModelRegistry, name: &str) -> String {
     registry.look(name).map_or("unknown".to_owned(), |listed| listed.status.name().to_owned())
 }
 
@@ -122,7 +122,8 @@ async fn stamp(engine: &Engine) -> f32 {
 async fn two_requests_for_a_loading_model_share_one_load() {
     let (registry, stand) = registry(&[("first", "1"), ("second", "slow")], WIDE);
     let (begun, go) = stand.slow();
-    let ask = |registry: Arc<Registry>| tokio::spawn(async move { registry.engine("second", later()).await.unwrap() });
+    let ask =
+        |registry: Arc<ModelRegistry>| tokio::spawn(async move { registry.engine("second", later()).await.unwrap() });
     let one = ask(registry.clone());
     tokio::task::spawn_blocking(move || begun.recv().unwrap()).await.unwrap();
     assert_eq!(status(&registry, "second"), "loading");

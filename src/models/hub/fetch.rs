@@ -1,4 +1,4 @@
-//! One file: it goes on where it broke off, and counts when it was read back and its hash is right.
+//! Downloads one file: resumes it, and accepts it only after its hash was verified.
 //!
 //! A part is under the hash of the whole, so what is asked for can only be the same bytes; no `If-Range` is needed. When
 //! the whole of an old part and a new one is wrong, it is asked for once more from its first byte.

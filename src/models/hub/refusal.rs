@@ -60,7 +60,7 @@ impl Hub {
         of(url) == of(&self.endpoint)
     }
 
-    /// Why an answer is no good.
+    /// Why an answer cannot be used.
     pub(super) fn refusal(&self, answer: &Response, repo: &Repo, what: &str) -> TryFailure {
         let status = answer.status();
         if status == StatusCode::TOO_MANY_REQUESTS {

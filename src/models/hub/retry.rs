@@ -1,4 +1,4 @@
-//! What is worth asking again, and when.
+//! Which requests to the hub are retried, and when.
 
 use std::error::Error;
 use std::io;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::StatusCode;
 use tokio::sync::watch;
 
-use super::Gate;
+use super::AdmissionGate;
 use super::connection_slots::ConnectionSlots;
 use super::keys::ApiKey;
 use super::slots::TakenSlots;
@@ -17,7 +17,7 @@ use crate::serve::refused::GrpcCall;
 /// Who asks, as an extension of a request.
 #[derive(Clone)]
 pub struct Caller {
-    gate: Arc<Gate>,
+    gate: Arc<AdmissionGate>,
     key: Option<Arc<ApiKey>>,
     peer: IpAddr,
     notice: Option<Arc<GrpcCall>>,
@@ -32,7 +32,7 @@ impl fmt::Debug for Caller {
 
 impl Caller {
     /// The caller that this gate let in with this key, at the other end.
-    pub fn new(gate: Arc<Gate>, key: Option<Arc<ApiKey>>, peer: IpAddr) -> Self {
+    pub fn new(gate: Arc<AdmissionGate>, key: Option<Arc<ApiKey>>, peer: IpAddr) -> Self {
         Self { gate, key, peer, notice: None, authorities: None }
     }
 
@@ -51,7 +51,7 @@ impl Caller {
     }
 
     /// The gate that let it in.
-    pub fn gate(&self) -> &Gate {
+    pub fn gate(&self) -> &AdmissionGate {
         &self.gate
     }
 

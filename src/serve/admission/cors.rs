@@ -1,4 +1,4 @@
-//! Pages of other origins: off unless origins are named.
+//! CORS: disabled unless origins are configured.
 
 use axum::body::Body;
 use axum::response::Response;

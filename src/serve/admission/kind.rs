@@ -1,4 +1,4 @@
-//! What a request asks for, by its address: whether it needs a key, and how long it may last.
+//! The kind of a request, by its path: whether it needs a key, and its maximum duration.
 
 /// The services of gRPC whose calls are streams of messages from the client.
 const STREAMS: [&str; 3] = [

@@ -1,4 +1,4 @@
-//! Who may ask, how often, and how many at a time. One gate is before all transports; what it refuses costs next to nothing.
+//! Admission control: authentication, rate limits and concurrency limits. One gate for all transports; rejecting is cheap.
 
 pub mod caller;
 pub mod connection_slots;
@@ -99,7 +99,7 @@ impl Admitted {
 }
 
 /// The gate.
-pub struct Gate {
+pub struct AdmissionGate {
     rules: AdmissionRules,
     keys: Option<Arc<ApiKeys>>,
     addresses: Option<AddressBuckets>,
@@ -120,13 +120,13 @@ pub struct Gate {
     pub cors: Cors,
 }
 
-impl fmt::Debug for Gate {
+impl fmt::Debug for AdmissionGate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate").field("rules", &self.rules).finish_non_exhaustive()
+        f.debug_struct("AdmissionGate").field("rules", &self.rules).finish_non_exhaustive()
     }
 }
 
-impl Gate {
+impl AdmissionGate {
     /// A gate with these rules; without keys everybody may pass. `refused` is told the code of each refusal.
     pub fn new(
         rules: AdmissionRules,

@@ -1,4 +1,4 @@
-//! So many at a time: requests, connections, bytes.
+//! Concurrency limits: requests, connections, bytes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

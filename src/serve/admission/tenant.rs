@@ -1,4 +1,4 @@
-//! Who asks, as a label with few values.
+//! The tenant of a request, as a label with few values.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -14,13 +14,13 @@ fn rules() -> AdmissionRules {
     AdmissionRules { in_flight: 2, ..AdmissionRules::default() }
 }
 
-fn gate(rules: AdmissionRules, line: &str) -> (Gate, String) {
+fn gate(rules: AdmissionRules, line: &str) -> (AdmissionGate, String) {
     let (key, hashed) = keys::mint("alice").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("keys");
     std::fs::write(&file, format!("{hashed}{line}")).unwrap();
     let keys = ApiKeys::open(&file).unwrap();
-    (Gate::new(rules, Some(Arc::new(keys)), ShutdownHandle::new(), |_| ()), format!("Bearer {key}"))
+    (AdmissionGate::new(rules, Some(Arc::new(keys)), ShutdownHandle::new(), |_| ()), format!("Bearer {key}"))
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn metrics_are_closed_unless_opened() {
 
 #[test]
 fn a_body_for_which_there_is_no_room_is_refused_before_it_is_read() {
-    let gate = Gate::new(
+    let gate = AdmissionGate::new(
         AdmissionRules { in_flight: 100, bytes: 10 << 20, ..AdmissionRules::default() },
         None,
         ShutdownHandle::new(),
@@ -90,7 +90,7 @@ fn a_body_for_which_there_is_no_room_is_refused_before_it_is_read() {
 
 #[test]
 fn open_addresses_have_places_of_their_own_in_all_and_for_each_connection() {
-    let gate = Gate::new(AdmissionRules { streams: 9, ..rules() }, None, ShutdownHandle::new(), |_| ());
+    let gate = AdmissionGate::new(AdmissionRules { streams: 9, ..rules() }, None, ShutdownHandle::new(), |_| ());
     let near = ConnectionSlots::new();
     let watch = |near: &ConnectionSlots| gate.admit(&ask("/grpc.health.v1.Health/Watch", &[]), PEER, near);
     let mut held: Vec<Admitted> = (0..connection_slots::WATCHES).map(|_| watch(&near).unwrap()).collect();
@@ -126,7 +126,7 @@ fn streams_are_counted_and_a_message_is_a_request() {
 
 #[test]
 fn a_stream_ends_when_an_authority_of_clients_is_taken_away() {
-    let gate = Arc::new(Gate::new(rules(), None, ShutdownHandle::new(), |_| ()));
+    let gate = Arc::new(AdmissionGate::new(rules(), None, ShutdownHandle::new(), |_| ()));
     let (taken_away, authorities) = tokio::sync::watch::channel(0);
     let near = ConnectionSlots { authorities: Some(authorities), ..ConnectionSlots::new() };
     let caller = caller::Caller::new(gate, None, PEER).over(&near);
@@ -137,7 +137,7 @@ fn a_stream_ends_when_an_authority_of_clients_is_taken_away() {
 
 #[test]
 fn places_are_given_back() {
-    let gate = Gate::new(rules(), None, ShutdownHandle::new(), |_| ());
+    let gate = AdmissionGate::new(rules(), None, ShutdownHandle::new(), |_| ());
     let (first, _second) = (
         gate.admit(&ask("/models", &[]), PEER, &ConnectionSlots::new()),
         gate.admit(&ask("/models", &[]), PEER, &ConnectionSlots::new()),
@@ -180,7 +180,7 @@ fn the_tenant_of_a_key_cannot_be_changed_by_a_header() {
         "none",
         "nobody vouches for that"
     );
-    let gate = Gate::new(rules(), None, ShutdownHandle::new(), |_| ());
+    let gate = AdmissionGate::new(rules(), None, ShutdownHandle::new(), |_| ());
     assert_eq!(
         &*gate.admit(&ask("/models", &[("x-tenant", "blue")]), PEER, &ConnectionSlots::new()).unwrap().tenant.0,
         "blue"
@@ -196,7 +196,7 @@ fn the_tenant_of_a_key_cannot_be_changed_by_a_header() {
 
 #[test]
 fn readiness_ends_first() {
-    let gate = Gate::new(rules(), None, ShutdownHandle::new(), |_| ());
+    let gate = AdmissionGate::new(rules(), None, ShutdownHandle::new(), |_| ());
     gate.stop().advance(crate::serve::shutdown::ShutdownPhase::Draining);
     assert_eq!(gate.admit(&ask("/ready", &[]), PEER, &ConnectionSlots::new()).unwrap_err().code, "SHUTTING_DOWN");
     assert!(

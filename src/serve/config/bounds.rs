@@ -1,4 +1,4 @@
-//! What clients can make a server hold, besides the models: the sum of its bounds.
+//! The memory that clients can make a server use, besides the models: the sum of its limits.
 
 use super::Config;
 use crate::serve::admission::{OPEN, REFUSALS};

@@ -1,4 +1,4 @@
-//! What a configuration names, looked at: library, models, keys, certificates.
+//! Checks what a configuration refers to: library, models, keys, certificates.
 
 use std::fmt;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Words that are not a value of their setting.
+//! Invalid values of settings.
 
 /// What was written, and what the setting takes.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

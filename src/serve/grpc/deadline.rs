@@ -1,4 +1,4 @@
-//! When a client gives up: its header `grpc-timeout`.
+//! The client's deadline: the header `grpc-timeout`.
 
 use std::time::Duration;
 

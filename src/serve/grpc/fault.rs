@@ -1,4 +1,4 @@
-//! Faults as gRPC says them: a status, its stable code, and when to ask again.
+//! Faults as gRPC statuses, with a stable code and retry information.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

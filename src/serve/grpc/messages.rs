@@ -218,11 +218,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::serve::admission::{AdmissionRules, Gate};
+    use crate::serve::admission::{AdmissionGate, AdmissionRules};
     use crate::serve::shutdown::ShutdownHandle;
 
     fn flow(kind: RequestKind, rules: AdmissionRules) -> Flow {
-        let gate = Arc::new(Gate::new(rules, None, ShutdownHandle::new(), |_| ()));
+        let gate = Arc::new(AdmissionGate::new(rules, None, ShutdownHandle::new(), |_| ()));
         Flow::new(kind, Caller::new(gate, None, IpAddr::V4(Ipv4Addr::LOCALHOST)))
     }
 

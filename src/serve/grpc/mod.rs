@@ -1,4 +1,4 @@
-//! gRPC: messages in and out. Each call translates to one [`Ask`](super::EmbeddingRequest).
+//! gRPC: messages in and out. Each call translates to one [`EmbeddingRequest`](super::EmbeddingRequest).
 
 mod codec;
 mod deadline;

@@ -1,4 +1,4 @@
-//! The default model embeds a text whose vector is known, again and again.
+//! The canary check: the default model embeds a text with a known vector at intervals.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

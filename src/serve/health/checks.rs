@@ -1,4 +1,4 @@
-//! The checks beside the model.
+//! The checks besides the model.
 
 use std::path::Path;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! Why a check beside the model failed.
+//! Why a check besides the model failed.
 
 use std::time::Duration;
 

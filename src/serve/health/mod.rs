@@ -1,4 +1,4 @@
-//! What works and what does not: checks that run beside the requests, each with its age.
+//! Health: checks that run in the background, each with the age of its result.
 
 mod canary;
 mod checks;
@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn what_is_beside_the_model_degrades_and_does_not_take_it_out() {
         let health = Health::new();
-        health.put(CheckKind::ModelCache, HealthCheck::new(CheckOutcome::Ok, "sings"));
+        health.put(CheckKind::ModelCache, HealthCheck::new(CheckOutcome::Ok, "passes"));
         health.put(CheckKind::Database, HealthCheck::new(CheckOutcome::NotConfigured, ""));
         assert_eq!((health.ready(), health.status()), (ReadyState::Ready, "healthy"));
         health.put(CheckKind::CrossRegion, HealthCheck::new(CheckOutcome::Failed, "no answer"));

@@ -1,4 +1,4 @@
-//! Faults as REST says them: `{error, code, request_id}`, a status, and when to ask again.
+//! Faults as REST responses: `{error, code, request_id}`, a status, and when to retry.
 
 use axum::response::{IntoResponse, Response};
 

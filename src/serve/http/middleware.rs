@@ -1,4 +1,4 @@
-//! Every request passes here: counted, traced when it is sampled, and logged when somebody wants to know.
+//! Middleware for every request: counts it, traces it if sampled, and logs it if configured.
 
 use std::sync::Arc;
 use std::time::Instant;

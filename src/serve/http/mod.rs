@@ -1,4 +1,4 @@
-//! REST: bodies in and out. Each handler translates to one [`Ask`](super::EmbeddingRequest).
+//! REST: bodies in and out. Each handler translates to one [`EmbeddingRequest`](super::EmbeddingRequest).
 
 mod connection_fault;
 mod demo;

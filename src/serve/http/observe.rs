@@ -1,4 +1,4 @@
-//! What a server says of itself.
+//! Health, readiness, metrics and model routes.
 
 use std::sync::Arc;
 

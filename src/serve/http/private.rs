@@ -1,4 +1,4 @@
-//! What was answered to somebody who is known is not for a cache that others ask, too.
+//! Responses to authenticated clients must not be stored by shared caches.
 
 use http::{HeaderMap, HeaderValue, header};
 

@@ -1,4 +1,4 @@
-//! A file of the disk as an answer: whole, a part, or not at all because the client has it.
+//! A file as a response: whole, a range, or not modified.
 
 use std::path::Path;
 

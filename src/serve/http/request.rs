@@ -1,4 +1,4 @@
-//! The id of a request: taken from the client when it is sane, else made; in every answer and in every error.
+//! The ID of a request: the client's if it is valid, otherwise generated; it is in every response and error.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};

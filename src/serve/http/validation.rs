@@ -1,4 +1,4 @@
-//! Why a body was refused, in words of JSON: the reader's own words name types of this program's language.
+//! Why a body was rejected, in terms of JSON instead of Rust types.
 
 use std::borrow::Cow;
 

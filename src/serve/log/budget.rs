@@ -1,4 +1,4 @@
-//! How many lines of one kind a second has.
+//! Limits the number of log lines of one kind per second.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

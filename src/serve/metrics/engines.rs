@@ -1,4 +1,4 @@
-//! TensorRT's engines: built, or found in the cache. TensorRT does not tell; its folder does.
+//! TensorRT engines, built or cached. TensorRT does not report this, so the cache folder is read.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};

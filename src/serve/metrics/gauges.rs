@@ -1,4 +1,4 @@
-//! Values of the moment: read when somebody asks, so that they cost nothing in between.
+//! Gauges that are read at scrape time, so that they cost nothing in between.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

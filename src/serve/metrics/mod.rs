@@ -1,4 +1,4 @@
-//! What was counted, in the words of Prometheus. The hot path finds its handles without locks and copies no label.
+//! Metrics in Prometheus' format. The hot path finds its handles without locks and copies no label.
 
 mod counts;
 mod engines;

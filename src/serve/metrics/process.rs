@@ -1,4 +1,4 @@
-//! The process itself, as Linux tells it. Elsewhere there are no figures rather than wrong ones.
+//! Metrics of the process, from Linux. On other systems they are not exported.
 
 use std::fs;
 

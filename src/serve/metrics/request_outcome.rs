@@ -1,4 +1,4 @@
-//! How a request ended, in few words.
+//! The outcome of a request, as a label.
 
 use crate::inference::fault::ErrorCode;
 

@@ -1,4 +1,4 @@
-//! What the cache of vectors does: counted there, shown here.
+//! Metrics of the vector cache.
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;

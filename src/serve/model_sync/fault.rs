@@ -1,4 +1,4 @@
-//! Why a version of a model is not brought, or not served.
+//! Why a version of a model is not downloaded, or not served.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! The files of a folder that models come from: a mounted disk, on which anything may lie.
+//! The files of a source folder of models: a mounted disk with arbitrary content.
 
 use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
@@ -14,7 +14,7 @@ const DEEPEST: usize = 8;
 const MOST: usize = 100_000;
 
 /// Lists what is below a folder. A link that leads out of it is passed over: what is brought is given to everybody who downloads
-/// a model. So is what is no plain file. Folders that cannot be read, links that lead round in circles and what lies too deep are
+/// a model. So is what is not a plain file. Folders that cannot be read, links that lead round in circles and what lies too deep are
 /// passed over and named.
 ///
 /// # Errors

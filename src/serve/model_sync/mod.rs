@@ -1,4 +1,4 @@
-//! Models from a bucket or a folder: looked for again and again, fetched, opened, and put in the place of the old ones.
+//! Model sync from a bucket or a folder: polls, fetches, opens and replaces versions.
 //!
 //! ```text
 //!  list (one request) --> changed? --> staging, hashes --> .versions/NAME/ID --> opened, canary --> swap --> current.json
@@ -24,7 +24,7 @@ use crate::delivery::lock::LockFault;
 use crate::delivery::source::SourceEntry;
 use crate::delivery::stage::{Delivery, DeliveryFault, bring};
 use crate::delivery::versions::{self, CurrentVersion};
-use crate::inference::registry::{ModelSource, ModelStatus, Registry};
+use crate::inference::registry::{ModelRegistry, ModelSource, ModelStatus};
 pub use fault::{OriginFault, SyncFault};
 use origin::{OpenedSource, SyncSource};
 
@@ -74,7 +74,7 @@ pub struct ModelSync {
     /// The source as it was named.
     from: String,
     catalog: Arc<Catalog>,
-    registry: Arc<Registry>,
+    registry: Arc<ModelRegistry>,
     metrics: Arc<Metrics>,
     interval: Duration,
     state: Mutex<State>,
@@ -104,7 +104,7 @@ impl ModelSync {
     pub fn new(
         (origin, from): (OpenedSource, &SyncSource),
         catalog: Arc<Catalog>,
-        registry: Arc<Registry>,
+        registry: Arc<ModelRegistry>,
         metrics: Arc<Metrics>,
         interval: Duration,
     ) -> Self {

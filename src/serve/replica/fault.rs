@@ -1,4 +1,4 @@
-//! Why the metadata replica says nothing.
+//! Why the metadata replica cannot be read.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! The way to the collector: a bounded queue and a task that empties it.
+//! Exports spans to the collector: a bounded queue and a task that empties it.
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};

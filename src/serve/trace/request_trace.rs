@@ -1,4 +1,4 @@
-//! What became of a request between its arrival and its answer: told by the embedder, read by whoever writes logs and spans.
+//! The trace of a request from arrival to response: recorded by the embedder, used for logs and spans.
 
 use std::cell::RefCell;
 use std::future::Future;

@@ -1,4 +1,4 @@
-// From the page's list of models to the files of one: site.json, pointer, manifest (docs/model-layout.md). Each hash is checked.
+// Resolves a model of the page's list to its files: site.json, pointer, manifest (docs/model-layout.md). Each hash is checked.
 
 import { Fault } from './fault.js';
 import { sha256 } from './digest.js';

@@ -1,6 +1,6 @@
-// Before a backend is trusted, it embeds ten texts whose ids and vectors came with the model: the short form of the parity certificate.
+// Before a backend is used, it embeds ten texts whose ids and vectors came with the model: the short form of the parity certificate.
 
-// The same INT8 file on two kinds of processors: one rounding that falls the other way changes those after it, so that single texts
+// The same INT8 file on two kinds of processors: one rounding that differs changes all later ones, so that single texts
 // differ as much as two INT8 graphs do. Over 200 texts, onnxruntime against WebAssembly: mean 0.9998, worst 0.9979.
 export const SAME_FILE = { mean: 0.999, worst: 0.995 };
 // Against a server that may run another precision of the model.
@@ -16,7 +16,7 @@ export function cosine(one, other) {
   return dot / Math.sqrt(a * b);
 }
 
-// What is expected of each text against what came out: `{ids, vector}`. A cosine that is no number counts as -1.
+// Compares expected and actual results of each text: `{ids, vector}`. A cosine that is not a number counts as -1.
 export function compare(expected, got) {
   const cosines = expected.map((one, at) => {
     const same = got[at]?.vector?.length === one.vector.length;
@@ -36,7 +36,7 @@ export function median(values) {
   return sorted[Math.floor(sorted.length / 2)];
 }
 
-// WebGPU is used only when it is right and at least a tenth faster.
+// WebGPU is used only if its results are correct and it is at least 10 % faster.
 export function prefersGpu(check, gpuMs, wasmMs) {
   return agrees(check) && median(gpuMs) < 0.9 * median(wasmMs);
 }

@@ -1,9 +1,9 @@
-// chunks.json: hashes of the parts of large files, so that each part is checked as it comes and a download goes on where it stopped.
+// chunks.json: hashes of the parts of large files, so that each part is checked when it arrives and a download can be resumed.
 
 const FORMAT = 1;
 const PART = 1 << 20;
 
-// The parts of a file: `{from, size, sha256}`. Without a table that fits it, parts have no hash of their own and the whole is checked.
+// The parts of a file: `{from, size, sha256}`. Without a matching table, parts have no hash, and the whole file is checked.
 export function partsOf(file, table) {
   const known = table?.format === FORMAT ? table.files?.[file.path] : undefined;
   const fits = known && known.size === file.size && known.sha256 === file.sha256
@@ -17,7 +17,7 @@ export function partsOf(file, table) {
   }));
 }
 
-// Which parts hold these bytes of a file.
+// The parts that contain these bytes of a file.
 export function partsAround(parts, from, size) {
   const chunk = parts[0].size;
   const first = Math.floor(from / chunk);

@@ -1,4 +1,4 @@
-// The main thread's side of the worker: a promise for each request, and what happens as events.
+// The main thread's interface to the worker: a promise for each request, and events.
 
 import { Fault } from './fault.js';
 
@@ -7,7 +7,7 @@ export class Client {
   #waiting = new Map();
   #next = 1;
 
-  // `hear(event)` gets what the worker reports; a worker that cannot start is an event, too.
+  // `hear(event)` receives the worker's events; failing to start the worker is one as well.
   constructor(url, hear) {
     try {
       this.#worker = new Worker(url, { type: 'module' });

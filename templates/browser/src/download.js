@@ -1,4 +1,4 @@
-// Files of a model: from the store, else from the network in parts, each checked against its hash before anything uses it.
+// Files of a model: from the store, or in parts from the network. Each part is checked against its hash before it is used.
 
 import { Fault } from './fault.js';
 import { sha256 } from './digest.js';
@@ -10,21 +10,21 @@ const FIRST_PAUSE_MS = 300;
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 export class Download {
-  // `say` hears of a store that is full. `signal` ends the requests, and what is here stays for the next time.
+  // `say` is called when the store is full. `signal` aborts the requests; downloaded parts are kept.
   constructor(file, parts, store, { signal, say = () => {} } = {}) {
     Object.assign(this, { file, parts, store, signal, say });
     this.held = new Map();
     this.fetched = 0;
-    // Writing to the store, one part after the other; nobody waits for it to use a part.
+    // Writes to the store, one part after the other; a part can be used before it is written.
     this.written = Promise.resolve();
   }
 
-  // One part, from wherever it is.
+  // One part, from memory, the store or the network.
   async part(at) {
     if (!this.held.has(at)) {
       const wanted = this.load(at);
       this.held.set(at, wanted);
-      // A part that failed may be asked for again.
+      // A failed part can be requested again.
       wanted.catch(() => this.held.delete(at));
     }
     return this.held.get(at);
@@ -106,7 +106,7 @@ export class Download {
       await this.store.remove(this.file.sha256);
       throw damaged(this.file);
     }
-    // Before it is in the store, whoever asks for a part gets this one.
+    // Until the part is in the store, requests for it get this buffer.
     this.written.then(() => this.held.clear());
     return all;
   }
@@ -123,7 +123,7 @@ function unreachable(file) {
 
 function refused(file, status) {
   const fault = new Fault('REFUSED', `${file.path}: the server answers ${status}.`, status === 404 || status === 403 ? 'reload the page: another version may have taken its place' : 'try again later');
-  // Of a file that is not there, asking again makes none.
+  // A missing file is not requested again.
   fault.final = status >= 400 && status < 500 && status !== 408 && status !== 429;
   return fault;
 }

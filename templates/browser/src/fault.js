@@ -1,4 +1,4 @@
-// An error that says what failed, why, and what to do next. `code` decides; texts are for people.
+// An error with what failed, why, and the next step. Code branches on `code`; the texts are for users.
 
 export class Fault extends Error {
   constructor(code, message, next = '') {

@@ -1,4 +1,4 @@
-// The page: starts the worker, shows the static tier first and the full model once it is checked, and keeps all of it for later.
+// The page: starts the worker, shows the static tier first and the full model once it is checked, and caches both for offline use.
 
 import { Client } from './client.js';
 import { median } from './check.js';
@@ -8,7 +8,7 @@ import * as view from './view.js';
 
 const at = (id) => document.getElementById(id);
 const absolute = (path) => new URL(path, document.baseURI).href;
-// Addresses of what was built with this page: put here by build.mjs.
+// URLs of the built assets; build.mjs inserts them.
 const assets = JSON.parse(JSON.stringify(ASSETS), (_, value) => (typeof value === 'string' && value.startsWith('assets/') ? absolute(value) : value));
 const query = new URLSearchParams(location.search);
 const siteUrl = absolute('site.json');
@@ -36,14 +36,14 @@ function timings() {
   view.timings(rows);
 }
 
-// Gives the fault that it shows; nothing when there is an answer.
+// Returns the fault that it shows; undefined on success.
 async function embed(tier = 'any') {
   view.fault(null);
   const texts = lines();
   const mine = ++shown;
   try {
     const found = await client.ask('embed', { texts, tier, cut: at('cut').checked });
-    // A later answer may be there already.
+    // A newer response may have been shown already.
     if (mine < shown && tier === 'static') return null;
     if (found[0].tier === 'full') facts.warm.push(...found.map((one) => one.ms));
     const first = { static: 'firstStatic', full: 'firstFull' }[found[0].tier];
@@ -115,7 +115,7 @@ const heard = {
   },
 };
 
-// Without a worker: the server alone.
+// Without a worker, the server embeds.
 async function onServer(op, { texts }) {
   const site = await (await fetch(siteUrl)).json();
   const began = performance.now();
@@ -184,7 +184,7 @@ function start() {
   at('gpu').addEventListener('click', tryGpu);
   at('forget').addEventListener('click', forget);
   addEventListener('online', () => { if (facts.fault?.code === 'OFFLINE') open(facts.name); });
-  // For scripts and tests: what the buttons do.
+  // For scripts and tests: the functions of the buttons.
   globalThis.akidb = { embed: (texts, tier = 'any', cut = false) => client.ask('embed', { texts, tier, cut }), tokens: (texts) => client.ask('tokens', { texts }), facts, tryGpu, forget };
   open(query.get('model'));
 }

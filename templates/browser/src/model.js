@@ -1,4 +1,4 @@
-// One model in this browser: its files, the static tier as soon as there is something of it, then the full model once it is checked.
+// One model in this browser: its files, the static tier as soon as its first parts are loaded, then the full model once it is checked.
 
 import { Fault } from './fault.js';
 import { partsOf } from './chunks.js';
@@ -45,7 +45,7 @@ export class Model {
     return Promise.all(this.downloads.map((one) => one.written));
   }
 
-  // The runtime takes as long as the model.
+  // The runtime takes as long to download as the model.
   runtime() {
     this.loading ??= loadRuntime(this.assets, 'wasm', this.wanted.threads);
     this.loading.catch(() => { this.loading = undefined; });
@@ -92,7 +92,7 @@ export class Model {
     });
   }
 
-  // What the model should give: from its own selfcheck.json, else from the server.
+  // The expected vectors: from the model's selfcheck.json, otherwise from the server.
   async expected() {
     const own = this.documents['selfcheck.json'];
     const texts = own?.texts ?? this.wanted.samples.map((text) => ({ text }));
@@ -106,7 +106,7 @@ export class Model {
   async check(tier, known) {
     this.reference ??= await this.expected();
     const { from, threshold, texts } = this.reference;
-    // What passed before in this browser, with the same bytes, is looked at again in short.
+    // If the same bytes passed before in this browser, the check is shorter.
     const expected = known ? texts.slice(0, AGAIN) : texts;
     const got = [];
     const ms = [];
@@ -120,7 +120,7 @@ export class Model {
     return { ...result, from, ms, passed: agrees(result, threshold) };
   }
 
-  // WebGPU, when it is right and faster. Says why not.
+  // Uses WebGPU if it is correct and faster; otherwise reports why not.
   async tryGpu() {
     if (!this.full) throw new Fault('NOT_READY', 'The model is not loaded yet.', 'try again when it is');
     if (!(await gpuAdapter())) throw new Fault('NO_GPU', 'This browser offers no WebGPU.', 'nothing to do: WebAssembly embeds');

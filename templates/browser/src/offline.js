@@ -1,4 +1,4 @@
-// Registers the service worker and gives it the addresses that this page needs without a network.
+// Registers the service worker and passes it the URLs that this page needs offline.
 
 const TRIES = 5;
 const PAUSE_MS = 300;
@@ -18,7 +18,7 @@ export async function keepPage(script, addresses) {
   }
 }
 
-// What is kept counts once the service worker has answered: in Firefox the first request after it took over can fail.
+// The page is offline-ready only after the service worker has answered: in Firefox, the first request after activation can fail.
 async function proven([page]) {
   const site = new URL('site.json', page);
   for (let attempt = 0; attempt < TRIES; attempt += 1) {

@@ -35,7 +35,7 @@ export function draw(values, label) {
     const middle = EDGE + y * CELL + CELL / 2;
     plot.append(node('text', { x: EDGE / 2, y: middle, class: 'axis' }, y + 1), node('text', { x: middle, y: EDGE / 2, class: 'axis' }, y + 1));
     row.forEach((value, x) => {
-      // Below 0 and above 1 the shade says no more.
+      // The shade is clamped to values from 0 to 1.
       const share = Math.min(1, Math.max(0, value));
       const place = { x: EDGE + x * CELL + 1, y: EDGE + y * CELL + 1 };
       plot.append(node('rect', { ...place, width: CELL - 2, height: CELL - 2, rx: 4, class: 'cell', 'fill-opacity': (0.06 + 0.94 * share).toFixed(3) }));

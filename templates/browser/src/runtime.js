@@ -1,5 +1,5 @@
-// ONNX Runtime from our own origin. Its WebAssembly comes compressed (CloudFront compresses nothing above 10 MB) and stays unpacked in
-// the cache.
+// ONNX Runtime from our own origin. Its WebAssembly is stored compressed (CloudFront does not compress files above 10 MB) and cached
+// uncompressed.
 
 import { Fault } from './fault.js';
 
@@ -8,7 +8,7 @@ const MOST_THREADS = 4;
 // A module with one SIMD instruction: (module (func (result v128) i32.const 0 i8x16.splat)).
 const SIMD = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15, 11]);
 
-// Why the model cannot run here; nothing when it can.
+// Why the model cannot run here; undefined if it can.
 export function lacking() {
   if (!globalThis.crypto?.subtle) return new Fault('INSECURE', 'This page was not loaded over HTTPS, so the browser cannot check hashes.', 'open it over https:// or on localhost');
   if (typeof WebAssembly === 'undefined') return new Fault('NO_WASM', 'This browser has no WebAssembly, or it is switched off.', 'the server embeds instead');
@@ -35,12 +35,12 @@ async function unpacked({ wasm, integrity }) {
   }
   if (!response.ok) throw new Fault('REFUSED', `The runtime: the server answers ${response.status}.`, 'reload the page');
   const binary = await new Response(response.body.pipeThrough(new DecompressionStream('gzip'))).arrayBuffer();
-  // Without room it is downloaded again the next time.
+  // If the cache is full, it is downloaded again next time.
   await cache?.put(wasm, new Response(binary)).catch(() => {});
   return binary;
 }
 
-// Runtimes of pages before this one.
+// Runtimes of earlier versions of the page.
 async function tidy(kept) {
   const cache = await caches.open(CACHE).catch(() => null);
   for (const { url } of (await cache?.keys()) ?? []) if (!kept.includes(url)) await cache.delete(url);

@@ -1,4 +1,4 @@
-// The server behind the same address, for a browser that cannot run the model, or whose result is not right.
+// The server on the same origin, for browsers that cannot run the model or return wrong vectors.
 
 import { Fault } from './fault.js';
 import { floats } from './check.js';
@@ -20,6 +20,6 @@ export async function embedOnServer(url, model, texts, truncate) {
     const next = response.status === 401 || response.status === 403 ? 'this server wants an API key, which a page cannot keep' : 'try again later';
     throw new Fault('SERVER', `The server answers ${response.status}: ${said}`, next);
   }
-  // The function at the edge writes numbers; the server writes what it was asked for.
+  // The function at the edge always returns numbers; the server returns the requested encoding.
   return answer.embeddings.map((vector) => (typeof vector === 'string' ? floats(vector) : Float32Array.from(vector)));
 }

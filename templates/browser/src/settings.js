@@ -1,5 +1,5 @@
-// What a model's folder says about itself: how long a text may be, how its tokens become one vector. What this page cannot apply
-// is said, and the server embeds instead.
+// Settings in a model's folder: the maximum length of a text and the pooling. If this page does not support a setting, it reports
+// that, and the server embeds instead.
 
 import { Fault } from './fault.js';
 
@@ -8,11 +8,11 @@ const SENTENCE_FILES = ['sentence_bert_config.json', 'sentence_roberta_config.js
 const AT_FIRST = ['tokenizer_config.json', 'config.json', 'modules.json', 'config_sentence_transformers.json',
   '1_Pooling/config.json', 'chunks.json', 'selfcheck.json', ...SENTENCE_FILES];
 const MODES = { mean: 'pooling_mode_mean_tokens', cls: 'pooling_mode_cls_token', max: 'pooling_mode_max_tokens' };
-// Models whose positions begin behind that of the padding.
+// Models whose position ids start after the padding id.
 const BEHIND_PADDING = ['roberta', 'camembert', 'mpnet'];
 const LONGEST_SAID = 1_000_000;
 
-// The small files of a model that are there.
+// The small files of a model, those that exist.
 export function smallFiles(files) {
   return [files.has('tokens.json') ? 'tokens.json' : 'tokenizer.json', ...AT_FIRST].filter((path) => files.has(path));
 }

@@ -1,5 +1,5 @@
-// The static tier before its table is here: scales and rows of single tokens are read by their place, so that a first vector needs only
-// the parts of the file that hold them. The format and the sum are those of the function at the edge.
+// The static tier before its whole table is loaded: scales and rows of single tokens are read by offset, so that a first vector needs
+// only the parts of the file that contain them. Format and sum are those of the function at the edge.
 
 import { StaticTable } from '../../lambda/gateway/inference/static.mjs';
 import { Fault } from './fault.js';
@@ -26,7 +26,7 @@ export class StaticTier {
     return tier;
   }
 
-  // Bytes of the file, from whichever parts hold them.
+  // Bytes of the file, from the parts that contain them.
   async bytes(from, size) {
     const { parts } = this.download;
     const numbers = partsAround(parts, from, size);
@@ -37,12 +37,12 @@ export class StaticTier {
     return joined.subarray(offset, offset + size);
   }
 
-  // The whole table, for later texts and for the time without a network.
+  // The whole table, for later texts and for offline use.
   async keep() {
     this.table = new StaticTable(await this.download.whole());
   }
 
-  // The vector of the ids of a text, the special ones among them.
+  // The vector of the ids of a text, including special tokens.
   async vector(ids) {
     if (this.table) return this.table.embed(ids);
     if (ids.some((id) => id >= this.header.tokens)) throw unread('lacks a token of the tokenizer');
@@ -52,7 +52,7 @@ export class StaticTier {
     return table.embed(ids.map((id) => own.indexOf(id)));
   }
 
-  // A table of the same format with these rows alone.
+  // A table of the same format with these rows only.
   part(tokens, scales, rows) {
     const header = new TextEncoder().encode(JSON.stringify({ ...this.header, tokens }));
     const first = aligned(BEFORE_HEADER + header.length);

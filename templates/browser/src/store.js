@@ -1,5 +1,5 @@
-// Where downloaded bytes stay: OPFS, else the Cache API, else memory. A key is `<sha256 of the file>/<number of the part>`.
-// Whoever reads checks the hash, so a damaged or half-written entry counts as missing.
+// Storage of downloaded bytes: OPFS, else the Cache API, else memory. A key is `<sha256 of the file>/<number of the part>`.
+// Readers check the hash, so a damaged or incomplete entry counts as missing.
 
 const FOLDER = 'akidb-edge-models';
 
@@ -11,13 +11,13 @@ class Opfs {
     const root = await navigator.storage.getDirectory();
     const store = new Opfs();
     store.root = await root.getDirectoryHandle(FOLDER, { create: true });
-    // In some private windows the folder opens and writing fails: find out now.
+    // In some private windows the folder opens but writing fails: test it now.
     await store.put('probe/0', new Uint8Array([1]));
     await store.remove('probe');
     return store;
   }
 
-  // Folders are asked for once: each question goes to another process.
+  // Folder handles are cached: each lookup is a call to another process.
   async folder(name, create) {
     const found = this.opened.get(name) ?? await this.root.getDirectoryHandle(name, { create });
     this.opened.set(name, found);
@@ -70,7 +70,7 @@ class Cached {
     return store;
   }
 
-  // Addresses that nothing serves: they are names in the cache alone.
+  // URLs that no server has: they are only keys in the cache.
   address = (key) => new URL(`/.${FOLDER}/${key}`, location.origin).href;
 
   async get(key) {
@@ -104,7 +104,7 @@ class Memory {
   async folders() { return [...new Set([...this.entries.keys()].map((key) => key.split('/')[0]))]; }
 }
 
-// `forced` is for tests: which of the three, whatever the browser has.
+// `forced` is for tests: selects one of the three.
 export async function openStore(forced) {
   const kinds = { opfs: Opfs, cache: Cached };
   for (const [name, kind] of Object.entries(kinds)) {
@@ -118,7 +118,7 @@ export async function openStore(forced) {
 
 export const memory = () => new Memory();
 
-// Bytes that may still be written here; unknown counts as enough.
+// Free storage in bytes; unknown counts as enough.
 export async function room() {
   try {
     const { quota, usage } = await navigator.storage.estimate();

@@ -1,5 +1,5 @@
-// The service worker: keeps the page itself. Files with a hash in their name come from the cache; the page, its list of models and
-// their pointers come from the network while there is one. Models are kept by the page (store.js).
+// The service worker caches the page itself. Files with a hash in their name come from the cache; the page, its list of models and
+// their pointers come from the network if it is available. The page stores the models (store.js).
 
 const CACHE = 'akidb-edge-page';
 const HASHED = /\/assets\/[^/]+\.[0-9a-f]{16}\.[a-z]+$|\/manifests\/[0-9a-f]{64}\.json$/;
@@ -49,7 +49,7 @@ async function keepHashed(cache, url) {
 async function fromNetwork(request, key) {
   try {
     const response = await fetch(request);
-    // A server that is down answers, too.
+    // A failing server can return an error page.
     return response.status >= 500 ? (await kept(request, key)) ?? response : response;
   } catch (bad) {
     const found = await kept(request, key);
@@ -58,7 +58,7 @@ async function fromNetwork(request, key) {
   }
 }
 
-// The page has one content, whether its address ends with its name or not.
+// The page is the same with and without its file name in the URL.
 async function kept(request, key) {
   const others = request.mode === 'navigate' ? ['', 'index.html'].map((name) => self.registration.scope + name) : [];
   for (const url of [key, ...others]) {
@@ -68,7 +68,7 @@ async function kept(request, key) {
   return undefined;
 }
 
-// The page says what it needs. What has no hash is fetched again and put last, so that the kept page never names what is not kept.
+// The page sends the list of its files. Those without a hash are fetched again and stored last, so that the cached page never refers to a missing file.
 async function keep(addresses) {
   const cache = await caches.open(CACHE);
   const hashed = addresses.filter((url) => HASHED.test(new URL(url).pathname));
@@ -78,7 +78,7 @@ async function keep(addresses) {
   const bad = answers.find((one) => !one.ok);
   if (bad) throw new Error(`${bad.url} answers ${bad.status}`);
   await Promise.all(fresh.map((url, at) => cache.put(url, answers[at])));
-  // Of pages before this one.
+  // Files of earlier versions of the page.
   for (const { url } of await cache.keys()) if (OURS.test(url) && !addresses.includes(url)) await cache.delete(url);
 }
 

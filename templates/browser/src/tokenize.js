@@ -1,5 +1,5 @@
-// Text to token ids. A model with tokens.json is read as the function at the edge reads it: by a table of characters, whatever Unicode
-// version the browser has. Other models are read by the library alone. Neither pads; both cut where the model stops reading.
+// Converts text to token ids. With tokens.json, as the function at the edge does: with a table of characters, independent of the
+// browser's Unicode version. Other models use the library only. Neither pads; both truncate at the model's maximum length.
 
 import { Tokenizer } from '@huggingface/tokenizers';
 import { Tokens } from '../../lambda/gateway/inference/tokens.mjs';
@@ -10,13 +10,13 @@ export class TextTokenizer {
     const whole = { ...documents['tokenizer.json'], truncation: null, padding: null };
     this.tokenizer = known ? new Tokens(known, Tokenizer).tokenizer : new Tokenizer(whole, documents['tokenizer_config.json'] ?? {});
     Object.assign(this, { longest, lowercase });
-    // Special tokens behind a text: those behind the first that differs.
+    // Special tokens after a text: those after the first difference.
     const [frame, some] = ['', 'a'].map((text) => this.tokenizer.encode(text).ids);
     const differs = frame.findIndex((id, at) => id !== some[at]);
     this.ending = differs < 0 ? 0 : frame.length - differs;
   }
 
-  // Ids of a text, special tokens included; `total` is how many there would be without a cut.
+  // Ids of a text, special tokens included; `total` is the number without truncation.
   encode(text) {
     const { ids } = this.tokenizer.encode(this.lowercase ? text.toLowerCase() : text);
     if (ids.length <= this.longest) return { ids, total: ids.length };

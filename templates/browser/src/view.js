@@ -1,4 +1,4 @@
-// What the page shows. Texts go in as text, never as markup.
+// Updates the page. Texts are inserted as text, never as markup.
 
 import { closest, draw, matrix, table } from './plot.js';
 

@@ -9,8 +9,13 @@ import { openStore } from './store.js';
 
 // Bounds of one request.
 const TEXTS = 64;
+<<<<<<< HEAD
 const CHARACTERS = 32_000;
 // The longest that the download of the model waits for a first vector of the static tier.
+=======
+const CHARACTERS = 20_000;
+// Maximum delay of the model download in favor of the first vector of the static tier.
+>>>>>>> kB
 const FIRST_MS = 500;
 
 let site;
@@ -23,7 +28,7 @@ const tell = (event, facts = {}) => postMessage({ event, at: now(), ...facts });
 async function open({ name, siteUrl, assets, wanted }) {
   model?.stop.abort();
   model = undefined;
-  // Both at once: a page that is opened waits for each.
+  // In parallel: the page waits for both when it opens.
   opened ??= openStore(wanted.store);
   site ??= await readSite(siteUrl);
   const entry = chosen(site, name);
@@ -38,7 +43,7 @@ async function open({ name, siteUrl, assets, wanted }) {
   return load(opening);
 }
 
-// Static tier and full model, each with its own end: one may fail while the other works.
+// Static tier and full model are independent: one may fail while the other works.
 async function load(opening) {
   const fails = (bad) => {
     if (opening.stop.signal.aborted) return;
@@ -51,7 +56,7 @@ async function load(opening) {
     if (kept && !lacking()) opening.runtime();
     await opening.readSmall();
     const opened = opening.openStatic().catch(lesser);
-    // A download of the model would delay the first vector; a model that is here would not.
+    // Downloading the model would delay the first vector; a stored model would not.
     if (!kept) await opened.then(() => Promise.race([opening.answered, new Promise((done) => setTimeout(done, FIRST_MS))]));
     await opening.openFull();
     await opened;
@@ -65,7 +70,7 @@ async function load(opening) {
   tell('kept');
 }
 
-// Files of versions before this one. Those of the other models of the page stay.
+// Files of earlier versions. Those of the page's other models are kept.
 async function forgetOthers(opening) {
   if (opening.stop.signal.aborted) return;
   const lists = await Promise.all(site.models.map((one) => readModel(one).catch(() => null)));
@@ -81,7 +86,7 @@ function bounded(texts) {
   if (long >= 0) throw new Fault('TOO_LONG', `Text ${long + 1} has ${texts[long].length} characters; this page takes ${CHARACTERS}.`, 'shorten it');
 }
 
-// `tier` is static, full, server or any. The answer says of each text which tier it is of.
+// `tier` is static, full, server or any. The response names the tier of each text.
 async function embed({ texts, tier = 'full', cut = false }) {
   bounded(texts);
   if (!model) throw new Fault('NOT_READY', 'No model is open.', 'choose a model');

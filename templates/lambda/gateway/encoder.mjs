@@ -1,5 +1,5 @@
-// The model itself, by ONNX Runtime: one text at a time on one thread, which is the fastest way on one core and gives each text the
-// vector that it has alone.
+// Runs the model with ONNX Runtime: one text at a time on one thread. On one core this is the fastest way, and the vector of a text
+// does not depend on other texts.
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ const OPTIONS = {
   intraOpNumThreads: 1,
   interOpNumThreads: 1,
 };
-// Kept back for the answer when time is short, and the time a token is taken to need until one was measured.
+// Time reserved for writing the answer, and the assumed time per token until it was measured.
 const SPARE_MS = 250;
 const FIRST_MS_A_TOKEN = 0.5;
 const COLD_MS = 3000;
@@ -53,8 +53,16 @@ export class Encoder {
   }
 
   async open() {
+<<<<<<< HEAD
     const bytes = readWhole(this.about.files.graph, this.folder);
     // By require: what is not in the package is an error here, not one of the whole function.
+=======
+    const { path } = this.about.files.graph;
+    const bytes = readFileSync(new URL(path, this.folder));
+    // A damaged graph may still load and return wrong vectors.
+    if (!whole(bytes, this.about.files.graph)) throw new Error(`${path} is damaged: its checksum differs from model.json`);
+    // With require: a file that is missing in the package is an error here, not when the function is loaded.
+>>>>>>> kB
     this.runtime = createRequire(import.meta.url)('onnxruntime-node');
     this.session = await this.runtime.InferenceSession.create(bytes, OPTIONS);
     this.ready = true;
@@ -98,7 +106,7 @@ export class Encoder {
     const output = this.session.outputNames[0];
     const { data, dims } = (await this.session.run(feeds))[output];
     const dimension = dims.at(-1);
-    if (dims.length !== 3 || dimension !== this.about.dimension) throw new Error(`the graph answers with ${dims.join('x')}`);
+    if (dims.length !== 3 || dimension !== this.about.dimension) throw new Error(`the graph returns ${dims.join('x')}`);
     const vector = mean(data, count, dimension);
     const took = (performance.now() - began) / count;
     this.msPerToken = 0.8 * this.msPerToken + 0.2 * took;

@@ -1,5 +1,5 @@
-// Requests that the origin answers although they were for the edge, counted by reason: a line of CloudWatch's embedded metric format
-// in the log, which becomes a metric in the region where the function ran, and the counts of this instance for /edge/health.
+// Counts, by reason, requests that the edge should have answered and the origin answered instead: as a line of CloudWatch's embedded
+// metric format in the log, which becomes a metric in the region where the function ran, and for /edge/health of this instance.
 
 const NAMESPACE = 'AkidbEdge';
 
@@ -9,7 +9,7 @@ export class Fallbacks {
     this.write = write;
   }
 
-  /** `error` is only told of when it is none of the expected reasons. Texts of callers are in neither. */
+  /** `error` is only logged if the reason is unexpected. Neither contains texts of callers. */
   count(reason, error) {
     this.counts[reason] = (this.counts[reason] ?? 0) + 1;
     const name = process.env.AWS_LAMBDA_FUNCTION_NAME ?? 'local';

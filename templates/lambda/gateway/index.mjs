@@ -1,16 +1,16 @@
-// Lambda@Edge, origin-request, with the body included: answers its own health path, turns malformed embed requests away
-// before they travel to an origin, embeds where the package has a model (inference.mjs), and passes everything else on. Alone, as
-// one file, it is the gateway: it embeds nothing. At this event it runs for what the cache does not have: an answer to GET that
-// CloudFront kept does not come here again.
+// Lambda@Edge, event origin-request, with the body included. It answers its own health path, rejects malformed embed requests
+// before they reach an origin, embeds if the package contains a model (inference.mjs), and forwards everything else. Deployed as
+// this file alone, it is the gateway: it validates and does not embed. CloudFront invokes it on cache misses only: a cached answer
+// to GET is not computed again.
 //
-// The edge allows no environment variables, so every limit stands here. Node.js 20 and newer.
+// Lambda@Edge has no environment variables, so the limits are constants here. Node.js 20 and newer.
 
 import { existsSync } from 'node:fs';
 
 export const VERSION = '2.0.0';
 
 const HEALTH_PATH = '/edge/health';
-// The list of the server (src/serve/http/mod.rs), where a test compares the two. Azure's clients name the model in the address.
+// The list of the server (src/serve/http/mod.rs), where a test compares the two. Azure's clients name the model in the URL.
 const EMBED_PATHS = new Set([
   '/api/v1/embed',
   '/v1/embeddings',
@@ -21,9 +21,9 @@ const EMBED_PATHS = new Set([
   '/embed_all',
 ]);
 const DEPLOYMENT = /^\/openai\/deployments\/[^/]+\/embeddings$/;
-// The address that is answered here, and whose answers to GET are cached. Its parameters: those of the server
-// (src/serve/http/embed.rs; a test compares the lists) and the tier, which is between a client and the edge. The cache policy of
-// plans/week13.yaml has every parameter in the key, since CloudFront takes a list of ten at most; others are refused here.
+// The path that this function answers itself, and whose answers to GET are cached. Its parameters are those of the server
+// (src/serve/http/embed.rs; a test compares the lists) and `tier`, which only the edge has. The cache policy of plans/week13.yaml
+// has every parameter in the key, because CloudFront accepts a list of at most ten; unknown parameters are rejected here.
 const CACHEABLE_PATH = '/api/v1/embed';
 const QUERY_PARAMETERS = new Set([
   'dimensions',
@@ -40,8 +40,8 @@ const QUERY_PARAMETERS = new Set([
 ]);
 const TIERS = new Set(['full', 'static', 'any']);
 const TEXT_PARAMETERS = new Set(['input', 'inputs']);
-// Headers of one viewer that would change an answer which all viewers get: a deadline of 1 ms would be a 504 that CloudFront keeps
-// for 10 s. CORS for cached answers belongs into the response headers policy of the behaviour.
+// Headers of one viewer that would change an answer which is cached for all viewers: with a deadline of 1 ms, CloudFront would
+// cache a 504 for 10 s. CORS of cached answers belongs in the response headers policy of the behavior.
 const NOT_IN_KEY = ['x-request-timeout-ms', 'origin'];
 const TEXT_FIELDS = ['inputs', 'texts', 'input', 'text'];
 
@@ -82,7 +82,7 @@ async function opened(folder) {
     const { Inference } = await import('./inference.mjs');
     return new Inference(folder);
   } catch (error) {
-    // A package that cannot be loaded is no reason to turn requests away: the origin answers them.
+    // If the package cannot be loaded, the origin answers the requests.
     process.stdout.write(`${JSON.stringify({ level: 'error', event: 'package', error: String(error?.message ?? error) })}\n`);
     return null;
   }
@@ -92,7 +92,7 @@ async function opened(folder) {
 export const handler = async (event, context) => {
   const cf = event?.Records?.[0]?.cf;
   const request = cf?.request;
-  if (!request) throw new Error('this is no CloudFront request event');
+  if (!request) throw new Error('not a CloudFront request event');
   const { method, uri } = request;
   if (uri === HEALTH_PATH && (method === 'GET' || method === 'HEAD')) return health(method);
   const reads = method === 'GET' || method === 'HEAD';
@@ -105,7 +105,7 @@ export const handler = async (event, context) => {
     if (own && question.tier === 'static') throw new Refusal(404, 'TIER_NOT_AVAILABLE', NO_STATIC);
     return reads ? cacheable(request, question) : withoutTier(request, question, own);
   } catch (error) {
-    // What the checks did not foresee (a parser that runs out of stack) is the sender's doing, too.
+    // An unexpected error (such as a parser that runs out of stack) is caused by the request, too.
     const refusal = typeof error?.status === 'number' ? error : bad('the body cannot be read');
     return respond(refusal.status, {
       error: refusal.message,
@@ -115,7 +115,7 @@ export const handler = async (event, context) => {
   }
 };
 
-const NO_STATIC = 'the static tier cannot be had here: ask for tier=full or tier=any';
+const NO_STATIC = 'the static tier is not available here: use tier=full or tier=any';
 
 /** Slashes too many, which clients make of an address and a path, are left out, as the server does it. */
 function plain(uri) {
@@ -133,7 +133,7 @@ function cacheable(request, question) {
   const taken = NOT_IN_KEY.some((name) => Object.hasOwn(headers, name));
   if (!taken && question.tier === undefined) return request;
   const kept = Object.entries(headers).filter(([name]) => !NOT_IN_KEY.includes(name));
-  // The origin has one tier and knows no such parameter.
+  // The origin has one tier and does not accept this parameter.
   const parts = request.querystring.split('&').filter((part) => unescaped(part.split('=', 1)[0]) !== 'tier');
   return { ...request, querystring: parts.join('&'), headers: Object.fromEntries(kept) };
 }
@@ -153,7 +153,7 @@ function checkQuery(querystring) {
   for (const part of (typeof querystring === 'string' ? querystring : '').split('&').filter(Boolean)) {
     const [name, ...rest] = part.split('=');
     const [key, value] = [unescaped(name), unescaped(rest.join('='))];
-    if (!QUERY_PARAMETERS.has(key)) throw bad(`there are the parameters ${[...QUERY_PARAMETERS].join(', ')} and no others`);
+    if (!QUERY_PARAMETERS.has(key)) throw bad(`unknown parameter; the parameters are ${[...QUERY_PARAMETERS].join(', ')}`);
     if (TEXT_PARAMETERS.has(key)) texts.push(value);
     else if (given.has(key)) throw bad(`${key} is given twice`);
     else given.set(key, value);
@@ -234,7 +234,7 @@ function readJson(body) {
 
 function readBytes({ data, encoding }) {
   if (encoding === 'text') return Buffer.from(data, 'utf8');
-  // Buffer skips what is no base64; a damaged body is not to be read as another one.
+  // Buffer ignores characters that are not base64, so a damaged body would be decoded as a different one.
   if (data.length % 4 !== 0 || !BASE64.test(data)) throw bad('the body is not base64');
   return Buffer.from(data, 'base64');
 }
@@ -242,7 +242,7 @@ function readBytes({ data, encoding }) {
 function checkEmbedRequest(value) {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) throw bad('the body is not a JSON object');
   const given = TEXT_FIELDS.filter((field) => Object.hasOwn(value, field));
-  if (given.length === 0) throw bad(`one of ${TEXT_FIELDS.join(', ')} is needed`);
+  if (given.length === 0) throw bad(`one of ${TEXT_FIELDS.join(', ')} is required`);
   for (const field of given) checkTexts(field, value[field]);
   if (Object.hasOwn(value, 'model') && !(typeof value.model === 'string' && MODEL.test(value.model))) {
     throw bad(MODEL_FORM);
@@ -255,7 +255,7 @@ function checkTexts(field, value) {
   const texts = typeof value === 'string' ? [value] : value;
   if (!Array.isArray(texts) || texts.length === 0) throw bad(`${field} is a text, or a list of at least one text`);
   if (texts.length > MAX_TEXTS) {
-    throw new Refusal(400, 'TOO_MANY_TEXTS', `${field} has ${texts.length} texts, at most ${MAX_TEXTS} are taken`);
+    throw new Refusal(400, 'TOO_MANY_TEXTS', `${field} has ${texts.length} texts, at most ${MAX_TEXTS} are accepted`);
   }
   texts.forEach((text, at) => {
     if (typeof text !== 'string') throw bad(`${field}[${at}] is not a text`);

@@ -152,7 +152,7 @@ test('bodies that are none', async () => {
   }
 });
 
-test('bodies that are no embed request', async () => {
+test('bodies that are not an embed request', async () => {
   for (const text of ['', '{', 'null', '[]', '"a"', '7', '{"inputs":["a"]} x', '{"inputs":[\u0000]}', '{}']) {
     await refused(embed(text), '400', 'BAD_REQUEST');
   }

@@ -1,5 +1,5 @@
-// The part of the function that embeds: in a package with a model, beside model.json. It answers what it can answer exactly, and leaves
-// everything else to the origin; whatever goes wrong here is counted, and the origin answers.
+// The part of the function that embeds; it is in packages with a model, next to model.json. It answers requests that it can answer
+// exactly and leaves all others to the origin. Every failure here is counted, and the origin answers.
 
 import { readFileSync } from 'node:fs';
 
@@ -13,17 +13,17 @@ import { sound, unit } from './inference/vectors.mjs';
 import { cachedBefore, fits, reply, unchanged } from './reply.mjs';
 
 const SCHEMA = 'akidb-edge/edge-package/v1';
-// Settings that only the origin knows; with these a request goes there.
+// Settings that only the origin supports: requests with these are forwarded.
 const LEFT_TO_ORIGIN = ['dimensions', 'prompt_name', 'truncation_direction'];
 const SETTINGS = new Set(['encoding', 'model', 'normalize', 'tier', 'truncate', 'version', ...LEFT_TO_ORIGIN]);
 const TEXT_FIELDS = new Set(['inputs', 'texts', 'input', 'text']);
-// A text at a time on one core: more tokens than these would keep the others waiting for about a second.
+// Texts run one at a time on one core: more tokens would delay other requests by about a second.
 const MAX_TOKENS = 8192;
-// An API key is the origin's to check, and its answer is for that caller alone.
+// Only the origin can check an API key, and its answer is for that caller only.
 const KEYS = ['authorization', 'api-key', 'x-api-key'];
-// So much of a version's hash means one version only, as the server has it.
+// Length of a hash prefix that identifies one version; the server uses the same.
 const NAMED = 12;
-// What the graph takes when it is loaded; in a smaller function it is not tried.
+// Memory that the loaded graph needs; a smaller function does not load it.
 const LEAST_MEMORY_MB = 256;
 
 /** A reason to leave a request to the origin. */
@@ -39,7 +39,7 @@ export class Inference {
   constructor(folder) {
     this.folder = folder;
     this.about = JSON.parse(readFileSync(new URL('model.json', folder), 'utf8'));
-    if (this.about.schema !== SCHEMA) throw new Error(`model.json: ${SCHEMA} is wanted, not ${String(this.about.schema)}`);
+    if (this.about.schema !== SCHEMA) throw new Error(`model.json: ${SCHEMA} is required, not ${String(this.about.schema)}`);
     this.fallbacks = new Fallbacks();
     this.answered = { full: 0, static: 0 };
     this.tokens = new Tokens(JSON.parse(this.file('tokens').toString('utf8')), Tokenizer);

@@ -174,7 +174,7 @@ test('what only the origin can answer goes there, without the tier', options, as
   assert.equal(sent.body.action, 'replace');
   assert.deepEqual(JSON.parse(Buffer.from(sent.body.data, 'base64')), { input: 'a', model: 'other' });
   assert.equal((await handler(get('input=a&tier=full&model=other'))).querystring, 'input=a&model=other');
-  assert.deepEqual((await health(handler)).fallbacks, {}, 'these are no failures');
+  assert.deepEqual((await health(handler)).fallbacks, {}, 'these are not failures');
 });
 
 test('the static tier never stands in for the model, nor the origin for it', options, async () => {

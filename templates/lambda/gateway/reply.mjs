@@ -1,17 +1,22 @@
-// Answers in CloudFront's words. An answer to GET is the same bytes for the same question and model: what changes from one run to the
-// next (time, place) stands in headers alone. An answer to POST has it in the body, too; no cache keeps that.
+// Responses in the format of CloudFront. A response to GET has the same bytes for the same request and model: what differs between
+// invocations (duration, location) is only in headers. A response to POST has it in the body as well, because it is not cached.
 
 import { createHash } from 'node:crypto';
 
 import { base64, json } from './inference/vectors.mjs';
 
-// CloudFront turns away a generated response of more, headers and body together.
+// CloudFront rejects a larger generated response (headers and body together).
 const MAX_RESPONSE_BYTES = 1_048_576;
 const HEADERS_AT_MOST = 4096;
 const JSON_TYPE = [{ key: 'Content-Type', value: 'application/json' }];
 const FOR_EVER = 'public, max-age=31536000, immutable';
 const FOR_NOW = 'public, max-age=300';
+<<<<<<< HEAD
 // What `any` got from the table before the model was loaded is not to be kept in place of the model's.
+=======
+// The tier is not in the cache key (CloudFront accepts ten parameters, and ten others change the model's answer): a cached answer of
+// the static tier would be returned to requests for the full model.
+>>>>>>> kB
 const NEVER = 'no-store';
 
 /** Whether so many vectors fit into a response. A number below 1 takes 13 characters at most, with its comma; another one 24. */
@@ -21,7 +26,7 @@ export function fits(count, dimension, { encoding, normalize }) {
   return count * each + HEADERS_AT_MOST <= MAX_RESPONSE_BYTES;
 }
 
-/** The tag of a question whose answer is the same each time. Which tier answers `any` is not known before. */
+/** The ETag of a request whose answer never changes. For `any`, the tier that answers is not known in advance. */
 export function cachedBefore(asked) {
   return asked.tier === 'any' ? null : tagged(asked, asked.tier, asked.version);
 }

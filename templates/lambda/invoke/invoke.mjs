@@ -1,5 +1,5 @@
-// Runs an unpacked package as the edge would: under AWS's runtime interface emulator, with its time limit, in a control group with the
-// function's memory. Events come as a JSON list on standard input, what became of them goes to standard output as JSON.
+// Runs an unpacked package under the conditions of Lambda@Edge: AWS's runtime interface emulator, the time limit, and a control group
+// with the function's memory. Reads events as a JSON list from standard input and writes the results as JSON to standard output.
 //
 //   node invoke.mjs --folder PACKAGE --emulator aws-lambda-rie --memory 1769 --timeout 30 < events.json
 
@@ -45,7 +45,7 @@ function memoryGroup(megabytes) {
     try {
       fs.writeFileSync(path.join(folder, swap), limit === 'memory.max' ? '0' : bytes);
     } catch {
-      // A kernel without accounts of swap has none to limit.
+      // A kernel without swap accounting has no such limit.
     }
     return { folder, peak: () => Number(fs.readFileSync(path.join(folder, peak), 'utf8')) };
   }
@@ -78,7 +78,7 @@ async function accepts(port, child, log) {
 function emulator(group, port, runtimePort) {
   const command = [flags.emulator, '--log-level', 'error', '--runtime-interface-emulator-address', `127.0.0.1:${port}`,
     '--runtime-api-address', `127.0.0.1:${runtimePort}`, process.execPath, path.join(HERE, 'runtime.mjs')];
-  // The shell puts itself into the group and becomes the emulator: what it starts is in the group, too.
+  // The shell joins the group and executes the emulator, so that its child processes are in the group, too.
   const inside = group ? ['/bin/sh', '-c', 'echo $$ >"$0" && exec "$@"', path.join(group.folder, 'cgroup.procs'), ...command] : command;
   const env = {
     PATH: process.env.PATH,

@@ -1,4 +1,4 @@
-// Lambda's Node.js runtime as far as a function needs it: asks AWS's Runtime API for the next event and posts what the handler answers.
+// The part of Lambda's Node.js runtime that a function needs: gets the next event from the Runtime API and posts the handler's result.
 // Started by AWS's runtime interface emulator; _HANDLER names file and function.
 
 import path from 'node:path';

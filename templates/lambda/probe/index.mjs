@@ -1,8 +1,8 @@
-// Lambda: sends requests to one host on a clock and answers with what each took. `akidb-edge validate latency --regions` puts it
-// into a region, invokes it once and removes it. Node.js 20 and newer, no dependencies, writes no log.
+// Lambda function: sends requests to one host at a fixed rate and returns the time of each. `akidb-edge validate latency --regions`
+// creates it in a region, invokes it once and deletes it. Node.js 20 and newer, no dependencies, writes no log.
 //
-// Open model: request n is due at start + n / rate, whatever became of those before, and its latency counts from then. Times are
-// microseconds. Redirects are not followed, and no other host than the order's is asked.
+// Open model: request n is due at start + n / rate, independent of earlier requests, and its latency counts from then. Times are
+// in microseconds. Redirects are not followed, and only the host of the order receives requests.
 
 import http from 'node:http';
 import https from 'node:https';
@@ -18,7 +18,7 @@ const MOST_URLS = 100;
 const MOST_OPENINGS = 50;
 const MOST_BODY_BYTES = 16 * 1_048_576; // of one answer
 const MOST_BODIES_BYTES = 1_048_576; // of all requests together
-const SPIN_US = 2_000; // timers of Node are exact to a millisecond; the rest is waited for in the loop
+const SPIN_US = 2_000; // timers of Node have a resolution of a millisecond; the rest is a busy wait
 
 const now = () => Number(process.hrtime.bigint() / 1_000n);
 
@@ -191,7 +191,7 @@ async function until(due) {
 
 function agentOf(order, url) {
   const settings = { keepAlive: true, maxSockets: order.connections, scheduling: 'lifo' };
-  // Sessions are not resumed: a new connection is a new user's.
+  // TLS sessions are not resumed: each new connection stands for a new user.
   return url.protocol === 'https:' ? new https.Agent({ ...settings, maxCachedSessions: 0 }) : new http.Agent(settings);
 }
 

@@ -119,7 +119,7 @@ test('bodies are sent by POST, and vectors are counted in the answers', async (t
   assert.ok(answer.samples.every((one) => one.own === 12_500 && one.failure === undefined));
 });
 
-test('bodies that are no texts are refused', () => {
+test('bodies that are not texts are refused', () => {
   assert.throws(() => checked(order('h', { bodies: [1] })), BadOrder);
   assert.throws(() => checked(order('h', { bodies: ['x'.repeat(1_048_577)] })), BadOrder);
 });

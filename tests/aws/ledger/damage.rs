@@ -115,7 +115,7 @@ async fn after_a_write_that_failed_nothing_is_written_that_would_leave_a_gap() {
     let (journal, away) = (directory.path().join(STACK).join("journal.jsonl"), directory.path().join("away"));
     std::fs::rename(&journal, &away).expect("moved");
     std::fs::create_dir(&journal).expect("in its place");
-    let failed = ledger.record(succeeded(1)).await.expect_err("a directory is no file");
+    let failed = ledger.record(succeeded(1)).await.expect_err("a directory is not a file");
     assert!(matches!(failed, LedgerError::File { .. }), "{failed}");
     std::fs::remove_dir(&journal).expect("gone");
     std::fs::rename(&away, &journal).expect("back");

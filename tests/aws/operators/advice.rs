@@ -151,6 +151,6 @@ fn what_others_put_in_the_place_of_ours_is_not_deleted() {
     wait(client.delete_bucket().bucket(&name).send()).expect("deleted by somebody");
     wait(client.create_bucket().bucket(&name).send()).expect("and made again by somebody else");
     let destroyed = stack.run(&["destroy", "--plan", &plan.to_string_lossy(), "--yes", "--empty-buckets"]).exits(0);
-    assert!(destroyed.stdout.contains("somebody else may own it, so it is kept"), "{}", destroyed.stdout);
+    assert!(destroyed.stdout.contains("another owner is possible, so it is kept"), "{}", destroyed.stdout);
     wait(client.head_bucket().bucket(&name).send()).expect("their bucket");
 }

@@ -46,7 +46,7 @@ fn zone(records: &str) -> String {
     format!("{zone}  - id: r\n    title: r\n    kind: routing\n    with:\n      records:\n        g:\n{records}")
 }
 
-/// A way back to the first plan.
+/// A rollback to the first plan.
 type Back<'a> = &'a dyn Fn(&Stack, &Path);
 
 /// Deploys the first plan, then the second one, which is cut; then goes back in both ways.

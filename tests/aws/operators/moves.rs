@@ -382,7 +382,7 @@ proptest! {
             prop_assert!(again.is_empty(), "{again:#?}");
             before = wanted;
         }
-        // The way back to the first plan, too. Without a second revision there is nothing to go back to.
+        // The same for the rollback to the first plan. Without a second revision there is nothing to go back to.
         let back = stack.run_at(proxy.url(), &["rollback", "--stack", &stack.name(), "--to", "1", "--yes"]);
         prop_assert!([0, 3].contains(&back.code), "{}", back.all());
         let first = layouts[0].wanted(&stack.account);

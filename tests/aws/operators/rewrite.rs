@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::operators::xml::{Node, parse};
 
-/// Whatever is no XML document goes through as it is.
+/// Whatever is not XML document goes through as it is.
 fn rewritten(body: &str, change: fn(&mut Node)) -> String {
     let Some((head, mut root)) = parse(body) else { return body.to_owned() };
     root.walk(change);

@@ -339,7 +339,8 @@ fn name_servers_are_told_before_the_wait_and_the_wait_ends_with_its_reason() {
     let plan = stack.plan("wait.yaml", ZONE_AND_CERTIFICATE);
     let ended = deploy_until_issued(&stack, &proxy, &plan);
     assert_eq!(ended.code, 1, "{ended:?}");
-    let servers = ended.stderr.find("example.net is new: name its servers at the registrar: ns-").expect("told");
+    let servers =
+        ended.stderr.find("example.net is a new zone: set its name servers at your registrar: ns-").expect("told");
     let reason = ended.stderr.find("is PENDING_VALIDATION after").expect("the wait has an end");
     assert!(servers < reason, "{}", ended.stderr);
     let all = ended.all();

@@ -269,7 +269,7 @@ fn a_new_name_makes_a_new_bucket_and_the_imported_one_stays() {
     assert!(done.stdout.contains("it is kept and forgotten; a new one is created"), "{}", done.stdout);
     wait(theirs.s3().get_object().bucket(&theirs.bucket).key("data").send()).expect("the data");
     assert!(theirs.origins().contains(&"models.bucket.b made".to_owned()), "{:?}", theirs.origins());
-    // The way back takes theirs up again, and the preview says so.
+    // The rollback adopts theirs again, and the preview says so.
     let back = theirs.stack.run(&["rollback", "--stack", &theirs.stack.name(), "--dry-run"]).exits(2).stdout;
     let words = format!("{}, which existed before this stack, is adopted again; {own} goes", theirs.bucket);
     assert!(back.contains(&words), "{words} in {back}");
@@ -287,7 +287,7 @@ fn a_new_name_that_another_bucket_has_is_refused() {
     let second = theirs.stack.plan("second.yaml", &bucket("b", &theirs.bucket, ""));
     let refused =
         theirs.stack.run(&["deploy", "--plan", &second.to_string_lossy(), "--yes", "--empty-buckets"]).exits(1);
-    assert!(refused.stdout.contains("already exists and does not carry the mark of this stack"), "{}", refused.all());
+    assert!(refused.stdout.contains("already exists and is not tagged as this stack's"), "{}", refused.all());
     let tags = wait(theirs.s3().get_bucket_tagging().bucket(&theirs.bucket).send());
     let marked = tags.is_ok_and(|tags| tags.tag_set().iter().any(|tag| tag.key().starts_with("akidb")));
     assert!(!marked && theirs.has_bucket(&own), "{}", refused.all());

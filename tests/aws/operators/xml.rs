@@ -28,7 +28,7 @@ impl Node {
     }
 }
 
-/// What stands before the first element, and that element; none where the text is no XML.
+/// What stands before the first element, and that element; none where the text is not XML.
 pub fn parse(text: &str) -> Option<(&str, Node)> {
     let mut begin = text.find('<')?;
     while text[begin..].starts_with("<?") {

@@ -70,7 +70,7 @@ fn requests_go_through_the_function_and_the_gate_of_the_plan_decides() {
     assert_eq!((verdict(&document, "edge.requests_ok").as_str(), server.requests()), ("pass", 100));
     let own = finding(&document, "edge.function.duration_p95", Some("edge.function.gateway"));
     assert_eq!((&own["verdict"], &own["samples"]), (&"pass".into(), &100.into()), "{own}");
-    assert_eq!(verdict(&document, "edge.regions_measured"), "inconclusive", "this machine is no region");
+    assert_eq!(verdict(&document, "edge.regions_measured"), "inconclusive", "this machine is not a region");
 
     // Without a gate nobody decides.
     account.run_bare("validate all --plan small.yaml --plain-http --gate").exits(3);

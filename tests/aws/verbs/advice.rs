@@ -38,7 +38,7 @@ const OF_OTHERS: &[&str] = &[
     "--password-file",
 ];
 
-/// Words after `akidb-edge` that are no verb: the program itself is meant.
+/// Words after `akidb-edge` that are not verbs: the program itself is meant.
 const PROSE: &[&str] =
     &["itself", "did", "asks", "which", "nothing", "or", "prod", "use", "wrote", "week13", "it", "VERB", "manual"];
 

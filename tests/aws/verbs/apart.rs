@@ -320,19 +320,19 @@ fn a_destroy_without_a_state_says_so_and_what_stands() {
     std::fs::create_dir(&elsewhere).expect("a folder");
     let other = run(&stack, "destroy --plan p.yaml --yes --state file:elsewhere").exits(3);
     says(&other, &format!("was found at file:{}", elsewhere.display()));
-    says(&other, &format!("a-{} carries this stack's mark", stack.account));
+    says(&other, &format!("a-{} is tagged as this stack's", stack.account));
     says(&other, "--state");
     assert_eq!(std::fs::read_dir(&elsewhere).expect("it").count(), 0, "nothing was begun there");
     let document = run(&stack, "destroy --plan p.yaml --yes --state file:elsewhere --json").exits(3).json();
     assert_eq!(document["schema"], "akidb-edge/error/v1");
     // The journal is lost.
     std::fs::remove_dir_all(stack.home.path().join(".akidb-edge")).expect("it");
-    says(&run(&stack, "destroy --plan p.yaml --yes").exits(3), "carries this stack's mark");
+    says(&run(&stack, "destroy --plan p.yaml --yes").exits(3), "is tagged as this stack's");
     assert!(exists(&stack, "a"));
     // What it advises: deploy takes it in again, then it goes.
     run(&stack, "deploy --plan p.yaml --yes").exits(0);
     run(&stack, "destroy --plan p.yaml --yes").exits(0);
-    // A stack that is gone is gone: that is no mistake.
+    // A stack that is gone is gone: that is not a mistake.
     says(&run(&stack, "destroy --plan p.yaml --yes").exits(0), "no changes");
     for words in ["rollback --stack nobody --yes", "destroy --stack nobody --yes"] {
         says(&run(&stack, words).exits(3), &format!("stacks with a state there: {}", stack.name()));
@@ -387,7 +387,7 @@ fn a_rollback_undoes_the_last_run_that_did_something() {
     let failed = stack.run_at(proxy.url(), &["deploy", "--plan", "three.yaml", "--yes"]).exits(1);
     says(&failed, "0 changes");
     let undone = run(&stack, "rollback --plan two.yaml --yes").exits(0);
-    says(&undone, "goes back to the state after revision 1");
+    says(&undone, "returns to the state after revision 1");
     assert!(exists(&stack, "a") && !exists(&stack, "b"), "{}", undone.all());
 }
 

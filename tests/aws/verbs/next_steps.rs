@@ -251,7 +251,7 @@ fn what_carries_the_mark_is_imported() {
     run(&stack, "deploy --plan p.yaml --target models.bucket.a --yes").exits(0);
     stack.plan("q.yaml", &buckets(&stack, &["a"]));
     let drift = run(&stack, "status --plan q.yaml --drift").exits(2);
-    says(&drift, &format!("b-{} carries this stack's mark", stack.account));
+    says(&drift, &format!("b-{} is tagged as this stack's", stack.account));
     let line = drift.stdout.lines().find(|line| line.contains("akidb-edge state import")).expect("a command");
     let words = command(line, &[("PLAN", "p.yaml"), (", or delete it manually", "")]);
     let asked = run(&stack, &words).exits(3);

@@ -52,7 +52,7 @@ async fn what_others_have_in_a_namespace_is_named_and_by_products_are_not() {
                   Secret/holding/token";
     assert_eq!(words, wanted);
 
-    // Found by what it lacks: `ready` is no setting then.
+    // Found by what it lacks: `ready` is not a setting then.
     let mut found = stack.namespace();
     found.spec["ready"] = "being deleted".into();
     assert_eq!(stack.lost_with(&found, &all).await.as_deref(), Some(wanted));

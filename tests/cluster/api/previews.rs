@@ -57,7 +57,7 @@ async fn a_conflict_is_told_before_and_taken_over_where_the_plan_allows_it() {
     assert_eq!((fault.class, fault.code.line().as_str()), (FaultClass::Refused, "Conflict"), "{fault}");
     assert!(fault.message.text().contains(".spec.replicas"), "{fault}");
     assert!(fault.next_step.is_some_and(|next| next.line().contains("force_conflicts")));
-    // Equal values are no conflict.
+    // Equal values are not a conflict.
     let same = stack.deployment("web", 3, json!({"terminationGracePeriodSeconds": 7}));
     assert_eq!(stack.preview(&same).await, Preview::default());
 
@@ -67,7 +67,7 @@ async fn a_conflict_is_told_before_and_taken_over_where_the_plan_allows_it() {
     assert!(preview.note.is_some_and(|note| note.line().contains("takes over .spec.replicas of \"kubectl\"")));
     stack.put(&web).await.expect("taken over");
     assert_eq!(stack.live("deployment web")["spec"]["replicas"], 1);
-    assert_eq!(stack.put(&web).await.expect("read"), None, "what the plan allows is no difference");
+    assert_eq!(stack.put(&web).await.expect("read"), None, "what the plan allows is not a difference");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -316,7 +316,7 @@ fn check(answer: &Answer, request: &[u8], seen: &mut Seen, about: &dyn Fn() -> S
         format!("{}: {} {}\nfor {request:?}", about(), answer.status, String::from_utf8_lossy(&answer.body))
     };
     let body = serde_json::from_slice::<Value>(&answer.body);
-    assert!(!answer.json || body.is_ok(), "a body that is no JSON: {}", shown());
+    assert!(!answer.json || body.is_ok(), "a body that is not JSON: {}", shown());
     let body = body.unwrap_or_default();
     let code = body["code"].as_str().unwrap_or_default();
     if answer.status >= 400 {

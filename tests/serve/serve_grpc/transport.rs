@@ -61,7 +61,7 @@ async fn bytes_that_are_no_message_are_an_invalid_request() {
     let (server, _client) = pair().await;
     let bodies: [(&[u8], &str); 7] = [
         (&[0, 0, 0, 0, 3, 0xff, 0xff, 0xff], "failed to decode Protobuf message"),
-        // A text that is no UTF-8.
+        // A text that is not UTF-8.
         (&[0, 0, 0, 0, 3, 0x12, 1, 0xff], "EmbedRequest.inputs"),
         (&[1, 0, 0, 0, 1, 0], "compressed-flag"),
         (&[7, 0, 0, 0, 1, 0], "compression flag: 7"),

@@ -1,4 +1,4 @@
-//! What a person may want to know of a connection: who, through what, to where.
+//! Describes a connection for the user: caller, source of the credentials, endpoints.
 
 use std::collections::BTreeMap;
 

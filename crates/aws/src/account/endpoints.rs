@@ -1,4 +1,4 @@
-//! Where each service is: its own endpoint, one for all services, or AWS's own.
+//! The endpoint of each service: its own, one for all services, or the default of AWS.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Settings that are on or off, one word of two, or a small number.
+//! Settings that are booleans, one of two words, or small numbers.
 
 use super::Profiles;
 use crate::resource::Fault;

@@ -1,4 +1,4 @@
-//! What a person does when credentials are not accepted any longer: it depends on where they came from.
+//! What the user must do when credentials are no longer accepted: it depends on their source.
 
 use super::CredentialSource;
 use akidb_edge_network::Environment;

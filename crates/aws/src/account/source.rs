@@ -1,4 +1,4 @@
-//! Where the credentials come from: decided from the environment and the profile alone, in the order of the AWS CLI.
+//! The source of the credentials, from the environment and the profile only, in the order of the AWS CLI.
 
 use std::fmt;
 

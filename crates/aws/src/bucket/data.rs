@@ -1,4 +1,4 @@
-//! Whether something in a bucket would stop its deletion.
+//! Whether a bucket contains data that prevents its deletion.
 
 use super::*;
 use crate::pages::Pages;

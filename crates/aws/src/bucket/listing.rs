@@ -1,4 +1,4 @@
-//! The buckets that carry a stack's mark.
+//! The buckets that are tagged as a stack's.
 
 use futures::FutureExt;
 

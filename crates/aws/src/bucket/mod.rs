@@ -179,7 +179,7 @@ impl Provider for Buckets {
 
 /// A bucket of the account that is not to be adopted.
 fn occupied(name: &str) -> Fault {
-    let problem = format!("the bucket {name} already exists and does not carry the mark of this stack");
+    let problem = format!("the bucket {name} already exists and is not tagged as this stack's");
     let fault = Fault::new(FaultClass::Exists, "s3", "CreateBucket", "BucketAlreadyOwnedByYou", problem);
     fault.next("choose another name, or import the bucket with state import")
 }

@@ -1,4 +1,4 @@
-//! Settings of a bucket that no plan states: looked at only when everything is to be seen.
+//! Settings of a bucket that no plan can set: read only to show all differences.
 
 use serde_json::{Value, json};
 

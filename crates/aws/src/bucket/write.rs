@@ -118,7 +118,7 @@ pub async fn empty(client: &Client, name: &str) -> Result<(), Fault> {
         if deleted.as_ref() == Some(&first) {
             let words = format!("{} was deleted and is listed again", first.key());
             return Err(Fault::new(FaultClass::Refused, "s3", "DeleteObjects", "StillListed", words)
-                .next("somebody writes it anew, or the endpoint does not delete: look at who writes to the bucket, then run the same command again"));
+                .next("another process writes to it, or the endpoint does not delete: find out what writes to the bucket, then run the same command again"));
         }
         deleted = Some(first);
         let batch =

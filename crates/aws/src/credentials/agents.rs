@@ -1,4 +1,4 @@
-//! Agents of the machine: the one of a container, and the instance metadata service. They are asked without a proxy.
+//! Credential services of the machine: that of a container, and the instance metadata service. Both are called without a proxy.
 
 use std::time::Duration;
 

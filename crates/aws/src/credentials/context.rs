@@ -1,4 +1,4 @@
-//! What getting credentials needs: a way to services, and a person to tell and to ask.
+//! What the sources of credentials need: HTTP access to services, and a way to notify and ask the user.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use crate::account::{AccountSettings, Service};
-use crate::requests::TellRequests;
+use crate::requests::RequestLogger;
 use crate::resource::Untrusted;
 use crate::transport::HttpTransport;
 
@@ -89,7 +89,7 @@ impl CredentialContext {
     pub fn sts(&self, credentials: Option<Credentials>) -> aws_sdk_sts::Client {
         let (region, url) = self.account.sts(&self.region);
         let config = aws_sdk_sts::config::Builder::from(&self.config(Service::Sts, &region, credentials));
-        let mut config = config.interceptor(TellRequests);
+        let mut config = config.interceptor(RequestLogger);
         config.set_endpoint_url(url);
         aws_sdk_sts::Client::from_conf(config.build())
     }

@@ -1,4 +1,4 @@
-//! A configuration as AWS answers it: every default filled in (API reference, and the answers of real distributions).
+//! A configuration as AWS returns it: with every default filled in (API reference, and answers of real distributions).
 #![expect(deprecated, reason = "AWS still answers the deprecated fields")]
 
 use super::*;

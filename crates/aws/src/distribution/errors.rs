@@ -1,4 +1,4 @@
-//! What viewers get instead of an error of the origin, matched by the origin's status.
+//! Custom error responses, matched by the status of the origin.
 
 use super::read::text;
 use super::*;

@@ -1,4 +1,4 @@
-//! The distributions that carry a stack's mark.
+//! The distributions that are tagged as a stack's.
 
 use futures::FutureExt;
 

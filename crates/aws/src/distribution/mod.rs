@@ -1,4 +1,4 @@
-//! CloudFront distributions: made in one call, changed by read-modify-write, switched off before they go.
+//! CloudFront distributions: created in one call, changed by read-modify-write, disabled before they are deleted.
 
 #[cfg(test)]
 mod answers;

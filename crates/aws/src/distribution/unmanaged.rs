@@ -1,4 +1,4 @@
-//! What the spec has no words for and CloudFront leaves off unless somebody switches it on: to be seen, and kept.
+//! Settings without a field in the spec that CloudFront leaves off by default: they are shown and kept.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The functions that carry a stack's mark.
+//! The functions that are tagged as a stack's.
 
 use futures::FutureExt;
 

@@ -1,4 +1,4 @@
-//! Code that is not at hand: a published version may still have it.
+//! Function code that is not available locally: a published version may still have it.
 
 use aws_smithy_http_client::{Connector, tls};
 use aws_smithy_runtime_api::client::http::HttpConnector;

@@ -1,4 +1,4 @@
-//! Settings of a function that no plan states.
+//! Settings of a function that no plan can set.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! S3 objects of known content. Metadata carries the content's hash and the stack's marks.
+//! S3 objects with known content. Their metadata contains the hash of the content and the ownership tags.
 
 mod upload;
 

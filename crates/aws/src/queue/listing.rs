@@ -1,4 +1,4 @@
-//! The queues that carry a stack's mark.
+//! The queues that are tagged as a stack's.
 
 use futures::FutureExt;
 

@@ -1,4 +1,4 @@
-//! SQS queues: made in one call with all that they are, known by their ARN.
+//! SQS queues: created in one call with all settings, identified by their ARN.
 //!
 //! SQS answers a create of what is there already, with the same attributes, as if it had made it, whosever it is. So the tags are
 //! looked at before, and once more after. A queue goes with all that is in it: SQS refuses nothing, so this provider does.

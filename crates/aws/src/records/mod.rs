@@ -229,7 +229,7 @@ fn extras(others: Vec<RecordSet>) -> Vec<UnmanagedField> {
 }
 
 fn exists(in_the_way: &[String]) -> Fault {
-    let told = format!("record sets that this stack does not own are in the way: {}", in_the_way.join(", "));
+    let told = format!("record sets that this stack does not own conflict: {}", in_the_way.join(", "));
     Fault::new(FaultClass::Exists, "route53", CHANGE, "RecordsExist", told).next(
         "find out who owns them; delete them, or remove those names from the plan; then run the same command \
                again",
@@ -250,7 +250,7 @@ impl Provider for Records {
         if standing.ours.is_empty() && in_the_way.is_empty() {
             return Ok(None);
         }
-        let told = format!("record sets that it did not write are in the way: {}", in_the_way.join(", "));
+        let told = format!("record sets that it did not write conflict: {}", in_the_way.join(", "));
         let owner = match in_the_way.is_empty() {
             true => Owner::Ours,
             false if subject.id.is_some() => Owner::Contested(told),

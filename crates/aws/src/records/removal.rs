@@ -1,4 +1,4 @@
-//! A group goes: its sets are deleted, and what existed before comes back.
+//! Removes a group: deletes its record sets and restores the former ones.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! One rule: the plan's words over what is there.
+//! One replication rule: the settings of the plan merged into the existing rule.
 
 use std::collections::BTreeSet;
 

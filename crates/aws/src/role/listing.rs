@@ -1,4 +1,4 @@
-//! The roles that carry a stack's mark.
+//! The roles that are tagged as a stack's.
 
 use futures::FutureExt;
 

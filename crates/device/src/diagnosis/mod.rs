@@ -1,4 +1,4 @@
-//! What is wrong with a device, and the exact remedy: a table of rules over its facts.
+//! Problems of a device, each with its remedy: a table of rules over its facts.
 
 mod rules;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The rules: what is wrong, and the exact remedy.
+//! The rules: each problem with its remedy.
 
 use super::{DeviceRequirements, FindingSeverity};
 use crate::facts::{DeviceFacts, known_releases};
@@ -95,7 +95,7 @@ fn apt_source_twice(facts: &DeviceFacts, wanted: &DeviceRequirements) -> Problem
     let file = facts.toolkit_source.line();
     say(
         format!("{file} has the container toolkit's repository, too, under another key: apt refuses both lists"),
-        format!("put it aside, the plan brings its own: sudo mv {file} {file}.disabled"),
+        format!("rename it, the plan installs its own: sudo mv {file} {file}.disabled"),
     )
 }
 
@@ -313,7 +313,7 @@ fn toolkit_missing(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemA
 fn toolkit_after_k3s(facts: &DeviceFacts, _wanted: &DeviceRequirements) -> ProblemAndRemedy {
     (running(facts) && !facts.k3s_nvidia && facts.packages.contains_key(TOOLKIT)).then_some(())?;
     say(
-        "k3s started before the container toolkit was installed and does not know the runtime: pods get no GPU",
+        "k3s started before the container toolkit was installed and has not detected the runtime: pods get no GPU",
         "sudo systemctl restart k3s on the server, k3s-agent on agents",
     )
 }

@@ -78,7 +78,7 @@ fn each_rule_speaks_for_itself() {
         (facts.root_device, facts.root_media) = ("/dev/mmcblk0p1".into(), media);
     };
     assert_eq!(rules(|facts| on_mmc(facts, "SD")), ["root-on-sd"]);
-    assert_eq!(rules(|facts| on_mmc(facts, "MMC")), Vec::<&str>::new(), "eMMC is no card");
+    assert_eq!(rules(|facts| on_mmc(facts, "MMC")), Vec::<&str>::new(), "eMMC is not a card");
     assert_eq!(
         rules(|facts| {
             facts.modules.insert("nft_compat".to_owned(), false);

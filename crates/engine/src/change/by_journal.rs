@@ -1,4 +1,4 @@
-//! What would change by plan and journal alone: of what a run does not look at, no more can be said.
+//! Changes by plan and journal only, for resources that a run does not read.
 
 use std::collections::BTreeSet;
 

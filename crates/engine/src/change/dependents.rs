@@ -1,4 +1,4 @@
-//! What cannot stay when something goes: everything that needs it, by a reference or by naming it.
+//! Resources that depend on one that is deleted, by reference or by name.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

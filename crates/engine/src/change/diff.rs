@@ -1,4 +1,4 @@
-//! The difference: what is wanted, what is recorded, what is there.
+//! The difference between desired, recorded and real resources.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -197,7 +197,7 @@ impl DiffView<'_> {
             }
             Some(_) => "an earlier run created it and got no answer".to_owned(),
             None if resource.kind.on_a_machine() => "it already exists".to_owned(),
-            None => "it carries this stack's mark, but the journal does not know it".to_owned(),
+            None => "it is tagged as this stack's, but it is not in the journal".to_owned(),
         });
         let reason = reason.or_else(|| facts.when_replaced.filter(|_| action == Action::Replace).map(str::to_owned));
         let origin = self.origin(resource, action, record, found);

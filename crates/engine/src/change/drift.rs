@@ -1,4 +1,4 @@
-//! Drift: where the real resources differ from the recorded state, field by field, beside what the plan says.
+//! Drift: differences between the real resources and the recorded state, field by field, with the planned value.
 
 use serde_json::Value;
 
@@ -110,7 +110,7 @@ impl DriftWalk<'_> {
 }
 
 /// What a resource made known and now says otherwise. What it was known for while it was made, and is not told any longer,
-/// is no difference.
+/// is not a difference.
 fn outputs(record: &ResourceRecord, found: &ObservedResource) -> Vec<DriftField> {
     let output = |path: &str, recorded: &Value, real: &Value| DriftField {
         path: path.to_owned(),

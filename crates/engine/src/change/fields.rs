@@ -1,4 +1,4 @@
-//! Which fields differ: only what the plan states is compared, what it leaves out survives.
+//! Differing fields: only fields that the plan sets are compared; all others are kept.
 
 use serde_json::{Map, Value};
 

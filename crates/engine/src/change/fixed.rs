@@ -1,4 +1,4 @@
-//! What can never change under the same name, told from the journal before the real resources are read.
+//! Immutable fields, detected from the journal before the real resources are read.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! [5] What is between the real resources and the plan. Pure: no call, no clock.
+//! [5] The changes between the real resources and the plan. Pure: no call, no clock.
 
 mod by_journal;
 mod dependents;

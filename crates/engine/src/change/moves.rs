@@ -1,4 +1,4 @@
-//! Which resources only change their address: what the plan wants under a new one is what the journal knows under another.
+//! Moves: resources that are in the plan under a new address and in the journal under another.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

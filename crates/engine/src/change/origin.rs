@@ -1,4 +1,4 @@
-//! How what is found comes into the state: made by this stack, found again by its mark, or imported.
+//! The origin of a found resource: created by this stack, recovered by its tag, or imported.
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;

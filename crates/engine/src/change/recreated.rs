@@ -1,4 +1,4 @@
-//! What an undoing gives back that this stack did not make: where it still stands, it is adopted again and not made.
+//! Resources that a rollback restores and this stack did not create: if they exist, they are adopted.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ pub fn coming_back(changes: &Changes) -> BTreeSet<Address> {
     back.map(|change| change.address.clone()).collect()
 }
 
-/// Whether what is under the settings that come back carries this stack's mark: under this address, or of something
+/// Whether what is under the settings that come back is tagged as this stack's: under this address, or of something
 /// imported under a former one, at which nothing was updated.
 pub fn is_the_former(changes: &Changes, change: &Change, found: &ObservedResource) -> bool {
     let has_it = |other: &Change| {
@@ -51,7 +51,7 @@ pub fn take_up_again(changes: &mut Changes, seen: &Observed) -> Vec<PlanningRefu
                 format!("{title} {}, which existed before this stack, is adopted again{goes}", found.id)
             }
             Some(found) => format!(
-                "{title} {} existed before this stack and does not carry its mark: it is adopted again if its service \
+                "{title} {} existed before this stack and is not tagged as its own: it is adopted again if its service \
                  can identify it; otherwise this step is refused{goes}",
                 found.id
             ),

@@ -1,4 +1,4 @@
-//! Why nothing can be planned, in words: what is in the way, and the next step.
+//! Why nothing can be planned, and the next step.
 
 use serde_json::Value;
 
@@ -101,7 +101,7 @@ pub(super) fn marked_by_others(change: &Change, found: &ObservedResource, why: &
             found.id
         ),
         next_step:
-            "roll back to another revision; or remove it from that stack (state forget), remove its mark and run the \
+            "roll back to another revision; or remove it from that stack (state forget), remove its tag and run the \
              command again"
                 .to_owned(),
     }

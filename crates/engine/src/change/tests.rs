@@ -170,7 +170,7 @@ fn what_the_journal_does_not_know_is_taken_up_when_it_is_ours() {
     let begun = || ResourceRecord { standing: ResourceStatus::Creating, ..record(ROLE, None, role("r")) };
 
     let ours = seen(Owner::Ours).one(ROLE);
-    let reason = "it carries this stack's mark, but the journal does not know it";
+    let reason = "it is tagged as this stack's, but it is not in the journal";
     assert_eq!((told(&ours), ours.origin), ((Action::Adopt, Risk::Safe, Some(reason)), ResourceOrigin::Recovered));
     let lost = seen(Owner::Ours).know(ROLE, begun()).one(ROLE);
     let reason = "an earlier run created it and got no answer";
@@ -310,7 +310,7 @@ fn what_the_plan_does_not_want_goes_unless_it_is_not_ours_to_delete() {
     let begun = || ResourceRecord { standing: ResourceStatus::Creating, ..record(ROLE, None, role("r")) };
     let undone = "the undone runs found it and did not create it: it is kept as it is";
     let unfinished = "it was never finished, and this stack does not own what exists there";
-    let taken = "it now carries another stack's mark: it is left alone";
+    let taken = "it is now tagged as another stack's: it is left alone";
     for (record, owner, undo, named, action, reason) in [
         (known(), Owner::Ours, false, false, Action::Delete, ""),
         (known(), Owner::Ours, true, false, Action::Delete, ""),
@@ -363,7 +363,7 @@ fn data_whose_mark_is_gone_stays() {
     let foreign = || ObservedResource { owner: Owner::Foreign("no mark".to_owned()), ..found("b", spec()) };
     let with = |record: ResourceRecord, there: ObservedResource| Place::new().know(BUCKET, record).see(BUCKET, there);
     assert_eq!(told(&with(known(), found("b", spec())).one(BUCKET)), (Action::Delete, Risk::DestroysData, None));
-    let stays = "the S3 bucket no longer carries this stack's mark: somebody else may own it, so it is kept";
+    let stays = "the S3 bucket is no longer tagged as this stack's: another owner is possible, so it is kept";
     assert_eq!(told(&with(known(), foreign()).one(BUCKET)), (Action::Forget, Risk::Safe, Some(stays)));
     let mut named = with(known(), foreign());
     named.scope.delete_imported.insert(at(BUCKET));

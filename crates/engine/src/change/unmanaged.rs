@@ -1,4 +1,4 @@
-//! What a change must not take from others: from rules that use our role, and from the groups beside ours.
+//! Dependencies of others that a change must not break: rules that use our role, and neighboring groups.
 
 use std::collections::BTreeMap;
 

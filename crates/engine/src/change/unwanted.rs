@@ -1,4 +1,4 @@
-//! What the plan does not want: it is deleted, or only forgotten when it is gone, or is not this stack's to delete.
+//! Resources that are not in the plan: deleted, or forgotten if they are missing or not this stack's.
 
 use super::diff::{DiffView, Identities, risk};
 use crate::resource::records::previous::{EARLIER_SETS, SetRemoval, fate};
@@ -48,7 +48,7 @@ impl<'a> DiffView<'a> {
         let data = record.kind.data(&record.spec).is_some() || record.kind == Kind::Object;
         if foreign && data && record.id.is_some() && record.made_at.is_none() && !self.is_named(address) {
             return Some(format!(
-                "the {title} no longer carries this stack's mark: somebody else may own it, so it is kept"
+                "the {title} is no longer tagged as this stack's: another owner is possible, so it is kept"
             ));
         }
         // A create that never ended may have been refused because somebody else was first. A bucket gets its mark in a
@@ -57,7 +57,7 @@ impl<'a> DiffView<'a> {
             return Some("it was never finished, and this stack does not own what exists there".to_owned());
         }
         let taken = matches!(found.owner, Owner::Contested(_));
-        taken.then(|| "it now carries another stack's mark: it is left alone".to_owned())
+        taken.then(|| "it is now tagged as another stack's: it is left alone".to_owned())
     }
 
     /// Whether an imported thing is to be deleted by its name.

@@ -52,7 +52,7 @@ pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     ),
     error(
         "CF106-certificate-settings",
-        "a certificate comes with ssl_support_method and minimum_protocol",
+        "a certificate needs ssl_support_method and minimum_protocol",
         "InvalidArgument: SSLSupportMethod and MinimumProtocolVersion are required with an ACM certificate",
         "write ssl_support_method: sni-only and minimum_protocol: TLSv1.2_2021",
         certificate_settings,

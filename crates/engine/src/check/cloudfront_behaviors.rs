@@ -1,4 +1,4 @@
-//! Rules on behaviors: where they lead, what they allow, how they cache.
+//! Rules on behaviors: their targets, methods and caching.
 
 use super::rule::{CheckRule, CheckedResource, RuleFindings, error, warning};
 use super::scope::is_open;

@@ -1,4 +1,4 @@
-//! Rules on where origins lie: not at the distribution itself, not at a website endpoint over HTTPS, not too many.
+//! Rules on the hosts of origins: not the distribution itself, not a website endpoint over HTTPS, not too many.
 
 use super::cloudfront_origins::is_website;
 use super::rule::{CheckRule, CheckedResource, RuleFindings, error};

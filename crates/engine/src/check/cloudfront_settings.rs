@@ -66,7 +66,7 @@ pub(super) const RULES: &[CheckRule<DistributionSpec>] = &[
     ),
     error(
         "CF402-error-page",
-        "an error page comes with the status that viewers get",
+        "an error page needs the status that viewers get",
         "InvalidArgument: ResponseCode and ResponsePagePath must both be there or both be missing",
         "write page: /404.html with response_code: 404 (or 200, or another error), or only min_ttl_seconds",
         error_page,

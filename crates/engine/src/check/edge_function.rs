@@ -1,4 +1,4 @@
-//! Rules on a function that a distribution of the plan takes to the edge.
+//! Rules on functions that a distribution of the plan runs at the edge.
 
 use super::edge::associations;
 use super::policy::trusts;

@@ -1,4 +1,4 @@
-//! Two resources of a plan that are the same thing in AWS.
+//! Rule on two resources of a plan that are the same resource in AWS.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::kinds::{Wrong, misfits, version};
 use super::policy::{texts, walk};
 use super::rule::{CheckRule, CheckedResource, RuleFindings, error, warning};
-use crate::resource::literal_secret::{Sort, is_literal, literal_secrets, names_a_secret};
+use crate::resource::literal_secret::{SecretForm, is_literal, literal_secrets, names_a_secret};
 use crate::resource::manifest::{ManifestSpec, api_group};
 
 pub(super) const RULES: &[CheckRule<ManifestSpec>] = &[
@@ -20,7 +20,7 @@ pub(super) const RULES: &[CheckRule<ManifestSpec>] = &[
         "KU002-unknown-field",
         "a field is one that the kind has",
         "a server of this version refuses the object: field not declared in schema",
-        "correct its name (kubectl explain KIND.PATH lists the fields), or take it out",
+        "correct its name (kubectl explain KIND.PATH lists the fields), or remove it",
         unknown_fields,
     ),
     error(
@@ -96,9 +96,9 @@ fn ports(seen: &CheckedResource<'_, ManifestSpec>, notes: &mut RuleFindings<'_>)
 fn secrets(seen: &CheckedResource<'_, ManifestSpec>, notes: &mut RuleFindings<'_>) {
     for literal in literal_secrets(&seen.spec.object) {
         let what = match literal.sort {
-            Sort::Variable => "the value of a variable whose name says that it is secret",
-            Sort::PrivateKey => "a private key",
-            Sort::Token => "a token",
+            SecretForm::Variable => "the value of a variable whose name says that it is secret",
+            SecretForm::PrivateKey => "a private key",
+            SecretForm::Token => "a token",
         };
         notes.add(format!("object.{}", literal.path), format!("this {} contains {what} as plain text", seen.spec.kind));
     }

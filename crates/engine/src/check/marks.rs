@@ -1,4 +1,4 @@
-//! Rules on comments that carry the stack's mark: kinds without tags (CloudFront's policies and origin access controls).
+//! Rules on comments that contain the ownership text: kinds without tags (CloudFront's policies and origin access controls).
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ pub(super) const RULES: &[CheckRule<Value>] = &[
     ),
     warning(
         "MK002-comment-cut",
-        "a comment fits next to the mark of its stack",
+        "a comment fits next to the ownership text of its stack",
         "accepted, cut at its end: the mark is never cut",
         "shorten the comment",
         cut,

@@ -1,4 +1,4 @@
-//! Between planning and acting: what AWS or a cluster would refuse, or take and answer wrongly, said before the first call.
+//! Checks between planning and the first call: what AWS or a cluster would reject, or accept and handle differently than expected.
 //!
 //! Pure and synchronous. Every rule is one row of a table (id, what it looks for, what AWS says, what to write instead)
 //! and one small function. All rules run; nothing stops at the first finding.

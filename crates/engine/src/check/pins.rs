@@ -1,4 +1,4 @@
-//! Rules on what devices fetch by a name: the name may stand for another content tomorrow.
+//! Rules on what devices download by a name or tag whose content can change.
 
 use std::collections::BTreeMap;
 

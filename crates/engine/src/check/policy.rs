@@ -1,4 +1,4 @@
-//! Reading policy documents: statements, principals, actions; and ARNs that nobody filled in.
+//! Reading policy documents: statements, principals, actions; and ARNs with unfilled placeholders.
 
 use serde_json::Value;
 

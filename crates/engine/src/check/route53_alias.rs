@@ -1,4 +1,4 @@
-//! Rules on aliases to names of the same zone: they lead to a record of their own type, and not back to themselves.
+//! Rules on aliases to names of the same zone: they point to a record of the same type and do not form loops.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Rules on what stands together at one name: exclusivity, duplicates, defaults, and who is moved where.
+//! Rules on record sets with the same name: exclusivity, duplicates, defaults, and failover order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,7 +64,7 @@ pub(super) const RULES: &[CheckRule<RecordsSpec>] = &[
     warning(
         "R5208-geolocation-no-failover",
         "an unhealthy region fails over to another one",
-        "accepted; an unhealthy place falls to a larger place that holds it and at last to the default, never to a sibling continent; when all are unhealthy, all are answered as healthy",
+        "accepted; an unhealthy location falls back to a larger location that contains it and finally to the default, never to a sibling continent; when all are unhealthy, all are answered as healthy",
         "nest: let the geolocation set alias <place>.<name>, a failover or latency set over several regions, and the default alias a latency set over all regions, each with evaluate_target_health: true",
         geolocation_trap,
     ),

@@ -58,16 +58,13 @@ fn place(seen: &Spec<'_>, notes: &mut RuleFindings<'_>) {
                 notes.add(format!("{path}.country"), format!("Route 53 has no data about the country {code}"));
             }
             Some(code) if code != "*" && places::continent_of(code).is_none() => {
-                notes.add(format!("{path}.country"), format!("Route 53 does not know the country code `{code}`"));
+                notes.add(format!("{path}.country"), format!("unknown country code `{code}`"));
             }
             _ => {}
         }
         if let Some(part) = subdivision.as_ref().filter(|part| !places::has_part(country.unwrap_or_default(), part)) {
             let country = country.unwrap_or("none");
-            notes.add(
-                format!("{path}.subdivision"),
-                format!("Route 53 does not know the subdivision `{part}` of country {country}"),
-            );
+            notes.add(format!("{path}.subdivision"), format!("unknown subdivision `{part}` of country {country}"));
         }
     }
 }

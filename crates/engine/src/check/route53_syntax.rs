@@ -1,4 +1,4 @@
-//! Rules on the form of values that have several parts: SRV, CAA, DS, NAPTR and their kin.
+//! Rules on the syntax of values with several parts: SRV, CAA, DS, NAPTR and similar types.
 
 use super::route53::sets;
 use super::rule::{CheckRule, CheckedResource, RuleFindings, error};

@@ -1,4 +1,4 @@
-//! The graph around a resource: what a reference or a literal name leads to.
+//! The graph around a resource: what a reference or a literal name refers to.
 
 use std::cell::OnceCell;
 

@@ -1,4 +1,4 @@
-//! The distribution, its policies, and who may read its buckets.
+//! The distribution, its policies, and read access to its buckets.
 
 use std::collections::BTreeMap;
 

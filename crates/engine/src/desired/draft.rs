@@ -1,4 +1,4 @@
-//! A graph as far as it can be built: what a plan with mistakes is checked by.
+//! A partial graph: what can be checked of a plan with mistakes.
 
 use std::collections::BTreeSet;
 

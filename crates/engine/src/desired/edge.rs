@@ -64,7 +64,7 @@ fn unpacked(builder: &mut Builder<'_>, step: &Step, below: &str, path: &str, fun
             archive.unpacked
         }
         Some(Err(why)) => {
-            let next = "name a zip that holds the function's code";
+            let next = "give the path of a zip with the function's code";
             builder.complain(step, &below, format!("{path} cannot be read as a zip: {why}"), next);
             0
         }

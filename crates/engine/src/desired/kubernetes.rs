@@ -1,4 +1,4 @@
-//! Objects of a Kubernetes cluster that somebody else runs.
+//! Objects of an existing Kubernetes cluster.
 
 use serde_json::Value;
 

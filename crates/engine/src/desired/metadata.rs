@@ -9,7 +9,7 @@ use crate::resource::bucket::BucketSpec;
 use crate::resource::model_layout::is_model_name;
 use crate::resource::object::ObjectSpec;
 use crate::resource::registry_document::{
-    FORMAT, KEY, RegistryCollection, RegistryDocument, RegistryModel, RegistryTenant,
+    FORMAT, KEY, RegistryCollectionSpec, RegistryDocument, RegistryModelSpec, RegistryTenantSpec,
 };
 use crate::resource::{Address, Kind, Level, Resource, link};
 
@@ -62,9 +62,9 @@ fn registry(builder: &mut Builder<'_>, step: &Step, plan: &MetadataStep, name: &
         pointers.extend(of_plan.as_ref().map(|known| known.pointer.clone()));
         let version = row.version.clone().or(of_plan.map(|known| known.version));
         let RegistryModelPlan { path, dimension, enabled, .. } = row.clone();
-        models.push(RegistryModel { name: model.clone(), version, path, dimension, enabled });
+        models.push(RegistryModelSpec { name: model.clone(), version, path, dimension, enabled });
     }
-    let tenant = |(name, row): (&String, &crate::plan::metadata::RegistryTenantPlan)| RegistryTenant {
+    let tenant = |(name, row): (&String, &crate::plan::metadata::RegistryTenantPlan)| RegistryTenantSpec {
         name: name.clone(),
         enabled: row.enabled,
     };
@@ -111,7 +111,7 @@ fn check_dimension(builder: &mut Builder<'_>, step: &Step, below: &str, dimensio
     }
 }
 
-fn collections(builder: &mut Builder<'_>, step: &Step, plan: &MetadataStep) -> Vec<RegistryCollection> {
+fn collections(builder: &mut Builder<'_>, step: &Step, plan: &MetadataStep) -> Vec<RegistryCollectionSpec> {
     let mut rows = Vec::new();
     for (tenant, collections) in &plan.collections {
         if !plan.tenants.contains_key(tenant) {
@@ -131,7 +131,7 @@ fn collections(builder: &mut Builder<'_>, step: &Step, plan: &MetadataStep) -> V
             }
             check_dimension(builder, step, &below, *dimension);
             let dimension = dimension.or_else(|| plan.models.get(model)?.dimension);
-            rows.push(RegistryCollection {
+            rows.push(RegistryCollectionSpec {
                 tenant: tenant.clone(),
                 name: name.clone(),
                 model: model.clone(),

@@ -1,4 +1,4 @@
-//! Queues, each with the queue that takes its dead letters.
+//! Queues, each with its dead-letter queue.
 
 use super::{Builder, as_name};
 use crate::plan::queues::QueuesStep;

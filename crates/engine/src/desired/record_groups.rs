@@ -100,7 +100,7 @@ fn check_id(builder: &mut Builder<'_>, step: &Step, below: &str, name: &str) -> 
         return link(&Address::new("routing", Kind::HealthCheck, &as_name(name)), "id");
     }
     if !name.contains('-') || name.len() < 30 {
-        let next = "name one of health_checks: otherwise AWS answers NoSuchHealthCheck";
+        let next = "use one of health_checks: otherwise AWS answers NoSuchHealthCheck";
         builder.unknown(step, below, format!("the plan has no health check {name:?}"), next);
     }
     name.to_owned()

@@ -133,7 +133,7 @@ fn replication_policy(source: &str, destinations: &[&str]) -> serde_json::Value 
     })
 }
 
-/// The key of replicas in a bucket: the rule's own word is about its destination, not about the way back.
+/// The key of replicas in a bucket: the rule's own setting is about its destination, not about the reverse direction.
 fn replica_key(plan: &ModelsStep, to: &str, rule: &ReplicationPlan) -> Option<String> {
     let stated = rule.replica_key.clone().filter(|_| rule.to == to);
     stated.or_else(|| plan.buckets[to].kms_key.clone()).filter(|_| rule.encrypted_objects == Some(true))

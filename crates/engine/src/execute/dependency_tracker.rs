@@ -1,4 +1,4 @@
-//! What the steps of a run still wait for, counted: each step that comes to its end costs as much as others waited for it.
+//! Counts the dependencies that each step still waits for; completing a step costs time proportional to its dependents.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Which step may begin now.
+//! Which step can start now.
 
 use std::collections::BTreeSet;
 
@@ -224,10 +224,10 @@ impl<'w, 'a> Scheduler<'w, 'a> {
         while !open.is_empty() && !*self.stop.borrow() {
             let (held, free): (Vec<_>, Vec<_>) =
                 open.into_iter().partition(|left| step::holder(self.work, left).is_some());
-            for leftover in &free {
-                match step::clear(self.work, leftover).await {
+            for pending in &free {
+                match step::clear(self.work, pending).await {
                     Ok(ended) => self.note(ended),
-                    Err(StepFailure::Fault(fault)) => self.outcome.failed.push((leftover.address.clone(), fault)),
+                    Err(StepFailure::Fault(fault)) => self.outcome.failed.push((pending.address.clone(), fault)),
                     Err(StepFailure::Ledger(error)) => return Err(error),
                 }
             }

@@ -1,4 +1,4 @@
-//! What an export is made of, and what it gives.
+//! The input and output of an export.
 
 use std::collections::BTreeMap;
 

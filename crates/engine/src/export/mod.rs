@@ -1,4 +1,4 @@
-//! The state in the words of other tools, so that nobody is locked in. Pure: from what the journal records, no call.
+//! The state in the formats of other tools. Pure: reads the journal, makes no call.
 //!
 //! Nothing is dropped silently: what the other tool cannot say is listed in [`Export::notes`] and in the files.
 

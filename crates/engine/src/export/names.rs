@@ -1,4 +1,4 @@
-//! How each kind of AWS is said in other tools: one row for each. The words themselves are in the files of the tools.
+//! How each kind is called in other tools: one row for each. The settings are in the files of the tools.
 
 use super::bundle::{ExportItem, ExportNote};
 use super::cloudformation::{self, ExportedResource};

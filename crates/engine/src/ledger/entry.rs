@@ -1,4 +1,4 @@
-//! One line of the journal, and what it may say.
+//! One entry of the journal and its possible contents.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Whether this process may still act: how long its lease is good, as its holder sees it.
+//! Whether this process may still make changes: how long its lease is valid, as its holder sees it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A journal in a directory: `journal.jsonl`, and `lease.json` while somebody writes.
+//! A journal in a directory: `journal.jsonl`, and `lease.json` while a run is active.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};

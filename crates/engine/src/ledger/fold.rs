@@ -1,4 +1,4 @@
-//! The state is a fold over the journal: one transition for each fact, and what may not follow what.
+//! The state is a fold over the journal: one transition for each fact, and which facts may not follow each other.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! How the fold tells what was made from what was taken in.
+//! How the fold distinguishes created from adopted resources.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What a run wants to know of earlier entries besides the state: how long things took, and what moved. Pure.
+//! What a run needs from earlier entries besides the state: durations and moves. Pure.
 
 use std::collections::BTreeMap;
 

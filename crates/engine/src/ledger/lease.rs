@@ -1,4 +1,4 @@
-//! The lease on a stack: one writer at a time, and a dead one does not block the next for ever.
+//! The lease on a stack: one writer at a time; an expired lease does not block the next writer.
 
 use std::time::Duration;
 

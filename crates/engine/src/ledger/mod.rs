@@ -1,4 +1,4 @@
-//! [3] The journal and its lease. The journal is the truth, the state is a fold over it.
+//! [3] The journal and its lease. The journal is the source of truth; the state is a fold over it.
 //!
 //! An entry is written and on disk before the call that it announces, and another after the answer: whatever kills the
 //! process, the next run knows what was begun and never answered.

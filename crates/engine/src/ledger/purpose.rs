@@ -1,4 +1,4 @@
-//! What a run is for, in journals of every version.
+//! The purpose of a run, in journals of every version.
 
 use crate::resource::RunPurpose;
 

@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(hashes, contents.keys().cloned().collect());
         let again = value.clone();
         seal(&mut value, &mut contents);
-        assert_eq!(value, again, "what is sealed stays as it is");
+        assert_eq!(value, again, "what is sealed is unchanged");
         open(&mut value, &contents);
         assert_eq!(value, spec);
     }
@@ -241,7 +241,7 @@ mod tests {
         assert!(text.contains("fast"), "{text}");
         let again = value.clone();
         seal(&mut value, &mut contents);
-        assert_eq!(value, again, "what is sealed stays as it is");
+        assert_eq!(value, again, "what is sealed is unchanged");
         open(&mut value, &contents);
         assert_eq!(value, object);
         assert_eq!(sensitive::hidden("kept-in-env"), "kept-in-env", "it is a name, too");

@@ -185,7 +185,7 @@ async fn ask(
     (question.address, answer)
 }
 
-/// What carries the stack's mark in reality and is not in the journal, and the kinds that could not be listed.
+/// What is tagged as the stack's in reality and is not in the journal, and the kinds that could not be listed.
 pub async fn unmanaged(
     recorded: &StackState,
     regions: &BTreeSet<String>,

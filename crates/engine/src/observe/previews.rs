@@ -1,4 +1,4 @@
-//! What services say of updates before they are sent. Only API servers of clusters have a dry run of all that they do.
+//! Server-side previews of updates. Only API servers of clusters have a complete dry run.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What is in a zip: the names and sizes of its directory, without unpacking anything.
+//! The names and sizes in a zip's directory, without unpacking it.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -60,7 +60,7 @@ pub struct CdnStep {
     /// Whether functions run at the edge; `false` removes all associations.
     #[serde(default = "yes")]
     pub edge_functions: bool,
-    /// Pages that viewers get instead of an error of the origin.
+    /// Pages that viewers get instead of an error from the origin.
     #[serde(default)]
     pub custom_error_responses: Option<Vec<CustomErrorResponse>>,
     /// Countries that are served: `allow: [DE, AT]`, `deny: [XX]` or `none` (no restriction).
@@ -84,7 +84,7 @@ pub struct CertificateChoice {
     /// Name of a certificate in the plan.
     #[serde(default)]
     pub name: Option<String>,
-    /// ARN of one that exists.
+    /// ARN of an existing one.
     #[serde(default)]
     pub arn: Option<String>,
     /// `sni-only`.
@@ -102,7 +102,7 @@ pub struct OriginPlan {
     /// Host name.
     #[serde(default)]
     pub domain: Option<String>,
-    /// How the host is reached.
+    /// Connection settings of the host.
     #[serde(default)]
     pub custom: Option<CustomOrigin>,
     /// `models.NAME` or `page`: a bucket of the plan, read through an origin access control.
@@ -117,7 +117,7 @@ pub struct OriginPlan {
     /// Region of Origin Shield; empty for none.
     #[serde(default)]
     pub origin_shield: Option<String>,
-    /// How often a connection is tried, 1 to 3.
+    /// Number of connection attempts, 1 to 3.
     #[serde(default)]
     pub connection_attempts: Option<i32>,
     /// Seconds to wait for a connection, 1 to 10.
@@ -139,7 +139,7 @@ pub struct OriginGroupPlan {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CachePolicyPlan {
-    /// What it is for.
+    /// Its purpose.
     #[serde(default)]
     pub comment: String,
     /// Seconds.
@@ -169,7 +169,7 @@ pub struct CachePolicyPlan {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OriginRequestPolicyPlan {
-    /// What it is for.
+    /// Its purpose.
     #[serde(default)]
     pub comment: String,
     /// Headers that are sent on.
@@ -186,7 +186,7 @@ pub struct OriginRequestPolicyPlan {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResponseHeadersPolicyPlan {
-    /// What it is for.
+    /// Its purpose.
     #[serde(default)]
     pub comment: String,
     /// CORS.

@@ -28,7 +28,7 @@ pub struct ContentPlan {
     /// `Cache-Control`; default: one minute, or immutable with `hashed`.
     #[serde(default)]
     pub cache_control: Option<String>,
-    /// Keys carry a hash of the content (`app.1a2b3c4d5e6f7a8b.js`): another content is another key.
+    /// Keys contain a hash of the content (`app.1a2b3c4d5e6f7a8b.js`): different content has a different key.
     #[serde(default)]
     pub hashed: bool,
     /// Files of the folder that are left out: `*.map`, `drafts/*`.
@@ -37,7 +37,7 @@ pub struct ContentPlan {
     /// Other settings for some files of the folder; the first that fits counts.
     #[serde(default)]
     pub rules: Vec<ContentRule>,
-    /// Key of a JSON object that leads from each path to its key: to find what is hashed.
+    /// Key of a JSON object that maps each path to its key, to find hashed files.
     #[serde(default)]
     pub manifest: Option<String>,
 }
@@ -54,7 +54,7 @@ pub struct ContentRule {
     /// `Cache-Control`.
     #[serde(default)]
     pub cache_control: Option<String>,
-    /// Whether the key carries the hash of the content.
+    /// Whether the key contains the hash of the content.
     #[serde(default)]
     pub hashed: Option<bool>,
 }

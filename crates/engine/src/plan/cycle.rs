@@ -1,4 +1,4 @@
-//! Steps that each need the next one: none of them could ever come first, whether they hold resources or not.
+//! Circular needs of steps, with or without resources.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -37,7 +37,7 @@ pub struct FunctionPlan {
     /// `x86_64` or `arm64` (not at the edge).
     #[serde(default = "x86")]
     pub architecture: String,
-    /// Where its code comes from.
+    /// The source of its code.
     pub code: CodePlan,
     /// Environment variables (not at the edge).
     #[serde(default)]
@@ -65,17 +65,17 @@ pub struct FunctionPlan {
 pub struct ParityPlan {
     /// The certificate, as `models certify` writes it.
     pub file: String,
-    /// Public keys whose signature counts, in hexadecimal.
+    /// Public keys whose signatures are accepted, in hexadecimal.
     pub keys: Vec<String>,
     /// The tiers that take traffic.
     #[serde(default = "tiers")]
     pub tiers: Vec<String>,
-    /// The oldest certificate that counts, in days.
+    /// Maximum age of the certificate, in days.
     #[serde(default = "a_month")]
     pub max_age_days: u32,
 }
 
-/// Where a function's code comes from.
+/// The source of a function's code.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum CodePlan {

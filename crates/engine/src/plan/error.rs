@@ -1,4 +1,4 @@
-//! What is wrong with a plan: all of it at once, each with its place, reason and next step.
+//! The mistakes of a plan: all at once, each with its place, reason and next step.
 
 use std::borrow::Cow;
 use std::fmt;

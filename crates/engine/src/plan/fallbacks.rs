@@ -1,4 +1,4 @@
-//! The fallbacks of a plan file: what they set and ask for is in the plan.
+//! The fallbacks of a plan file: what they set and request must be in the plan.
 
 use serde_json::Value;
 

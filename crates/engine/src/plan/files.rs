@@ -36,7 +36,7 @@ pub(super) fn mismatch(plan: &Plan, origin: &str, problem: String) -> PlanError 
 }
 
 pub(super) fn not_ours(plan: &Plan, origin: &str, problem: String) -> PlanError {
-    let next_step = "move it there, name its place with --var, or allow it: --allow-files-outside".to_owned();
+    let next_step = "move it there, set its path with --var, or allow it: --allow-files-outside".to_owned();
     PlanError { rule: rules::FILE_OUTSIDE, next_step, ..mismatch(plan, origin, problem) }
 }
 

@@ -1,4 +1,4 @@
-//! Where a plan is: a file, or one that the tool carries; and what it may read there.
+//! Where a plan is: a file or a built-in one; and which files it may read.
 
 use std::path::Path;
 

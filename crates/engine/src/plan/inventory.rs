@@ -1,4 +1,4 @@
-//! What a plan's devices bring along from outside of the plan: the devices of an inventory, artifacts with their hashes.
+//! Input of a plan's devices from outside the plan: the devices of an inventory, artifacts with their hashes.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -51,7 +51,7 @@ impl Plan {
     /// each inventory, with the devices that are left out by it.
     ///
     /// # Errors
-    /// When a file cannot be read, is no inventory, does not say which device is the server of the plan's cluster, or is not
+    /// When a file cannot be read, is not an inventory, does not say which device is the server of the plan's cluster, or is not
     /// what its hash says.
     pub fn bring_devices(
         &mut self,

@@ -117,7 +117,7 @@ pub struct HostPlan {
     /// address in front of a NAT, another interface. k3s takes it as the address of the node.
     #[serde(default)]
     pub node_ip: Option<String>,
-    /// `server` or `agent`. One device is the server: when the plan marks none, the first; an inventory marks it.
+    /// `server` or `agent`. One device is the server: when the plan names none, the first; an inventory names it.
     #[serde(default)]
     pub role: Option<RolePlan>,
     /// Labels of its node, besides those of all.
@@ -164,7 +164,7 @@ pub struct PathPlan {
     /// A file with this text.
     #[serde(default)]
     pub text: Option<String>,
-    /// A file of this machine that is copied.
+    /// A local file that is copied.
     #[serde(default)]
     pub file: Option<String>,
     /// A link to this target.
@@ -197,7 +197,7 @@ pub struct ToolkitPlan {
     /// Where the repository's key is fetched when there are no artifacts.
     #[serde(default = "toolkit_key")]
     pub key_url: String,
-    /// SHA-256 (hex) of that key; must be there when `key_url` is. What comes with another one is not taken.
+    /// SHA-256 (hex) of that key; required with `key_url`. A key with another hash is rejected.
     #[serde(default)]
     pub key_sha256: Option<String>,
 }
@@ -218,7 +218,7 @@ pub struct K3sPlan {
     /// Components of k3s that are disabled.
     #[serde(default)]
     pub disable: Vec<String>,
-    /// A registry on the server that every node may pull from.
+    /// A registry on the server that every node can pull from.
     #[serde(default)]
     pub registry: Option<RegistryPlan>,
     /// Images that are loaded on every node: reference to archive (a file of this machine or of the artifacts).
@@ -252,7 +252,7 @@ pub struct GpuPlan {
     /// nothing is proven.
     #[serde(default)]
     pub cuda_test_image: Option<String>,
-    /// What its log says when the kernel ran.
+    /// Text in its log that shows that the kernel ran.
     #[serde(default = "passed")]
     pub cuda_test_output: String,
 }

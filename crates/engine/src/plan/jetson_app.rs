@@ -1,4 +1,4 @@
-//! What runs in the cluster of the devices: the embedding server, and what its pods start with.
+//! The workloads in the cluster of the devices: the embedding server and its settings.
 
 use std::collections::BTreeMap;
 

@@ -10,7 +10,7 @@ use crate::resource::cluster::Reach;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KubernetesStep {
-    /// What the cluster is called in this stack; none: as its context or the EKS cluster. Steps with the same name are about
+    /// Name of the cluster in this stack; none: that of its context or of the EKS cluster. Steps with the same name are about
     /// the same cluster.
     #[serde(default)]
     pub name: Option<String>,

@@ -11,9 +11,10 @@ use super::find::{find, reach};
 use super::jetson::SUFFIX;
 use super::placeholders::Placeholders;
 use super::schema::PlanFile;
-use super::shape::{self, Misfit, Why};
+use super::shape::{self, Misfit, MismatchReason};
 use super::source::SourceText;
 use super::step_config::{ParseStep, StepConfig};
+use super::yaml_hint::yaml_hint;
 use super::{Lineage, Plan, PlanSettings, extends, files, former_keys, hidden, objects, rules, suggest, variables};
 use crate::resource::is_name;
 
@@ -70,7 +71,7 @@ pub fn parsed(file: &str, source: &str) -> Result<SourceText, PlanErrors> {
             file: file.to_owned(),
             place: bad.place,
             problem: format!("not a plan file: {}", bad.problem),
-            next_step: "correct the YAML; an editor with plans/schema.json shows it while you type".to_owned(),
+            next_step: yaml_hint(source, bad.place.line).to_owned(),
         }])
     });
     let mut text = read?;
@@ -147,7 +148,7 @@ impl PlanReader<'_> {
         let path = mismatch.path();
         let problem = if path.is_empty() { mismatch.to_string() } else { format!("{path}: {mismatch}") };
         let removal = match mismatch.why {
-            Why::MissingField(field) => self.lineage.removal(path, |member| member == field),
+            MismatchReason::MissingField(field) => self.lineage.removal(path, |member| member == field),
             _ => None,
         };
         let (file, place, problem, next_step) = match removal {

@@ -1,4 +1,4 @@
-//! What a criterion may measure: one registry. A plan that names anything else is refused where it names it.
+//! The registry of measures for criteria. A plan with an unknown measure is rejected at that place.
 
 use std::borrow::Cow;
 

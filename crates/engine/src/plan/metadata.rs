@@ -1,4 +1,4 @@
-//! Steps that make the buckets of the metadata database and write its model registry.
+//! Steps that create the buckets of the metadata database and write its model registry.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +50,7 @@ pub struct RegistryModelPlan {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RegistryTenantPlan {
-    /// Whether it may use the service.
+    /// Whether the tenant may use the service.
     #[serde(default = "yes")]
     pub enabled: bool,
 }

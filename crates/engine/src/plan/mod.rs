@@ -1,4 +1,4 @@
-//! [1] The plan file: what a person may ask for. Reads files, knows no cloud and no clock.
+//! [1] The plan file: what a user can declare. Reads files; independent of the cloud and the clock.
 
 mod archive;
 mod bounds;
@@ -38,6 +38,7 @@ pub mod suggest;
 pub mod validation;
 mod values;
 mod variables;
+mod yaml_hint;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

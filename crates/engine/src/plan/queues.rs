@@ -1,4 +1,4 @@
-//! Steps that make queues.
+//! Steps that create queues.
 
 use std::collections::BTreeMap;
 

@@ -92,7 +92,7 @@ pub struct LatencyPlan {
     pub name: String,
     /// Load balancers, by name in the plan.
     pub targets: Vec<String>,
-    /// Health checks of the targets: load balancer to health check. Without one, the load balancer's own target health counts.
+    /// Health checks of the targets: load balancer to health check. Without one, the load balancer's own target health is used.
     #[serde(default)]
     pub health_checks: BTreeMap<String, String>,
     /// Also makes `<prefix><target>` for each target, e.g. `origin-us-east-1`.
@@ -131,7 +131,7 @@ pub struct RecordPlan {
     /// Seconds to live.
     #[serde(default)]
     pub ttl: Option<i64>,
-    /// Values. Texts (TXT) need no quotation marks: they are quoted and divided as Route 53 wants them.
+    /// Values. Texts (TXT) need no quotation marks: they are quoted and split as Route 53 requires.
     #[serde(default)]
     pub values: Vec<String>,
     /// Alias to a load balancer of the plan.
@@ -203,7 +203,7 @@ pub struct CutoverStep {
     pub to: CutoverTarget,
 }
 
-/// Where a cutover leads.
+/// Target of a cutover.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum CutoverTarget {

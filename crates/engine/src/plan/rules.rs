@@ -43,8 +43,8 @@ rules! {
     INVENTORY = "PL404-inventory", "an inventory that cannot be used";
     UNKNOWN_NAME = "PL501-unknown-name", "a name that refers to nothing in the plan";
     SAME_ADDRESS = "PL502-same-address", "two parts of the plan become the same resource";
-    SETTING = "PL503-unusable-setting", "a setting that cannot be used as it is";
-    OBJECT = "PL504-kubernetes-object", "a Kubernetes object that cannot be applied as it is";
+    SETTING = "PL503-unusable-setting", "a setting with a value that cannot be used";
+    OBJECT = "PL504-kubernetes-object", "a Kubernetes object that cannot be applied";
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ pub struct Metadata {
     /// Week of the roadmap.
     #[serde(default)]
     pub week: Option<u32>,
-    /// What it is for.
+    /// Its purpose.
     #[serde(default)]
     pub description: Untrusted,
 }
@@ -76,10 +76,10 @@ pub struct Variable {
     /// Its type.
     #[serde(default, rename = "type")]
     pub kind: VariableType,
-    /// What it is for.
+    /// Its purpose.
     #[serde(default)]
     pub description: Untrusted,
-    /// Its value is shown and written down nowhere: not in the preview, the journal, a saved plan or a report. It is a text
+    /// Its value is not shown or written anywhere: not in the preview, the journal, a saved plan or a report. It is a text
     /// of at least 8 bytes.
     #[serde(default)]
     pub sensitive: bool,
@@ -132,7 +132,7 @@ pub struct StepFile {
     pub work: StepConfig,
 }
 
-/// A named way back: the plan with some settings changed. It changes only the addresses in `only`.
+/// A named fallback: the plan with some settings changed. It changes only the addresses in `only`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fallback {
@@ -164,7 +164,7 @@ pub struct Criteria {
     /// Nice to have.
     #[serde(default)]
     pub p2: Vec<Criterion>,
-    /// Which share of each priority has to be met for the week to count as done; without one nothing is decided.
+    /// Which percentage of each priority must be met for the week to be done; without it, no gate is evaluated.
     #[serde(default, rename = "gate")]
     pub gate: Option<GatePlan>,
 }
@@ -173,14 +173,14 @@ pub struct Criteria {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "UPPERCASE")]
 pub struct GatePlan {
-    /// Of those that must be met.
+    /// Share of the criteria that must be met, in percent.
     #[serde(default = "all")]
     #[schemars(range(min = 0, max = 100))]
     pub p0: f64,
-    /// Of those that should be met.
+    /// Share of the criteria that should be met, in percent.
     #[schemars(range(min = 0, max = 100))]
     pub p1: f64,
-    /// Of those that are nice to have.
+    /// Share of the criteria that are nice to have, in percent.
     #[schemars(range(min = 0, max = 100))]
     pub p2: f64,
 }

@@ -1,4 +1,4 @@
-//! What a step wants: one variant for each area of the tool.
+//! The settings of a step: one variant for each area of the tool.
 
 use schemars::JsonSchema;
 use serde::Deserialize;

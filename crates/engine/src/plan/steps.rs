@@ -1,4 +1,4 @@
-//! The steps of a plan file: their heads, their kinds, and what they need.
+//! The steps of a plan file: their fields, kinds and dependencies.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! The word that somebody probably meant.
+//! Suggests the closest known word.
 
 use strsim::damerau_levenshtein;
 
@@ -9,8 +9,17 @@ pub fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> O
         return None;
     }
     let most = (letters / 3).min(3);
-    let near = known.into_iter().map(|word| (damerau_levenshtein(written, word), word));
-    near.filter(|(apart, _)| *apart <= most).min().map(|(_, word)| word)
+    let known: Vec<&str> = known.into_iter().collect();
+    let near = known.iter().map(|word| (damerau_levenshtein(written, word), *word));
+    let near = near.filter(|(apart, _)| *apart <= most).min().map(|(_, word)| word);
+    near.or_else(|| longer(written, &known))
+}
+
+/// The one known word that begins with the written one and its unit, such as `retention_seconds` for `retention`.
+fn longer<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
+    let rest = |word: &&'k str| word.strip_prefix(written).is_some_and(|rest| rest.starts_with('_'));
+    let mut found = known.iter().copied().filter(rest);
+    found.next().filter(|_| found.next().is_none())
 }
 
 /// What to write instead of a word that is not known. `else_do` is the advice when nothing is known at all.
@@ -41,6 +50,14 @@ mod tests {
         ] {
             assert_eq!(nearest(written, known), wanted, "{written}");
         }
+    }
+
+    #[test]
+    fn the_beginning_of_one_known_word_is_near() {
+        let known = ["retention_seconds", "delay_seconds", "kms_key", "kms_reuse_seconds"];
+        assert_eq!(nearest("retention", known), Some("retention_seconds"));
+        assert_eq!(nearest("kms", known), None, "two begin with it");
+        assert_eq!(nearest("delays", known), None);
     }
 
     #[test]

@@ -19,15 +19,15 @@ pub enum Validation {
     Replication(ReplicationCheck),
     /// The distribution: deployed, its function active, its cache hit rate.
     Cdn(CdnCheck),
-    /// Which target each continent is sent to.
+    /// Which target each continent is routed to.
     Dns(DnsCheck),
     /// Requests through the function at the edge.
     Edge(EdgeCheck),
     /// Embedding in real browsers.
     Browser(BrowserCheck),
-    /// A server before it takes traffic: its health, an embedding, its models, its metrics, its GPU.
+    /// A server before it receives traffic: its health, an embedding, its models, its metrics, its GPU.
     Production(ProductionCheck),
-    /// The points to look at before a week is closed.
+    /// The checklist for the end of a week.
     Checklist(ChecklistCheck),
 }
 
@@ -110,13 +110,13 @@ pub struct LatencyCheck {
     /// Requests from each region.
     #[serde(default = "hundred")]
     pub requests: u64,
-    /// Requests a second from each region.
+    /// Requests per second from each region.
     #[serde(default = "twenty")]
     pub rate: f64,
     /// The limits, for each region alone.
     #[serde(default)]
     pub limits: LimitsPlan,
-    /// The least share of answers from the cache, in percent, over GET and HEAD.
+    /// Minimum cache hit rate of GET and HEAD requests, in percent.
     pub cache_hit_percent: Option<f64>,
     /// The `subject` of the criteria that this measurement counts for, where a plan has several measurements.
     pub subject: Option<String>,
@@ -141,11 +141,11 @@ pub struct RequestPlan {
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsPlan {
-    /// Of the median.
+    /// Limit of the median.
     pub p50_ms: Option<f64>,
-    /// Of the 95th percentile.
+    /// Limit of the 95th percentile.
     pub p95_ms: Option<f64>,
-    /// Of the 99th percentile.
+    /// Limit of the 99th percentile.
     pub p99_ms: Option<f64>,
 }
 
@@ -168,7 +168,7 @@ pub struct LoadCheck {
     pub limits: LimitsPlan,
     /// Minimum throughput.
     pub requests_per_second: Option<f64>,
-    /// The lowest and the highest use of a GPU, in percent.
+    /// Minimum and maximum utilization of a GPU, in percent.
     pub gpu_percent: Option<(f64, f64)>,
 }
 
@@ -176,9 +176,9 @@ pub struct LoadCheck {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FailoverCheck {
-    /// The regions; each of them is taken down once.
+    /// The regions; each of them fails once.
     pub regions: Vec<String>,
-    /// The name that clients ask for.
+    /// The name that clients request.
     pub host: String,
     /// Maximum time until a health check reports that a region is down.
     pub detection_seconds: u64,
@@ -192,11 +192,11 @@ pub struct FailoverCheck {
 pub struct ReplicationCheck {
     /// The bucket that is written to, by its address in the plan or its name.
     pub from: String,
-    /// The bucket that it has to appear in.
+    /// The bucket in which the object must appear.
     pub to: String,
     /// The address of the replication in the plan: the `subject` of its criteria.
     pub rule: String,
-    /// What the keys of test objects begin with: the rule has to cover it.
+    /// Prefix of the keys of test objects; the rule must cover it.
     #[serde(default)]
     pub prefix: String,
     /// The longest time.
@@ -240,11 +240,11 @@ pub struct EdgeCheck {
     pub regions: Vec<String>,
     /// The function, by its name in the plan: the `subject` of its criteria is `edge.function.` with it.
     pub function: Option<String>,
-    /// The request. It is sent by POST, which no cache answers.
+    /// The request. It is sent by POST, which is never cached.
     pub request: RequestPlan,
     /// Requests from each region.
     pub requests: u64,
-    /// The longest 95th percentile of the function's own time.
+    /// Maximum 95th percentile of the function's own time.
     pub duration_p95_ms: f64,
     /// Numbers of a vector.
     pub dimension: usize,
@@ -260,13 +260,13 @@ pub struct BrowserCheck {
     pub browsers: BTreeMap<String, u32>,
     /// Threads of the runtime.
     pub threads: u32,
-    /// The longest time until the model is loaded.
+    /// Maximum time until the model is loaded.
     pub load_ms: u64,
-    /// The longest first embedding.
+    /// Maximum time of the first embedding.
     pub cold_ms: u64,
-    /// The longest further embedding.
+    /// Maximum time of a further embedding.
     pub warm_ms: u64,
-    /// The most memory.
+    /// Maximum memory.
     pub memory_mb: u64,
     /// Whether the page must work after a reload without network access.
     pub offline: bool,
@@ -287,7 +287,7 @@ pub struct ProductionCheck {
     pub gpu: bool,
 }
 
-/// The points to look at before a week is closed.
+/// The checklist for the end of a week.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChecklistCheck {

@@ -1,4 +1,4 @@
-//! The values of a plan's variables: what it declares, what the user sets, and what does not fit.
+//! The values of a plan's variables: declarations, values from the user, and mismatches.
 
 use std::collections::BTreeMap;
 

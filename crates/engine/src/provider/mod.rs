@@ -165,7 +165,7 @@ pub trait Provider: Send + Sync {
         Ok(Progress::Ready(Attributes::new()))
     }
 
-    /// What carries the stack's mark and is not known: as few calls as the service allows. Nothing, for kinds that cannot
+    /// What is tagged as the stack's and is not known: as few calls as the service allows. Nothing, for kinds that cannot
     /// be listed by their mark or go with another.
     async fn list_owned(&self, _search: &OwnedQuery<'_>) -> Result<Vec<OwnedResource>, Fault> {
         Ok(Vec::new())

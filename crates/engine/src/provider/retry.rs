@@ -1,4 +1,4 @@
-//! Trying again: how often, how long between, and for which faults.
+//! Retry policy: number of attempts, delays, and for which faults.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! The name of one managed thing inside a stack: `area.kind.name`.
+//! The address of a managed resource in a stack: `area.kind.name`.
 
 use std::fmt;
 use std::str::FromStr;

@@ -78,13 +78,13 @@ pub struct LifecycleRule {
     /// `false` pauses the rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
-    /// Delete current versions after so many days.
+    /// Delete current versions after this many days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expire_days: Option<i32>,
-    /// Delete old versions after so many days.
+    /// Delete old versions after this many days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expire_old_versions_days: Option<i32>,
-    /// Give up unfinished multipart uploads after so many days.
+    /// Abort incomplete multipart uploads after this many days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub abort_uploads_days: Option<i32>,
 }

@@ -13,7 +13,7 @@ use super::naming::Naming;
 pub struct CachePolicySpec {
     /// Name, unique in the account.
     pub name: String,
-    /// What it is for.
+    /// Its purpose.
     pub comment: String,
     /// Shortest time in seconds; above 0 it overrides the origin's `no-store`.
     pub min_ttl: i64,
@@ -44,7 +44,7 @@ pub enum Choice {
     All,
     /// Only these, sorted.
     Only(Vec<String>),
-    /// All but these, sorted.
+    /// All except these, sorted.
     AllExcept(Vec<String>),
 }
 

@@ -1,4 +1,4 @@
-//! The change: what is between the real resources and the plan, as a small closed list.
+//! Changes: the difference between the real resources and the plan, as a closed list.
 
 use std::collections::{BTreeMap, BTreeSet};
 

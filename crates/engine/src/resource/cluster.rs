@@ -1,4 +1,4 @@
-//! A Kubernetes cluster. Somebody else made it: it is looked up, never made.
+//! An existing Kubernetes cluster: looked up, never created.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

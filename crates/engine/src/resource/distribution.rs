@@ -98,7 +98,7 @@ pub enum GeoRestriction {
     None,
     /// Only these, sorted.
     Allow(Vec<String>),
-    /// All but these, sorted.
+    /// All except these, sorted.
     Deny(Vec<String>),
 }
 
@@ -157,7 +157,7 @@ pub struct CustomOrigin {
     pub https_port: i32,
     /// `https-only`, `http-only` or `match-viewer`.
     pub protocol: String,
-    /// Seconds to wait for an answer, 1 to 120.
+    /// Seconds to wait for a response, 1 to 120.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_timeout_seconds: Option<i32>,
     /// Seconds that an idle connection is kept, 1 to 120; 5 by default.

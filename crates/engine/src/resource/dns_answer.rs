@@ -1,4 +1,4 @@
-//! Which answer a place gets, and why: Route 53's rules walked over the wanted record sets. Pure.
+//! Simulates Route 53's rules on the planned record sets: which answer each location gets, and why. Pure.
 //!
 //! Rules (Route 53 Developer Guide, "How health checks work in complex configurations" and "Values specific for
 //! geolocation records"): the most specific place wins (country, continent, default); an unhealthy place falls to the
@@ -141,7 +141,7 @@ impl Walk<'_> {
             return Vec::new();
         };
         if depth > 8 {
-            because.push(format!("{name}: the aliases lead in a circle"));
+            because.push(format!("{name}: the aliases form a loop"));
             return Vec::new();
         }
         match first.policy() {

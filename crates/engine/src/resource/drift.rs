@@ -1,4 +1,4 @@
-//! Drift in words: what differs from the recorded state, field by field.
+//! Drift: what differs from the recorded state, field by field.
 
 use serde::Serialize;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! What a service answered when it did not do what was asked.
+//! The error of a service for a call.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! The desired graph: what a plan wants, as data.
+//! The desired graph: what a plan declares, as data.
 
 use std::collections::{BTreeMap, BTreeSet};
 

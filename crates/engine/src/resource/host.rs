@@ -1,4 +1,4 @@
-//! A machine that is reached over SSH. Somebody else made it: it is looked up, never made.
+//! An existing machine that is reached over SSH: looked up, never created.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What an ID looks like, kind by kind: a wrong form is refused before anybody is asked.
+//! The format of an ID, by kind: a wrong format is rejected before any call.
 
 use serde_json::Value;
 

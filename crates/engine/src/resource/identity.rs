@@ -1,4 +1,4 @@
-//! What a resource is in reality, whatever address a plan gives it.
+//! What identifies the real resource, independent of its address in a plan.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! What was set on a thing before a stack took it in: as long as no run changes it, it is not the stack's to take back.
+//! Settings that existed before a stack imported a resource: until a run changes one, the stack does not restore it.
 
 use serde_json::{Map, Value};
 

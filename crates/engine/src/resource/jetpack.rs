@@ -1,4 +1,4 @@
-//! What depends on the JetPack of a device: one row for each release that is a target.
+//! Values that depend on a device's JetPack release: one row for each supported release.
 
 /// A JetPack that programs are built for.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The closed list of kinds, and where the facts of each stand: nothing here calls the real resources.
+//! The closed list of kinds, and where the facts of each are defined: no calls here.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! What the engine must know of a kind, as data: one [`KindFacts`] for each kind, in the file of its spec.
+//! What the engine needs to know of a kind, as data: one [`KindFacts`] for each kind, in the file of its spec.
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;

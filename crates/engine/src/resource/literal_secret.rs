@@ -36,7 +36,7 @@ const SHORTEST_TOKEN: usize = 20;
 
 /// A secret in an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sort {
+pub enum SecretForm {
     /// The value of an environment variable whose name says so.
     Variable,
     /// A private key in PEM.
@@ -53,7 +53,7 @@ pub struct Literal<'v> {
     /// The value.
     pub value: &'v str,
     /// What tells.
-    pub sort: Sort,
+    pub sort: SecretForm,
 }
 
 /// The secrets in an object.
@@ -88,7 +88,7 @@ fn variables<'v>(env: &'v [Value], path: &str, found: &mut Vec<Literal<'v>>) {
     for (at, variable) in env.iter().enumerate() {
         let path = format!("{path}.{at}");
         match secret_of(variable) {
-            Some(value) => found.push(Literal { path: format!("{path}.value"), value, sort: Sort::Variable }),
+            Some(value) => found.push(Literal { path: format!("{path}.value"), value, sort: SecretForm::Variable }),
             None => walk(variable, &path, found),
         }
     }
@@ -128,13 +128,13 @@ pub fn has_secret_form(text: &str) -> bool {
     by_form(text).is_some()
 }
 
-fn by_form(text: &str) -> Option<Sort> {
+fn by_form(text: &str) -> Option<SecretForm> {
     if text.contains("-----BEGIN ") && text.contains("PRIVATE KEY-----") {
-        return Some(Sort::PrivateKey);
+        return Some(SecretForm::PrivateKey);
     }
     let word = text.trim();
     let is_word = word.len() >= SHORTEST_TOKEN && !word.contains(char::is_whitespace);
-    (is_word && TOKENS.iter().any(|start| word.starts_with(start))).then_some(Sort::Token)
+    (is_word && TOKENS.iter().any(|start| word.starts_with(start))).then_some(SecretForm::Token)
 }
 
 #[cfg(test)]
@@ -178,12 +178,12 @@ mod tests {
                 {"name": "AKIDB_API_KEYS", "value": "/run/secrets/akidb-edge/api-keys"},
                 {"name": "SECRET_KEY", "value": "/xP9/etc/k3y"}]}]}});
         let found = literal_secrets(&object);
-        let told: Vec<(&str, Sort)> = found.iter().map(|one| (one.path.as_str(), one.sort)).collect();
+        let told: Vec<(&str, SecretForm)> = found.iter().map(|one| (one.path.as_str(), one.sort)).collect();
         let wanted = [
-            ("metadata.annotations.key", Sort::PrivateKey),
-            ("spec.containers.0.env.0.value", Sort::Variable),
-            ("spec.containers.0.env.3.value", Sort::Variable),
-            ("spec.containers.0.env.7.value", Sort::Variable),
+            ("metadata.annotations.key", SecretForm::PrivateKey),
+            ("spec.containers.0.env.0.value", SecretForm::Variable),
+            ("spec.containers.0.env.3.value", SecretForm::Variable),
+            ("spec.containers.0.env.7.value", SecretForm::Variable),
         ];
         assert_eq!(told, wanted);
         assert!(

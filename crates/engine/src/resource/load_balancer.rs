@@ -1,4 +1,4 @@
-//! Application load balancer that somebody else made.
+//! An existing application load balancer.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub struct LoadBalancerSpec {
     /// Its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Tags that it carries.
+    /// Tags of the resource.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
 }

@@ -1,4 +1,4 @@
-//! The marks by which a stack knows its own things again.
+//! The ownership texts by which a stack recognizes its resources.
 
 use super::{Address, artifact::sha256_hex};
 

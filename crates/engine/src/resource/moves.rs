@@ -1,4 +1,4 @@
-//! Moves: a resource that stays what it is gets another address. Nothing in the real resources are touched but its marks.
+//! Moves: a resource gets another address. Of the real resource, only the ownership tags change.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! The graph of needs: resources that refer to each other, and steps that come after each other.
+//! The dependency graph: resources that refer to each other, and the order of steps.
 //!
 //! A step that comes after another one has a place of its own in the graph: its end. So the number of edges grows with the number
 //! of resources, not with the product of the resources of two steps.

@@ -1,4 +1,4 @@
-//! What was seen of the real resources before a change.
+//! What was read of the real resources before a change.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub enum Owner {
     Ours,
     /// It exists and carries another mark or none.
     Foreign(String),
-    /// The journal knows it as ours, but another stack's mark is on it now, or things of others stand where the plan wants
+    /// The journal knows it as ours, but it is tagged as another stack's now, or things of others stand where the plan wants
     /// it: it is not touched without `--adopt`.
     Contested(String),
 }
@@ -92,7 +92,7 @@ pub struct UnmanagedField {
     pub theirs: bool,
 }
 
-/// Something that carries this stack's mark, found by a listing.
+/// Something that is tagged as this stack's, found by a listing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct OwnedResource {
     /// Its kind.

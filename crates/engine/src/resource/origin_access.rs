@@ -13,7 +13,7 @@ use super::naming::Naming;
 pub struct OriginAccessSpec {
     /// Name, unique in the account, up to 64 characters.
     pub name: String,
-    /// What it is for.
+    /// Its purpose.
     pub description: String,
     /// When requests are signed: `always`.
     #[serde(default = "always")]

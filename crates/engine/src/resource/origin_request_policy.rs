@@ -14,7 +14,7 @@ use super::naming::Naming;
 pub struct OriginRequestPolicySpec {
     /// Name, unique in the account.
     pub name: String,
-    /// What it is for.
+    /// Its purpose.
     pub comment: String,
     /// Headers that are sent on.
     pub headers: HeaderChoice,
@@ -32,11 +32,11 @@ pub enum HeaderChoice {
     None,
     /// All that the viewer sent.
     AllViewer,
-    /// All that the viewer sent but these.
+    /// All headers of the viewer except these.
     AllExcept(Vec<String>),
     /// Only these.
     Only(Vec<String>),
-    /// All that the viewer sent and these `CloudFront-*` ones.
+    /// All headers of the viewer and these `CloudFront-*` ones.
     AllViewerAnd(Vec<String>),
 }
 

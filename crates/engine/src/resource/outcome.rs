@@ -1,4 +1,4 @@
-//! How a run went: what reports, exit codes and people are told.
+//! The outcome of a run, for reports, exit codes and messages.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! The places that Route 53 tells apart: continents, countries with their continents, states of the United States.
+//! The locations that Route 53 distinguishes: continents, countries with their continents, states of the United States.
 //!
 //! Countries are those of ISO 3166-1 (Route 53 API reference, "GeoLocation"), without the four for which the service has
 //! no data (Route 53 Developer Guide, "Values specific for geolocation records").

@@ -1,4 +1,4 @@
-//! Whom a run talks to, world by world: its header says it, and so does the first line of its revision.
+//! The platforms that a run uses, for its header and the first entry of its revision.
 
 use std::collections::BTreeSet;
 

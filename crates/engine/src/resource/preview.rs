@@ -1,4 +1,4 @@
-//! What a service says of an update before it is sent.
+//! A service's preview of an update.
 
 use super::{Fault, FieldChange, Untrusted};
 

@@ -1,4 +1,4 @@
-//! What a run is for, as data: nothing is decided by the text of its command.
+//! The purpose of a run, as data: nothing depends on the text of its command.
 
 use serde::{Deserialize, Serialize};
 

@@ -14,16 +14,16 @@ pub struct RegistryDocument {
     /// The format.
     pub format: u32,
     /// The rows of `models`, by name.
-    pub models: Vec<RegistryModel>,
+    pub models: Vec<RegistryModelSpec>,
     /// The rows of `tenants`, by name.
-    pub tenants: Vec<RegistryTenant>,
+    pub tenants: Vec<RegistryTenantSpec>,
     /// The rows of `collections`, by tenant and name.
-    pub collections: Vec<RegistryCollection>,
+    pub collections: Vec<RegistryCollectionSpec>,
 }
 
 /// A model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RegistryModel {
+pub struct RegistryModelSpec {
     /// The name that clients request.
     pub name: String,
     /// Name of its version.
@@ -38,16 +38,16 @@ pub struct RegistryModel {
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RegistryTenant {
+pub struct RegistryTenantSpec {
     /// Its name.
     pub name: String,
-    /// Whether it may use the service.
+    /// Whether the tenant may use the service.
     pub enabled: bool,
 }
 
 /// A collection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RegistryCollection {
+pub struct RegistryCollectionSpec {
     /// Its tenant.
     pub tenant: String,
     /// Its name.

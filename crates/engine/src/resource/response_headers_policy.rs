@@ -15,7 +15,7 @@ use super::naming::Naming;
 pub struct ResponseHeadersPolicySpec {
     /// Name, unique in the account.
     pub name: String,
-    /// What it is for.
+    /// Its purpose.
     pub comment: String,
     /// Cross-origin answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -16,7 +16,7 @@ use super::naming::Naming;
 pub struct RoleSpec {
     /// Role name, up to 64 characters.
     pub name: String,
-    /// What it is for.
+    /// Its purpose.
     pub description: String,
     /// Trust policy document.
     pub trust: Value,

@@ -1,4 +1,4 @@
-//! What the journal knows of a stack: the fold of its events.
+//! The state of a stack: the fold of its journal.
 
 use std::collections::{BTreeMap, BTreeSet};
 

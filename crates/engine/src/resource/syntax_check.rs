@@ -1,4 +1,4 @@
-//! What a word may be that goes into a command, a path or a document of another system. Pure: text in, yes or no out.
+//! Syntax checks for words that go into a command, a path or a document of another system. Pure.
 
 use super::untrusted::is_hidden;
 

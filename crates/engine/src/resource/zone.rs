@@ -25,12 +25,12 @@ pub struct ZoneSpec {
     pub tags: BTreeMap<String, String>,
 }
 
-/// What a person must do for a new zone: it answers nobody until the registrar names its servers. `known`: what it made
-/// known.
+/// What the user must do for a new zone: names in it are resolved only after the registrar has its name servers. `known`: the
+/// attributes of the zone.
 pub fn delegation(known: &Attributes) -> Option<String> {
     let servers: Vec<&str> = known.get("name_servers")?.as_array()?.iter().filter_map(Value::as_str).collect();
     let zone = known.get("name").and_then(Value::as_str)?;
-    Some(format!("{zone} is new: name its servers at the registrar: {}", servers.join(", ")))
+    Some(format!("{zone} is a new zone: set its name servers at your registrar: {}", servers.join(", ")))
 }
 
 fn read_id(given: &str) -> Option<&str> {

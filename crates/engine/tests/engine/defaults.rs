@@ -1,4 +1,4 @@
-//! What the service fills in by itself is no difference, and an update touches only what the plan states.
+//! What the service fills in by itself is not a difference, and an update touches only what the plan states.
 
 use crate::fake_world::{Process, World};
 use akidb_edge_engine::resource::{Action, Address, Desired, Kind, Resource, link};

@@ -371,7 +371,7 @@ impl Provider for FakeProvider {
             let Some(at) = inner.things.iter().position(|thing| thing.id == found.id) else {
                 return Err(fault(FaultClass::Missing, Op::Update));
             };
-            // Marks are no part of what this world keeps.
+            // Marks are not part of what this world keeps.
             for field in fields.iter().filter(|field| Some(field.path.as_str()) != mark) {
                 put_at(&mut inner.things[at].spec, &field.path, value_at(subject.spec, &field.path).cloned());
             }

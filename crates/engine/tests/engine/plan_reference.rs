@@ -187,8 +187,10 @@ fn page(before: &str) -> String {
     let mut common = String::new();
     reference.rows(step, "", REQUIRED, &mut common);
     let _ = write!(text, "\n| setting | value | default | meaning |\n|---|---|---|---|\n{common}");
-    text.push_str("| `kind` | one of the kinds below | required | What the step is about. |\n");
-    text.push_str("| `with` | the settings of that kind | required | What the step wants. |\n\n## Kinds of steps\n");
+    text.push_str("| `kind` | one of the kinds below | required | The kind of the step. |\n");
+    text.push_str(
+        "| `with` | the settings of that kind | required | The settings of the step. |\n\n## Kinds of steps\n",
+    );
     let steps = reference.steps();
     for (name, what, with) in &steps {
         let _ = write!(text, "\n### {name}\n\n{what}\n{}", reference.table(&reference.types[*with]));

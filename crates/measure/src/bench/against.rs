@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Run;
-use crate::compare::{self, Change, Comparison, QUANTILES};
+use crate::compare::{self, ChangeVerdict, QUANTILES, RunComparison};
 use crate::latencies::BadHistogram;
 
 /// One level of both runs.
@@ -12,7 +12,7 @@ pub struct LevelChange {
     /// What it is called in both.
     pub level: String,
     /// How they differ.
-    pub comparison: Comparison,
+    pub comparison: RunComparison,
     /// Failed requests before and after, each out of how many.
     pub failed: ((u64, u64), (u64, u64)),
 }
@@ -20,7 +20,7 @@ pub struct LevelChange {
 /// What can be said as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum ComparedOutcome {
     /// At least one percentile of one level is slower, none is faster.
     Slower,
     /// At least one is faster, none is slower.
@@ -49,7 +49,7 @@ pub struct Against {
     /// The confidence of the interval of each percentile: `1 - error / number of percentiles` (Bonferroni).
     pub confidence: f64,
     /// What can be said as a whole.
-    pub outcome: Outcome,
+    pub outcome: ComparedOutcome,
 }
 
 /// Compares the levels that both runs have. `error` is the probability of any false difference among all of them.
@@ -80,15 +80,15 @@ pub fn against(before: &Run, after: &Run, error: f64) -> Result<Against, BadHist
     Ok(Against { before, after, levels, alone, error, confidence, outcome })
 }
 
-fn outcome(levels: &[LevelChange]) -> Outcome {
-    let all: Vec<Change> =
+fn outcome(levels: &[LevelChange]) -> ComparedOutcome {
+    let all: Vec<ChangeVerdict> =
         levels.iter().flat_map(|level| &level.comparison.quantiles).map(|quantile| quantile.change).collect();
-    let has = |change: Change| all.contains(&change);
-    match (has(Change::Slower), has(Change::Faster)) {
-        (true, true) => Outcome::Mixed,
-        (true, false) => Outcome::Slower,
-        (false, true) => Outcome::Faster,
-        (false, false) if has(Change::None) => Outcome::Same,
-        (false, false) => Outcome::TooFew,
+    let has = |change: ChangeVerdict| all.contains(&change);
+    match (has(ChangeVerdict::Slower), has(ChangeVerdict::Faster)) {
+        (true, true) => ComparedOutcome::Mixed,
+        (true, false) => ComparedOutcome::Slower,
+        (false, true) => ComparedOutcome::Faster,
+        (false, false) if has(ChangeVerdict::None) => ComparedOutcome::Same,
+        (false, false) => ComparedOutcome::TooFew,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Level, milliseconds};
+use super::{BenchLevel, milliseconds};
 use crate::load::Model;
 use crate::statistics::{self, Percentile};
 
@@ -21,7 +21,7 @@ pub struct Drain {
 
 /// The figures of one level. Percentiles are of all requests, failures included at no less than the time-out.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Figures {
+pub struct LevelFigures {
     /// How many requests there were, failures included.
     pub requests: u64,
     /// How many of them failed.
@@ -44,9 +44,9 @@ pub struct Figures {
     pub drain: Option<Drain>,
 }
 
-impl Figures {
+impl LevelFigures {
     /// Those of a level.
-    pub fn of(level: &Level, confidence: f64) -> Self {
+    pub fn of(level: &BenchLevel, confidence: f64) -> Self {
         let recording = &level.recording;
         let all = recording.all();
         let percentile = |quantile| statistics::percentile(&all, quantile, confidence).ok();
@@ -88,7 +88,7 @@ impl Figures {
 
 /// The requests of a burst are due at one instant, so the slowest of its bin of the time line is its last one. None when a request
 /// failed: such a burst was never over.
-fn drain(level: &Level) -> Option<Drain> {
+fn drain(level: &BenchLevel) -> Option<Drain> {
     let Model::Bursts { every, .. } = level.load.model else { return None };
     let timeline = &level.recording.timeline;
     // Two bursts in one bin could not be told apart.

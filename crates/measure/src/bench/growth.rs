@@ -1,9 +1,9 @@
-//! More and more connections, until more bring nothing.
+//! Increases the number of connections until throughput stops growing.
 
 use std::time::Duration;
 
 use super::BreakingPoint;
-use crate::load::{Breaking, Step, breaking_point};
+use crate::load::{Breaking, StressStep, breaking_point};
 
 /// The numbers of connections of a stress test: those that were named, then half as many more each time.
 #[derive(Clone, Debug)]
@@ -39,17 +39,17 @@ impl Iterator for Growth {
 
 /// Why the last step is the first one too many, when it is so twice: as it was measured, and measured once more. One disturbance of the
 /// machine is not a breaking point.
-pub fn confirmed(steps: &[Step], again: &Step, limit: Duration) -> Option<Breaking> {
+pub fn confirmed(steps: &[StressStep], again: &StressStep, limit: Duration) -> Option<Breaking> {
     let (_, before) = steps.split_last()?;
-    let repeated: Vec<Step> = before.iter().cloned().chain([again.clone()]).collect();
-    let breaks = |steps: &[Step]| breaking_point(steps, limit).filter(|(at, _)| at + 1 == steps.len());
+    let repeated: Vec<StressStep> = before.iter().cloned().chain([again.clone()]).collect();
+    let breaks = |steps: &[StressStep]| breaking_point(steps, limit).filter(|(at, _)| at + 1 == steps.len());
     breaks(steps)?;
     breaks(&repeated).map(|(_, how)| how)
 }
 
 impl BreakingPoint {
     /// Of all steps, the last of which may be too many.
-    pub fn of(steps: &[Step], how: Option<Breaking>) -> Self {
+    pub fn of(steps: &[StressStep], how: Option<Breaking>) -> Self {
         let held = if how.is_some() { steps.len().saturating_sub(1) } else { steps.len() };
         let best = steps[..held].iter().max_by(|one, other| one.throughput.total_cmp(&other.throughput));
         Self {

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use against::{Against, LevelChange, Outcome, against};
-pub use figures::{Drain, Figures};
+pub use against::{Against, ComparedOutcome, LevelChange, against};
+pub use figures::{Drain, LevelFigures};
 pub use growth::{Growth, confirmed};
 
 use crate::history;
@@ -56,7 +56,7 @@ impl Mode {
 /// One level of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Level {
+pub struct BenchLevel {
     /// What it is called: `10 connections`, `cold`.
     pub name: String,
     /// How requests were sent.
@@ -111,7 +111,7 @@ pub struct Run {
     /// How the load was made.
     pub mode: Mode,
     /// What each level brought.
-    pub levels: Vec<Level>,
+    pub levels: Vec<BenchLevel>,
     /// Where it breaks; of `stress` alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub breaking_point: Option<BreakingPoint>,
@@ -132,7 +132,7 @@ pub enum BadRun {
 }
 
 #[derive(Deserialize)]
-struct Headed {
+struct SchemaOnly {
     schema: String,
 }
 
@@ -148,7 +148,7 @@ impl Run {
     /// # Errors
     /// It is not a run, or one of another version.
     pub fn read(text: &str) -> Result<Self, BadRun> {
-        let Headed { schema } = serde_json::from_str(text)?;
+        let SchemaOnly { schema } = serde_json::from_str(text)?;
         if schema != SCHEMA {
             return Err(BadRun::Schema(schema));
         }
@@ -162,17 +162,21 @@ impl Run {
 
     /// The lines of this run in a history: one for each level, and one for the starts. Percentiles that a sample does not bound are left
     /// out: they would be the slowest request.
-    pub fn history(&self, confidence: f64) -> Vec<history::Run> {
-        let of = |level: &Level| {
-            let figures = Figures::of(level, confidence);
+    pub fn history(&self, confidence: f64) -> Vec<history::RecordedRun> {
+        let of = |level: &BenchLevel| {
+            let figures = LevelFigures::of(level, confidence);
             let mut line =
-                history::Run::new(&self.test_of(&level.name), &self.label, self.at_ms, level.recording.all());
+                history::RecordedRun::new(&self.test_of(&level.name), &self.label, self.at_ms, level.recording.all());
             line.figures = figures.named();
             line
         };
         let starts = (!self.starts.is_empty()).then(|| {
-            let mut line =
-                history::Run::new(&self.test_of("starts"), &self.label, self.at_ms, crate::Latencies::default());
+            let mut line = history::RecordedRun::new(
+                &self.test_of("starts"),
+                &self.label,
+                self.at_ms,
+                crate::Latencies::default(),
+            );
             line.figures = [
                 ("ready_ms", self.median(|one| one.ready_ms)),
                 ("first_answer_ms", self.median(|one| one.first_answer_ms)),

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::change_point::Settings;
-use crate::load::{Extent, Step};
+use crate::load::{Extent, StressStep};
 
 /// Numbers from 0 to 1, the same ones for the same seed.
 fn random(seed: u64) -> impl FnMut() -> f64 {
@@ -14,7 +14,7 @@ fn random(seed: u64) -> impl FnMut() -> f64 {
 }
 
 /// A level with so many requests whose latency has this mean in milliseconds, over ten seconds.
-fn level(connections: u32, mean: f64, requests: u32, seed: u64) -> Level {
+fn level(connections: u32, mean: f64, requests: u32, seed: u64) -> BenchLevel {
     let mut next = random(seed);
     let mut recording = Recording { span: Duration::from_secs(10), ..Recording::default() };
     let total = &mut recording.classes.entry("reused/unstated/warm".parse().unwrap()).or_default().total;
@@ -22,7 +22,7 @@ fn level(connections: u32, mean: f64, requests: u32, seed: u64) -> Level {
         total.record(Duration::from_secs_f64(-mean * (1.0 - next()).ln() / 1e3));
     }
     let load = Load::closed(connections, Extent::For(Duration::from_secs(10)));
-    Level { name: format!("{connections} connections"), load, recording, gpu: BTreeMap::new() }
+    BenchLevel { name: format!("{connections} connections"), load, recording, gpu: BTreeMap::new() }
 }
 
 fn run(label: &str, mean: f64, seed: u64) -> Run {
@@ -50,13 +50,13 @@ fn a_run_is_read_as_it_was_written() {
 fn a_slower_run_is_told_from_the_same_one() {
     let (before, same, slower) = (run("a", 10.0, 1), run("b", 10.0, 50), run("c", 12.0, 90));
     let found = against(&before, &same, 0.05).unwrap();
-    assert_eq!((found.outcome, found.levels.len()), (Outcome::Same, 2), "{found:?}");
+    assert_eq!((found.outcome, found.levels.len()), (ComparedOutcome::Same, 2), "{found:?}");
     assert!((found.confidence - (1.0 - 0.05 / 8.0)).abs() < 1e-12);
-    assert_eq!(against(&before, &slower, 0.05).unwrap().outcome, Outcome::Slower);
-    assert_eq!(against(&slower, &before, 0.05).unwrap().outcome, Outcome::Faster);
+    assert_eq!(against(&before, &slower, 0.05).unwrap().outcome, ComparedOutcome::Slower);
+    assert_eq!(against(&slower, &before, 0.05).unwrap().outcome, ComparedOutcome::Faster);
     let mut mixed = slower.clone();
     mixed.levels[1] = level(5, 10.0, 3_000, 7);
-    assert_eq!(against(&before, &mixed, 0.05).unwrap().outcome, Outcome::Mixed);
+    assert_eq!(against(&before, &mixed, 0.05).unwrap().outcome, ComparedOutcome::Mixed);
 }
 
 /// All percentiles of all levels together are called different in at most 5 % of pairs of the same.
@@ -65,7 +65,7 @@ fn two_runs_of_the_same_are_seldom_told_apart_at_any_level() {
     let different = (0..40_u64)
         .filter(|pair| {
             let (one, other) = (run("a", 10.0, 1_000 + pair * 10), run("b", 10.0, 9_000 + pair * 10));
-            against(&one, &other, 0.05).unwrap().outcome != Outcome::Same
+            against(&one, &other, 0.05).unwrap().outcome != ComparedOutcome::Same
         })
         .count();
     assert!(different <= 5, "{different} of 40");
@@ -78,9 +78,9 @@ fn what_cannot_be_compared_is_said() {
     let found = against(&before, &after, 0.05).unwrap();
     assert_eq!(found.alone, ["5 connections", "10 connections"]);
     let few = |seed| Run { levels: vec![level(1, 10.0, 2, seed)], ..run("a", 10.0, 1) };
-    assert_eq!(against(&few(1), &few(2), 0.05).unwrap().outcome, Outcome::TooFew);
+    assert_eq!(against(&few(1), &few(2), 0.05).unwrap().outcome, ComparedOutcome::TooFew);
     let none = Run { levels: Vec::new(), ..before };
-    assert_eq!(against(&none, &after, 0.05).unwrap().outcome, Outcome::TooFew);
+    assert_eq!(against(&none, &after, 0.05).unwrap().outcome, ComparedOutcome::TooFew);
 }
 
 /// Sixty runs of a server with seeded latencies, 12 % slower from the 41st one on: found at that run, in each percentile, and only there.
@@ -126,7 +126,7 @@ fn connections_grow_by_half_after_those_that_were_named() {
 
 #[test]
 fn one_disturbance_is_not_a_breaking_point() {
-    let step = |connections: u32, throughput: f64| Step {
+    let step = |connections: u32, throughput: f64| StressStep {
         connections,
         rate: None,
         throughput,
@@ -158,11 +158,11 @@ fn a_burst_is_over_with_its_last_request() {
             bursts.recording.timeline.record(every * burst, Some(latency));
         }
     }
-    let drain = Figures::of(&bursts, 0.95).drain.unwrap();
+    let drain = LevelFigures::of(&bursts, 0.95).drain.unwrap();
     assert_eq!((drain.bursts, drain.median_ms, drain.most_ms), (5, 32.0, 34.0));
     bursts.recording.failures.by_kind.insert(crate::FailureKind::Timeout, 1);
-    assert_eq!(Figures::of(&bursts, 0.95).drain, None);
-    assert_eq!(Figures::of(&level(1, 10.0, 100, 1), 0.95).drain, None);
+    assert_eq!(LevelFigures::of(&bursts, 0.95).drain, None);
+    assert_eq!(LevelFigures::of(&level(1, 10.0, 100, 1), 0.95).drain, None);
 }
 
 #[test]

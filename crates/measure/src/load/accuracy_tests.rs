@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::known_server::{KnownServer, Reply};
 use super::*;
-use crate::trust::Trust;
+use crate::trust::TrustedRoots;
 
 /// A number from 0 to 1 that belongs to another.
 fn mixed(number: u64) -> f64 {
@@ -18,7 +18,7 @@ fn mixed(number: u64) -> f64 {
 async fn compared(name: &str, delay: impl Fn(u64) -> f64 + Send + Sync + 'static) {
     let server = KnownServer::start(move |n, _| Reply::After(Duration::from_secs_f64(delay(n) / 1e3), ""));
     let load = Load { warm_up: Duration::from_secs(1), ..Load::open(1_000.0, Extent::For(Duration::from_secs(10))) };
-    let recording = run(&Target::get(&server.url()), &load, &Trust::none(), &Control::default()).await.unwrap();
+    let recording = run(&Target::get(&server.url()), &load, &TrustedRoots::none(), &Control::default()).await.unwrap();
     assert_eq!(recording.failed(), 0);
     let (seen, logged) = (recording.answered(), server.log.answered());
     let mut wrong = Vec::new();
@@ -66,7 +66,7 @@ async fn accuracy_stall() {
         Reply::After(left + Duration::from_millis(1), "")
     });
     let load = Load { connections: 20, ..Load::open(1_000.0, Extent::For(Duration::from_secs(10))) };
-    let recording = run(&Target::get(&server.url()), &load, &Trust::none(), &Control::default()).await.unwrap();
+    let recording = run(&Target::get(&server.url()), &load, &TrustedRoots::none(), &Control::default()).await.unwrap();
     let p99 = crate::milliseconds::of(recording.all().value_at(0.99).unwrap_or_default());
     assert_eq!(recording.requests(), 10_000);
     assert!((880.0..=1_100.0).contains(&p99), "{p99} ms");

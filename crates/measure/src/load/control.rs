@@ -1,11 +1,11 @@
-//! What is asked of a run and told about it while it goes on.
+//! Control and progress of a running load.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
+pub struct LoadProgress {
     /// Requests that became due.
     pub due: u64,
     /// Answered as expected.
@@ -38,8 +38,8 @@ impl Control {
     }
 
     /// How far it has come, the warm-up included.
-    pub fn progress(&self) -> Progress {
-        Progress {
+    pub fn progress(&self) -> LoadProgress {
+        LoadProgress {
             due: self.0.due.load(Ordering::Relaxed),
             answered: self.0.answered.load(Ordering::Relaxed),
             failed: self.0.failed.load(Ordering::Relaxed),

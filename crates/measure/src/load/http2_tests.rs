@@ -15,7 +15,7 @@ use super::known_server::certificate;
 use super::*;
 use crate::failure::FailureKind;
 use crate::recording::Recording;
-use crate::trust::Trust;
+use crate::trust::TrustedRoots;
 
 #[derive(Default)]
 struct Seen {
@@ -91,7 +91,7 @@ fn target(address: SocketAddr, path: &str, protocol: Protocol) -> Target {
     }
 }
 
-async fn measured(target: &Target, load: &Load, trust: &Trust) -> Recording {
+async fn measured(target: &Target, load: &Load, trust: &TrustedRoots) -> Recording {
     run(target, load, trust, &Control::default()).await.unwrap()
 }
 
@@ -99,17 +99,17 @@ async fn measured(target: &Target, load: &Load, trust: &Trust) -> Recording {
 async fn streams_share_connections() {
     let (address, seen) = served(None).await;
     let load = Load { streams: 5, ..Load::closed(2, Extent::Requests(100)) };
-    let recording = measured(&target(address, "/ok", Protocol::Http2), &load, &Trust::none()).await;
+    let recording = measured(&target(address, "/ok", Protocol::Http2), &load, &TrustedRoots::none()).await;
     assert_eq!((recording.answers(), recording.failed(), recording.bytes), (100, 0, 20_000_000), "{recording:?}");
     assert_eq!(seen.connections.load(Ordering::SeqCst), 2);
     assert!(seen.most.load(Ordering::SeqCst) > 2, "several at once on one connection");
     assert_eq!(recording.on_new_connections().total.len(), 2);
     assert!(recording.answered().min().unwrap() >= Duration::from_millis(4));
     let open = Load { connections: 1, streams: 20, ..Load::open(200.0, Extent::Requests(60)) };
-    assert_eq!(measured(&target(address, "/ok", Protocol::Http2), &open, &Trust::none()).await.answers(), 60);
+    assert_eq!(measured(&target(address, "/ok", Protocol::Http2), &open, &TrustedRoots::none()).await.answers(), 60);
     assert_eq!(seen.connections.load(Ordering::SeqCst), 3);
     let each = Load { reuse: Reuse::PerRequest, ..Load::closed(2, Extent::Requests(10)) };
-    assert_eq!(measured(&target(address, "/ok", Protocol::Http2), &each, &Trust::none()).await.answers(), 10);
+    assert_eq!(measured(&target(address, "/ok", Protocol::Http2), &each, &TrustedRoots::none()).await.answers(), 10);
     assert_eq!(seen.connections.load(Ordering::SeqCst), 13);
 }
 
@@ -117,13 +117,14 @@ async fn streams_share_connections() {
 async fn grpc_is_decided_by_its_status() {
     let (address, _) = served(None).await;
     let load = Load::closed(2, Extent::Requests(10));
-    let ok = measured(&target(address, "/grpc/OK", Protocol::Grpc), &load, &Trust::none()).await;
+    let ok = measured(&target(address, "/grpc/OK", Protocol::Grpc), &load, &TrustedRoots::none()).await;
     assert_eq!((ok.answers(), ok.failed()), (10, 0), "{ok:?}");
     for path in ["/grpc/denied", "/grpc/nothing"] {
-        let failed = measured(&target(address, path, Protocol::Grpc), &load, &Trust::none()).await;
+        let failed = measured(&target(address, path, Protocol::Grpc), &load, &TrustedRoots::none()).await;
         assert_eq!(failed.failures.by_kind, [(FailureKind::Grpc, 10)].into(), "{path}");
     }
-    let denied = once(&target(address, "/grpc/denied", Protocol::Grpc), Duration::from_secs(20), &Trust::none()).await;
+    let denied =
+        once(&target(address, "/grpc/denied", Protocol::Grpc), Duration::from_secs(20), &TrustedRoots::none()).await;
     let denied = denied.unwrap();
     assert_eq!(denied.wrong.unwrap().to_string(), "a gRPC status that is not OK: grpc-status 7: no key");
     assert_eq!(&denied.trailers.unwrap()["grpc-status"], "7");
@@ -135,12 +136,12 @@ async fn http2_is_agreed_on_by_tls() {
     let (address, _) = served(Some(tls)).await;
     let mut secure = Target { protocol: Protocol::Http2, ..Target::get("https://localhost/ok") };
     secure.connect_to = Some(address);
-    let trust = Trust::pem(&pem).unwrap();
+    let trust = TrustedRoots::pem(&pem).unwrap();
     let recording = measured(&secure, &Load::closed(1, Extent::Requests(5)), &trust).await;
     assert_eq!((recording.answers(), recording.on_new_connections().tls.len()), (5, 1), "{recording:?}");
     let (pem, old) = certificate(b"http/1.1");
     let (address, _) = served(Some(old)).await;
     secure.connect_to = Some(address);
-    let refused = measured(&secure, &Load::closed(1, Extent::Requests(2)), &Trust::pem(&pem).unwrap()).await;
+    let refused = measured(&secure, &Load::closed(1, Extent::Requests(2)), &TrustedRoots::pem(&pem).unwrap()).await;
     assert_eq!(refused.failures.by_kind, [(FailureKind::Tls, 2)].into());
 }

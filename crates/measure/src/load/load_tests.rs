@@ -8,7 +8,7 @@ use crate::failure::FailureKind;
 use crate::latencies::Latencies;
 use crate::probe::{self, Order};
 use crate::recording::Recording;
-use crate::trust::Trust;
+use crate::trust::TrustedRoots;
 
 fn ms(of: u64) -> Duration {
     Duration::from_millis(of)
@@ -19,7 +19,7 @@ fn quick(of: &Latencies, quantile: f64) -> f64 {
 }
 
 async fn measured(target: &Target, load: &Load) -> Recording {
-    run(target, load, &Trust::none(), &Control::default()).await.unwrap()
+    run(target, load, &TrustedRoots::none(), &Control::default()).await.unwrap()
 }
 
 fn kinds(of: &Recording) -> BTreeMap<FailureKind, u64> {
@@ -119,8 +119,8 @@ async fn a_burst_is_sent_at_once_and_over_with_its_slowest_request() {
     let recording = measured(&Target::get(&server.url()), &load).await;
     assert_eq!((recording.requests(), recording.failed(), recording.warm_up.requests), (40, 0, 8));
     assert_eq!(Log::count(&server.log.connections), 8);
-    let level = crate::bench::Level { name: "bursts of 8".to_owned(), load, recording, gpu: BTreeMap::new() };
-    let drain = crate::bench::Figures::of(&level, 0.95).drain.unwrap();
+    let level = crate::bench::BenchLevel { name: "bursts of 8".to_owned(), load, recording, gpu: BTreeMap::new() };
+    let drain = crate::bench::LevelFigures::of(&level, 0.95).drain.unwrap();
     assert_eq!(drain.bursts, 5, "{drain:?}");
     assert!(drain.median_ms >= 120.0 && drain.median_ms < 250.0, "{drain:?}");
     let median = quick(&level.recording.all(), 0.5);
@@ -179,7 +179,7 @@ async fn each_request_can_have_a_connection_of_its_own_and_tls_is_a_phase() {
     let mut target = Target::get("https://localhost/");
     target.connect_to = Some(server.address);
     let load = Load { reuse: Reuse::PerRequest, ..Load::closed(2, Extent::Requests(20)) };
-    let trust = Trust::pem(&pem).unwrap();
+    let trust = TrustedRoots::pem(&pem).unwrap();
     let recording = run(&target, &load, &trust, &Control::default()).await.unwrap();
     assert_eq!((recording.answers(), recording.failed()), (20, 0), "{recording:?}");
     assert_eq!(Log::count(&server.log.connections), 20);
@@ -205,7 +205,7 @@ async fn workers_are_one_recording_and_count_exactly() {
     let target = Target::get(&server.url());
     let closed = Load { workers: 3, warm_up: ms(100), ..Load::closed(7, Extent::Requests(100)) };
     let control = Control::default();
-    let recording = run(&target, &closed, &Trust::none(), &control).await.unwrap();
+    let recording = run(&target, &closed, &TrustedRoots::none(), &control).await.unwrap();
     assert_eq!(recording.requests(), 100);
     assert!(recording.warm_up.requests > 0);
     let progress = control.progress();
@@ -220,7 +220,7 @@ async fn a_run_can_be_stopped_and_says_so() {
     let server = KnownServer::start(|_, _| Reply::After(ms(1), ""));
     let control = Control::default();
     let (target, load) = (Target::get(&server.url()), Load::open(50.0, Extent::For(Duration::from_secs(600))));
-    let trust = Trust::none();
+    let trust = TrustedRoots::none();
     let going = run(&target, &load, &trust, &control);
     let stop = async {
         while control.progress().answered < 10 {
@@ -238,15 +238,15 @@ async fn a_run_can_be_stopped_and_says_so() {
 async fn one_request_brings_all_of_its_answer() {
     let server = KnownServer::start(|n, _| if n == 0 { Reply::After(ms(5), "x-pop: FRA\r\n") } else { Reply::Wrong });
     let target = Target::get(&server.url());
-    let found = once(&target, Duration::from_secs(20), &Trust::none()).await.unwrap();
+    let found = once(&target, Duration::from_secs(20), &TrustedRoots::none()).await.unwrap();
     assert_eq!((found.status, &found.body[..]), (200, &b"ok"[..]));
     assert_eq!(found.headers["x-pop"], "FRA");
     assert!(found.wrong.is_none() && found.remote == server.address);
     assert!(found.timing.first_byte >= ms(5) && found.timing.total >= found.timing.first_byte + found.timing.tcp);
-    let wrong = once(&target, Duration::from_secs(20), &Trust::none()).await.unwrap();
+    let wrong = once(&target, Duration::from_secs(20), &TrustedRoots::none()).await.unwrap();
     assert_eq!(wrong.wrong.unwrap().to_string(), "a status that was not expected: status 500");
     let silent = KnownServer::start(|_, _| Reply::Silence);
-    let late = once(&Target::get(&silent.url()), ms(50), &Trust::none()).await.unwrap_err();
+    let late = once(&Target::get(&silent.url()), ms(50), &TrustedRoots::none()).await.unwrap_err();
     assert!(matches!(late, OnceError::Failed(failed) if failed.kind == FailureKind::Timeout));
     assert_eq!(connect_times(server.address, 5, Duration::from_secs(5)).await.unwrap().len(), 5);
 }
@@ -256,7 +256,7 @@ async fn a_probe_measures_what_its_order_says() {
     let server = KnownServer::start(|_, _| Reply::After(ms(3), ""));
     let load = Load::open(100.0, Extent::Requests(50));
     let order = Order { round_trips: 3, ..Order::new("eu-west-1", Target::get(&server.url()), load) };
-    let answer = probe::run(&order.text().unwrap(), &Trust::none(), &Control::default()).await;
+    let answer = probe::run(&order.text().unwrap(), &TrustedRoots::none(), &Control::default()).await;
     let (recording, round_trip) = probe::Answer::parse(&answer).unwrap();
     assert_eq!((recording.requests(), &*recording.vantage, round_trip.len()), (50, "eu-west-1", 3));
     assert!(recording.all().min().unwrap() >= ms(2), "{recording:?}");

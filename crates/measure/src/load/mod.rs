@@ -15,7 +15,7 @@ mod once;
 mod recorder;
 mod run;
 mod schedule;
-mod seat;
+mod send_slot;
 mod stress;
 mod worker;
 
@@ -23,10 +23,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use control::{Control, Progress};
+pub use control::{Control, LoadProgress};
 pub use once::{Exchange, OnceError, Timing, connect_times, once};
 pub use run::{LoadError, run};
-pub use stress::{Breaking, Step, breaking_point};
+pub use stress::{Breaking, StressStep, breaking_point};
 
 use crate::target::{Protocol, Target};
 

@@ -9,12 +9,12 @@ use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 
-use crate::answer::Kept;
+use crate::answer::CapturedAnswer;
 use crate::client::Client;
-use crate::failure::{Broken, Failed, FailureKind};
+use crate::failure::{ConnectionFailure, Failed, FailureKind};
 use crate::latencies::Latencies;
 use crate::target::Target;
-use crate::trust::Trust;
+use crate::trust::TrustedRoots;
 
 use super::run::LoadError;
 
@@ -73,13 +73,13 @@ pub enum OnceError {
 /// Sends one request on a connection of its own and brings its answer.
 ///
 /// # Errors
-/// A target that cannot be asked for, or no answer. An answer with an unexpected status is no error.
-pub async fn once(target: &Target, timeout: Duration, trust: &Trust) -> Result<Exchange, OnceError> {
+/// A target that cannot be asked for, or no answer. An answer with an unexpected status is not an error.
+pub async fn once(target: &Target, timeout: Duration, trust: &TrustedRoots) -> Result<Exchange, OnceError> {
     let client = Client::new(target, trust).map_err(LoadError::from)?;
     let began = Instant::now();
-    let failed = |broken: Broken| Failed { kind: broken.kind, why: broken.why, after: began.elapsed() };
+    let failed = |broken: ConnectionFailure| Failed { kind: broken.kind, why: broken.why, after: began.elapsed() };
     let one = async {
-        let mut kept = Kept::default();
+        let mut kept = CapturedAnswer::default();
         let (mut link, opened) = client.open().await?;
         let sent = Instant::now();
         let (seen, _) = client.exchange(&mut link, Some(&mut kept)).await?;
@@ -92,7 +92,7 @@ pub async fn once(target: &Target, timeout: Duration, trust: &Trust) -> Result<E
     };
     match tokio::time::timeout(timeout, one).await {
         Ok(answer) => Ok(answer.map_err(failed)?),
-        Err(_elapsed) => Err(failed(Broken::new(FailureKind::Timeout, format!("{timeout:?}"))).into()),
+        Err(_elapsed) => Err(failed(ConnectionFailure::new(FailureKind::Timeout, format!("{timeout:?}"))).into()),
     }
 }
 

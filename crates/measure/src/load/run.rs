@@ -11,7 +11,7 @@ use crate::intervals::Intervals;
 use crate::latencies::BadHistogram;
 use crate::recording::Recording;
 use crate::target::Target;
-use crate::trust::Trust;
+use crate::trust::TrustedRoots;
 
 use super::control::Control;
 use super::recorder::Recorder;
@@ -22,7 +22,7 @@ use super::{BadLoad, Extent, Load, Model};
 /// How long workers have to get ready before the first request is due.
 const LEAD: Duration = Duration::from_millis(20);
 
-/// A run that could not be made. Requests that fail are no error: they are in the recording.
+/// A run that could not be made. Requests that fail are not errors: they are in the recording.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// Figures of the load.
@@ -54,8 +54,13 @@ impl Drop for Abandon {
 /// Sends requests and brings what came of them. Workers have threads of their own, so that other tasks of this runtime do not delay them.
 ///
 /// # Errors
-/// A target or a load that cannot be, or no thread. Requests that fail are no error.
-pub async fn run(target: &Target, load: &Load, trust: &Trust, control: &Control) -> Result<Recording, LoadError> {
+/// A target or a load that cannot be, or no thread. Requests that fail are not errors.
+pub async fn run(
+    target: &Target,
+    load: &Load,
+    trust: &TrustedRoots,
+    control: &Control,
+) -> Result<Recording, LoadError> {
     load.check_for(target)?;
     let client = Client::new(target, trust)?;
     let workers = u32::from(load.workers).min(load.connections);

@@ -11,14 +11,14 @@ pub(super) struct Schedule {
     measured: Instant,
     extent: Extent,
     /// When requests of all workers are due; `None` in the closed loop.
-    pace: Option<Pace>,
+    pace: Option<BurstPlan>,
     worker: u64,
     workers: u64,
 }
 
 /// So many requests at one instant, and the seconds to the next instant. A fixed rate is one request at each.
 #[derive(Clone, Copy, Debug)]
-struct Pace {
+struct BurstPlan {
     size: u64,
     spacing: f64,
 }
@@ -26,8 +26,8 @@ struct Pace {
 impl Schedule {
     pub fn new(load: &Load, start: Instant, worker: u64, workers: u64) -> Self {
         let pace = match load.model {
-            Model::Open { rate } => Some(Pace { size: 1, spacing: 1.0 / rate }),
-            Model::Bursts { size, every } => Some(Pace { size: size.max(1).into(), spacing: every.as_secs_f64() }),
+            Model::Open { rate } => Some(BurstPlan { size: 1, spacing: 1.0 / rate }),
+            Model::Bursts { size, every } => Some(BurstPlan { size: size.max(1).into(), spacing: every.as_secs_f64() }),
             Model::Closed => None,
         };
         Self { start, measured: start + load.warm_up, extent: load.extent, pace, worker, workers }
@@ -61,7 +61,7 @@ impl Schedule {
 
     /// When the request of this number is due, from 0; `None` after the last one.
     pub fn due(&self, number: u64) -> Option<Instant> {
-        let Pace { size, spacing } = self.pace?;
+        let BurstPlan { size, spacing } = self.pace?;
         let turn = number * self.workers + self.worker;
         let at = self.start + Duration::from_secs_f64((turn / size) as f64 * spacing);
         let fine = match self.extent {

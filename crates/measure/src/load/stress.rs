@@ -1,4 +1,4 @@
-//! The breaking point: load goes up step by step, until it brings nothing more.
+//! The breaking point: the load increases step by step until throughput stops growing.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const WORTH: f64 = 0.03;
 
 /// What one step of a growing load brought.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Step {
+pub struct StressStep {
     /// How many connections it had.
     pub connections: u32,
     /// The rate that was asked for, in the open model.
@@ -41,7 +41,7 @@ pub enum Breaking {
     Saturated,
 }
 
-impl Step {
+impl StressStep {
     /// Of a recording.
     pub fn of(recording: &Recording, connections: u32, rate: Option<f64>, quantile: f64, confidence: f64) -> Self {
         let requests = recording.requests();
@@ -58,9 +58,9 @@ impl Step {
 }
 
 /// The first step at which it breaks, and how; `None` when none does.
-pub fn breaking_point(steps: &[Step], limit: Duration) -> Option<(usize, Breaking)> {
+pub fn breaking_point(steps: &[StressStep], limit: Duration) -> Option<(usize, Breaking)> {
     let limit = crate::milliseconds::of(limit);
-    let mut before: Option<&Step> = None;
+    let mut before: Option<&StressStep> = None;
     for (at, step) in steps.iter().enumerate() {
         let behind = step.rate.is_some_and(|rate| step.throughput < rate * (1.0 - WORTH));
         let more = before.is_some_and(|before| step.connections > before.connections && step.rate.is_none());
@@ -83,8 +83,8 @@ pub fn breaking_point(steps: &[Step], limit: Duration) -> Option<(usize, Breakin
 mod tests {
     use super::*;
 
-    fn step(connections: u32, throughput: f64, latency: f64) -> Step {
-        Step { connections, rate: None, throughput, failed: 0.0, latency_ms: Some(latency), requests: 1_000 }
+    fn step(connections: u32, throughput: f64, latency: f64) -> StressStep {
+        StressStep { connections, rate: None, throughput, failed: 0.0, latency_ms: Some(latency), requests: 1_000 }
     }
 
     #[test]
@@ -97,11 +97,11 @@ mod tests {
 
     #[test]
     fn it_breaks_where_answers_fail_or_fall_behind_the_rate() {
-        let failing = Step { failed: 0.02, ..step(10, 700.0, 15.0) };
+        let failing = StressStep { failed: 0.02, ..step(10, 700.0, 15.0) };
         assert_eq!(breaking_point(&[failing], Duration::from_secs(1)), Some((0, Breaking::Failures)));
-        let behind = Step { rate: Some(1_000.0), ..step(10, 700.0, 15.0) };
+        let behind = StressStep { rate: Some(1_000.0), ..step(10, 700.0, 15.0) };
         assert_eq!(breaking_point(&[behind], Duration::from_secs(1)), Some((0, Breaking::Behind)));
-        let unknown = Step { latency_ms: None, ..step(1, 3.0, 0.0) };
+        let unknown = StressStep { latency_ms: None, ..step(1, 3.0, 0.0) };
         assert_eq!(breaking_point(&[unknown], Duration::from_millis(1)), None);
     }
 }

@@ -13,14 +13,14 @@ use tokio::task::JoinSet;
 
 use crate::client::Client;
 use crate::clock::Alarm;
-use crate::failure::{Broken, FailureKind};
+use crate::failure::{ConnectionFailure, FailureKind};
 use crate::latencies::BadHistogram;
 use crate::recording::Recording;
 
 use super::control::Control;
 use super::recorder::{Outcome, Recorder};
 use super::schedule::Schedule;
-use super::seat::{Seat, Shared};
+use super::send_slot::{SendSlot, Shared};
 use super::{Load, Model};
 
 /// How long the clock sleeps at most before it asks whether it is to stop.
@@ -113,7 +113,7 @@ impl Worker {
                 Alarm::new()?.until(self.schedule.start()).await?;
                 let (shared, streams) = (self.connections(connections), self.load.streams);
                 for number in 0..connections * streams {
-                    let seat = Seat::new(shared.get((number / streams) as usize).cloned(), self.load.reuse);
+                    let seat = SendSlot::new(shared.get((number / streams) as usize).cloned(), self.load.reuse);
                     seats.spawn_local(Rc::clone(&self).loop_closed(seat));
                 }
             }
@@ -163,7 +163,7 @@ impl Worker {
                 waiting.number.replace(Some(number - 1));
                 waiting.woken.notify_one();
             } else if seats.len() < most {
-                let seat = Seat::new(shared.get(seats.len() / streams as usize).cloned(), self.load.reuse);
+                let seat = SendSlot::new(shared.get(seats.len() / streams as usize).cloned(), self.load.reuse);
                 seats.spawn_local(Rc::clone(self).loop_open(seat, number - 1));
             }
         }
@@ -176,7 +176,7 @@ impl Worker {
         Ok(())
     }
 
-    async fn loop_open(self: Rc<Self>, mut seat: Seat, first: u64) {
+    async fn loop_open(self: Rc<Self>, mut seat: SendSlot, first: u64) {
         let waiting = Rc::new(Waiting { number: RefCell::new(None), woken: Notify::new() });
         let (mut number, mut was_free) = (first, true);
         loop {
@@ -213,7 +213,7 @@ impl Worker {
         Some(line.first - 1)
     }
 
-    async fn loop_closed(self: Rc<Self>, mut seat: Seat) {
+    async fn loop_closed(self: Rc<Self>, mut seat: SendSlot) {
         loop {
             let due = Instant::now();
             if self.is_stopped() || self.schedule.end().is_some_and(|end| due >= end) {
@@ -235,12 +235,12 @@ impl Worker {
     }
 
     /// One request that was due at an instant. How it failed, when it did.
-    async fn one(&self, seat: &mut Seat, due: Instant) -> Option<FailureKind> {
+    async fn one(&self, seat: &mut SendSlot, due: Instant) -> Option<FailureKind> {
         let answer = match tokio::time::timeout(self.load.timeout, seat.request(&self.client)).await {
             Ok(answer) => answer,
             Err(_elapsed) => {
                 seat.give_up();
-                Err(Broken::new(FailureKind::Timeout, ""))
+                Err(ConnectionFailure::new(FailureKind::Timeout, ""))
             }
         };
         let (outcome, done, failed) = match answer {

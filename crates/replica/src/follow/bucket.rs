@@ -1,4 +1,4 @@
-//! What a follower asks a bucket.
+//! The requests of a follower to a bucket.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -77,7 +77,7 @@ impl Bucket {
         if let (Some(head), Some(known)) = (&head, known)
             && (head.epoch, head.txid) < known
         {
-            let why = format!("it says {}, and {} was there before: an old one was put back", head.txid, known.1);
+            let why = format!("it is at {}, but {} was read before: an older version was restored", head.txid, known.1);
             return Err(self.refused(LATEST, &why));
         }
         (self.etag, self.head, self.headless) = (Some(etag), head, false);

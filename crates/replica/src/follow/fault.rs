@@ -1,4 +1,4 @@
-//! Why a replica stays as it is.
+//! Why a replica was not changed.
 
 use std::io;
 use std::path::PathBuf;

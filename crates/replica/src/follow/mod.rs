@@ -27,7 +27,7 @@ use crate::trust::Trust;
 use crate::txid::Txid;
 
 use bucket::Bucket;
-use sync::{Desk, Look};
+use sync::{Look, SyncSession};
 
 /// After faults, the next look is no later than this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -118,7 +118,7 @@ pub trait FollowObserver: Send + Sync {
     fn event(&self, event: &FollowEvent);
 }
 
-impl FollowObserver for crate::publish::Silent {
+impl FollowObserver for crate::publish::IgnoreEvents {
     fn event(&self, _: &FollowEvent) {}
 }
 
@@ -139,7 +139,7 @@ pub struct Follower {
     observer: Arc<dyn FollowObserver>,
     metrics: Board<FollowMetrics>,
     position: watch::Sender<Option<Position>>,
-    desk: Desk,
+    desk: SyncSession,
     read_bytes: u64,
 }
 
@@ -149,7 +149,7 @@ impl Follower {
         let calls = Calls::new(Arc::clone(&options.store), options.request_timeout);
         let bucket = Bucket::new(calls, options.trust.clone(), &state::folder(&options.database));
         let (metrics, position) = (Board::default(), watch::Sender::new(None));
-        Self { options, observer, metrics, position, desk: Desk::new(bucket), read_bytes: 0 }
+        Self { options, observer, metrics, position, desk: SyncSession::new(bucket), read_bytes: 0 }
     }
 
     /// Its numbers, for another task to print.

@@ -1,4 +1,4 @@
-//! Where a replica is.
+//! The position of a replica.
 
 use std::io;
 use std::path::Path;

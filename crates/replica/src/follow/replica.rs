@@ -181,7 +181,12 @@ impl Replica {
     }
 
     /// Applies increments that follow its state, all or none.
-    pub fn follow(&mut self, objects: &mut [Fetched], goal: Goal, memory: Remember<'_>) -> Result<Applied, ApplyFault> {
+    pub fn follow(
+        &mut self,
+        objects: &mut [Fetched],
+        goal: Goal,
+        memory: RecordState<'_>,
+    ) -> Result<Applied, ApplyFault> {
         self.transaction(goal, memory, |write| {
             for object in &mut *objects {
                 let reader = object.reader().map_err(local(&write.path))?;
@@ -199,7 +204,7 @@ impl Replica {
     }
 
     /// Makes it equal to a database that was built beside it, writing only the pages that differ.
-    pub fn become_like(&mut self, built: &Image, goal: Goal, memory: Remember<'_>) -> Result<Applied, ApplyFault> {
+    pub fn become_like(&mut self, built: &Image, goal: Goal, memory: RecordState<'_>) -> Result<Applied, ApplyFault> {
         self.transaction(goal, memory, |write| {
             write.same_size(built.page_size())?;
             let lock = crate::ltx::lock_page(built.page_size());
@@ -217,7 +222,7 @@ impl Replica {
     fn transaction(
         &mut self,
         goal: Goal,
-        memory: Remember<'_>,
+        memory: RecordState<'_>,
         fill: impl FnOnce(&mut Write<'_>) -> Result<(), ApplyFault>,
     ) -> Result<Applied, ApplyFault> {
         let path = self.path.clone();
@@ -255,7 +260,7 @@ impl Replica {
     fn written(
         &mut self,
         goal: Goal,
-        memory: Remember<'_>,
+        memory: RecordState<'_>,
         fill: impl FnOnce(&mut Write<'_>) -> Result<(), ApplyFault>,
         begun: Instant,
     ) -> Result<Applied, ApplyFault> {
@@ -274,7 +279,7 @@ impl Replica {
         let (pages, highest, first) = write.finish()?;
         let root = self.tree.root().map_err(local(&path))?;
         if goal.root.is_some_and(|claimed| claimed != root) {
-            let why = "the pages that come of it have another Merkle root than its proof says";
+            let why = "the Merkle root of its pages differs from its proof";
             return Err(ApplyFault::Refused(why.to_owned()));
         }
         if goal.check && vacuums(&first) != vacuumed {
@@ -341,7 +346,7 @@ impl Replica {
 }
 
 /// Remembers the states before and after a transaction, just before it is committed.
-pub(super) type Remember<'a> = &'a (dyn Fn(Option<&State>, &State) -> Result<(), FollowFault> + Sync);
+pub(super) type RecordState<'a> = &'a (dyn Fn(Option<&State>, &State) -> Result<(), FollowFault> + Sync);
 
 /// The writes of one transaction.
 struct Write<'a> {

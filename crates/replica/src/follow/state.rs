@@ -1,4 +1,4 @@
-//! What a follower remembers of its replica, in a folder beside it.
+//! The state of a follower, stored in a folder next to the replica.
 
 use std::fs;
 use std::io::{self, Write as _};

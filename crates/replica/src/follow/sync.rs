@@ -32,7 +32,7 @@ pub(super) enum Look {
 }
 
 /// What a follower knows.
-pub(super) struct Desk {
+pub(super) struct SyncSession {
     pub bucket: Bucket,
     replica: Option<Replica>,
     memory: Option<Memory>,
@@ -41,7 +41,7 @@ pub(super) struct Desk {
     written: Option<Instant>,
 }
 
-impl Desk {
+impl SyncSession {
     /// Knows what lies beside the replica.
     pub fn new(bucket: Bucket) -> Self {
         Self { bucket, replica: None, memory: None, checked: None, written: None }
@@ -299,7 +299,7 @@ fn install(
     path: &Path,
     built: &Built,
     goal: Goal,
-    memory: super::replica::Remember<'_>,
+    memory: super::replica::RecordState<'_>,
 ) -> Result<(Replica, Applied), ApplyFault> {
     let begun = Instant::now();
     let local = |source| FollowFault::Local { path: built.path.clone(), source };

@@ -1,4 +1,4 @@
-//! Reads a file, and takes nothing in it on trust.
+//! Decodes a file and verifies everything in it.
 
 use std::io::{BufReader, ErrorKind, Read};
 
@@ -135,7 +135,7 @@ impl<R: Read> Decoder<R> {
         self.database(database)?;
         match self.input.read(&mut [0])? {
             0 => Ok(self.header),
-            _ => Err(invalid("something stands behind its end")),
+            _ => Err(invalid("there is data after its end")),
         }
     }
 

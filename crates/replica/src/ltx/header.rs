@@ -61,7 +61,7 @@ impl Header {
     /// Reads a header.
     pub fn parse(bytes: &[u8; Self::SIZE]) -> Result<Self, LtxFault> {
         if &bytes[0..4] != MAGIC {
-            return Err(invalid("it does not begin as an LTX file does"));
+            return Err(invalid("it does not have the header of an LTX file"));
         }
         let flags = word(bytes, 4);
         if flags & !NO_CHECKSUM != 0 {

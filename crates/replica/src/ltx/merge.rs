@@ -1,4 +1,4 @@
-//! Makes one file of several that follow each other.
+//! Merges consecutive files into one.
 
 use std::io::{Read, Write};
 

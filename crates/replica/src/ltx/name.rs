@@ -1,4 +1,4 @@
-//! How files are called, and where they lie.
+//! Names and keys of files.
 
 use crate::store::Layout;
 use crate::txid::Txid;

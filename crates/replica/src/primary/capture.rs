@@ -1,4 +1,4 @@
-//! Follows the log of a primary, and makes an increment of what was committed.
+//! Follows the WAL of a primary and creates an increment of committed changes.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! Copies a database while others write it, checks the copy, and makes a snapshot of it.
+//! Copies a database while others write to it, checks the copy, and creates a snapshot.
 
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};

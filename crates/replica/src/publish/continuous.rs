@@ -9,14 +9,14 @@ use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{sleep, sleep_until, timeout};
 
-use super::lane::{Lane, beside};
+use super::lane::{TargetWorker, beside};
 use super::once::{blocking, finish};
 use super::put::claim;
-use super::queue::{Queue, Wish};
+use super::queue::{Queue, TargetRequest};
 use super::scratch::Scratch;
-use super::seat::{Holds, Seat};
+use super::seat::{LeaseDuration, TargetSession};
 use super::wake::Wake;
-use super::{Core, Event, FlushFault, PrimaryFault, PublishFault, Reason};
+use super::{Core, FlushFault, PrimaryFault, PublishEvent, PublishFault, Reason};
 use crate::head::Mode;
 use crate::primary::{Capture, Outlook, Segment, SnapshotTask};
 use crate::txid::Txid;
@@ -89,7 +89,7 @@ pub(super) async fn continuous(
         .zip(&queues)
         .zip(seats)
         .map(|((target, queue), seat)| {
-            let lane = Lane::new(publisher, target, queue, mode, &scratch.spool, seat);
+            let lane = TargetWorker::new(publisher, target, queue, mode, &scratch.spool, seat);
             async move { futures::try_join!(lane.run(), beside(publisher, target, queue)).map(drop) }
         })
         .collect();
@@ -110,15 +110,15 @@ pub(super) async fn continuous(
 }
 
 /// Takes a place in every bucket that can be reached. One that cannot is tried again by its own loop.
-async fn sit(publisher: &Core, mode: Mode) -> Result<Vec<Option<Seat>>, PublishFault> {
+async fn sit(publisher: &Core, mode: Mode) -> Result<Vec<Option<TargetSession>>, PublishFault> {
     let options = &publisher.options;
     let holds = match mode {
-        Mode::Continuous { heartbeat_ms: None } => Holds::UntilReleased,
-        _ => Holds::For(options.lease + options.heartbeat.unwrap_or_default()),
+        Mode::Continuous { heartbeat_ms: None } => LeaseDuration::UntilReleased,
+        _ => LeaseDuration::For(options.lease + options.heartbeat.unwrap_or_default()),
     };
     loop {
         let tried = join_all(options.targets.iter().map(|target| async move {
-            let mut seat = Seat::look(target, publisher.calls(target), options).await?;
+            let mut seat = TargetSession::look(target, publisher.calls(target), options).await?;
             seat.take(options, holds).await?;
             if seat.haunted {
                 claim(&mut seat, options).await?;
@@ -132,7 +132,7 @@ async fn sit(publisher: &Core, mode: Mode) -> Result<Vec<Option<Seat>>, PublishF
                 Ok(seat) => seats.push(Some(seat)),
                 Err(bad @ PublishFault::Store { .. }) => {
                     let (target, why) = (options.targets[seats.len()].name.clone(), bad.to_string());
-                    publisher.observer.event(&Event::Retrying { target, why, pause: AGAIN });
+                    publisher.observer.event(&PublishEvent::Retrying { target, why, pause: AGAIN });
                     seats.push(None);
                 }
                 Err(PublishFault::Paused { pause, .. }) => {
@@ -144,7 +144,7 @@ async fn sit(publisher: &Core, mode: Mode) -> Result<Vec<Option<Seat>>, PublishF
         }
         let Some(by) = paused else { return Ok(seats) };
         if !publisher.metrics.change(|all| std::mem::replace(&mut all.paused, true)) {
-            publisher.observer.event(&Event::Paused { by });
+            publisher.observer.event(&PublishEvent::Paused { by });
         }
         sleep(AT_THE_END / 2).await;
     }
@@ -245,7 +245,7 @@ impl<'a> Engine<'a> {
             let outlook = self.with(move |capture, found| capture.empty_log(firmly, found)).await?;
             self.empty_at = filled + limit / 4;
             if filled > limit * 4 {
-                self.publisher.observer.event(&Event::WalHeld { bytes: filled });
+                self.publisher.observer.event(&PublishEvent::WalHeld { bytes: filled });
             }
             self.heed(outlook, stop).await?;
         }
@@ -325,7 +325,7 @@ impl<'a> Engine<'a> {
                     bad @ (PrimaryFault::Busy { .. } | PrimaryFault::File { .. } | PrimaryFault::Unread { .. }),
                 )) => {
                     let (target, why) = ("primary".to_owned(), bad.to_string());
-                    self.publisher.observer.event(&Event::Retrying { target, why, pause: AGAIN });
+                    self.publisher.observer.event(&PublishEvent::Retrying { target, why, pause: AGAIN });
                 }
                 Err(bad) => return Err(bad),
             }
@@ -372,7 +372,7 @@ impl<'a> Engine<'a> {
         let segment = Arc::new(snapshot.segment);
         for queue in self.queues {
             match (reason, queue.wished()) {
-                (_, Some(Wish::Snapshot)) => queue.begin(&segment),
+                (_, Some(TargetRequest::Snapshot)) => queue.begin(&segment),
                 (Reason::Age, _) => queue.beside(&segment),
                 _ => {}
             }
@@ -382,10 +382,10 @@ impl<'a> Engine<'a> {
 
     /// Does what the targets wish for.
     async fn grant(&mut self, stop: &mut (impl Future<Output = ()> + Send + Unpin)) -> Result<(), PublishFault> {
-        let wishes: Vec<Wish> = self.queues.iter().filter_map(Queue::wished).collect();
+        let wishes: Vec<TargetRequest> = self.queues.iter().filter_map(Queue::wished).collect();
         let chain = wishes.iter().filter_map(|wish| match wish {
-            Wish::Chain(txid, at) => Some((*txid, *at)),
-            Wish::Snapshot => None,
+            TargetRequest::Chain(txid, at) => Some((*txid, *at)),
+            TargetRequest::Snapshot => None,
         });
         if let Some((txid, at)) = chain.max() {
             if let Some(capture) = self.capture.as_mut() {
@@ -428,9 +428,9 @@ impl<'a> Engine<'a> {
             match turned {
                 Some(true) => {
                     let why = failing.unwrap_or_else(|| "no answer yet".to_owned());
-                    self.publisher.observer.event(&Event::Stalled { target, lag, why });
+                    self.publisher.observer.event(&PublishEvent::Stalled { target, lag, why });
                 }
-                Some(false) => self.publisher.observer.event(&Event::CaughtUp { target, txid: queue.newest() }),
+                Some(false) => self.publisher.observer.event(&PublishEvent::CaughtUp { target, txid: queue.newest() }),
                 None => {}
             }
         }

@@ -1,4 +1,4 @@
-//! What a publisher tells whoever shows it.
+//! Events of a publisher.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub enum Reason {
 
 /// Something that happened.
 #[derive(Clone, Debug)]
-pub enum Event {
+pub enum PublishEvent {
     /// A snapshot was taken and has passed its check.
     Snapshot {
         /// Why.
@@ -106,13 +106,13 @@ pub enum Event {
 /// Hears what happens. Called from the publisher's own task: it returns at once.
 pub trait Observer: Send + Sync {
     /// Something happened.
-    fn event(&self, event: &Event);
+    fn event(&self, event: &PublishEvent);
 }
 
 /// Hears nothing.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Silent;
+pub struct IgnoreEvents;
 
-impl Observer for Silent {
-    fn event(&self, _: &Event) {}
+impl Observer for IgnoreEvents {
+    fn event(&self, _: &PublishEvent) {}
 }

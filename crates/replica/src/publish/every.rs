@@ -7,8 +7,8 @@ use tokio::time::{sleep, timeout};
 
 use super::once::{Turn, once};
 use super::scratch::Scratch;
-use super::seat::{Holds, Seat};
-use super::{Core, Delivery, Event, PublishFault};
+use super::seat::{LeaseDuration, TargetSession};
+use super::{Core, PublishEvent, PublishFault, TargetResult};
 use crate::head::Mode;
 
 /// The leases are given back within this time.
@@ -24,7 +24,7 @@ pub(super) async fn every(
 ) -> Result<(), PublishFault> {
     let scratch = Scratch::take(&core.options.scratch)?;
     let period_ms = u64::try_from(period.as_millis()).unwrap_or(u64::MAX);
-    let turn = Turn { mode: Mode::Every { period_ms }, holds: Holds::For(period + core.options.lease) };
+    let turn = Turn { mode: Mode::Every { period_ms }, holds: LeaseDuration::For(period + core.options.lease) };
     let mut stop = pin!(stop);
     let begun = Instant::now();
     loop {
@@ -51,10 +51,10 @@ pub(super) async fn every(
 }
 
 /// Whether all went well.
-fn judged(core: &Core, deliveries: Vec<Delivery>) -> Result<bool, PublishFault> {
+fn judged(core: &Core, deliveries: Vec<TargetResult>) -> Result<bool, PublishFault> {
     let mut well = true;
     let mut paused = None;
-    for Delivery { target, outcome } in deliveries {
+    for TargetResult { target, outcome } in deliveries {
         match outcome {
             Ok(_) => {}
             Err(PublishFault::Paused { pause, .. }) => paused = Some(format!("{}: {}", pause.by, pause.reason)),
@@ -69,15 +69,15 @@ fn judged(core: &Core, deliveries: Vec<Delivery>) -> Result<bool, PublishFault> 
     }
     let was = core.metrics.change(|all| std::mem::replace(&mut all.paused, paused.is_some()));
     match paused {
-        Some(by) if !was => core.observer.event(&Event::Paused { by }),
-        None if was => core.observer.event(&Event::Resumed),
+        Some(by) if !was => core.observer.event(&PublishEvent::Paused { by }),
+        None if was => core.observer.event(&PublishEvent::Resumed),
         _ => {}
     }
     Ok(well)
 }
 
 fn complain(core: &Core, target: &str, bad: &PublishFault, pause: Duration) {
-    core.observer.event(&Event::Retrying { target: target.to_owned(), why: bad.to_string(), pause });
+    core.observer.event(&PublishEvent::Retrying { target: target.to_owned(), why: bad.to_string(), pause });
 }
 
 /// A target that missed a turn is stalled.
@@ -97,8 +97,10 @@ fn measure(core: &Core, period: Duration, begun: Instant) {
         let target = target.name.clone();
         let txid = core.metrics.read().targets.get(&target).map_or_else(Default::default, |one| one.txid);
         match turned {
-            Some(true) => core.observer.event(&Event::Stalled { target, lag, why: "turns were missed".to_owned() }),
-            Some(false) => core.observer.event(&Event::CaughtUp { target, txid }),
+            Some(true) => {
+                core.observer.event(&PublishEvent::Stalled { target, lag, why: "turns were missed".to_owned() })
+            }
+            Some(false) => core.observer.event(&PublishEvent::CaughtUp { target, txid }),
             None => {}
         }
     }
@@ -106,7 +108,7 @@ fn measure(core: &Core, period: Duration, begun: Instant) {
 
 async fn release(core: &Core) {
     for target in &core.options.targets {
-        if let Ok(mut seat) = Seat::borrowed(target, core.calls(target), &core.options).await {
+        if let Ok(mut seat) = TargetSession::borrowed(target, core.calls(target), &core.options).await {
             // The lease ends by itself otherwise.
             let _ = seat.release().await;
         }

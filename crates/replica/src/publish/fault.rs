@@ -1,4 +1,4 @@
-//! Why nothing is published.
+//! Why nothing was published.
 
 use std::io;
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ pub enum PrimaryFault {
         /// What the system says.
         source: io::Error,
     },
-    /// Its journal is no WAL.
+    /// Its journal is not a WAL.
     #[error("the primary {} has journal_mode {mode}, and continuous publishing reads the WAL: run `PRAGMA journal_mode=WAL` in it, or publish at a period", path.display())]
     NoWal {
         /// Its file.

@@ -1,4 +1,4 @@
-//! Delivers to one target, in order, for as long as it takes.
+//! Delivers to one target, in order.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -13,9 +13,9 @@ use tokio::time::{sleep, sleep_until};
 use super::once::{head_of, remember, snapshot_ref};
 use super::prune;
 use super::put::{Put, claim, put};
-use super::queue::{Item, Queue, Wish};
-use super::seat::{Holds, Seat};
-use super::{Core, Event, PublishFault, Target};
+use super::queue::{Item, Queue, TargetRequest};
+use super::seat::{LeaseDuration, TargetSession};
+use super::{Core, PublishEvent, PublishFault, PublishTarget};
 use crate::head::{Mode, SnapshotRef};
 use crate::ltx::{LtxFault, SNAPSHOT_LEVEL, merge};
 use crate::primary::{Hashing, Segment, spool_file};
@@ -32,13 +32,13 @@ const WAITING: usize = 64;
 const SPANS: usize = 64;
 
 /// Delivers to one target.
-pub(super) struct Lane<'a> {
+pub(super) struct TargetWorker<'a> {
     publisher: &'a Core,
-    target: &'a Target,
+    target: &'a PublishTarget,
     queue: &'a Queue,
     mode: Mode,
     spool: std::path::PathBuf,
-    seat: Option<Seat>,
+    seat: Option<TargetSession>,
     /// What was delivered last.
     last: Option<Arc<Segment>>,
     snapshot: Option<SnapshotRef>,
@@ -49,15 +49,15 @@ pub(super) struct Lane<'a> {
     paused: bool,
 }
 
-impl<'a> Lane<'a> {
+impl<'a> TargetWorker<'a> {
     /// Delivers what this queue has.
     pub fn new(
         publisher: &'a Core,
-        target: &'a Target,
+        target: &'a PublishTarget,
         queue: &'a Queue,
         mode: Mode,
         spool: &std::path::Path,
-        seat: Option<Seat>,
+        seat: Option<TargetSession>,
     ) -> Self {
         Self {
             publisher,
@@ -75,13 +75,13 @@ impl<'a> Lane<'a> {
         }
     }
 
-    fn holds(&self) -> Holds {
+    fn holds(&self) -> LeaseDuration {
         let lease = self.publisher.options.lease;
         match self.mode {
-            Mode::Continuous { heartbeat_ms: None } => Holds::UntilReleased,
-            Mode::Continuous { heartbeat_ms: Some(every) } => Holds::For(lease + Duration::from_millis(every)),
-            Mode::Every { period_ms } => Holds::For(lease + Duration::from_millis(period_ms)),
-            Mode::Once => Holds::For(lease),
+            Mode::Continuous { heartbeat_ms: None } => LeaseDuration::UntilReleased,
+            Mode::Continuous { heartbeat_ms: Some(every) } => LeaseDuration::For(lease + Duration::from_millis(every)),
+            Mode::Every { period_ms } => LeaseDuration::For(lease + Duration::from_millis(period_ms)),
+            Mode::Once => LeaseDuration::For(lease),
         }
     }
 
@@ -138,7 +138,7 @@ impl<'a> Lane<'a> {
         let why = bad.to_string();
         self.queue.failed(why.clone());
         self.count();
-        self.publisher.observer.event(&Event::Retrying { target: self.target.name.clone(), why, pause });
+        self.publisher.observer.event(&PublishEvent::Retrying { target: self.target.name.clone(), why, pause });
     }
 
     fn count(&self) {
@@ -155,7 +155,7 @@ impl<'a> Lane<'a> {
             self.publisher.metrics.change(|all| all.paused = true);
             let by = format!("{}: {}", pause.by, pause.reason);
             self.queue.failed(format!("paused by {by}"));
-            self.publisher.observer.event(&Event::Paused { by });
+            self.publisher.observer.event(&PublishEvent::Paused { by });
         }
         // The next turn looks whether the pause is over.
         PAUSES.1
@@ -164,7 +164,7 @@ impl<'a> Lane<'a> {
     fn resumed(&mut self) {
         if std::mem::take(&mut self.paused) {
             self.publisher.metrics.change(|all| all.paused = false);
-            self.publisher.observer.event(&Event::Resumed);
+            self.publisher.observer.event(&PublishEvent::Resumed);
         }
     }
 
@@ -195,14 +195,14 @@ impl<'a> Lane<'a> {
 
     async fn sit(&mut self) -> Result<(), PublishFault> {
         let options = &self.publisher.options;
-        let mut seat = Seat::look(self.target, self.publisher.calls(self.target), options).await?;
+        let mut seat = TargetSession::look(self.target, self.publisher.calls(self.target), options).await?;
         seat.take(options, self.holds()).await?;
         if seat.haunted {
             claim(&mut seat, options).await?;
         }
         let too_low = self.queue.front().is_some_and(|item| seat.newest >= item.segment().max);
         if too_low {
-            self.queue.wish(Wish::Chain(seat.newest, seat.newest_at));
+            self.queue.wish(TargetRequest::Chain(seat.newest, seat.newest_at));
         }
         self.seat = Some(seat);
         Ok(())
@@ -236,7 +236,7 @@ impl<'a> Lane<'a> {
         if put(seat, &segment, if snapshot { SNAPSHOT_LEVEL } else { 0 }, options).await? == Put::Taken {
             seat.look_again(options).await?;
             // Not fenced: what lies there was left by somebody who was killed.
-            self.queue.wish(Wish::Chain(segment.max, segment.at));
+            self.queue.wish(TargetRequest::Chain(segment.max, segment.at));
             return Ok(());
         }
         self.last = Some(Arc::clone(&segment));
@@ -261,7 +261,7 @@ impl<'a> Lane<'a> {
         Ok(())
     }
 
-    async fn move_head(&mut self, holds: Holds) -> Result<(), PublishFault> {
+    async fn move_head(&mut self, holds: LeaseDuration) -> Result<(), PublishFault> {
         let (Some(seat), Some(last), Some(snapshot)) = (self.seat.as_mut(), &self.last, &self.snapshot) else {
             return Ok(());
         };
@@ -287,7 +287,7 @@ impl<'a> Lane<'a> {
     async fn leave(&mut self) -> Result<(), PublishFault> {
         let mut pause = PAUSES.0;
         loop {
-            match self.move_head(Holds::Not).await {
+            match self.move_head(LeaseDuration::Not).await {
                 Err(bad @ PublishFault::Store { .. }) => self.complain(&bad, pause),
                 other => return other,
             }
@@ -313,7 +313,7 @@ impl<'a> Lane<'a> {
             self.queue.merged(&parts, whole);
         }
         if self.queue.bytes() > limit && matches!(self.queue.front(), Some(Item::Increment(_))) {
-            self.queue.wish(Wish::Snapshot);
+            self.queue.wish(TargetRequest::Snapshot);
         }
         Ok(())
     }
@@ -343,7 +343,7 @@ fn merged(parts: &[Arc<Segment>], spool: &std::path::Path) -> Result<Segment, Lt
 }
 
 /// Delivers snapshots beside a lane, as they come.
-pub(super) async fn beside(publisher: &Core, target: &Target, queue: &Queue) -> Result<(), PublishFault> {
+pub(super) async fn beside(publisher: &Core, target: &PublishTarget, queue: &Queue) -> Result<(), PublishFault> {
     let mut pause = PAUSES.0;
     loop {
         let filled = queue.filled.notified();
@@ -359,7 +359,7 @@ pub(super) async fn beside(publisher: &Core, target: &Target, queue: &Queue) -> 
             Err(bad @ (PublishFault::Fenced { .. } | PublishFault::Foreign { .. })) => return Err(bad),
             Err(bad) => {
                 let (target, why) = (target.name.clone(), bad.to_string());
-                publisher.observer.event(&Event::Retrying { target, why, pause });
+                publisher.observer.event(&PublishEvent::Retrying { target, why, pause });
                 if queue.has_ended() {
                     return Ok(());
                 }
@@ -371,8 +371,8 @@ pub(super) async fn beside(publisher: &Core, target: &Target, queue: &Queue) -> 
     }
 }
 
-async fn beside_once(publisher: &Core, target: &Target, snapshot: &Segment) -> Result<(), PublishFault> {
-    let seat = Seat::borrowed(target, publisher.calls(target), &publisher.options).await?;
+async fn beside_once(publisher: &Core, target: &PublishTarget, snapshot: &Segment) -> Result<(), PublishFault> {
+    let seat = TargetSession::borrowed(target, publisher.calls(target), &publisher.options).await?;
     if put(&seat, snapshot, SNAPSHOT_LEVEL, &publisher.options).await? == Put::Taken {
         let detail = format!("another snapshot of {} lies there", snapshot.max);
         return Err(seat.fault(StoreFault::Other { store: seat.calls.name(), detail }));

@@ -22,9 +22,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-pub use event::{Event, Observer, Reason, Silent};
+pub use event::{IgnoreEvents, Observer, PublishEvent, Reason};
 pub use fault::{PrimaryFault, PublishFault};
-pub use options::{PublishOptions, Retention, Target};
+pub use options::{PublishOptions, PublishTarget, Retention};
 
 use crate::calls::Calls;
 use crate::head::Mode;
@@ -32,11 +32,11 @@ use crate::metrics::{Board, PublishMetrics};
 use crate::txid::Txid;
 use once::Turn;
 use scratch::Scratch;
-use seat::Holds;
+use seat::LeaseDuration;
 
 /// What became of one target.
 #[derive(Debug)]
-pub struct Delivery {
+pub struct TargetResult {
     /// Its name.
     pub target: String,
     /// The state that lies there now, or why not.
@@ -80,8 +80,9 @@ impl Publisher {
         if options.targets.is_empty() {
             return Err(PublishFault::NoTarget);
         }
-        let calls =
-            |target: &Target| (target.name.clone(), Calls::new(Arc::clone(&target.store), options.request_timeout));
+        let calls = |target: &PublishTarget| {
+            (target.name.clone(), Calls::new(Arc::clone(&target.store), options.request_timeout))
+        };
         let calls = options.targets.iter().map(calls).collect();
         let (ask, asks) = mpsc::channel(64);
         let core = Core { options, observer, metrics: Board::default(), calls, pruned: Mutex::default() };
@@ -98,15 +99,15 @@ impl Publisher {
     ///
     /// # Errors
     /// The primary cannot be read or is damaged, or there is no room for the copy.
-    pub async fn once(&mut self) -> Result<Vec<Delivery>, PublishFault> {
+    pub async fn once(&mut self) -> Result<Vec<TargetResult>, PublishFault> {
         let scratch = Scratch::take(&self.core.options.scratch)?;
-        once::once(&self.core, &scratch, Turn { mode: Mode::Once, holds: Holds::Not }).await
+        once::once(&self.core, &scratch, Turn { mode: Mode::Once, holds: LeaseDuration::Not }).await
     }
 
     /// `once`, again and again, until `stop` ends. A fault that may pass is told to the observer and tried again at the next turn.
     ///
     /// # Errors
-    /// A fault that stays: another primary took over, the primary is no database.
+    /// A fault that stays: another primary took over, the primary is not a database.
     pub async fn every(&mut self, period: Duration, stop: impl Future<Output = ()> + Send) -> Result<(), PublishFault> {
         every::every(&self.core, period, stop).await
     }

@@ -9,13 +9,13 @@ use tokio::task::spawn_blocking;
 
 use super::put::{Put, claim, put};
 use super::scratch::Scratch;
-use super::seat::{Holds, Seat};
-use super::{Core, Delivered, Delivery, Event, PrimaryFault, PublishFault, Reason, Target, prune};
+use super::seat::{LeaseDuration, TargetSession};
+use super::{Core, Delivered, PrimaryFault, PublishEvent, PublishFault, PublishTarget, Reason, TargetResult, prune};
 use crate::calls::Calls;
 use crate::head::{Head, Mode, Signed, SnapshotRef, history_key};
 use crate::ltx::SNAPSHOT_LEVEL;
 use crate::primary::{Segment, Snapshot, SnapshotTask};
-use crate::store::{Body, Metadata, Precondition, StoreFault};
+use crate::store::{ObjectBody, ObjectMetadata, Precondition, StoreFault};
 
 /// A killed publisher may have left a snapshot under the next number.
 const TRIES: usize = 3;
@@ -26,21 +26,21 @@ pub(super) struct Turn {
     /// What readers are told.
     pub mode: Mode,
     /// How long the lease holds then.
-    pub holds: Holds,
+    pub holds: LeaseDuration,
 }
 
 /// A target's place, or why there is none.
-type Sat = (Target, Result<Seat, PublishFault>);
+type OpenedTarget = (PublishTarget, Result<TargetSession, PublishFault>);
 
 /// Takes a snapshot, and publishes it to all that can be reached.
-pub(super) async fn once(publisher: &Core, scratch: &Scratch, turn: Turn) -> Result<Vec<Delivery>, PublishFault> {
+pub(super) async fn once(publisher: &Core, scratch: &Scratch, turn: Turn) -> Result<Vec<TargetResult>, PublishFault> {
     let mut seats = join_all(publisher.options.targets.iter().map(|target| sit(publisher, target, None))).await;
     if seats.iter().all(|(_, seat)| seat.is_err()) {
         return Ok(seats.into_iter().map(|(target, seat)| failed(target, seat.err())).collect());
     }
     for _ in 0..TRIES {
         let snapshot = Arc::new(snapshot(publisher, scratch, &seats).await?.segment);
-        let put = |(target, seat): Sat| {
+        let put = |(target, seat): OpenedTarget| {
             let snapshot = Arc::clone(&snapshot);
             async move { (target, deliver(publisher, seat, &snapshot, turn).await) }
         };
@@ -63,30 +63,30 @@ enum Outcome {
     Taken,
 }
 
-fn delivery(target: Target, outcome: Result<Outcome, PublishFault>) -> Delivery {
+fn delivery(target: PublishTarget, outcome: Result<Outcome, PublishFault>) -> TargetResult {
     match outcome {
-        Ok(Outcome::Delivered(done)) => Delivery { target: target.name, outcome: Ok(done) },
+        Ok(Outcome::Delivered(done)) => TargetResult { target: target.name, outcome: Ok(done) },
         Ok(Outcome::Taken) => failed(target, None),
         Err(bad) => failed(target, Some(bad)),
     }
 }
 
-fn failed(target: Target, bad: Option<PublishFault>) -> Delivery {
+fn failed(target: PublishTarget, bad: Option<PublishFault>) -> TargetResult {
     let detail = "others publish there all the time".to_owned();
     let store = target.store.name();
     let contended = || PublishFault::Store { target: target.name.clone(), source: StoreFault::Other { store, detail } };
     let outcome = Err(bad.unwrap_or_else(contended));
-    Delivery { target: target.name, outcome }
+    TargetResult { target: target.name, outcome }
 }
 
 /// Takes a place; the next number is behind `taken`.
-async fn sit(publisher: &Core, target: &Target, taken: Option<crate::txid::Txid>) -> Sat {
+async fn sit(publisher: &Core, target: &PublishTarget, taken: Option<crate::txid::Txid>) -> OpenedTarget {
     let options = &publisher.options;
     let calls = publisher.calls(target);
     let seat = async {
-        let mut seat = Seat::look(target, calls, options).await?;
+        let mut seat = TargetSession::look(target, calls, options).await?;
         if seat.haunted {
-            seat.take(options, Holds::For(options.lease)).await?;
+            seat.take(options, LeaseDuration::For(options.lease)).await?;
             claim(&mut seat, options).await?;
         }
         seat.newest = seat.newest.max(taken.unwrap_or_default());
@@ -95,7 +95,7 @@ async fn sit(publisher: &Core, target: &Target, taken: Option<crate::txid::Txid>
     (target.clone(), seat.await)
 }
 
-async fn snapshot(publisher: &Core, scratch: &Scratch, seats: &[Sat]) -> Result<Snapshot, PublishFault> {
+async fn snapshot(publisher: &Core, scratch: &Scratch, seats: &[OpenedTarget]) -> Result<Snapshot, PublishFault> {
     let there = || seats.iter().filter_map(|(_, seat)| seat.as_ref().ok());
     let txid = there().map(|seat| seat.newest).max().unwrap_or_default().next();
     let at = there().map(|seat| seat.newest_at).max().unwrap_or(Timestamp::UNIX_EPOCH).max(Timestamp::now());
@@ -120,7 +120,7 @@ pub(super) async fn finish(
         all.verify_failures += u64::from(matches!(taken, Err(PublishFault::Primary(PrimaryFault::Damaged { .. }))));
     });
     let taken = taken?;
-    publisher.observer.event(&Event::Snapshot {
+    publisher.observer.event(&PublishEvent::Snapshot {
         reason,
         txid: taken.segment.max,
         pages: taken.segment.pages,
@@ -142,7 +142,7 @@ pub(super) async fn blocking<T: Send + 'static>(
 
 async fn deliver(
     publisher: &Core,
-    seat: Result<Seat, PublishFault>,
+    seat: Result<TargetSession, PublishFault>,
     snapshot: &Segment,
     turn: Turn,
 ) -> Result<Outcome, PublishFault> {
@@ -155,7 +155,7 @@ async fn deliver(
         return unchanged(publisher, seat, head, turn).await.map(Outcome::Delivered);
     }
     if seat.epoch == 0 || !turn_is_ours(&seat, options) {
-        seat.take(options, Holds::For(options.lease)).await?;
+        seat.take(options, LeaseDuration::For(options.lease)).await?;
     }
     if put(&seat, snapshot, SNAPSHOT_LEVEL, options).await? == Put::Taken {
         return Ok(Outcome::Taken);
@@ -169,11 +169,16 @@ async fn deliver(
     Ok(Outcome::Delivered(Delivered { txid: snapshot.max, changed: true, bytes: snapshot.size }))
 }
 
-fn turn_is_ours(seat: &Seat, options: &super::PublishOptions) -> bool {
+fn turn_is_ours(seat: &TargetSession, options: &super::PublishOptions) -> bool {
     seat.lease().is_some_and(|lease| lease.holder == options.holder && !lease.released)
 }
 
-async fn unchanged(publisher: &Core, mut seat: Seat, mut head: Head, turn: Turn) -> Result<Delivered, PublishFault> {
+async fn unchanged(
+    publisher: &Core,
+    mut seat: TargetSession,
+    mut head: Head,
+    turn: Turn,
+) -> Result<Delivered, PublishFault> {
     let (target, txid) = (seat.target.clone(), head.txid);
     // Readers are told that somebody looked, when they are told of a period.
     if matches!(turn.mode, Mode::Every { .. }) {
@@ -184,7 +189,7 @@ async fn unchanged(publisher: &Core, mut seat: Seat, mut head: Head, turn: Turn)
         seat.move_head(head, &publisher.options, turn.holds).await?;
     }
     publisher.alive(&seat, txid);
-    publisher.observer.event(&Event::Unchanged { target, txid });
+    publisher.observer.event(&PublishEvent::Unchanged { target, txid });
     Ok(Delivered { txid, changed: false, bytes: 0 })
 }
 
@@ -196,7 +201,7 @@ pub(super) fn snapshot_ref(snapshot: &Segment) -> SnapshotRef {
 
 /// What readers are told of a state.
 pub(super) fn head_of(
-    seat: &Seat,
+    seat: &TargetSession,
     state: &Segment,
     mode: Mode,
     snapshot: SnapshotRef,
@@ -218,20 +223,20 @@ pub(super) fn head_of(
 
 /// Writes the history's copy of a head.
 pub(super) async fn remember(
-    seat: &Seat,
+    seat: &TargetSession,
     head: &Head,
     key: Option<&crate::trust::SigningKey>,
 ) -> Result<(), PublishFault> {
     // Plain data.
     let text = serde_json::to_vec_pretty(&Signed::of(head, key)).unwrap_or_default();
     let name = history_key(head.at, head.txid);
-    let put = seat.calls.put(&name, &Body::Bytes(text.into()), &Metadata::new(), &Precondition::None).await;
+    let put = seat.calls.put(&name, &ObjectBody::Bytes(text.into()), &ObjectMetadata::new(), &Precondition::None).await;
     put.map(drop).map_err(|bad| seat.fault(bad))
 }
 
 impl Core {
     /// The calls of a target.
-    pub(super) fn calls(&self, target: &Target) -> Calls {
+    pub(super) fn calls(&self, target: &PublishTarget) -> Calls {
         let same = self.calls.iter().find(|(name, _)| *name == target.name);
         let made = || Calls::new(Arc::clone(&target.store), self.options.request_timeout);
         same.map_or_else(made, |(_, calls)| calls.clone())
@@ -243,7 +248,7 @@ impl Core {
     }
 
     /// Something was published.
-    pub(super) fn published(&self, seat: &Seat, segment: &Segment, lag: Duration, snapshot: bool) {
+    pub(super) fn published(&self, seat: &TargetSession, segment: &Segment, lag: Duration, snapshot: bool) {
         self.metrics.change(|all| {
             let one = all.targets.entry(seat.target.clone()).or_default();
             one.txid = segment.max;
@@ -253,11 +258,11 @@ impl Core {
         });
         self.alive(seat, segment.max);
         let (target, txid, bytes) = (seat.target.clone(), segment.max, segment.size);
-        self.observer.event(&Event::Published { target, txid, bytes, lag });
+        self.observer.event(&PublishEvent::Published { target, txid, bytes, lag });
     }
 
     /// A target is up to date.
-    pub(super) fn alive(&self, seat: &Seat, txid: crate::txid::Txid) {
+    pub(super) fn alive(&self, seat: &TargetSession, txid: crate::txid::Txid) {
         self.metrics.change(|all| {
             let one = all.targets.entry(seat.target.clone()).or_default();
             (one.txid, one.last_success) = (txid, Some(Timestamp::now()));

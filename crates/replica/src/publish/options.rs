@@ -9,7 +9,7 @@ use crate::trust::SigningKey;
 
 /// A bucket that is published to, as a rule one in each region.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub struct PublishTarget {
     /// What it is called in messages and metrics: the region.
     pub name: String,
     /// Where objects go.
@@ -41,7 +41,7 @@ pub struct PublishOptions {
     /// A folder for copies and for what is not delivered yet: as much room as the database, and `spool_limit`.
     pub scratch: PathBuf,
     /// All are written at the same time; one that is down does not hold the others up.
-    pub targets: Vec<Target>,
+    pub targets: Vec<PublishTarget>,
     /// Signs what is published.
     pub key: Option<Arc<SigningKey>>,
     /// Who publishes: a name that another start of the same primary has, too (`host:path`).
@@ -70,7 +70,7 @@ pub struct PublishOptions {
 
 impl PublishOptions {
     /// The defaults.
-    pub fn new(database: &Path, scratch: &Path, targets: Vec<Target>, holder: &str) -> Self {
+    pub fn new(database: &Path, scratch: &Path, targets: Vec<PublishTarget>, holder: &str) -> Self {
         Self {
             database: database.to_owned(),
             scratch: scratch.to_owned(),

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::seat::Seat;
-use super::{Core, Event, Retention};
+use super::seat::TargetSession;
+use super::{Core, PublishEvent, Retention};
 use crate::chain::{Chain, Found};
 use crate::head::HISTORY;
 use crate::ltx::SNAPSHOT_LEVEL;
@@ -17,7 +17,7 @@ use crate::txid::Txid;
 const EVERY: Duration = Duration::from_secs(3600);
 
 /// Removes what is due, once in a while. What fails is told and done the next time.
-pub(super) async fn prune(publisher: &Core, seat: &Seat) {
+pub(super) async fn prune(publisher: &Core, seat: &TargetSession) {
     if !publisher.prunes_now(&seat.target) {
         return;
     }
@@ -27,11 +27,11 @@ pub(super) async fn prune(publisher: &Core, seat: &Seat) {
             publisher.metrics.change(|all| {
                 all.targets.entry(seat.target.clone()).or_default().removed += objects as u64;
             });
-            publisher.observer.event(&Event::Removed { target: seat.target.clone(), objects });
+            publisher.observer.event(&PublishEvent::Removed { target: seat.target.clone(), objects });
         }
         Err(bad) => {
             let (target, why) = (seat.target.clone(), format!("old objects were not removed: {bad}"));
-            publisher.observer.event(&Event::Retrying { target, why, pause: EVERY });
+            publisher.observer.event(&PublishEvent::Retrying { target, why, pause: EVERY });
         }
     }
 }
@@ -48,7 +48,7 @@ impl Core {
 }
 
 /// Removes what is due; how many objects it was.
-pub(super) async fn prune_now(seat: &Seat, retention: Retention) -> Result<usize, StoreFault> {
+pub(super) async fn prune_now(seat: &TargetSession, retention: Retention) -> Result<usize, StoreFault> {
     let calls = &seat.calls;
     let chain = Chain::list(calls).await?;
     let (kept, gone) = split(&chain, retention);

@@ -4,13 +4,13 @@ use std::io::Write as _;
 
 use jiff::Timestamp;
 
-use super::seat::Seat;
+use super::seat::TargetSession;
 use super::{PublishFault, PublishOptions};
 use crate::fetch::{FetchFault, once};
 use crate::ltx::{Encoder, Header, Name, SNAPSHOT_LEVEL};
 use crate::primary::{Hashing, Segment};
 use crate::proof::Claim;
-use crate::store::{Answer, Body, Metadata, Precondition, StoreFault};
+use crate::store::{ObjectBody, ObjectMetadata, Precondition, ReadAnswer, StoreFault};
 use crate::trust::Trust;
 
 /// Increments that somebody else may write while the turn is taken from him.
@@ -27,7 +27,7 @@ pub(super) enum Put {
 
 /// Writes a segment.
 pub(super) async fn put(
-    seat: &Seat,
+    seat: &TargetSession,
     segment: &Segment,
     level: u8,
     options: &PublishOptions,
@@ -35,16 +35,21 @@ pub(super) async fn put(
     let claim = segment.claim(level, seat.epoch);
     let metadata = claim.metadata(options.key.as_deref());
     let key = claim.name.key(seat.calls.layout());
-    write(seat, &key, &Body::File(segment.path.to_path_buf()), &metadata).await
+    write(seat, &key, &ObjectBody::File(segment.path.to_path_buf()), &metadata).await
 }
 
 /// Writes an object that is not there yet. One that is there with the very same texts beside it was written by a call whose answer was
 /// lost: they have its hash.
-async fn write(seat: &Seat, key: &str, body: &Body, metadata: &Metadata) -> Result<Put, PublishFault> {
+async fn write(
+    seat: &TargetSession,
+    key: &str,
+    body: &ObjectBody,
+    metadata: &ObjectMetadata,
+) -> Result<Put, PublishFault> {
     match seat.calls.put(key, body, metadata, &Precondition::Absent).await {
         Ok(_) => Ok(Put::There),
         Err(bad) if bad.is_taken() => match seat.calls.get(key, None).await {
-            Ok(Answer::Object(there)) if there.metadata == *metadata => Ok(Put::There),
+            Ok(ReadAnswer::Object(there)) if there.metadata == *metadata => Ok(Put::There),
             Ok(_) => Ok(Put::Taken),
             // It was removed in between: the next try tells.
             Err(gone) if gone.is_absent() => {
@@ -59,10 +64,10 @@ async fn write(seat: &Seat, key: &str, body: &Body, metadata: &Metadata) -> Resu
 
 /// Writes an increment without pages behind the newest state. From then on a former holder who wants to write the next increment finds
 /// it there, and stops: it can be used by one publisher only.
-pub(super) async fn claim(seat: &mut Seat, options: &PublishOptions) -> Result<(), PublishFault> {
+pub(super) async fn claim(seat: &mut TargetSession, options: &PublishOptions) -> Result<(), PublishFault> {
     for _ in 0..CLAIMS {
         let (body, name, metadata) = nothing(seat, options).await?;
-        let put = write(seat, &name.key(seat.calls.layout()), &Body::Bytes(body.into()), &metadata).await?;
+        let put = write(seat, &name.key(seat.calls.layout()), &ObjectBody::Bytes(body.into()), &metadata).await?;
         seat.newest = name.max;
         if put == Put::There {
             seat.haunted = false;
@@ -74,7 +79,10 @@ pub(super) async fn claim(seat: &mut Seat, options: &PublishOptions) -> Result<(
 }
 
 /// An increment that changes nothing.
-async fn nothing(seat: &mut Seat, options: &PublishOptions) -> Result<(Vec<u8>, Name, Metadata), PublishFault> {
+async fn nothing(
+    seat: &mut TargetSession,
+    options: &PublishOptions,
+) -> Result<(Vec<u8>, Name, ObjectMetadata), PublishFault> {
     let last = last(seat, options).await?;
     let next = seat.newest.next();
     let at = Timestamp::now().max(seat.newest_at);
@@ -95,7 +103,7 @@ async fn nothing(seat: &mut Seat, options: &PublishOptions) -> Result<(Vec<u8>, 
     let _ = hash.write_all(&body);
     let name = Name::of(0, next, next);
     // Without a proof of the state before it, there is none of this one: a chain of Litestream.
-    let metadata = last.1.map_or_else(Metadata::new, |before| {
+    let metadata = last.1.map_or_else(ObjectMetadata::new, |before| {
         let claim = Claim {
             name,
             size,
@@ -112,7 +120,7 @@ async fn nothing(seat: &mut Seat, options: &PublishOptions) -> Result<(Vec<u8>, 
 }
 
 /// The header and the claim of the object that ends with the newest state.
-async fn last(seat: &Seat, options: &PublishOptions) -> Result<(Header, Option<Claim>), PublishFault> {
+async fn last(seat: &TargetSession, options: &PublishOptions) -> Result<(Header, Option<Claim>), PublishFault> {
     let chain = crate::chain::Chain::list(&seat.calls).await.map_err(|bad| seat.fault(bad))?;
     let ends = chain.objects.iter().filter(|one| one.name.max == seat.newest);
     // The smallest one.

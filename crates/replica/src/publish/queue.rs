@@ -1,4 +1,4 @@
-//! What waits for one target.
+//! The queue of one target.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,7 +31,7 @@ impl Item {
 
 /// What a target asks the publisher for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Wish {
+pub(super) enum TargetRequest {
     /// A snapshot: what waits has grown too large.
     Snapshot,
     /// A chain with higher numbers, and no earlier times: others are taken there.
@@ -45,7 +45,7 @@ struct Inner {
     beside: Option<Arc<Segment>>,
     beside_done: Option<SnapshotRef>,
     ended: bool,
-    wish: Option<Wish>,
+    wish: Option<TargetRequest>,
     delivered: Txid,
     failing: Option<String>,
     stalled: bool,
@@ -183,7 +183,7 @@ impl Queue {
     }
 
     /// Asks the publisher for something. Without a snapshot, nothing that waits is of any use.
-    pub fn wish(&self, wish: Wish) {
+    pub fn wish(&self, wish: TargetRequest) {
         let mut inner = self.inner();
         inner.wish = Some(wish);
         inner.items.clear();
@@ -193,7 +193,7 @@ impl Queue {
     }
 
     /// What was asked for.
-    pub fn wished(&self) -> Option<Wish> {
+    pub fn wished(&self) -> Option<TargetRequest> {
         self.inner().wish
     }
 

@@ -1,4 +1,4 @@
-//! The folder of a publisher on its own disk.
+//! The local scratch folder of a publisher.
 
 use std::fs::{self, File};
 use std::io;

@@ -1,13 +1,13 @@
-//! The place of a publisher in one bucket: its turn, and what was published last.
+//! The session of a publisher in one bucket: its lease, and what was published last.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{PublishFault, PublishOptions, Target};
+use super::{PublishFault, PublishOptions, PublishTarget};
 use crate::calls::Calls;
 use crate::chain::{Chain, LookFault, published_at};
-use crate::control::{self, ControlFault, Lease};
+use crate::control::{self, ControlFault, PrimaryLease};
 use crate::head::{Head, Latest, Mode, Signed};
 use crate::store::{Etag, StoreFault};
 use crate::trust::Trust;
@@ -17,7 +17,7 @@ use crate::txid::Txid;
 const TRIES: usize = 8;
 
 /// A place in a bucket.
-pub(super) struct Seat {
+pub(super) struct TargetSession {
     /// The target's name.
     pub target: String,
     /// The bucket.
@@ -36,9 +36,9 @@ pub(super) struct Seat {
     pub haunted: bool,
 }
 
-impl Seat {
+impl TargetSession {
     /// Looks whether this publisher may publish there.
-    pub async fn look(target: &Target, calls: Calls, options: &PublishOptions) -> Result<Self, PublishFault> {
+    pub async fn look(target: &PublishTarget, calls: Calls, options: &PublishOptions) -> Result<Self, PublishFault> {
         let read = control::read(&calls).await.map_err(|bad| controlled(&target.name, bad))?;
         let (etag, latest) = read.map_or((None, Latest::default()), |(etag, latest)| (Some(etag), latest));
         may(&target.name, &latest, options, Timestamp::now())?;
@@ -67,7 +67,11 @@ impl Seat {
     }
 
     /// The place of this publisher, for a call beside the one that holds it. The head is not moved through it.
-    pub async fn borrowed(target: &Target, calls: Calls, options: &PublishOptions) -> Result<Self, PublishFault> {
+    pub async fn borrowed(
+        target: &PublishTarget,
+        calls: Calls,
+        options: &PublishOptions,
+    ) -> Result<Self, PublishFault> {
         let mut own = Self {
             target: target.name.clone(),
             calls,
@@ -92,7 +96,7 @@ impl Seat {
     }
 
     /// Who has the turn.
-    pub fn lease(&self) -> Option<&Lease> {
+    pub fn lease(&self) -> Option<&PrimaryLease> {
         self.latest.lease.as_ref()
     }
 
@@ -140,7 +144,7 @@ impl Seat {
     pub async fn look_again(&mut self, options: &PublishOptions) -> Result<(), PublishFault> {
         let read = control::read(&self.calls).await.map_err(|bad| controlled(&self.target, bad))?;
         let (etag, latest) = read.map_or((None, Latest::default()), |(etag, latest)| (Some(etag), latest));
-        let ours = |lease: &Lease| lease.holder == options.holder && lease.epoch == self.epoch;
+        let ours = |lease: &PrimaryLease| lease.holder == options.holder && lease.epoch == self.epoch;
         if self.epoch > 0 && !latest.lease.as_ref().is_some_and(ours) {
             let holder = latest.lease.as_ref().map_or_else(|| "somebody".to_owned(), |lease| lease.holder.clone());
             return Err(PublishFault::Fenced { target: self.target.clone(), holder });
@@ -153,10 +157,10 @@ impl Seat {
     }
 
     /// Takes the turn: from here on the former holder cannot move the head.
-    pub async fn take(&mut self, options: &PublishOptions, holds: Holds) -> Result<(), PublishFault> {
+    pub async fn take(&mut self, options: &PublishOptions, holds: LeaseDuration) -> Result<(), PublishFault> {
         let epoch = self.latest.lease.as_ref().map_or(0, |lease| lease.epoch) + 1;
         for _ in 0..TRIES {
-            let lease = Lease { holder: options.holder.clone(), epoch, until: holds.until(), released: false };
+            let lease = PrimaryLease { holder: options.holder.clone(), epoch, until: holds.until(), released: false };
             let latest = Latest { lease: Some(lease), ..self.latest.clone() };
             match control::write(&self.calls, self.etag.clone(), &latest).await {
                 Ok(etag) => {
@@ -180,12 +184,17 @@ impl Seat {
     }
 
     /// Moves the head, and with it the end of the lease.
-    pub async fn move_head(&mut self, head: Head, options: &PublishOptions, holds: Holds) -> Result<(), PublishFault> {
-        let lease = Lease {
+    pub async fn move_head(
+        &mut self,
+        head: Head,
+        options: &PublishOptions,
+        holds: LeaseDuration,
+    ) -> Result<(), PublishFault> {
+        let lease = PrimaryLease {
             holder: options.holder.clone(),
             epoch: self.epoch,
             until: holds.until(),
-            released: matches!(holds, Holds::Not),
+            released: matches!(holds, LeaseDuration::Not),
         };
         let signed = Signed::of(&head, options.key.as_deref());
         let latest = Latest { head: Some(signed), lease: Some(lease), ..self.latest.clone() };
@@ -216,7 +225,7 @@ impl Seat {
 
 /// For how long a lease holds.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Holds {
+pub(super) enum LeaseDuration {
     /// From now.
     For(Duration),
     /// Until its holder ends, or somebody is told to take over.
@@ -225,7 +234,7 @@ pub(super) enum Holds {
     Not,
 }
 
-impl Holds {
+impl LeaseDuration {
     fn until(self) -> Timestamp {
         let now = Timestamp::now();
         match self {

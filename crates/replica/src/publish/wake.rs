@@ -1,4 +1,4 @@
-//! Wakes when a log is written to: by inotify on Linux, by a look every few milliseconds elsewhere.
+//! Wakes when a WAL is written to: with inotify on Linux, by polling elsewhere.
 
 use std::io;
 use std::path::Path;

@@ -48,7 +48,7 @@ pub struct RegistryModel {
 pub struct RegistryTenant {
     /// Its name.
     pub name: String,
-    /// Whether it may use the service.
+    /// Whether the tenant may use the service.
     pub enabled: bool,
 }
 

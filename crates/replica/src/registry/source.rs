@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::document::{KEY, LARGEST, Registry};
 use super::fault::RegistryFault;
-use crate::store::{Answer, Etag, ObjectStore, StoreFault};
+use crate::store::{Etag, ObjectStore, ReadAnswer, StoreFault};
 
 /// Reads the document of a place; none: it is still the known one. One conditional GET.
 ///
@@ -28,8 +28,8 @@ pub async fn fetch(
 
 async fn read(store: &dyn ObjectStore, known: Option<&Etag>) -> Result<Option<(Etag, Registry)>, RegistryFault> {
     let object = match store.get(KEY, known).await? {
-        Answer::Unchanged => return Ok(None),
-        Answer::Object(object) => object,
+        ReadAnswer::Unchanged => return Ok(None),
+        ReadAnswer::Object(object) => object,
     };
     let (place, etag) = (format!("{}/{KEY}", store.name()), object.etag.clone());
     let bytes = object.bytes(LARGEST).await;

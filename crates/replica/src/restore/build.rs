@@ -1,4 +1,4 @@
-//! Puts a database together from objects, and checks what comes of it.
+//! Assembles a database from objects and checks the result.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -69,7 +69,7 @@ pub(crate) async fn build(calls: &Calls, trust: &Trust, names: &[Name], place: &
     let (image, root) = rooted(image, &path).await?;
     let claim = object.proof.as_ref().map(|proof| proof.claim.clone());
     if claim.as_ref().is_some_and(|claim| claim.root != root) {
-        let why = "the pages that come of the chain have another Merkle root than its proof says".to_owned();
+        let why = "the Merkle root of the restored pages differs from the proof".to_owned();
         return Err(RestoreFault::Refused { store: calls.name(), key: name.key(calls.layout()), why });
     }
     Ok(Built {

@@ -1,23 +1,27 @@
-//! Which objects make the state that is asked for.
+//! Selects the objects of the requested state.
 
 use jiff::Timestamp;
 
-use super::{At, PlannedObject, RestoreFault, RestorePlan};
+use super::{PlannedObject, RestoreFault, RestorePlan, RestorePoint};
 use crate::calls::Calls;
 use crate::chain::{Chain, Found, LookFault, PlanFault, published_at};
 use crate::ltx::Name;
 use crate::txid::Txid;
 
 /// Chooses. The names are those of the plan's objects.
-pub(super) async fn choose(calls: &Calls, at: At, now: Timestamp) -> Result<(RestorePlan, Vec<Name>), RestoreFault> {
+pub(super) async fn choose(
+    calls: &Calls,
+    at: RestorePoint,
+    now: Timestamp,
+) -> Result<(RestorePlan, Vec<Name>), RestoreFault> {
     let chain = Chain::list(calls).await?;
     let Some(newest) = chain.newest() else { return Err(RestoreFault::Empty { store: calls.name() }) };
     let wanted = match at {
-        At::Latest => None,
-        At::Txid(txid) if txid > newest => return Err(future(calls, &chain, txid.to_string()).await?),
-        At::Txid(txid) => Some(txid),
-        At::Time(time) if time > now => return Err(future(calls, &chain, time.to_string()).await?),
-        At::Time(time) => Some(by_then(calls, &chain, time).await?),
+        RestorePoint::Latest => None,
+        RestorePoint::Txid(txid) if txid > newest => return Err(future(calls, &chain, txid.to_string()).await?),
+        RestorePoint::Txid(txid) => Some(txid),
+        RestorePoint::Time(time) if time > now => return Err(future(calls, &chain, time.to_string()).await?),
+        RestorePoint::Time(time) => Some(by_then(calls, &chain, time).await?),
     };
     let said = wanted.map_or_else(|| newest.to_string(), |txid| txid.to_string());
     let objects = chain.plan(wanted).map_err(|bad| gone(calls, said, &bad))?;

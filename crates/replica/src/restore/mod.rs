@@ -1,4 +1,4 @@
-//! A database as it was.
+//! Restores an earlier state of a database.
 
 pub(crate) mod build;
 mod choose;
@@ -18,7 +18,7 @@ use crate::txid::Txid;
 
 /// Which state.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum At {
+pub enum RestorePoint {
     /// The newest one.
     Latest,
     /// That one.
@@ -27,7 +27,7 @@ pub enum At {
     Time(Timestamp),
 }
 
-impl FromStr for At {
+impl FromStr for RestorePoint {
     type Err = BadAt;
 
     /// `latest`, a transaction id, or a time as in RFC 3339.
@@ -40,7 +40,7 @@ impl FromStr for At {
     }
 }
 
-/// What is no point of a history.
+/// What is not a point of a history.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
     "{0:?} is neither a transaction id nor a time: write its 16 hexadecimal digits, or a time such as 2026-12-01T08:00:00Z"
@@ -55,7 +55,7 @@ pub struct RestoreOptions {
     /// Whom it believes.
     pub trust: Trust,
     /// Which state.
-    pub at: At,
+    pub at: RestorePoint,
     /// Where the file goes. Nothing may lie there.
     pub output: PathBuf,
     /// One call of the store.
@@ -65,7 +65,7 @@ pub struct RestoreOptions {
 impl RestoreOptions {
     /// The newest state, 10 s for a call.
     pub fn new(store: Arc<dyn ObjectStore>, trust: Trust, output: PathBuf) -> Self {
-        Self { store, trust, at: At::Latest, output, request_timeout: Duration::from_secs(10) }
+        Self { store, trust, at: RestorePoint::Latest, output, request_timeout: Duration::from_secs(10) }
     }
 }
 

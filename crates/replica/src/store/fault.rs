@@ -12,7 +12,7 @@ pub enum StoreFault {
         key: String,
     },
     /// Somebody else has written it.
-    #[error("{store}: {key} was written by somebody else meanwhile")]
+    #[error("{store}: {key} was written by another process at the same time")]
     PreconditionFailed {
         /// The store's name.
         store: String,
@@ -36,7 +36,7 @@ pub enum StoreFault {
         detail: String,
     },
     /// It refuses who asks.
-    #[error("{store} refuses {key}: {detail}. Look at the permissions of this identity on the bucket")]
+    #[error("{store} refuses {key}: {detail}. Check the permissions of this identity on the bucket")]
     Denied {
         /// The store's name.
         store: String,

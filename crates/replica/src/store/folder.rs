@@ -13,7 +13,10 @@ use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 use tempfile::NamedTempFile;
 
-use super::{Answer, Body, Etag, Layout, Listed, Metadata, Object, ObjectStore, Page, Precondition, StoreFault};
+use super::{
+    Etag, Layout, ListPage, Listed, Object, ObjectBody, ObjectMetadata, ObjectStore, Precondition, ReadAnswer,
+    StoreFault,
+};
 
 /// Where the texts beside an object lie.
 const BESIDE: &str = ".metadata";
@@ -54,7 +57,7 @@ impl FolderStore {
         if key.split('/').all(plain) {
             return Ok(self.root.join(key));
         }
-        Err(StoreFault::Other { store: self.name(), detail: format!("{key:?} is no key of an object") })
+        Err(StoreFault::Other { store: self.name(), detail: format!("{key:?} is not a key of an object") })
     }
 
     fn beside(&self, key: &str) -> PathBuf {
@@ -80,23 +83,29 @@ impl FolderStore {
         Ok((file, etag))
     }
 
-    fn metadata(&self, key: &str) -> Result<Metadata, StoreFault> {
+    fn metadata(&self, key: &str) -> Result<ObjectMetadata, StoreFault> {
         match fs::read(self.beside(key)) {
             Ok(text) if text.len() as u64 <= LONGEST => serde_json::from_slice(&text)
                 .map_err(|bad| StoreFault::Other { store: self.name(), detail: format!("{key}: {bad}") }),
             Ok(_) => Err(StoreFault::Other { store: self.name(), detail: format!("{key}: its metadata is too long") }),
-            Err(none) if none.kind() == io::ErrorKind::NotFound => Ok(Metadata::new()),
+            Err(none) if none.kind() == io::ErrorKind::NotFound => Ok(ObjectMetadata::new()),
             Err(bad) => Err(self.fault(key)(bad)),
         }
     }
 
-    fn write(&self, key: &str, body: &Body, metadata: &Metadata, on: &Precondition) -> Result<Etag, StoreFault> {
+    fn write(
+        &self,
+        key: &str,
+        body: &ObjectBody,
+        metadata: &ObjectMetadata,
+        on: &Precondition,
+    ) -> Result<Etag, StoreFault> {
         let place = self.place(key)?;
         let fault = self.fault(key);
         fs::create_dir_all(&self.root).map_err(&fault)?;
         let written = staged(&place, |to| match body {
-            Body::Bytes(bytes) => to.write_all(bytes),
-            Body::File(from) => io::copy(&mut File::open(from)?, to).map(drop),
+            ObjectBody::Bytes(bytes) => to.write_all(bytes),
+            ObjectBody::File(from) => io::copy(&mut File::open(from)?, to).map(drop),
         })
         .map_err(&fault)?;
         if let Some(at) = metadata.get(WRITTEN).and_then(|at| at.parse::<Timestamp>().ok()) {
@@ -121,7 +130,7 @@ impl FolderStore {
     }
 
     /// The texts come first: an object is never seen without them.
-    fn describe(&self, key: &str, metadata: &Metadata) -> io::Result<()> {
+    fn describe(&self, key: &str, metadata: &ObjectMetadata) -> io::Result<()> {
         let beside = self.beside(key);
         if metadata.is_empty() {
             return match fs::remove_file(&beside) {
@@ -134,7 +143,7 @@ impl FolderStore {
         settle(&beside)
     }
 
-    fn listed(&self, prefix: &str, after: Option<&str>) -> Result<Page, StoreFault> {
+    fn listed(&self, prefix: &str, after: Option<&str>) -> Result<ListPage, StoreFault> {
         let below = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
         let mut found = Vec::new();
         walk(&self.root, below, 0, &mut found).map_err(self.fault(prefix))?;
@@ -143,7 +152,7 @@ impl FolderStore {
         let more = found.len() > PAGE;
         found.truncate(PAGE);
         let next = found.last().filter(|_| more).map(|last| last.key.clone());
-        Ok(Page { objects: found, next })
+        Ok(ListPage { objects: found, next })
     }
 }
 
@@ -157,16 +166,16 @@ impl ObjectStore for FolderStore {
         Layout::Folder
     }
 
-    async fn get(&self, key: &str, known: Option<&Etag>) -> Result<Answer, StoreFault> {
+    async fn get(&self, key: &str, known: Option<&Etag>) -> Result<ReadAnswer, StoreFault> {
         let (wanted, known) = (key.to_owned(), known.cloned());
         self.blocking(move |own| {
             let (file, etag) = own.open(&wanted)?;
             if known.as_ref() == Some(&etag) {
-                return Ok(Answer::Unchanged);
+                return Ok(ReadAnswer::Unchanged);
             }
             let size = file.metadata().map_err(own.fault(&wanted))?.len();
             let metadata = own.metadata(&wanted)?;
-            Ok(Answer::Object(Object { etag, size, metadata, body: Box::pin(tokio::fs::File::from_std(file)) }))
+            Ok(ReadAnswer::Object(Object { etag, size, metadata, body: Box::pin(tokio::fs::File::from_std(file)) }))
         })
         .await
     }
@@ -184,12 +193,18 @@ impl ObjectStore for FolderStore {
         .await
     }
 
-    async fn put(&self, key: &str, body: &Body, metadata: &Metadata, on: &Precondition) -> Result<Etag, StoreFault> {
+    async fn put(
+        &self,
+        key: &str,
+        body: &ObjectBody,
+        metadata: &ObjectMetadata,
+        on: &Precondition,
+    ) -> Result<Etag, StoreFault> {
         let (key, body, metadata, on) = (key.to_owned(), body.clone(), metadata.clone(), on.clone());
         self.blocking(move |own| own.write(&key, &body, &metadata, &on)).await
     }
 
-    async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Page, StoreFault> {
+    async fn list(&self, prefix: &str, after: Option<&str>) -> Result<ListPage, StoreFault> {
         let (prefix, after) = (prefix.to_owned(), after.map(str::to_owned));
         self.blocking(move |own| own.listed(&prefix, after.as_deref())).await
     }

@@ -1,4 +1,4 @@
-use super::super::{Answer, Body, Etag, Metadata, ObjectStore, Precondition, StoreFault};
+use super::super::{Etag, ObjectBody, ObjectMetadata, ObjectStore, Precondition, ReadAnswer, StoreFault};
 use super::FolderStore;
 
 fn store() -> (tempfile::TempDir, FolderStore) {
@@ -8,7 +8,7 @@ fn store() -> (tempfile::TempDir, FolderStore) {
 }
 
 async fn put(store: &FolderStore, key: &str, text: &'static str, on: &Precondition) -> Result<Etag, StoreFault> {
-    store.put(key, &Body::Bytes(text.into()), &Metadata::new(), on).await
+    store.put(key, &ObjectBody::Bytes(text.into()), &ObjectMetadata::new(), on).await
 }
 
 #[tokio::test]
@@ -18,8 +18,8 @@ async fn a_write_on_a_condition_is_refused_when_it_does_not_hold() {
     assert!(put(&store, "a/b", "2", &Precondition::Absent).await.unwrap_err().is_taken());
     let second = put(&store, "a/b", "2", &Precondition::Unchanged(first.clone())).await.unwrap();
     assert!(put(&store, "a/b", "3", &Precondition::Unchanged(first)).await.unwrap_err().is_taken());
-    assert!(matches!(store.get("a/b", Some(&second)).await.unwrap(), Answer::Unchanged));
-    let Answer::Object(object) = store.get("a/b", None).await.unwrap() else { panic!("it has changed") };
+    assert!(matches!(store.get("a/b", Some(&second)).await.unwrap(), ReadAnswer::Unchanged));
+    let ReadAnswer::Object(object) = store.get("a/b", None).await.unwrap() else { panic!("it has changed") };
     assert_eq!(object.bytes(1).await.unwrap(), "2");
 }
 
@@ -34,9 +34,9 @@ async fn of_many_that_write_at_once_one_wins() {
 #[tokio::test]
 async fn metadata_and_ranges_come_back() {
     let (_folder, store) = store();
-    let metadata = Metadata::from([("a".to_owned(), "b".to_owned())]);
-    store.put("x", &Body::Bytes("0123456789".into()), &metadata, &Precondition::None).await.unwrap();
-    let Answer::Object(object) = store.get("x", None).await.unwrap() else { panic!("no object") };
+    let metadata = ObjectMetadata::from([("a".to_owned(), "b".to_owned())]);
+    store.put("x", &ObjectBody::Bytes("0123456789".into()), &metadata, &Precondition::None).await.unwrap();
+    let ReadAnswer::Object(object) = store.get("x", None).await.unwrap() else { panic!("no object") };
     assert_eq!(object.metadata, metadata);
     assert!(object.bytes(9).await.is_err());
     assert_eq!(store.get_range("x", 7..99).await.unwrap(), "789");
@@ -50,7 +50,12 @@ async fn a_listing_comes_in_order_and_in_pages() {
     let (_folder, store) = store();
     for number in 0..1003 {
         store
-            .put(&format!("ltx/0/{number:04}"), &Body::Bytes("x".into()), &Metadata::new(), &Precondition::None)
+            .put(
+                &format!("ltx/0/{number:04}"),
+                &ObjectBody::Bytes("x".into()),
+                &ObjectMetadata::new(),
+                &Precondition::None,
+            )
             .await
             .unwrap();
     }

@@ -22,7 +22,7 @@ pub use folder::FolderStore;
 pub struct Etag(pub String);
 
 /// Short texts beside an object: in S3 its user metadata. Keys are lower-case ASCII; all together at most 1 KiB.
-pub type Metadata = BTreeMap<String, String>;
+pub type ObjectMetadata = BTreeMap<String, String>;
 
 /// Where Litestream 0.5 looks for objects. It differs by the kind of store.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -46,7 +46,7 @@ pub enum Precondition {
 
 /// What is written.
 #[derive(Clone, Debug)]
-pub enum Body {
+pub enum ObjectBody {
     /// These bytes.
     Bytes(Bytes),
     /// All bytes of this file, which nobody changes meanwhile. A large one may go in parts; the precondition holds for the last step.
@@ -60,7 +60,7 @@ pub struct Object {
     /// Its bytes.
     pub size: u64,
     /// What was written beside it.
-    pub metadata: Metadata,
+    pub metadata: ObjectMetadata,
     /// Its content.
     pub body: Pin<Box<dyn AsyncRead + Send>>,
 }
@@ -88,7 +88,7 @@ impl Object {
 
 /// An answer to a conditional read.
 #[derive(Debug)]
-pub enum Answer {
+pub enum ReadAnswer {
     /// It is still the one that the caller knows (304).
     Unchanged,
     /// This one.
@@ -108,7 +108,7 @@ pub struct Listed {
 
 /// A part of a listing.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Page {
+pub struct ListPage {
     /// In the order of keys.
     pub objects: Vec<Listed>,
     /// How to ask for the rest; `None` when this was the end.
@@ -129,7 +129,7 @@ pub trait ObjectStore: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`StoreFault::NotFound`] when nothing lies there; else what the store says.
-    async fn get(&self, key: &str, known: Option<&Etag>) -> Result<Answer, StoreFault>;
+    async fn get(&self, key: &str, known: Option<&Etag>) -> Result<ReadAnswer, StoreFault>;
 
     /// Reads a part of an object. Fewer bytes come back when it ends before.
     ///
@@ -142,13 +142,19 @@ pub trait ObjectStore: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`StoreFault::PreconditionFailed`] when the condition did not hold (also when two wrote at once: S3's 409); else what the
     /// store says. After any other fault it may have been written.
-    async fn put(&self, key: &str, body: &Body, metadata: &Metadata, on: &Precondition) -> Result<Etag, StoreFault>;
+    async fn put(
+        &self,
+        key: &str,
+        body: &ObjectBody,
+        metadata: &ObjectMetadata,
+        on: &Precondition,
+    ) -> Result<Etag, StoreFault>;
 
     /// The objects whose keys begin like that, in the order of keys: the first of them, or those after a former page.
     ///
     /// # Errors
     /// What the store says.
-    async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Page, StoreFault>;
+    async fn list(&self, prefix: &str, after: Option<&str>) -> Result<ListPage, StoreFault>;
 
     /// Removes an object. One that is not there is fine.
     ///

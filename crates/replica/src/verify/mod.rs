@@ -47,7 +47,7 @@ impl VerifyOptions {
 
 /// What it comes to.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Verdict {
+pub enum VerifyOutcome {
     /// The newest chain was replayed, and is right.
     Good,
     /// It is not: what is published cannot be trusted or restored.
@@ -75,7 +75,7 @@ pub enum Sentinel {
 #[derive(Clone, Debug)]
 pub struct VerifyReport {
     /// What it comes to.
-    pub verdict: Verdict,
+    pub verdict: VerifyOutcome,
     /// The newest state.
     pub txid: Option<Txid>,
     /// When it was published.
@@ -94,7 +94,7 @@ pub struct VerifyReport {
 pub async fn verify(options: &VerifyOptions) -> VerifyReport {
     let calls = Calls::new(Arc::clone(&options.store), options.request_timeout);
     let mut report = VerifyReport {
-        verdict: Verdict::Good,
+        verdict: VerifyOutcome::Good,
         txid: None,
         published_at: None,
         objects: 0,

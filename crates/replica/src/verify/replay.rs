@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use tokio::task::spawn_blocking;
 
-use super::{Verdict, VerifyOptions, VerifyReport};
+use super::{VerifyOptions, VerifyOutcome, VerifyReport};
 use crate::calls::Calls;
 use crate::chain::{Chain, PlanFault};
 use crate::control::{self, ControlFault};
@@ -20,8 +20,8 @@ pub(super) async fn replay(
     calls: &Calls,
     options: &VerifyOptions,
     report: &mut VerifyReport,
-) -> Result<Built, Verdict> {
-    let mut tried = Err(Verdict::Inconclusive("not tried".to_owned()));
+) -> Result<Built, VerifyOutcome> {
+    let mut tried = Err(VerifyOutcome::Inconclusive("not tried".to_owned()));
     for _ in 0..TRIES {
         let names = planned(calls).await?;
         report.objects = names.len();
@@ -42,55 +42,58 @@ pub(super) async fn replay(
     Ok(built)
 }
 
-async fn planned(calls: &Calls) -> Result<Vec<Name>, Verdict> {
-    let chain = Chain::list(calls).await.map_err(|bad| Verdict::Inconclusive(bad.to_string()))?;
+async fn planned(calls: &Calls) -> Result<Vec<Name>, VerifyOutcome> {
+    let chain = Chain::list(calls).await.map_err(|bad| VerifyOutcome::Inconclusive(bad.to_string()))?;
     match chain.plan(None) {
         Ok(plan) => Ok(plan.iter().map(|one| one.name).collect()),
-        Err(empty @ PlanFault::Empty) => Err(Verdict::Inconclusive(format!("{}: {empty}", calls.name()))),
-        Err(broken) => Err(Verdict::Bad(format!("{}: {broken}", calls.name()))),
+        Err(empty @ PlanFault::Empty) => Err(VerifyOutcome::Inconclusive(format!("{}: {empty}", calls.name()))),
+        Err(broken) => Err(VerifyOutcome::Bad(format!("{}: {broken}", calls.name()))),
     }
 }
 
 /// Whether it is the bucket's fault, or nobody knows.
-fn judged(bad: &RestoreFault) -> Verdict {
+fn judged(bad: &RestoreFault) -> VerifyOutcome {
     match bad {
         RestoreFault::Refused { .. } | RestoreFault::Damaged { .. } | RestoreFault::Gone { .. } => {
-            Verdict::Bad(bad.to_string())
+            VerifyOutcome::Bad(bad.to_string())
         }
-        RestoreFault::Store(lost) if lost.is_absent() => Verdict::Bad(bad.to_string()),
-        _ => Verdict::Inconclusive(bad.to_string()),
+        RestoreFault::Store(lost) if lost.is_absent() => VerifyOutcome::Bad(bad.to_string()),
+        _ => VerifyOutcome::Inconclusive(bad.to_string()),
     }
 }
 
 /// Integrity was checked when it was built.
-async fn references(built: &Built) -> Result<(), Verdict> {
+async fn references(built: &Built) -> Result<(), VerifyOutcome> {
     let path = built.path.clone();
     let checked = spawn_blocking(move || check(&path, true)).await;
     match checked {
         Ok(Ok(None)) => Ok(()),
-        Ok(Ok(Some(failed))) => Err(Verdict::Bad(format!("{}: {}", failed.check, failed.said))),
-        Ok(Err(bad)) => Err(Verdict::Bad(bad.to_string())),
-        Err(ended) => Err(Verdict::Inconclusive(ended.to_string())),
+        Ok(Ok(Some(failed))) => Err(VerifyOutcome::Bad(format!("{}: {}", failed.check, failed.said))),
+        Ok(Err(bad)) => Err(VerifyOutcome::Bad(bad.to_string())),
+        Err(ended) => Err(VerifyOutcome::Inconclusive(ended.to_string())),
     }
 }
 
 /// Whether the head names the same database.
-async fn head(calls: &Calls, options: &VerifyOptions, built: &Built) -> Result<(), Verdict> {
+async fn head(calls: &Calls, options: &VerifyOptions, built: &Built) -> Result<(), VerifyOutcome> {
     let latest = match control::read(calls).await {
         Ok(Some((_, latest))) => latest,
         // Litestream writes none.
         Ok(None) => return Ok(()),
-        Err(bad @ ControlFault::Foreign { .. }) => return Err(Verdict::Bad(bad.to_string())),
-        Err(bad) => return Err(Verdict::Inconclusive(bad.to_string())),
+        Err(bad @ ControlFault::Foreign { .. }) => return Err(VerifyOutcome::Bad(bad.to_string())),
+        Err(bad) => return Err(VerifyOutcome::Inconclusive(bad.to_string())),
     };
-    let head = latest.head(&options.trust).map_err(|bad| Verdict::Bad(format!("{}: {bad}", calls.name())))?;
+    let head = latest.head(&options.trust).map_err(|bad| VerifyOutcome::Bad(format!("{}: {bad}", calls.name())))?;
     let Some(head) = head else { return Ok(()) };
     if head.txid == built.txid && head.root != built.root {
-        return Err(Verdict::Bad(format!("{}: `latest` names another database for {}", calls.name(), head.txid)));
+        return Err(VerifyOutcome::Bad(format!("{}: `latest` names another database for {}", calls.name(), head.txid)));
     }
     if head.txid > built.txid {
         let (said, found) = (head.txid, built.txid);
-        return Err(Verdict::Bad(format!("{}: `latest` says {said}, and objects lead to {found} only", calls.name())));
+        return Err(VerifyOutcome::Bad(format!(
+            "{}: `latest` says {said}, and objects lead to {found} only",
+            calls.name()
+        )));
     }
     Ok(())
 }

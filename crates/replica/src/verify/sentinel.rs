@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::replay::replay;
-use super::{Sentinel, Verdict, VerifyOptions, VerifyReport};
+use super::{Sentinel, VerifyOptions, VerifyOutcome, VerifyReport};
 use crate::calls::Calls;
 use crate::chain::Chain;
 use crate::image::frozen;
@@ -30,14 +30,14 @@ pub(super) async fn round_trip(
     options: &VerifyOptions,
     primary: &Path,
     report: &mut VerifyReport,
-) -> Result<(), Verdict> {
+) -> Result<(), VerifyOutcome> {
     let mut seen = newest(calls).await?;
     let nonce = match written(primary).await {
         Ok(nonce) => nonce,
         Err(why) => {
             report.sentinel = Sentinel::Unwritten(why.clone());
             replay(calls, options, report).await?;
-            return Err(Verdict::Inconclusive(format!("the sentinel could not be written: {why}")));
+            return Err(VerifyOutcome::Inconclusive(format!("the sentinel could not be written: {why}")));
         }
     };
     let (begun, at) = (Instant::now(), jiff::Timestamp::now());
@@ -58,18 +58,18 @@ pub(super) async fn round_trip(
     }
     if late {
         report.sentinel = Sentinel::Lost;
-        return Err(Verdict::Bad(
+        return Err(VerifyOutcome::Bad(
             "the sentinel was committed, and what was published later does not have it".to_owned(),
         ));
     }
     report.sentinel = Sentinel::NotYet;
     replay(calls, options, report).await?;
     let waited = options.sentinel_timeout.as_secs();
-    Err(Verdict::Inconclusive(format!("the sentinel was not published within {waited} s: does a publisher run?")))
+    Err(VerifyOutcome::Inconclusive(format!("the sentinel was not published within {waited} s: does a publisher run?")))
 }
 
-async fn newest(calls: &Calls) -> Result<Option<Txid>, Verdict> {
-    let chain = Chain::list(calls).await.map_err(|bad| Verdict::Inconclusive(bad.to_string()))?;
+async fn newest(calls: &Calls) -> Result<Option<Txid>, VerifyOutcome> {
+    let chain = Chain::list(calls).await.map_err(|bad| VerifyOutcome::Inconclusive(bad.to_string()))?;
     Ok(chain.newest())
 }
 
@@ -97,7 +97,7 @@ fn random() -> Result<String, String> {
     Ok(hex::encode(bytes))
 }
 
-async fn holds(built: Built, nonce: &str) -> Result<bool, Verdict> {
+async fn holds(built: Built, nonce: &str) -> Result<bool, VerifyOutcome> {
     let nonce = nonce.to_owned();
     let look = move || -> rusqlite::Result<bool> {
         let open = frozen(&built.path)?;
@@ -110,7 +110,7 @@ async fn holds(built: Built, nonce: &str) -> Result<bool, Verdict> {
     };
     match spawn_blocking(look).await {
         Ok(Ok(there)) => Ok(there),
-        Ok(Err(bad)) => Err(Verdict::Bad(bad.to_string())),
-        Err(ended) => Err(Verdict::Inconclusive(ended.to_string())),
+        Ok(Err(bad)) => Err(VerifyOutcome::Bad(bad.to_string())),
+        Err(ended) => Err(VerifyOutcome::Inconclusive(ended.to_string())),
     }
 }

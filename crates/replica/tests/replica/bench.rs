@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use akidb_edge_replica::publish::{Event, Observer, Silent};
+use akidb_edge_replica::publish::{IgnoreEvents, Observer, PublishEvent};
 use akidb_edge_replica::{
-    At, FolderStore, FollowOptions, Follower, ObjectStore, PublishOptions, Publisher, RestoreOptions, SigningKey,
-    Target, Trust,
+    FolderStore, FollowOptions, Follower, ObjectStore, PublishOptions, PublishTarget, Publisher, RestoreOptions,
+    RestorePoint, SigningKey, Trust,
 };
 use rusqlite::Connection;
 
@@ -19,20 +19,20 @@ pub struct Bench {
 
 /// Keeps all events.
 #[derive(Clone, Default)]
-pub struct Heard(Arc<Mutex<Vec<Event>>>);
+pub struct Heard(Arc<Mutex<Vec<PublishEvent>>>);
 
 impl Observer for Heard {
-    fn event(&self, event: &Event) {
+    fn event(&self, event: &PublishEvent) {
         self.0.lock().unwrap().push(event.clone());
     }
 }
 
 impl Heard {
-    pub fn all(&self) -> Vec<Event> {
+    pub fn all(&self) -> Vec<PublishEvent> {
         self.0.lock().unwrap().clone()
     }
 
-    pub fn count(&self, is: impl Fn(&Event) -> bool) -> usize {
+    pub fn count(&self, is: impl Fn(&PublishEvent) -> bool) -> usize {
         self.all().iter().filter(|event| is(event)).count()
     }
 }
@@ -62,7 +62,8 @@ impl Bench {
     }
 
     pub fn options(&self, stores: Vec<Arc<dyn ObjectStore>>) -> PublishOptions {
-        let target = |(index, store): (usize, Arc<dyn ObjectStore>)| Target { name: format!("region-{index}"), store };
+        let target =
+            |(index, store): (usize, Arc<dyn ObjectStore>)| PublishTarget { name: format!("region-{index}"), store };
         let targets = stores.into_iter().enumerate().map(target).collect();
         let mut options = PublishOptions::new(&self.at("primary.db"), &self.at("scratch"), targets, "here");
         options.key = Some(Arc::clone(&self.key));
@@ -70,7 +71,7 @@ impl Bench {
     }
 
     pub fn publisher(&self, store: &Arc<dyn ObjectStore>) -> Publisher {
-        Publisher::new(self.options(vec![Arc::clone(store)]), Arc::new(Silent)).unwrap()
+        Publisher::new(self.options(vec![Arc::clone(store)]), Arc::new(IgnoreEvents)).unwrap()
     }
 
     pub fn trust(&self) -> Trust {
@@ -80,11 +81,11 @@ impl Bench {
     pub fn follower(&self, store: &Arc<dyn ObjectStore>, replica: &str) -> Follower {
         let mut options = FollowOptions::new(Arc::clone(store), &self.at(replica), self.trust());
         options.poll = Duration::from_millis(20);
-        Follower::new(options, Arc::new(Silent))
+        Follower::new(options, Arc::new(IgnoreEvents))
     }
 
     /// Restores what is published, and returns its path.
-    pub async fn restored(&self, store: &Arc<dyn ObjectStore>, at: At, name: &str) -> PathBuf {
+    pub async fn restored(&self, store: &Arc<dyn ObjectStore>, at: RestorePoint, name: &str) -> PathBuf {
         let mut options = RestoreOptions::new(Arc::clone(store), self.trust(), self.at(name));
         options.at = at;
         let restored = akidb_edge_replica::restore::restore(&options).await.unwrap();

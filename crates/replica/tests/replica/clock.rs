@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use akidb_edge_replica::publish::Silent;
+use akidb_edge_replica::publish::IgnoreEvents;
 use akidb_edge_replica::{
-    At, FollowOptions, Follower, ObjectStore, PublishOptions, Publisher, RestoreOptions, Target, Trust, restore,
+    FollowOptions, Follower, ObjectStore, PublishOptions, PublishTarget, Publisher, RestoreOptions, RestorePoint,
+    Trust, restore,
 };
 
 use crate::bench::{Bench, assert_same};
@@ -19,9 +20,9 @@ async fn a_process_with_another_clock() {
     let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
     println!("at {}", jiff::Timestamp::now());
     let store: Arc<dyn ObjectStore> = Arc::new(akidb_edge_replica::FolderStore::at(&folder.join("bucket")));
-    let target = Target { name: "region".to_owned(), store };
+    let target = PublishTarget { name: "region".to_owned(), store };
     let options = PublishOptions::new(&folder.join("primary.db"), &folder.join("scratch"), vec![target], "here");
-    let mut publisher = Publisher::new(options, Arc::new(Silent)).unwrap();
+    let mut publisher = Publisher::new(options, Arc::new(IgnoreEvents)).unwrap();
     publisher.once().await.unwrap()[0].outcome.as_ref().unwrap();
 }
 
@@ -46,7 +47,7 @@ async fn a_clock_that_jumps_loses_nothing() {
     let store = bench.store("bucket");
     let open = bench.primary();
     let follow = || FollowOptions::new(Arc::clone(&store), &bench.at("replica.db"), Trust::Unsigned);
-    let mut follower = Follower::new(follow(), Arc::new(Silent));
+    let mut follower = Follower::new(follow(), Arc::new(IgnoreEvents));
     for (round, offset) in ["+0", "+1d", "-1d", "+0", "-400d", "+3d"].into_iter().enumerate() {
         open.execute("INSERT INTO t VALUES (NULL, randomblob(5000))", []).unwrap();
         publish_at(bench.folder.path(), offset);
@@ -58,6 +59,6 @@ async fn a_clock_that_jumps_loses_nothing() {
     }
     // A point in time gives a state or an error, never the newest state instead of an older one.
     let mut options = RestoreOptions::new(Arc::clone(&store), Trust::Unsigned, bench.at("then"));
-    options.at = At::Time(jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * 900));
+    options.at = RestorePoint::Time(jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * 900));
     restore::restore(&options).await.unwrap_err();
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use akidb_edge_replica::publish::{Event, Flusher, Reason};
-use akidb_edge_replica::{At, PublishFault, PublishOptions, Publisher, Txid, status};
+use akidb_edge_replica::publish::{Flusher, PublishEvent, Reason};
+use akidb_edge_replica::{PublishFault, PublishOptions, Publisher, RestorePoint, Txid, status};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -52,8 +52,8 @@ impl Running {
 }
 
 fn snapshots(heard: &Heard) -> Vec<Reason> {
-    let reason = |event: &Event| match event {
-        Event::Snapshot { reason, .. } => Some(*reason),
+    let reason = |event: &PublishEvent| match event {
+        PublishEvent::Snapshot { reason, .. } => Some(*reason),
         _ => None,
     };
     heard.all().iter().filter_map(reason).collect()
@@ -68,7 +68,7 @@ async fn each_change_is_published_and_restored() {
     for round in 0..5 {
         open.execute("INSERT INTO t VALUES (NULL, randomblob(5000))", []).unwrap();
         let txid = running.flush().await;
-        let restored = bench.restored(&store, At::Txid(txid), &format!("restored-{round}")).await;
+        let restored = bench.restored(&store, RestorePoint::Txid(txid), &format!("restored-{round}")).await;
         assert_same(&restored, &bench.at("primary.db"));
     }
     let heard = running.stop().await;
@@ -121,7 +121,7 @@ async fn a_primary_that_is_another_file_begins_a_new_chain() {
     let open = rusqlite::Connection::open(bench.at("primary.db")).unwrap();
     open.execute("INSERT INTO u VALUES (1)", []).unwrap();
     assert!(running.flush().await > txid);
-    let restored = bench.restored(&store, At::Latest, "restored.db").await;
+    let restored = bench.restored(&store, RestorePoint::Latest, "restored.db").await;
     assert_same(&restored, &bench.at("primary.db"));
     assert_eq!(snapshots(&running.stop().await), [Reason::Start, Reason::Replaced]);
 }
@@ -145,7 +145,7 @@ async fn of_two_primaries_the_one_that_lost_its_turn_says_who_has_it() {
     let fenced = one.ended().await;
     assert!(matches!(&fenced, PublishFault::Fenced { holder, .. } if holder == "elsewhere"), "{fenced}");
     let txid = two.flush().await;
-    assert_same(&bench.restored(&store, At::Txid(txid), "restored.db").await, &bench.at("primary.db"));
+    assert_same(&bench.restored(&store, RestorePoint::Txid(txid), "restored.db").await, &bench.at("primary.db"));
     two.stop().await;
 }
 
@@ -165,11 +165,11 @@ async fn one_that_was_killed_goes_on_behind_what_it_published() {
         open.execute("INSERT INTO t VALUES (NULL, randomblob(5000))", []).unwrap();
         running.kill().await;
         open.execute_batch("INSERT INTO t VALUES (NULL, 3); PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
-        bench.restored(&store, At::Txid(txid), &format!("restored-{round}")).await;
+        bench.restored(&store, RestorePoint::Txid(txid), &format!("restored-{round}")).await;
     }
     let running = Running::start(bench.options(vec![Arc::clone(&store)]));
     running.flush().await;
-    assert_same(&bench.restored(&store, At::Latest, "restored.db").await, &bench.at("primary.db"));
+    assert_same(&bench.restored(&store, RestorePoint::Latest, "restored.db").await, &bench.at("primary.db"));
     running.stop().await;
 }
 
@@ -190,6 +190,6 @@ async fn the_log_stays_short_beneath_a_writer() {
     let log = std::fs::metadata(bench.at("primary.db-wal")).unwrap().len();
     assert!(log < 2 << 20, "{log} bytes, of 400 times at least 8 KiB that were written");
     assert!(running.metrics.read().longest_lock_seconds < 1.0);
-    assert_same(&bench.restored(&store, At::Latest, "restored.db").await, &bench.at("primary.db"));
+    assert_same(&bench.restored(&store, RestorePoint::Latest, "restored.db").await, &bench.at("primary.db"));
     assert_eq!(snapshots(&running.stop().await), [Reason::Start]);
 }

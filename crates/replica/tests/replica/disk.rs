@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use akidb_edge_replica::publish::Silent;
-use akidb_edge_replica::{FollowFault, FollowOptions, Follower, ObjectStore, PublishOptions, Publisher, Target, Trust};
+use akidb_edge_replica::publish::IgnoreEvents;
+use akidb_edge_replica::{
+    FollowFault, FollowOptions, Follower, ObjectStore, PublishOptions, PublishTarget, Publisher, Trust,
+};
 use rusqlite::Connection;
 
 use crate::bench::{Bench, assert_same, pages};
@@ -48,13 +50,13 @@ fn folder() -> Option<PathBuf> {
 
 fn options(folder: &Path, scratch: &Path) -> (Arc<dyn ObjectStore>, PublishOptions) {
     let store: Arc<dyn ObjectStore> = Arc::new(akidb_edge_replica::FolderStore::at(&folder.join("bucket")));
-    let target = Target { name: "region".to_owned(), store: Arc::clone(&store) };
+    let target = PublishTarget { name: "region".to_owned(), store: Arc::clone(&store) };
     (store, PublishOptions::new(&folder.join("primary.db"), scratch, vec![target], "here"))
 }
 
 async fn publish(options: &PublishOptions) -> Result<(), String> {
     let done =
-        Publisher::new(options.clone(), Arc::new(Silent)).unwrap().once().await.map_err(|bad| bad.to_string())?;
+        Publisher::new(options.clone(), Arc::new(IgnoreEvents)).unwrap().once().await.map_err(|bad| bad.to_string())?;
     done[0].outcome.as_ref().map(drop).map_err(|bad| bad.to_string())
 }
 
@@ -78,7 +80,7 @@ async fn a_follower_within() {
     open.execute("INSERT INTO t VALUES (1, randomblob(20000))", []).unwrap();
     publish(&options).await.unwrap();
     let replica = folder.join("disk/replica.db");
-    let mut follower = Follower::new(FollowOptions::new(store, &replica, Trust::Unsigned), Arc::new(Silent));
+    let mut follower = Follower::new(FollowOptions::new(store, &replica, Trust::Unsigned), Arc::new(IgnoreEvents));
     follower.sync().await.unwrap();
     let before = pages(&replica);
     open.execute("INSERT INTO t VALUES (2, randomblob(300000))", []).unwrap();
@@ -114,7 +116,7 @@ async fn a_publisher_within() {
     // The primary is not held up, and what was published stays.
     open.execute("DELETE FROM t WHERE a = 2", []).unwrap();
     let mut follower =
-        Follower::new(FollowOptions::new(store, &folder.join("replica.db"), Trust::Unsigned), Arc::new(Silent));
+        Follower::new(FollowOptions::new(store, &folder.join("replica.db"), Trust::Unsigned), Arc::new(IgnoreEvents));
     follower.sync().await.unwrap();
     open.execute_batch("VACUUM").unwrap();
     publish(&options).await.unwrap();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use akidb_edge_replica::publish::{Event, Silent};
-use akidb_edge_replica::{At, FollowFault, FollowOptions, Follower, ObjectStore, PublishOptions};
+use akidb_edge_replica::publish::{IgnoreEvents, PublishEvent};
+use akidb_edge_replica::{FollowFault, FollowOptions, Follower, ObjectStore, PublishOptions, RestorePoint};
 use rusqlite::Connection;
 
 use crate::bench::{Bench, assert_same, until};
@@ -39,17 +39,18 @@ async fn outage(trouble: Trouble) {
         insert(&open);
         until("the other region has it", || async { running.metrics.read().targets["region-1"].txid > before }).await;
     }
-    let stalled = |event: &Event| matches!(event, Event::Stalled { target, .. } if target == "region-0");
+    let stalled = |event: &PublishEvent| matches!(event, PublishEvent::Stalled { target, .. } if target == "region-0");
     until("the stall is told", || async { running.heard.count(stalled) > 0 }).await;
     let metrics = running.metrics.read();
     assert!(metrics.targets["region-0"].stalled && metrics.targets["region-0"].lag_seconds > 0.0, "{trouble:?}");
     assert!(!metrics.targets["region-1"].stalled, "{trouble:?}");
     faulty.set(Trouble::None);
     let txid = running.flush().await;
-    let caught_up = |event: &Event| matches!(event, Event::CaughtUp { target, .. } if target == "region-0");
+    let caught_up =
+        |event: &PublishEvent| matches!(event, PublishEvent::CaughtUp { target, .. } if target == "region-0");
     until("the end of the stall is told", || async { running.heard.count(caught_up) > 0 }).await;
     for (at, store) in stores.iter().enumerate() {
-        let restored = bench.restored(store, At::Txid(txid), &format!("restored-{at}")).await;
+        let restored = bench.restored(store, RestorePoint::Txid(txid), &format!("restored-{at}")).await;
         assert_same(&restored, &bench.at("primary.db"));
     }
     running.stop().await;
@@ -88,7 +89,7 @@ async fn the_alarm_comes_after_three_seconds() {
     store.set(Trouble::Hanging);
     let begun = std::time::Instant::now();
     insert(&open);
-    let stalled = |event: &Event| matches!(event, Event::Stalled { .. });
+    let stalled = |event: &PublishEvent| matches!(event, PublishEvent::Stalled { .. });
     until("the stall is told", || async { running.heard.count(stalled) > 0 }).await;
     let took = begun.elapsed();
     assert!(took > Duration::from_millis(2500) && took < Duration::from_millis(3500), "{took:?}");
@@ -119,7 +120,7 @@ async fn a_store_that_is_slow_or_loses_answers_gets_everything() {
         let txid = running.flush().await;
         faulty.set(Trouble::None);
         for (at, store) in stores.iter().enumerate() {
-            let restored = bench.restored(store, At::Txid(txid), &format!("restored-{at}")).await;
+            let restored = bench.restored(store, RestorePoint::Txid(txid), &format!("restored-{at}")).await;
             assert_same(&restored, &bench.at("primary.db"));
         }
         running.stop().await;
@@ -137,7 +138,7 @@ async fn a_follower_keeps_its_state_until_the_store_works_again() {
     bench.publisher(&store).once().await.unwrap();
     let mut options = FollowOptions::new(Arc::new(faulty.clone()), &bench.at("replica.db"), bench.trust());
     options.request_timeout = Duration::from_millis(300);
-    let mut follower = Follower::new(options, Arc::new(Silent));
+    let mut follower = Follower::new(options, Arc::new(IgnoreEvents));
     follower.sync().await.unwrap();
     for trouble in [Trouble::Throttled, Trouble::Down, Trouble::Hanging, Trouble::CutShort] {
         let before = crate::bench::pages(&bench.at("replica.db"));

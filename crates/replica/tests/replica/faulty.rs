@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use akidb_edge_replica::store::{Answer, Body, Etag, Layout, Metadata, Object, Page, Precondition};
+use akidb_edge_replica::store::{Etag, Layout, ListPage, Object, ObjectBody, ObjectMetadata, Precondition, ReadAnswer};
 use akidb_edge_replica::{ObjectStore, StoreFault};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -85,13 +85,13 @@ impl ObjectStore for FaultyStore {
         self.inner.layout()
     }
 
-    async fn get(&self, key: &str, known: Option<&Etag>) -> Result<Answer, StoreFault> {
+    async fn get(&self, key: &str, known: Option<&Etag>) -> Result<ReadAnswer, StoreFault> {
         self.before(key).await?;
         let answer = self.inner.get(key, known).await?;
         match answer {
-            Answer::Object(object) if self.trouble() == Trouble::CutShort => {
+            ReadAnswer::Object(object) if self.trouble() == Trouble::CutShort => {
                 let Object { etag, size, metadata, body } = object;
-                Ok(Answer::Object(Object { etag, size, metadata, body: Box::pin(body.take(size / 2)) }))
+                Ok(ReadAnswer::Object(Object { etag, size, metadata, body: Box::pin(body.take(size / 2)) }))
             }
             answer => Ok(answer),
         }
@@ -103,7 +103,13 @@ impl ObjectStore for FaultyStore {
         Ok(if self.trouble() == Trouble::CutShort { bytes.slice(..bytes.len() / 2) } else { bytes })
     }
 
-    async fn put(&self, key: &str, body: &Body, metadata: &Metadata, on: &Precondition) -> Result<Etag, StoreFault> {
+    async fn put(
+        &self,
+        key: &str,
+        body: &ObjectBody,
+        metadata: &ObjectMetadata,
+        on: &Precondition,
+    ) -> Result<Etag, StoreFault> {
         self.before(key).await?;
         let done = self.inner.put(key, body, metadata, on).await?;
         if self.trouble() == Trouble::AnswerLost {
@@ -112,7 +118,7 @@ impl ObjectStore for FaultyStore {
         Ok(done)
     }
 
-    async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Page, StoreFault> {
+    async fn list(&self, prefix: &str, after: Option<&str>) -> Result<ListPage, StoreFault> {
         self.before(prefix).await?;
         self.inner.list(prefix, after).await
     }
@@ -158,7 +164,7 @@ impl ObjectStore for StoppingStore {
         self.inner.layout()
     }
 
-    async fn get(&self, key: &str, known: Option<&Etag>) -> Result<Answer, StoreFault> {
+    async fn get(&self, key: &str, known: Option<&Etag>) -> Result<ReadAnswer, StoreFault> {
         self.step().await;
         let answer = self.inner.get(key, known).await;
         self.step().await;
@@ -172,14 +178,20 @@ impl ObjectStore for StoppingStore {
         answer
     }
 
-    async fn put(&self, key: &str, body: &Body, metadata: &Metadata, on: &Precondition) -> Result<Etag, StoreFault> {
+    async fn put(
+        &self,
+        key: &str,
+        body: &ObjectBody,
+        metadata: &ObjectMetadata,
+        on: &Precondition,
+    ) -> Result<Etag, StoreFault> {
         self.step().await;
         let answer = self.inner.put(key, body, metadata, on).await;
         self.step().await;
         answer
     }
 
-    async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Page, StoreFault> {
+    async fn list(&self, prefix: &str, after: Option<&str>) -> Result<ListPage, StoreFault> {
         self.step().await;
         let answer = self.inner.list(prefix, after).await;
         self.step().await;

@@ -6,10 +6,10 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use akidb_edge_replica::publish::Silent;
+use akidb_edge_replica::publish::IgnoreEvents;
 use akidb_edge_replica::{
-    At, FollowOptions, Follower, ObjectStore, RestoreOptions, Trust, Txid, Verdict, VerifyOptions, restore, status,
-    verify,
+    FollowOptions, Follower, ObjectStore, RestoreOptions, RestorePoint, Trust, Txid, VerifyOptions, VerifyOutcome,
+    restore, status, verify,
 };
 use rusqlite::Connection;
 
@@ -88,7 +88,7 @@ async fn litestream_restores_every_state_of_a_chain() {
     assert!(ltx_verify(&store, &bucket).await > 30);
     states.dedup();
     for (index, txid) in states.iter().enumerate() {
-        let ours = bench.restored(&store, At::Txid(*txid), &format!("ours-{index}")).await;
+        let ours = bench.restored(&store, RestorePoint::Txid(*txid), &format!("ours-{index}")).await;
         let theirs = bench.at(&format!("theirs-{index}"));
         litestream(&bucket, Some(*txid), &theirs);
         assert!(std::fs::read(ours).unwrap() == std::fs::read(&theirs).unwrap(), "state {txid}");
@@ -126,7 +126,7 @@ async fn a_bucket_of_litestream_is_verified_followed_and_restored() {
     let store = bench.store("bucket");
     let mut options = FollowOptions::new(Arc::clone(&store), &bench.at("replica.db"), Trust::Unsigned);
     options.poll = Duration::from_millis(50);
-    let mut follower = Follower::new(options, Arc::new(Silent));
+    let mut follower = Follower::new(options, Arc::new(IgnoreEvents));
     let reader = std::sync::OnceLock::new();
     for round in 0..10 {
         work(&open, round);
@@ -148,7 +148,7 @@ async fn a_bucket_of_litestream_is_verified_followed_and_restored() {
     follower.sync().await.unwrap();
     assert_same(&bench.at("replica.db"), &primary);
     let report = verify::verify(&VerifyOptions::new(Arc::clone(&store), Trust::Unsigned, bench.folder.path())).await;
-    assert_eq!((&report.verdict, report.proven), (&Verdict::Good, false), "{report:?}");
+    assert_eq!((&report.verdict, report.proven), (&VerifyOutcome::Good, false), "{report:?}");
     let options = RestoreOptions::new(Arc::clone(&store), Trust::Unsigned, bench.at("restored.db"));
     let restored = restore::restore(&options).await.unwrap();
     assert!(!restored.proven);
@@ -157,10 +157,10 @@ async fn a_bucket_of_litestream_is_verified_followed_and_restored() {
     assert!(seen.lease.is_none() && seen.txid == restored.plan.txid);
     // Whoever asks for signatures believes nothing of it.
     let signed = verify::verify(&VerifyOptions::new(store, bench.trust(), bench.folder.path())).await;
-    assert!(matches!(signed.verdict, Verdict::Bad(_)), "{signed:?}");
+    assert!(matches!(signed.verdict, VerifyOutcome::Bad(_)), "{signed:?}");
 }
 
 async fn follower_sync(bench: &Bench, store: &Arc<dyn ObjectStore>) -> bool {
     let options = FollowOptions::new(Arc::clone(store), &bench.at("replica.db"), Trust::Unsigned);
-    Follower::new(options, Arc::new(Silent)).sync().await.is_ok()
+    Follower::new(options, Arc::new(IgnoreEvents)).sync().await.is_ok()
 }

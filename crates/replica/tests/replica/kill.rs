@@ -6,10 +6,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use akidb_edge_replica::publish::Silent;
+use akidb_edge_replica::publish::IgnoreEvents;
 use akidb_edge_replica::{
-    FollowOptions, Follower, ObjectStore, PublishOptions, Publisher, RestoreFault, RestoreOptions, Target, Trust,
-    restore,
+    FollowOptions, Follower, ObjectStore, PublishOptions, PublishTarget, Publisher, RestoreFault, RestoreOptions,
+    Trust, restore,
 };
 use rusqlite::Connection;
 
@@ -33,11 +33,11 @@ async fn a_process_that_is_killed() {
     let store: Arc<dyn ObjectStore> = Arc::new(StoppingStore::new(inner, step));
     match std::env::var(ROLE).unwrap().as_str() {
         "publish" => {
-            let mut publisher = Publisher::new(options(&folder, store), Arc::new(Silent)).unwrap();
+            let mut publisher = Publisher::new(options(&folder, store), Arc::new(IgnoreEvents)).unwrap();
             publisher.once().await.unwrap()[0].outcome.as_ref().unwrap();
         }
         "continuous" => {
-            let mut publisher = Publisher::new(options(&folder, store), Arc::new(Silent)).unwrap();
+            let mut publisher = Publisher::new(options(&folder, store), Arc::new(IgnoreEvents)).unwrap();
             let flusher = publisher.flusher();
             let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
             let task = tokio::spawn(async move { publisher.continuous(async { drop(stopped.await) }).await });
@@ -53,13 +53,13 @@ async fn a_process_that_is_killed() {
         role => {
             assert_eq!(role, "follow");
             let options = FollowOptions::new(store, &folder.join("replica.db"), Trust::Unsigned);
-            Follower::new(options, Arc::new(Silent)).sync().await.unwrap();
+            Follower::new(options, Arc::new(IgnoreEvents)).sync().await.unwrap();
         }
     }
 }
 
 fn options(folder: &Path, store: Arc<dyn ObjectStore>) -> PublishOptions {
-    let target = Target { name: "region".to_owned(), store };
+    let target = PublishTarget { name: "region".to_owned(), store };
     PublishOptions::new(&folder.join("primary.db"), &folder.join("scratch"), vec![target], "here")
 }
 
@@ -100,7 +100,8 @@ fn rows(path: &Path) -> i64 {
 }
 
 async fn publish(bench: &Bench, store: &Arc<dyn ObjectStore>) {
-    let mut publisher = Publisher::new(options(bench.folder.path(), Arc::clone(store)), Arc::new(Silent)).unwrap();
+    let mut publisher =
+        Publisher::new(options(bench.folder.path(), Arc::clone(store)), Arc::new(IgnoreEvents)).unwrap();
     publisher.once().await.unwrap()[0].outcome.as_ref().unwrap();
 }
 
@@ -153,7 +154,7 @@ async fn a_follower_is_killed_at_each_step() {
         // Every second one is killed while the replica is made, the others while it is changed.
         let exists = step % 2 == 0;
         if exists {
-            Follower::new(follow(), Arc::new(Silent)).sync().await.unwrap();
+            Follower::new(follow(), Arc::new(IgnoreEvents)).sync().await.unwrap();
             open.execute("INSERT INTO t VALUES (NULL, randomblob(20000))", []).unwrap();
             publish(&bench, &store).await;
         }
@@ -163,7 +164,7 @@ async fn a_follower_is_killed_at_each_step() {
             let there = rows(&bench.at("replica.db"));
             assert!((1..=rows(&bench.at("primary.db"))).contains(&there), "step {step}: {there} rows");
         }
-        Follower::new(follow(), Arc::new(Silent)).sync().await.unwrap();
+        Follower::new(follow(), Arc::new(IgnoreEvents)).sync().await.unwrap();
         assert_same(&bench.at("replica.db"), &bench.at("primary.db"));
         if !reached && exists {
             break;
@@ -182,7 +183,7 @@ async fn a_follower_is_killed_at_any_time() {
     let open = bench.primary();
     publish(&bench, &store).await;
     let options = || FollowOptions::new(Arc::clone(&store), &bench.at("replica.db"), Trust::Unsigned);
-    Follower::new(options(), Arc::new(Silent)).sync().await.unwrap();
+    Follower::new(options(), Arc::new(IgnoreEvents)).sync().await.unwrap();
     let mut seen = std::collections::BTreeSet::new();
     for round in 0..60_u64 {
         open.execute("INSERT INTO t VALUES (NULL, randomblob(400000))", []).unwrap();
@@ -204,6 +205,6 @@ async fn a_follower_is_killed_at_any_time() {
         seen.insert(rows(&bench.at("replica.db")));
     }
     assert!(seen.len() > 1, "every kill came before the follower had changed anything");
-    Follower::new(options(), Arc::new(Silent)).sync().await.unwrap();
+    Follower::new(options(), Arc::new(IgnoreEvents)).sync().await.unwrap();
     assert_same(&bench.at("replica.db"), &bench.at("primary.db"));
 }

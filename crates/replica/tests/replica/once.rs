@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use akidb_edge_replica::control::{Pause, pause, resume};
-use akidb_edge_replica::publish::{Event, PrimaryFault, Silent};
-use akidb_edge_replica::{At, PublishFault, Publisher, RestoreFault, RestoreOptions, Retention, Txid, restore, status};
+use akidb_edge_replica::publish::{IgnoreEvents, PrimaryFault, PublishEvent};
+use akidb_edge_replica::{
+    PublishFault, Publisher, RestoreFault, RestoreOptions, RestorePoint, Retention, Txid, restore, status,
+};
 
 use crate::bench::{Bench, Heard, assert_same};
 
@@ -18,7 +20,7 @@ async fn a_snapshot_is_restored_as_it_was() {
     let done = bench.publisher(&store).once().await.unwrap();
     let done = done[0].outcome.as_ref().unwrap();
     assert_eq!((done.txid, done.changed), (Txid(1), true));
-    assert_same(&bench.restored(&store, At::Latest, "restored.db").await, &bench.at("primary.db"));
+    assert_same(&bench.restored(&store, RestorePoint::Latest, "restored.db").await, &bench.at("primary.db"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,7 +33,7 @@ async fn what_is_unchanged_is_not_written_again_and_history_is_kept() {
         let done = bench.publisher(&store).once().await.unwrap();
         assert_eq!(done[0].outcome.as_ref().unwrap().txid, Txid(round));
         std::fs::copy(
-            bench.restored(&store, At::Latest, &format!("now-{round}")).await,
+            bench.restored(&store, RestorePoint::Latest, &format!("now-{round}")).await,
             bench.at(&format!("then-{round}")),
         )
         .unwrap();
@@ -40,7 +42,7 @@ async fn what_is_unchanged_is_not_written_again_and_history_is_kept() {
         assert_eq!((again.txid, again.changed, again.bytes), (Txid(round), false, 0));
     }
     for round in 1..=4 {
-        let restored = bench.restored(&store, At::Txid(Txid(round)), &format!("later-{round}")).await;
+        let restored = bench.restored(&store, RestorePoint::Txid(Txid(round)), &format!("later-{round}")).await;
         assert!(std::fs::read(restored).unwrap() == std::fs::read(bench.at(&format!("then-{round}"))).unwrap());
     }
     let history = store.list("history/", None).await.unwrap().objects;
@@ -61,17 +63,17 @@ async fn a_point_that_is_not_there_is_an_error() {
         options.at = at;
         async move { restore::restore(&options).await }
     };
-    assert!(matches!(asked(At::Latest).await, Err(RestoreFault::Empty { .. })));
+    assert!(matches!(asked(RestorePoint::Latest).await, Err(RestoreFault::Empty { .. })));
     let before = jiff::Timestamp::now();
     bench.publisher(&store).once().await.unwrap();
     let after = jiff::Timestamp::now();
-    assert!(matches!(asked(At::Txid(Txid(2))).await, Err(RestoreFault::Future { newest: Txid(1), .. })));
+    assert!(matches!(asked(RestorePoint::Txid(Txid(2))).await, Err(RestoreFault::Future { newest: Txid(1), .. })));
     let hour = jiff::SignedDuration::from_hours(1);
-    assert!(matches!(asked(At::Time(after + hour)).await, Err(RestoreFault::Future { .. })));
-    assert!(matches!(asked(At::Time(before - hour)).await, Err(RestoreFault::Gone { .. })));
+    assert!(matches!(asked(RestorePoint::Time(after + hour)).await, Err(RestoreFault::Future { .. })));
+    assert!(matches!(asked(RestorePoint::Time(before - hour)).await, Err(RestoreFault::Gone { .. })));
     assert!(!bench.at("restored.db").exists());
-    assert_eq!(asked(At::Time(jiff::Timestamp::now())).await.unwrap().plan.txid, Txid(1));
-    assert!(matches!(asked(At::Latest).await, Err(RestoreFault::Exists(_))));
+    assert_eq!(asked(RestorePoint::Time(jiff::Timestamp::now())).await.unwrap().plan.txid, Txid(1));
+    assert!(matches!(asked(RestorePoint::Latest).await, Err(RestoreFault::Exists(_))));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,12 +97,12 @@ async fn all_regions_are_written_and_one_that_is_down_holds_up_none() {
     // A file lies where the folder of the second bucket would have to be.
     std::fs::write(bench.at("bucket-1"), "").unwrap();
     let stores = vec![bench.store("bucket-0"), bench.store("bucket-1"), bench.store("bucket-2")];
-    let mut publisher = Publisher::new(bench.options(stores.clone()), Arc::new(Silent)).unwrap();
+    let mut publisher = Publisher::new(bench.options(stores.clone()), Arc::new(IgnoreEvents)).unwrap();
     let done = publisher.once().await.unwrap();
     let well: Vec<bool> = done.iter().map(|one| one.outcome.is_ok()).collect();
     assert_eq!(well, [true, false, true]);
     for (store, name) in [(&stores[0], "a"), (&stores[2], "b")] {
-        assert_same(&bench.restored(store, At::Latest, name).await, &bench.at("primary.db"));
+        assert_same(&bench.restored(store, RestorePoint::Latest, name).await, &bench.at("primary.db"));
     }
 }
 
@@ -118,8 +120,8 @@ async fn too_old_and_too_many_snapshots_go_with_their_history() {
     }
     assert_eq!(store.list("ltx/9/", None).await.unwrap().objects.len(), 2);
     assert_eq!(store.list("history/", None).await.unwrap().objects.len(), 2);
-    assert_eq!(heard.count(|event| matches!(event, Event::Removed { objects: 2, .. })), 3);
-    assert_same(&bench.restored(&store, At::Latest, "restored.db").await, &bench.at("primary.db"));
+    assert_eq!(heard.count(|event| matches!(event, PublishEvent::Removed { objects: 2, .. })), 3);
+    assert_same(&bench.restored(&store, RestorePoint::Latest, "restored.db").await, &bench.at("primary.db"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -174,7 +176,7 @@ async fn a_database_without_a_log_is_published_beneath_a_writer() {
     let store = bench.store("bucket");
     for round in 0..3 {
         bench.publisher(&store).once().await.unwrap()[0].outcome.as_ref().unwrap();
-        let restored = bench.restored(&store, At::Latest, &format!("restored-{round}")).await;
+        let restored = bench.restored(&store, RestorePoint::Latest, &format!("restored-{round}")).await;
         let open = rusqlite::Connection::open(restored).unwrap();
         let torn = "SELECT count(DISTINCT b) FROM t";
         assert!(open.query_row(torn, [], |row| row.get::<_, i64>(0)).unwrap() <= 1);

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use akidb_edge_replica::{FollowFault, ObjectStore, RestoreOptions, Txid, Verdict, VerifyOptions, restore, verify};
+use akidb_edge_replica::{
+    FollowFault, ObjectStore, RestoreOptions, Txid, VerifyOptions, VerifyOutcome, restore, verify,
+};
 
 use crate::bench::{Bench, assert_same, pages};
 use crate::continuous::Running;
@@ -84,7 +86,7 @@ async fn a_changed_object_is_refused() {
                     assert!(!output.exists(), "{what}");
                 }
                 let options = VerifyOptions::new(Arc::clone(&store), bench.trust(), bench.folder.path());
-                bad += usize::from(matches!(verify::verify(&options).await.verdict, Verdict::Bad(_)));
+                bad += usize::from(matches!(verify::verify(&options).await.verdict, VerifyOutcome::Bad(_)));
             }
         }
         std::fs::write(&file, &whole).unwrap();

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use akidb_edge_replica::publish::Event;
-use akidb_edge_replica::{At, Position, Txid, status};
+use akidb_edge_replica::publish::PublishEvent;
+use akidb_edge_replica::{Position, RestorePoint, Txid, status};
 use proptest::prelude::*;
 use rusqlite::Connection;
 
@@ -98,7 +98,7 @@ async fn run(acts: Vec<Act>) {
     }
     running.stop().await;
     for (number, (txid, wanted)) in states.into_iter().enumerate() {
-        let restored = bench.restored(&store, At::Txid(txid), &format!("restored-{number}.db")).await;
+        let restored = bench.restored(&store, RestorePoint::Txid(txid), &format!("restored-{number}.db")).await;
         assert!(pages(&restored) == wanted, "state {txid} is not what the primary was");
     }
 }
@@ -143,7 +143,7 @@ async fn a_database_that_shrinks_is_followed() {
     let txid = running.flush().await;
     follower.sync().await.unwrap();
     assert_same(&bench.at("replica.db"), &bench.at("primary.db"));
-    assert_same(&bench.restored(&store, At::Txid(txid), "restored.db").await, &bench.at("primary.db"));
+    assert_same(&bench.restored(&store, RestorePoint::Txid(txid), "restored.db").await, &bench.at("primary.db"));
     let check: String = reader.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(check, "ok");
     running.stop().await;
@@ -252,7 +252,7 @@ async fn minutes_of_a_writer_at_full_speed() {
         drop(stop);
         assert_eq!(task.await.unwrap().verify_failures, 0);
         assert_same(&replica, &bench.at("primary.db"));
-        assert_same(&bench.restored(&stores[at], At::Txid(txid), &format!("restored-{at}")).await, &replica);
+        assert_same(&bench.restored(&stores[at], RestorePoint::Txid(txid), &format!("restored-{at}")).await, &replica);
     }
     running.stop().await;
 }
@@ -291,7 +291,7 @@ async fn a_large_database() {
     options.snapshot_every = Duration::from_secs(20);
     let running = Running::start(options);
     let begun = Instant::now();
-    let snapshots = |running: &Running| running.heard.count(|event| matches!(event, Event::Snapshot { .. }));
+    let snapshots = |running: &Running| running.heard.count(|event| matches!(event, PublishEvent::Snapshot { .. }));
     let (mut longest, mut rounds) = (Duration::ZERO, 0);
     while snapshots(&running) < 2 && begun.elapsed() < Duration::from_secs(1200) {
         let commit = Instant::now();

@@ -1,4 +1,4 @@
-//! One cluster into a kubeconfig: lines of others stay as they are.
+//! Merges one cluster into a kubeconfig: all other lines stay unchanged.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! `jetson kubeconfig`: the way into the cluster, in the user's own list of clusters.
+//! `jetson kubeconfig`: adds the cluster to the user's kubeconfig.
 
 mod merge;
 

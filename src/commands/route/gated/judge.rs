@@ -1,18 +1,18 @@
-//! The gate: requests to the distribution, looked at again and again by a test that stays right when it is looked at often.
+//! The gate: requests to the distribution, evaluated by a sequential test.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::GateArgs;
+use super::GradualArgs;
 use crate::commands::Context;
 use crate::commands::validate::send;
 use crate::exit::{Failure, codes};
 use crate::measure::gate::Expression;
 use crate::measure::load::{Extent, Load};
 use crate::measure::sequential::{State, Watch};
-use crate::measure::{Target, Trust};
+use crate::measure::{Target, TrustedRoots};
 use crate::plan::validation::RequestPlan;
 use crate::resource::shown;
 
@@ -29,7 +29,7 @@ pub struct CutoverGate {
     requests: u64,
     rate: f64,
     targets: Vec<Target>,
-    trust: Trust,
+    trust: TrustedRoots,
     watch: Watch,
 }
 
@@ -67,7 +67,12 @@ impl CutoverGate {
     ///
     /// # Errors
     /// When it cannot be measured like this.
-    pub fn new(limit: &Expression, args: &GateArgs, host: &str, address: Option<SocketAddr>) -> Result<Self, Failure> {
+    pub fn new(
+        limit: &Expression,
+        args: &GradualArgs,
+        host: &str,
+        address: Option<SocketAddr>,
+    ) -> Result<Self, Failure> {
         if limit.scope != SCOPE {
             return Err(codes::ARGUMENT.refused(
                 shown!("this version measures from this machine alone, not from {:?}", limit.scope),

@@ -1,4 +1,4 @@
-//! Which name a cutover moves, how much of it leads to the distribution, and the steps that are left.
+//! The name that a cutover moves, its share that goes to the distribution, and the remaining steps.
 
 use serde::Deserialize;
 
@@ -57,7 +57,7 @@ impl Cutover {
         Ok(Self { step: step.id.clone(), host, group })
     }
 
-    /// How much of the name leads to the distribution, in percent, as the journal has it.
+    /// How much of the name points at the distribution, in percent, as the journal has it.
     pub fn share(&self, state: &StackState) -> u8 {
         let Some(record) = state.resources.get(&self.group) else { return 0 };
         let Ok(spec) = RecordsSpec::deserialize(&record.spec) else { return 0 };
@@ -100,7 +100,7 @@ impl StepShares {
         }
         let named: Vec<String> = percents.iter().map(u8::to_string).collect();
         Err(codes::ARGUMENT.refused(
-            shown!("--steps {} does not lead to all of the answers", named.join(",")),
+            shown!("--steps {} does not end at 100 %", named.join(",")),
             "write growing percents that end with 100: --steps 1,10,50,100",
         ))
     }

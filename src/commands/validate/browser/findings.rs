@@ -1,8 +1,8 @@
-//! What the browsers brought, against the check. A browser that could not be driven is neither passed nor failed.
+//! Compares the results of the browsers with the check. A browser that could not be driven neither passes nor fails.
 
 use super::suite::{EngineReport, Report, engine};
 use crate::commands::validate::measurements::Found;
-use crate::measure::verdict::{self, Compare, Finding, Unit, Verdict, Wanted};
+use crate::measure::verdict::{self, Compare, MeasuredFinding, Unit, Verdict, Wanted};
 use crate::plan::validation::BrowserCheck;
 
 /// A figure of a browser.
@@ -31,7 +31,7 @@ pub fn skipped(check: &BrowserCheck, why: &str) -> Vec<Found> {
     all
 }
 
-fn found(measure: &str, finding: Finding) -> Found {
+fn found(measure: &str, finding: MeasuredFinding) -> Found {
     Found { measure: measure.to_owned(), of: None, finding }
 }
 
@@ -67,7 +67,7 @@ fn limited(measure: &str, wish: &Wanted, figure: Figure, engines: &[EngineReport
     let values: Vec<f64> = engines.iter().filter_map(figure).filter(|value| value.is_finite()).collect();
     let finding = verdict::each(wish, &values, 1);
     let notes = engines.iter().filter_map(|one| Some(format!("{}: {:.1}", one.engine, figure(one)?)));
-    found(measure, notes.fold(finding, Finding::with_note))
+    found(measure, notes.fold(finding, MeasuredFinding::with_note))
 }
 
 /// How many browsers passed: those that were skipped leave the upper end open.
@@ -83,7 +83,7 @@ fn passed(check: &BrowserCheck, engines: &[EngineReport]) -> Found {
         (_, false) => (Verdict::Fail, "a browser does not pass"),
         _ => (Verdict::Inconclusive, "not every browser could be driven on this machine"),
     };
-    let finding = Finding {
+    let finding = MeasuredFinding {
         verdict,
         value: Some(low),
         low: Some(low),
@@ -93,7 +93,7 @@ fn passed(check: &BrowserCheck, engines: &[EngineReport]) -> Found {
     };
     let unknown = check.browsers.keys().filter(|name| engine(name).is_none());
     let unknown = unknown.map(|name| format!("{name}: skipped: the suite drives no browser of this name"));
-    found("browser.engines_passed", engines.iter().map(said).chain(unknown).fold(finding, Finding::with_note))
+    found("browser.engines_passed", engines.iter().map(said).chain(unknown).fold(finding, MeasuredFinding::with_note))
 }
 
 fn said(one: &EngineReport) -> String {

@@ -18,7 +18,7 @@ use crate::measure::verdict::{self, Compare, Unit, Wanted};
 use crate::plan::validation::BrowserCheck;
 use crate::resource::shown;
 
-use suite::Suite;
+use suite::BrowserSuite;
 
 /// The page has to come within this.
 const PAGE_WITHIN: std::time::Duration = std::time::Duration::from_secs(30);
@@ -83,12 +83,12 @@ pub async fn measure(
 ) -> Result<Vec<Found>, Failure> {
     let Some(url) = args.page.as_deref().or(check.url.as_deref()) else {
         return Err(codes::ARGUMENT.refused(
-            "the step of kind validate does not say where the page is",
+            "the step of kind validate has no address of the page",
             "name it with --page https://HOST/, or write url: in the step",
         ));
     };
     let mut found = vec![status(url, reach).await?];
-    let suite = Suite { folder: args.suite.clone(), url: url.to_owned(), check };
+    let suite = BrowserSuite { folder: args.suite.clone(), url: url.to_owned(), check };
     let report = tokio::select! {
         report = suite.run() => report,
         () = context.session.interrupts.asked() => {

@@ -92,7 +92,7 @@ pub enum NotDriven {
 }
 
 /// A run of the suite.
-pub struct Suite<'a> {
+pub struct BrowserSuite<'a> {
     /// Where it is.
     pub folder: PathBuf,
     /// The page.
@@ -101,7 +101,7 @@ pub struct Suite<'a> {
     pub check: &'a BrowserCheck,
 }
 
-impl Suite<'_> {
+impl BrowserSuite<'_> {
     /// Drives the browsers.
     ///
     /// # Errors

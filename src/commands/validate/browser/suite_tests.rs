@@ -6,8 +6,8 @@ fn check() -> BrowserCheck {
     serde_json::from_str(text).expect("a check")
 }
 
-fn suite<'a>(folder: &std::path::Path, check: &'a BrowserCheck) -> Suite<'a> {
-    Suite { folder: folder.to_owned(), url: "http://127.0.0.1:1/".to_owned(), check }
+fn suite<'a>(folder: &std::path::Path, check: &'a BrowserCheck) -> BrowserSuite<'a> {
+    BrowserSuite { folder: folder.to_owned(), url: "http://127.0.0.1:1/".to_owned(), check }
 }
 
 #[tokio::test]

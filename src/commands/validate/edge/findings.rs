@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::commands::validate::latency::CONFIDENCE;
 use crate::commands::validate::measurements::{CheckResult, Found};
-use crate::measure::verdict::{self, Compare, Finding, Unit, Wanted};
+use crate::measure::verdict::{self, Compare, MeasuredFinding, Unit, Wanted};
 use crate::measure::{Cache, Class, Connection, Recording, Start};
 use crate::plan::validation::EdgeCheck;
 
@@ -24,14 +24,14 @@ pub struct EdgeAnswer {
 
 /// What came from a place.
 #[derive(Clone, Debug)]
-pub enum Place {
+pub enum RegionAnswers {
     /// These answers.
     Answered(Vec<EdgeAnswer>),
     /// None, and why.
     Silent(String),
 }
 
-impl Place {
+impl RegionAnswers {
     fn answers(&self) -> &[EdgeAnswer] {
         match self {
             Self::Answered(answers) => answers,
@@ -41,27 +41,27 @@ impl Place {
 }
 
 /// The findings of a check. `from_regions` says whether the places are regions.
-pub fn of(check: &EdgeCheck, places: &BTreeMap<String, Place>, from_regions: bool) -> CheckResult {
+pub fn of(check: &EdgeCheck, places: &BTreeMap<String, RegionAnswers>, from_regions: bool) -> CheckResult {
     let mut found = vec![answered(check, places), duration(check, places)];
     found.push(measured(check, places, from_regions));
     found.into()
 }
 
 /// Requests that were answered with a vector of the right length.
-fn answered(check: &EdgeCheck, places: &BTreeMap<String, Place>) -> Found {
+fn answered(check: &EdgeCheck, places: &BTreeMap<String, RegionAnswers>) -> Found {
     let wanted = check.requests.saturating_mul(places.len() as u64);
     let name = format!("requests answered with {} numbers", check.dimension);
     let wish = Wanted::new(name, Unit::Count, Compare::AtLeast, wanted as f64);
-    let all: Vec<&EdgeAnswer> = places.values().flat_map(Place::answers).collect();
+    let all: Vec<&EdgeAnswer> = places.values().flat_map(RegionAnswers::answers).collect();
     let right = all.iter().filter(|one| is_right(one, check)).count();
     let finding = if all.is_empty() {
         verdict::unmeasured(&wish, "no request was sent")
     } else {
         let known = verdict::known(&wish, right as f64);
-        Finding { samples: all.len() as u64, ..known }
+        MeasuredFinding { samples: all.len() as u64, ..known }
     };
     let wrong = all.iter().filter(|one| !is_right(one, check)).take(3).map(|one| said(one));
-    let finding = wrong.fold(finding, Finding::with_note);
+    let finding = wrong.fold(finding, MeasuredFinding::with_note);
     Found { measure: "edge.requests_ok".to_owned(), of: None, finding }
 }
 
@@ -78,10 +78,11 @@ fn said(one: &EdgeAnswer) -> String {
 }
 
 /// The function's own time, of the answers that it gave itself.
-fn duration(check: &EdgeCheck, places: &BTreeMap<String, Place>) -> Found {
+fn duration(check: &EdgeCheck, places: &BTreeMap<String, RegionAnswers>) -> Found {
     let name = "p95 of the function's own time";
-    let own: Vec<Duration> = places.values().flat_map(Place::answers).filter_map(|one| one.own).collect();
-    let passed_on = places.values().flat_map(Place::answers).filter(|one| is_right(one, check) && one.own.is_none());
+    let own: Vec<Duration> = places.values().flat_map(RegionAnswers::answers).filter_map(|one| one.own).collect();
+    let passed_on =
+        places.values().flat_map(RegionAnswers::answers).filter(|one| is_right(one, check) && one.own.is_none());
     let passed_on = passed_on.count();
     let finding = if own.is_empty() {
         let wish = Wanted::new(name, Unit::Milliseconds, Compare::Less, check.duration_p95_ms);
@@ -114,16 +115,16 @@ fn recorded(times: &[Duration]) -> Recording {
 }
 
 /// How many of the plan's regions requests came from.
-fn measured(check: &EdgeCheck, places: &BTreeMap<String, Place>, from_regions: bool) -> Found {
+fn measured(check: &EdgeCheck, places: &BTreeMap<String, RegionAnswers>, from_regions: bool) -> Found {
     let wanted = if from_regions { check.regions.len().max(places.len()) } else { check.regions.len() };
     let wish = Wanted::new("regions measured", Unit::Count, Compare::AtLeast, wanted as f64);
     let finding = if from_regions {
-        let count = places.values().filter(|place| matches!(place, Place::Answered(_))).count();
+        let count = places.values().filter(|place| matches!(place, RegionAnswers::Answered(_))).count();
         let silent = places.iter().filter_map(|(name, place)| match place {
-            Place::Silent(why) => Some(format!("{name}: {why}")),
-            Place::Answered(_) => None,
+            RegionAnswers::Silent(why) => Some(format!("{name}: {why}")),
+            RegionAnswers::Answered(_) => None,
         });
-        silent.fold(verdict::known(&wish, count as f64), Finding::with_note)
+        silent.fold(verdict::known(&wish, count as f64), MeasuredFinding::with_note)
     } else {
         let regions = check.regions.join(", ");
         verdict::unmeasured(&wish, format!("sent from this machine alone, not from {regions} (--regions all)"))
@@ -157,8 +158,8 @@ mod tests {
         EdgeAnswer { status: 200, numbers: Some(3), own: own_ms.map(Duration::from_millis), why: None }
     }
 
-    fn found(answers: Vec<EdgeAnswer>, from_regions: bool) -> Vec<Finding> {
-        let places = [("us-east-1".to_owned(), Place::Answered(answers))].into();
+    fn found(answers: Vec<EdgeAnswer>, from_regions: bool) -> Vec<MeasuredFinding> {
+        let places = [("us-east-1".to_owned(), RegionAnswers::Answered(answers))].into();
         of(&check(), &places, from_regions).found.into_iter().map(|found| found.finding).collect()
     }
 
@@ -187,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_region_that_is_silent_is_counted_and_this_machine_is_no_region() {
-        let silent = BTreeMap::from([("us-east-1".to_owned(), Place::Silent("no".to_owned()))]);
+        let silent = BTreeMap::from([("us-east-1".to_owned(), RegionAnswers::Silent("no".to_owned()))]);
         let regions = |from_regions| of(&check(), &silent, from_regions).found.remove(2).finding;
         assert_eq!((regions(true).verdict, regions(true).notes), (Verdict::Fail, vec!["us-east-1: no".to_owned()]));
         assert_eq!(found(vec![right(None)], false).remove(2).verdict, Verdict::Inconclusive);

@@ -18,7 +18,7 @@ use crate::measure::load::once;
 use crate::plan::validation::EdgeCheck;
 use crate::resource::shown;
 
-use findings::{EdgeAnswer, Place};
+use findings::{EdgeAnswer, RegionAnswers};
 
 /// What takes longer has failed.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -93,7 +93,7 @@ pub async fn measure(check: &EdgeCheck, reach: &ConnectionArgs, context: &Contex
             },
         });
     }
-    let places = BTreeMap::from([(HERE.to_owned(), Place::Answered(answers))]);
+    let places = BTreeMap::from([(HERE.to_owned(), RegionAnswers::Answered(answers))]);
     Ok(findings::of(check, &places, false))
 }
 
@@ -106,8 +106,8 @@ fn of_regions(step: String, check: EdgeCheck, reach: &ConnectionArgs) -> Result<
     let regions = check.regions.clone();
     let found = move |answers: &BTreeMap<String, regions::RegionAnswer>| {
         let place = |answer: &regions::RegionAnswer| match answer {
-            Ok(answer) => Place::Answered(answer.of_edge().collect()),
-            Err(why) => Place::Silent(why.clone()),
+            Ok(answer) => RegionAnswers::Answered(answer.of_edge().collect()),
+            Err(why) => RegionAnswers::Silent(why.clone()),
         };
         let places = answers.iter().map(|(region, answer)| (region.clone(), place(answer))).collect();
         findings::of(&check, &places, true)

@@ -35,7 +35,7 @@ pub struct Args {
     /// Path that clients ask for
     #[arg(long, value_name = "PATH", default_value = "/ready")]
     path: String,
-    /// Ask this address for the state of a region, instead of the host of its health check
+    /// URL to query the state of a region, instead of the host of its health check
     #[arg(long, value_name = "REGION=URL")]
     origin: Vec<Origin>,
     #[command(flatten)]

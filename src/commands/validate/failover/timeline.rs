@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::commands::validate::measurements::Found;
 use crate::measure::timeline::Outage;
-use crate::measure::verdict::{self, Compare, Finding, Unit, Wanted};
+use crate::measure::verdict::{self, Compare, MeasuredFinding, Unit, Wanted};
 use crate::plan::validation::FailoverCheck;
 
 /// How many failed requests in a row make an endpoint down: one alone is a blip.
@@ -111,7 +111,8 @@ pub fn findings(check: &FailoverCheck, regions: &[RegionTimeline], outages: &[Ou
     // Twice the limit, so that a miss shows how far it is away.
     let longest = Duration::from_secs(most.saturating_mul(2));
     let seen: Vec<f64> = regions.iter().filter_map(|region| region.client(outages, longest)).collect();
-    let noted = |finding: Finding| regions.iter().map(RegionTimeline::note).fold(finding, Finding::with_note);
+    let noted =
+        |finding: MeasuredFinding| regions.iter().map(RegionTimeline::note).fold(finding, MeasuredFinding::with_note);
     let found = |measure: &str, finding| Found { measure: measure.to_owned(), of: None, finding };
     let mut client = verdict::each(&client, &seen, 1);
     if seen.is_empty() && regions.iter().any(|region| region.down_at.is_some()) {

@@ -9,7 +9,7 @@ use super::timeline::RegionTimeline;
 use crate::commands::Context;
 use crate::exit::{Failure, codes};
 use crate::measure::load::{self, Control, Load};
-use crate::measure::{Recording, Target, Trust};
+use crate::measure::{Recording, Target, TrustedRoots};
 use crate::provider::aws::{self, Clients};
 use crate::resource::shown;
 
@@ -56,9 +56,9 @@ impl FailoverWatch<'_> {
     pub async fn run(
         &self,
         client: &Target,
-        trust: &Trust,
+        trust: &TrustedRoots,
         regions: &[WatchedRegion],
-        origins: &Trust,
+        origins: &TrustedRoots,
         context: &Context,
     ) -> Result<Seen, Failure> {
         let (control, begun) = (Control::default(), Instant::now());
@@ -80,7 +80,7 @@ impl FailoverWatch<'_> {
     async fn region(
         &self,
         watched: &WatchedRegion,
-        trust: &Trust,
+        trust: &TrustedRoots,
         begun: Instant,
         control: &Control,
         context: &Context,

@@ -10,12 +10,12 @@ use crate::commands::validate::latency::{CONFIDENCE, limited, not_from_regions};
 use crate::commands::validate::measurements::{CheckResult, Found};
 use crate::measure::Recording;
 use crate::measure::floor::{self, Path, VANTAGE_REGIONS};
-use crate::measure::verdict::{self, Compare, Finding, Unit, Wanted};
+use crate::measure::verdict::{self, Compare, MeasuredFinding, Unit, Wanted};
 use crate::plan::validation::LatencyCheck;
 
 /// What the places are from which probes measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Vantage {
+pub enum ProbeLocations {
     /// Regions of AWS: what a plan's criteria mean.
     Regions,
     /// The user's own machines over SSH.
@@ -25,7 +25,7 @@ pub enum Vantage {
 /// The `subject` of criteria about the results over all machines.
 const MACHINES: &str = "ssh";
 
-impl Vantage {
+impl ProbeLocations {
     const fn word(self) -> &'static str {
         match self {
             Self::Regions => "region",
@@ -59,7 +59,7 @@ impl<'a> Region<'a> {
         Self { name, recording, answer: answer.as_ref().ok() }
     }
 
-    fn percentile(&self, quantile: f64, wish: &Wanted) -> Finding {
+    fn percentile(&self, quantile: f64, wish: &Wanted) -> MeasuredFinding {
         let name = format!("{} from {}", wish.name, self.name);
         let limit = Duration::try_from_secs_f64(wish.threshold / 1000.0).unwrap_or(Duration::ZERO);
         let finding = match &self.recording {
@@ -69,7 +69,7 @@ impl<'a> Region<'a> {
                 return verdict::unmeasured(&wish, why.as_str());
             }
         };
-        self.notes(limit).into_iter().fold(finding, Finding::with_note)
+        self.notes(limit).into_iter().fold(finding, MeasuredFinding::with_note)
     }
 
     /// What the network alone takes from there. A limit below one round trip cannot be held by any server.
@@ -93,14 +93,14 @@ impl<'a> Region<'a> {
 }
 
 /// The findings of a check.
-pub fn of(check: &LatencyCheck, answers: &BTreeMap<String, RegionAnswer>, from: Vantage) -> CheckResult {
+pub fn of(check: &LatencyCheck, answers: &BTreeMap<String, RegionAnswer>, from: ProbeLocations) -> CheckResult {
     let regions: Vec<Region<'_>> = answers.iter().map(Region::of).collect();
     let mut found = Vec::new();
     for (word, quantile, limit) in limited(&check.limits) {
         let wish = Wanted::new(format!("{word} of the latency"), Unit::Milliseconds, Compare::Less, limit);
         let measure = format!("latency.{word}");
         let each = |region: &Region<'_>| (region.name.to_owned(), region.percentile(quantile, &wish));
-        let all: Vec<(String, Finding)> = regions.iter().map(each).collect();
+        let all: Vec<(String, MeasuredFinding)> = regions.iter().map(each).collect();
         let overall = Wanted { name: format!("{} from the slowest {}", wish.name, from.word()), ..wish.clone() };
         let overall = judge::slowest(&overall, &all);
         let one = |(region, finding)| Found { measure: measure.clone(), of: Some(region), finding };
@@ -111,7 +111,7 @@ pub fn of(check: &LatencyCheck, answers: &BTreeMap<String, RegionAnswer>, from: 
         found.push(hit_rate(check, percent / 100.0, &regions, from));
     }
     found.push(measured(check, &regions, from));
-    if from == Vantage::Machines && !check.regions.is_empty() {
+    if from == ProbeLocations::Machines && !check.regions.is_empty() {
         found.push(not_from_regions(check));
     }
     let recordings = regions.into_iter().filter_map(|region| Some((region.name.to_owned(), region.recording.ok()?)));
@@ -119,7 +119,7 @@ pub fn of(check: &LatencyCheck, answers: &BTreeMap<String, RegionAnswer>, from: 
 }
 
 /// The share of answers from a cache, over all regions.
-fn hit_rate(check: &LatencyCheck, wanted: f64, regions: &[Region<'_>], from: Vantage) -> Found {
+fn hit_rate(check: &LatencyCheck, wanted: f64, regions: &[Region<'_>], from: ProbeLocations) -> Found {
     let counts = regions.iter().filter_map(|region| region.recording.as_ref().ok()).map(Recording::cache_hits);
     let (hits, total) = counts.fold((0, 0), |(hits, total), one| (hits + one.0, total + one.1));
     let finding = verdict::share("cache hit rate", hits, total, Compare::AtLeast, wanted, CONFIDENCE);
@@ -127,16 +127,16 @@ fn hit_rate(check: &LatencyCheck, wanted: f64, regions: &[Region<'_>], from: Van
 }
 
 /// How many regions or machines answered.
-fn measured(check: &LatencyCheck, regions: &[Region<'_>], from: Vantage) -> Found {
+fn measured(check: &LatencyCheck, regions: &[Region<'_>], from: ProbeLocations) -> Found {
     let count = regions.iter().filter(|region| region.recording.is_ok()).count();
     let wanted = match from {
-        Vantage::Regions => check.regions.len().max(regions.len()),
-        Vantage::Machines => regions.len(),
+        ProbeLocations::Regions => check.regions.len().max(regions.len()),
+        ProbeLocations::Machines => regions.len(),
     };
     let wish = Wanted::new(format!("{}s measured", from.word()), Unit::Count, Compare::AtLeast, wanted as f64);
     let silent =
         regions.iter().filter_map(|region| Some(format!("{}: {}", region.name, region.recording.as_ref().err()?)));
-    let finding = silent.fold(verdict::known(&wish, count as f64), Finding::with_note);
+    let finding = silent.fold(verdict::known(&wish, count as f64), MeasuredFinding::with_note);
     Found { measure: format!("latency.{}s_measured", from.word()), of: from.overall(check), finding }
 }
 
@@ -183,17 +183,17 @@ mod tests {
     #[test]
     fn the_limit_holds_for_each_region_and_a_silent_one_leaves_it_open() {
         let fast = [("eu-west-1".to_owned(), answer(10, 2)), ("us-east-1".to_owned(), answer(20, 2))].into();
-        let result = of(&check(25.0), &fast, Vantage::Regions);
+        let result = of(&check(25.0), &fast, ProbeLocations::Regions);
         assert_eq!(verdict(&result, "latency.p95", None), Verdict::Pass);
         assert_eq!(verdict(&result, "latency.regions_measured", None), Verdict::Pass);
         assert_eq!(verdict(&result, "latency.cache_hit_rate", None), Verdict::Pass);
         assert_eq!(result.recordings.len(), 2);
-        let one_slow = of(&check(15.0), &fast, Vantage::Regions);
+        let one_slow = of(&check(15.0), &fast, ProbeLocations::Regions);
         assert_eq!(verdict(&one_slow, "latency.p95", Some("eu-west-1")), Verdict::Pass);
         assert_eq!(verdict(&one_slow, "latency.p95", Some("us-east-1")), Verdict::Fail);
         assert_eq!(verdict(&one_slow, "latency.p95", None), Verdict::Fail);
         let silent = [("eu-west-1".to_owned(), answer(10, 2)), ("us-east-1".to_owned(), Err("no answer".to_owned()))];
-        let result = of(&check(25.0), &silent.into(), Vantage::Regions);
+        let result = of(&check(25.0), &silent.into(), ProbeLocations::Regions);
         assert_eq!(verdict(&result, "latency.p95", None), Verdict::Inconclusive);
         assert_eq!(verdict(&result, "latency.regions_measured", None), Verdict::Fail);
     }
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn machines_are_no_regions() {
         let fast = [("ssh:jetson01".to_owned(), answer(10, 2)), ("ssh:jetson02".to_owned(), answer(20, 2))].into();
-        let result = of(&check(25.0), &fast, Vantage::Machines);
+        let result = of(&check(25.0), &fast, ProbeLocations::Machines);
         assert_eq!(verdict(&result, "latency.p95", Some("ssh:jetson02")), Verdict::Pass);
         assert_eq!(verdict(&result, "latency.p95", Some("ssh")), Verdict::Pass);
         assert_eq!(verdict(&result, "latency.machines_measured", Some("ssh")), Verdict::Pass);
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn a_limit_below_a_round_trip_is_called_so() {
         let far = [("us-east-1".to_owned(), answer(90, 80))].into();
-        let result = of(&check(25.0), &far, Vantage::Regions);
+        let result = of(&check(25.0), &far, ProbeLocations::Regions);
         let notes: Vec<&String> = result.found.iter().flat_map(|found| &found.finding.notes).collect();
         assert!(notes.iter().any(|note| note.starts_with("the network does not allow 25 ms")), "{notes:?}");
         assert!(notes.iter().any(|note| note.starts_with("a first request")), "{notes:?}");

@@ -18,7 +18,7 @@ use crate::exit::{self, Failure, codes};
 use crate::provider::aws::{self, Clients};
 use crate::resource::{ResourceStatus, shown, syntax_check};
 
-pub use findings::{Vantage, of as latency_of};
+pub use findings::{ProbeLocations, of as latency_of};
 pub use probe::{ProbeAnswer, ProbeOrder};
 
 use crate::measure::Target;

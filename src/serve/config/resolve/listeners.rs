@@ -1,4 +1,4 @@
-//! Where the server listens, and who may reach it.
+//! Where the server listens, and who can reach it.
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! From words to the configuration: every problem at once.
+//! Resolves settings to the configuration: reports all problems at once.
 
 use std::fmt;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! What the server says of itself to clients of text-embeddings-inference.
+//! Server information for clients of text-embeddings-inference.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! What text-embeddings-inference does with models of other kinds: refused as there.
+//! Routes of text-embeddings-inference for other kinds of models: rejected as there.
 
 use http::StatusCode;
 

@@ -1,5 +1,5 @@
-// The static tier: one row for each token, fitted to the model's own vectors (exporter/static.py); a text's vector is the sum of the
-// rows of its tokens, with length 1. Microseconds, a few megabytes, and less exact: an answer of its own, never one instead of the model's.
+// The static tier: one row for each token, fitted to the model's own vectors (exporter/static.py). The vector of a text is the sum of
+// the rows of its tokens, normalized. It takes microseconds and a few megabytes and is less exact; it is never returned as the model's.
 //
 // static.bin: "AKST", format (u32), length of the header (u32), the header in JSON, zeros up to a multiple of 4; then for each token a
 // scale for each block of columns (16-bit floats), and for each token its columns, two to a byte, the low half first, each value + 8.
@@ -25,15 +25,15 @@ export class StaticTable {
   /** `bytes` is static.bin. */
   constructor(bytes) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    if (bytes.byteLength < 12 || view.getUint32(0, true) !== MAGIC) throw new Error('static.bin: this is no static table');
-    if (view.getUint32(4, true) !== FORMAT) throw new Error(`static.bin: format ${view.getUint32(4, true)} is not known`);
+    if (bytes.byteLength < 12 || view.getUint32(0, true) !== MAGIC) throw new Error('static.bin: this is not a static table');
+    if (view.getUint32(4, true) !== FORMAT) throw new Error(`static.bin: format ${view.getUint32(4, true)} is not supported`);
     const length = view.getUint32(8, true);
     this.header = JSON.parse(new TextDecoder().decode(bytes.subarray(12, 12 + length)));
     const { tokens, dimension, block } = this.header;
     const scales = Math.ceil((12 + length) / 4) * 4;
     this.blocks = dimension / block;
     this.rows = scales + tokens * this.blocks * 2;
-    if (bytes.byteLength !== this.rows + (tokens * dimension) / 2) throw new Error('static.bin: the file is cut off');
+    if (bytes.byteLength !== this.rows + (tokens * dimension) / 2) throw new Error('static.bin: the file is truncated');
     Object.assign(this, { bytes, view, scales, tokens, dimension, block });
   }
 

@@ -1,5 +1,5 @@
-// Texts to token ids, the same ids as the server's, in any JavaScript runtime: WordPiece by @huggingface/tokenizers, which the caller
-// imports, and characters by the table of tokens.json (exporter/tokens.py). Nothing here depends on the engine's own Unicode version.
+// Converts texts to token ids, the same as the server's, in any JavaScript runtime: WordPiece from @huggingface/tokenizers, which the
+// caller imports, and characters by the table in tokens.json (exporter/tokens.py). Nothing depends on the runtime's Unicode version.
 
 const HANGUL = 0xac00;
 const [KEEP, DROP, SPACE, APART, SYLLABLE, TEXT, MARK] = [0, 1, 2, 3, 4, 5, 6];
@@ -77,8 +77,8 @@ function letters(point) {
 }
 
 /**
- * The vocabulary, as the part of a Map that the library asks: a table of hashes over the text of all pieces. To make 30,000 strings and put
- * them into a Map took most of the time from a cold start to the first id.
+ * The vocabulary, with the methods of a Map that the library uses: a hash table over the text of all pieces. Creating 30,000 strings
+ * and a Map took most of the time between a cold start and the first id.
  */
 class Vocabulary {
   constructor(pieces) {
@@ -119,11 +119,11 @@ class Vocabulary {
   }
 }
 
-/** Reads texts as the server does: `encode` gives the ids with [CLS] and [SEP]. */
+/** Tokenizes texts as the server does: `encode` returns the ids with [CLS] and [SEP]. */
 export class Tokens {
   /** `document` is tokens.json, `Tokenizer` the class of @huggingface/tokenizers. */
   constructor(document, Tokenizer) {
-    if (document?.format !== 1) throw new Error(`tokens.json: format ${String(document?.format)} is not known`);
+    if (document?.format !== 1) throw new Error(`tokens.json: format ${String(document?.format)} is not supported`);
     this.maxTokens = document.max_tokens;
     const characters = new Characters(document);
     const settings = { ...document.tokenizer, normalizer: null, pre_tokenizer: { type: 'WhitespaceSplit' } };

@@ -1,4 +1,4 @@
-// Vectors of states and their spelling in answers. The server's pooling: the mean over all tokens of a text, then length 1.
+// Pools states into vectors and writes them into responses. Pooling is the server's: the mean over all tokens, then normalization.
 
 /** The mean over the tokens of one text. `states` are tokens x dimension. */
 export function mean(states, tokens, dimension) {
@@ -27,7 +27,7 @@ export function sound(vector) {
   return Number.isFinite(sum) && sum > 0;
 }
 
-// Three digits at a time, as ASCII.
+// Writes three digits at a time, as ASCII.
 const THREE = Uint8Array.from({ length: 3000 }, (_, at) => 48 + (Math.floor(Math.floor(at / 3) / 10 ** (2 - (at % 3))) % 10));
 const [COMMA, MINUS, ZERO, POINT] = [44, 45, 48, 46];
 const WHOLE = 1e9;
@@ -51,10 +51,16 @@ export function json(vector) {
   let end = 0;
   for (let at = 0; at < vector.length; at += 1) {
     const value = vector[at];
+<<<<<<< HEAD
     const rounded = Math.abs(value) * WHOLE + 0.5;
     // Not normalized, or no number: JavaScript's own spelling.
     if (!(rounded < WHOLE)) return JSON.stringify(Array.from(vector));
     const size = rounded | 0;
+=======
+    const size = Math.round(Math.abs(value) * WHOLE);
+    // Not normalized, or not finite: JavaScript's own format.
+    if (!(size < WHOLE)) return JSON.stringify(Array.from(vector));
+>>>>>>> kB
     if (at > 0) bytes[end++] = COMMA;
     if (value < 0 && size > 0) bytes[end++] = MINUS;
     bytes[end++] = ZERO;

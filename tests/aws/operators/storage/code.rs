@@ -78,7 +78,7 @@ fn the_code_of_a_zip_comes_back_from_the_version_that_lambda_still_has() {
     let first =
         wait(lambda.get_function_configuration().function_name(&name).qualifier("1").send()).expect("version 1");
     assert_eq!(now.code_sha256, first.code_sha256, "{}", back.all());
-    // The version in between cannot go yet either: a leftover.
+    // The version in between cannot be deleted yet either: a pending deletion.
     let status = run(&["status", "--stack", &stack.name(), "--json"]).exits(2);
     assert!(status.stdout.contains(&format!("function:{name}:1")), "{}", status.stdout);
 }

@@ -49,7 +49,7 @@ fn own_files_follow_a_folder() {
     let second = keys();
     let new = script(&second);
     assert_eq!(second, ["assets.json", "index.html", "robots.txt", &new, "theirs.txt"]);
-    assert_ne!(new, old, "another content is another key");
+    assert_ne!(new, old, "different content has a different key");
     assert_eq!(text("index.html").0, "<p>two</p>");
     // The earlier files are overwritten on this machine: a rollback has kept them.
     stack.run(&["rollback", "--stack", &stack.name(), "--yes"]).exits(0);

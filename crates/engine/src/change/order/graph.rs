@@ -1,4 +1,4 @@
-//! The order while it is made: steps and barriers as places, with edges between them.
+//! The order while it is computed: a graph of steps and barriers.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! The order: which part of which change waits for which.
+//! The order: which part of a change waits for which.
 
 mod graph;
 mod removal;

@@ -1,4 +1,4 @@
-//! What goes: after everything that leaned on it.
+//! The order of deletions: after all dependents.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Rules of shape: each setting beside what AWS's own API model says of the member that it becomes.
+//! Rules of shape: each setting compared with the constraints of its member in AWS's API model.
 //!
 //! The table is generated (`generate.py`, `models.json`), the way from our settings to members is in the facts of each kind. A
 //! rule of another area that names the same place has better words; then these are silent (`beside`).
@@ -96,12 +96,16 @@ fn visit(value: &Value, path: &str, place: String, found: &mut dyn FnMut(&str, O
     }
 }
 
-/// Regions wherever one stands.
+/// Kinds whose region is that of the bucket or function that they belong to, where it is reported.
+const REGION_OF_ANOTHER: [&str; 4] = ["object", "bucket-policy", "replication", "function-version"];
+
+/// Each setting that is a region. One wrong region of a plan is one finding.
 fn region(seen: &CheckedResource<'_, Value>, notes: &mut RuleFindings<'_>) {
+    let derived = REGION_OF_ANOTHER.contains(&seen.address.kind_name());
     super::policy::walk(&seen.spec, "", &mut |path, text| {
         let field = path.rsplit('.').next().unwrap_or_default();
         let named = field == "region" || field == "shield" || field.ends_with("_region");
-        let named = named && !path.starts_with("tags.");
+        let named = named && !path.starts_with("tags.") && !(derived && path == "region");
         if named && !super::scope::is_open(text) && !is_region(text) {
             let near = nearest(text, regions()).unwrap_or("eu-central-1");
             notes.add_with(path, format!("`{text}` is not an AWS region"), format!("write {near}"));

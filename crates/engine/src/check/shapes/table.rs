@@ -1,4 +1,4 @@
-//! The table of AWS's API models: what each member of each input demands. `generate.py` writes it.
+//! The table of AWS's API models: the constraints of each member of each input. `generate.py` writes it.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

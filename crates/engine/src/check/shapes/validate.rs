@@ -1,4 +1,4 @@
-//! One value beside what its member demands.
+//! Checks one value against the constraints of its member.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};

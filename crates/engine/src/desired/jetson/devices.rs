@@ -1,4 +1,4 @@
-//! What is on each device, short of the cluster.
+//! The resources of each device, without the cluster.
 
 use std::collections::BTreeMap;
 

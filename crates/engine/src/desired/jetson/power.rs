@@ -1,4 +1,4 @@
-//! The power of a device: a fixed mode, or a small service that follows the load.
+//! The power mode of a device: fixed, or set by a small service that follows the load.
 
 use serde_json::json;
 

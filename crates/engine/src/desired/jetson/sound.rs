@@ -1,4 +1,4 @@
-//! Every word of a plan's devices is looked at where the plan says it, before anything is connected.
+//! Checks every name and path of a plan's devices at its place in the plan, before any connection.
 
 use super::super::Builder;
 use crate::plan::Step;

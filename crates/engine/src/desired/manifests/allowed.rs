@@ -1,4 +1,4 @@
-//! What a plan allows with single objects: to take over fields of others, to be deleted and made again.
+//! Exceptions that a plan allows for single objects: taking over fields, deleting and recreating.
 
 use super::read::ManifestObject;
 use super::{Builder, ObjectTarget};
@@ -11,7 +11,7 @@ pub fn allow(spec: &mut ManifestSpec, target: &ObjectTarget<'_>) {
     spec.recreate = target.recreate.iter().any(|name| names(name, spec));
 }
 
-/// Complains of names that are no object's.
+/// Complains of names that are not those of an object.
 pub fn complain(builder: &mut Builder<'_>, step: &Step, target: &ObjectTarget<'_>, objects: &[ManifestObject<'_>]) {
     for (field, all) in [("force_conflicts", target.force_conflicts), ("recreate", target.recreate)] {
         for (at, name) in all.iter().enumerate().filter(|(_, name)| !objects.iter().any(|one| names(name, &one.spec))) {

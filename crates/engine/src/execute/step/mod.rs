@@ -1,4 +1,4 @@
-//! One step: announce, call, answer. A call whose answer was lost is looked up before it is made again.
+//! One step: announce, call, record the answer. If an answer was lost, the resource is looked up before the call is repeated.
 
 mod put;
 mod remove;

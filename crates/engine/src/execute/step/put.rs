@@ -1,4 +1,4 @@
-//! Something comes: it is made, changed or adopted, and waited for.
+//! A resource is created, changed or adopted, and waited for.
 
 use std::time::{Duration, Instant};
 

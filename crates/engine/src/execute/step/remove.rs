@@ -1,4 +1,4 @@
-//! Something goes: at once, after those that lean on it, or in a later run.
+//! A resource is deleted: at once, after its dependents, or in a later run.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -148,7 +148,7 @@ pub async fn clear(work: &RunContext<'_>, left: &PendingDeletion) -> Result<Step
     let is_it = |record: &ResourceRecord| record.kind == left.kind && record.id.as_deref() == Some(&left.id);
     let journal = work.journal(&left.address);
     if journal.ask(|state| state.resources.values().any(is_it)) {
-        // A later run took the very thing up again: it is nobody's leftover any longer.
+        // A later run adopted the resource again: it is no longer pending deletion.
         journal.record(Fact::Cleared { address: left.address.clone(), id: left.id.clone() }).await?;
         return Ok(StepResult::nothing(&left.address, &left.id));
     }

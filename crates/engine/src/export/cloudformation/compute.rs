@@ -34,7 +34,7 @@ pub fn function(item: &ExportItem<'_>) -> ResourceExport {
         ("CodeBucket", format!("Bucket that holds the code of {}", spec.name)),
         ("CodeKey", format!("Its key there: {zip}")),
     ];
-    let note = item.note("its code is not in the state: parameters ask for the bucket and key of its zip");
+    let note = item.note("its code is not in the state: set the parameters for the bucket and key of its zip");
     Ok((made, vec![note]))
 }
 

@@ -1,4 +1,4 @@
-//! The files of a chain: each is read, and says which plan comes before it.
+//! The files of a chain: each is read and names the plan before it.
 
 use std::fs;
 use std::path::Path;

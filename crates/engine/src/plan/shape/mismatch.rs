@@ -1,4 +1,4 @@
-//! Why a value does not have the shape that is wanted: data, so that nothing is decided by the words of a message.
+//! Why a value does not have the required shape, as data, so that nothing depends on the text of a message.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::plan::suggest::nearest;
 
 /// What does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Why {
+pub enum MismatchReason {
     /// A member that the mapping does not have.
     UnknownField {
         /// As it is written.
@@ -36,11 +36,11 @@ pub enum Why {
 pub struct Misfit {
     path: Option<String>,
     /// What does not fit.
-    pub why: Why,
+    pub why: MismatchReason,
 }
 
 impl Misfit {
-    const fn of(why: Why) -> Self {
+    const fn of(why: MismatchReason) -> Self {
         Self { path: None, why }
     }
 
@@ -61,27 +61,27 @@ impl Misfit {
     /// The rule that it breaks.
     pub const fn rule(&self) -> &'static str {
         match self.why {
-            Why::UnknownField { .. } => rules::UNKNOWN_FIELD,
-            Why::MissingField(_) => rules::MISSING_FIELD,
-            Why::UnknownWord { .. } => rules::UNKNOWN_VALUE,
-            Why::Value(_) => rules::WRONG_VALUE,
+            MismatchReason::UnknownField { .. } => rules::UNKNOWN_FIELD,
+            MismatchReason::MissingField(_) => rules::MISSING_FIELD,
+            MismatchReason::UnknownWord { .. } => rules::UNKNOWN_VALUE,
+            MismatchReason::Value(_) => rules::WRONG_VALUE,
         }
     }
 
     /// What to do about it.
     pub fn next_step(&self) -> String {
         match &self.why {
-            Why::UnknownField { field, known } => match nearest(field, known.iter().copied()) {
-                Some(near) => format!("did you mean {near}? Otherwise take it out"),
-                None if known.is_empty() => "take it out".to_owned(),
+            MismatchReason::UnknownField { field, known } => match nearest(field, known.iter().copied()) {
+                Some(near) => format!("did you mean {near}? Otherwise remove it"),
+                None if known.is_empty() => "remove it".to_owned(),
                 None => "remove it, or use one of the fields named above".to_owned(),
             },
-            Why::MissingField(_) => "add it; plans/schema.json describes every field".to_owned(),
-            Why::UnknownWord { word, known } => match nearest(word, known.iter().copied()) {
+            MismatchReason::MissingField(_) => "add it; plans/schema.json describes every field".to_owned(),
+            MismatchReason::UnknownWord { word, known } => match nearest(word, known.iter().copied()) {
                 Some(near) => format!("did you mean {near}?"),
                 None => "write one of the words named above".to_owned(),
             },
-            Why::Value(_) => "plans/schema.json describes what is allowed here".to_owned(),
+            MismatchReason::Value(_) => "plans/schema.json describes what is allowed here".to_owned(),
         }
     }
 }
@@ -89,47 +89,66 @@ impl Misfit {
 impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.why {
-            Why::UnknownField { field, known } => fmt::Display::fmt(&Words::unknown_field(field, known), f),
-            Why::MissingField(field) => fmt::Display::fmt(&Words::missing_field(field), f),
-            Why::UnknownWord { word, known } => fmt::Display::fmt(&Words::unknown_variant(word, known), f),
-            Why::Value(words) => f.write_str(words),
+            MismatchReason::UnknownField { field, known } => fmt::Display::fmt(&Words::unknown_field(field, known), f),
+            MismatchReason::MissingField(field) => fmt::Display::fmt(&Words::missing_field(field), f),
+            MismatchReason::UnknownWord { word, known } => fmt::Display::fmt(&Words::unknown_variant(word, known), f),
+            MismatchReason::Value(words) => f.write_str(words),
         }
     }
 }
 
 impl std::error::Error for Misfit {}
 
-/// What serde calls a unit is `null` in a plan.
+/// A value in the words of YAML: serde calls `null` a unit, a list a sequence and a mapping a map.
 fn shown(unexpected: &Unexpected<'_>) -> String {
     match unexpected {
         Unexpected::Unit => "null".to_owned(),
+        Unexpected::Seq => "list".to_owned(),
+        Unexpected::Map => "mapping".to_owned(),
         other => other.to_string(),
+    }
+}
+
+/// What is expected, in the words of YAML instead of Rust's types.
+fn wanted(expected: &dyn Expected) -> String {
+    let words = expected.to_string();
+    match words.as_str() {
+        "i8" | "i16" | "i32" | "i64" => "a whole number".to_owned(),
+        "u8" => "a whole number from 0 to 255".to_owned(),
+        "u16" => "a whole number from 0 to 65535".to_owned(),
+        "u32" | "u64" | "usize" => "a whole number from 0".to_owned(),
+        "f32" | "f64" => "a number".to_owned(),
+        "a sequence" => "a list".to_owned(),
+        "a map" => "a mapping".to_owned(),
+        "string or map" => "a word or a mapping".to_owned(),
+        words if words.starts_with("struct ") => "a mapping".to_owned(),
+        _ => words,
     }
 }
 
 impl Error for Misfit {
     fn custom<T: fmt::Display>(words: T) -> Self {
-        Self::of(Why::Value(words.to_string()))
+        Self::of(MismatchReason::Value(words.to_string()))
     }
 
     fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::of(Why::Value(format!("invalid type: {}, expected {expected}", shown(&unexpected))))
+        Self::of(MismatchReason::Value(format!("invalid type: {}, expected {}", shown(&unexpected), wanted(expected))))
     }
 
     fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::of(Why::Value(format!("invalid value: {}, expected {expected}", shown(&unexpected))))
+        Self::of(MismatchReason::Value(format!("invalid value: {}, expected {}", shown(&unexpected), wanted(expected))))
     }
 
     fn unknown_variant(variant: &str, known: &'static [&'static str]) -> Self {
-        Self::of(Why::UnknownWord { word: variant.to_owned(), known })
+        Self::of(MismatchReason::UnknownWord { word: variant.to_owned(), known })
     }
 
     fn unknown_field(field: &str, known: &'static [&'static str]) -> Self {
-        Self::of(Why::UnknownField { field: field.to_owned(), known })
+        Self::of(MismatchReason::UnknownField { field: field.to_owned(), known })
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::of(Why::MissingField(field))
+        Self::of(MismatchReason::MissingField(field))
     }
 }
 
@@ -138,14 +157,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_words_are_those_of_serde() {
+    fn the_words_are_those_of_yaml() {
         for (mismatch, words, next) in [
             (
                 Misfit::unknown_field("regoin", &["name", "region"]),
                 "unknown field `regoin`, expected `name` or `region`",
-                "did you mean region? Otherwise take it out",
+                "did you mean region? Otherwise remove it",
             ),
-            (Misfit::unknown_field("x", &[]), "unknown field `x`, there are no fields", "take it out"),
+            (Misfit::unknown_field("x", &[]), "unknown field `x`, there are no fields", "remove it"),
             (
                 Misfit::missing_field("region"),
                 "missing field `region`",
@@ -155,6 +174,16 @@ mod tests {
                 Misfit::unknown_variant("integr", &["string", "integer"]),
                 "unknown variant `integr`, expected `string` or `integer`",
                 "did you mean integer?",
+            ),
+            (
+                Misfit::invalid_type(Unexpected::Map, &"a sequence"),
+                "invalid type: mapping, expected a list",
+                "plans/schema.json describes what is allowed here",
+            ),
+            (
+                Misfit::invalid_type(Unexpected::Str("3d"), &"i32"),
+                "invalid type: string \"3d\", expected a whole number",
+                "plans/schema.json describes what is allowed here",
             ),
             (
                 Misfit::invalid_type(Unexpected::Unit, &"a string"),

@@ -7,7 +7,7 @@ mod node;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub use mismatch::{Misfit, Why};
+pub use mismatch::{Misfit, MismatchReason};
 pub use node::Node;
 
 use super::placeholders::Placeholders;
@@ -52,7 +52,7 @@ pub fn read<T>(
 /// The place that a misfit is about: of a missing member, that member.
 fn place(mismatch: &Misfit) -> String {
     match mismatch.why {
-        Why::MissingField(field) => join(mismatch.path(), field),
+        MismatchReason::MissingField(field) => join(mismatch.path(), field),
         _ => mismatch.path().to_owned(),
     }
 }
@@ -61,10 +61,10 @@ fn place(mismatch: &Misfit) -> String {
 fn step_over(mismatch: &Misfit, base: &str, places: &mut Placeholders) -> bool {
     let path = mismatch.path();
     match mismatch.why {
-        Why::UnknownField { .. } => places.leave_out(path),
-        Why::MissingField(field) if !places.is_left_out(&join(path, field)) => places.add(path, field),
+        MismatchReason::UnknownField { .. } => places.leave_out(path),
+        MismatchReason::MissingField(field) if !places.is_left_out(&join(path, field)) => places.add(path, field),
         // A placeholder does not do for this member either, so the mapping gets one.
-        Why::MissingField(_) if !places.is_at(path) => places.note(path),
+        MismatchReason::MissingField(_) if !places.is_at(path) => places.note(path),
         _ => match places.nearest(path).map(str::to_owned) {
             None => places.note(path),
             Some(nearest) if nearest.len() <= base.len() => return false,

@@ -88,7 +88,7 @@ fn each_mistake_is_told_once_and_hides_no_other() {
         "with.buckets.one: missing field `region`",
         "with.buckets.three.form.only.0: invalid type: integer `1`, expected a string",
         "with.buckets.three.form.only.2: invalid type: boolean `true`, expected a string",
-        "with.buckets.two.days: invalid value: integer `-1`, expected u16",
+        "with.buckets.two.days: invalid value: integer `-1`, expected a whole number from 0 to 65535",
         "with.buckets.two.form: unknown variant `plane`, expected one of `plain`, `only`, `sized`",
         "with.buckets.two: missing field `name`",
         "with.buckets.two: missing field `region`",

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use crate::answer::Seen;
 use crate::client::{Client, Link, Taken};
 use crate::connect::Opened;
-use crate::failure::Broken;
+use crate::failure::ConnectionFailure;
 use crate::http2::Http2;
 
 use super::Reuse;
@@ -17,19 +17,19 @@ use super::Reuse;
 pub(super) type Shared = Rc<Mutex<Option<Http2>>>;
 
 /// Where requests are sent one after another.
-pub(super) struct Seat {
+pub(super) struct SendSlot {
     own: Option<Link>,
     shared: Option<Shared>,
     reuse: Reuse,
 }
 
-impl Seat {
+impl SendSlot {
     pub fn new(shared: Option<Shared>, reuse: Reuse) -> Self {
         Self { own: None, shared: shared.filter(|_| reuse == Reuse::Keep), reuse }
     }
 
     /// Sends one request and reads its answer.
-    pub async fn request(&mut self, client: &Client) -> Result<(Seen, Taken), Broken> {
+    pub async fn request(&mut self, client: &Client) -> Result<(Seen, Taken), ConnectionFailure> {
         // A connection that was closed while the request was on its way to it: another one, once. A POST may have been carried out and is
         // not sent twice; that its connection is open was looked at right before.
         let mut again = client.may_repeat();
@@ -50,7 +50,7 @@ impl Seat {
         }
     }
 
-    async fn link(&mut self, client: &Client) -> Result<(Link, Option<Opened>), Broken> {
+    async fn link(&mut self, client: &Client) -> Result<(Link, Option<Opened>), ConnectionFailure> {
         if let Some(mut own) = self.own.take()
             && own.is_open()
         {

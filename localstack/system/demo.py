@@ -19,7 +19,7 @@ def need(condition, text):
         raise Wrong(text)
 
 
-class Story:
+class Demo:
     """One run: where its files are, what it printed and measured."""
 
     def __init__(self, options):
