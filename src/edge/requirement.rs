@@ -76,7 +76,6 @@ mod tests {
 
     const NOW: i64 = 1_800_000_000;
 
-<<<<<<< HEAD
     const MEASURED: Measured = Measured {
         ids_differ: 0,
         cosine_mean: 1.0,
@@ -87,10 +86,7 @@ mod tests {
         recall10_of_reference: 1.0,
     };
 
-    fn package(graph: &str) -> About {
-=======
     fn package(graph: &str) -> PackageInfo {
->>>>>>> kB
         let file = |hash: &str| ModelFile { path: String::new(), sha256: hash.to_owned(), crc32: None, bytes: 1 };
         let own = [(GRAPH, graph), (TOKENS, "t"), (RUNTIME, "r")];
         PackageInfo::new("m", 4, own.into_iter().map(|(key, hash)| (key.to_owned(), file(hash))).collect())

@@ -28,14 +28,7 @@ const RUNNERS = {
 };
 
 const run = RUNNERS[flags.tier];
-<<<<<<< HEAD
-if (!run) throw new TypeError(`there is no tier ${flags.tier}`);
+if (!run) throw new TypeError(`unknown tier ${flags.tier}`);
 const answers = JSON.stringify({ tier: flags.tier, ...(await run()) });
 // A handle of the tier may still be open, so the program ends itself: not before the last byte is in the pipe, which holds 64 KiB.
 process.stdout.write(answers, () => process.exit(0));
-=======
-if (!run) throw new TypeError(`unknown tier ${flags.tier}`);
-process.stdout.write(JSON.stringify({ tier: flags.tier, ...(await run()) }));
-// The tier may still have an open handle.
-process.exit(0);
->>>>>>> kB

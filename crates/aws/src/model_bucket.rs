@@ -59,7 +59,8 @@ impl UploadStore for ModelBucket {
         let (mut pages, mut found, mut asked) = (list.into_paginator().send(), Vec::new(), 0);
         while let Some(page) = pages.next().await {
             asked += 1;
-            let page = page.map_err(|bad| ModelPublishFault::store(self.named(fault_of("s3", "ListObjectsV2", bad))))?;
+            let page =
+                page.map_err(|bad| ModelPublishFault::store(self.named(fault_of("s3", "ListObjectsV2", bad))))?;
             for object in page.contents() {
                 let Some(key) = object.key().and_then(|key| key.strip_prefix(&self.prefix)) else { continue };
                 let size = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default();

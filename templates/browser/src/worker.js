@@ -9,13 +9,8 @@ import { openStore } from './store.js';
 
 // Bounds of one request.
 const TEXTS = 64;
-<<<<<<< HEAD
 const CHARACTERS = 32_000;
-// The longest that the download of the model waits for a first vector of the static tier.
-=======
-const CHARACTERS = 20_000;
 // Maximum delay of the model download in favor of the first vector of the static tier.
->>>>>>> kB
 const FIRST_MS = 500;
 
 let site;

@@ -53,16 +53,8 @@ export class Encoder {
   }
 
   async open() {
-<<<<<<< HEAD
     const bytes = readWhole(this.about.files.graph, this.folder);
-    // By require: what is not in the package is an error here, not one of the whole function.
-=======
-    const { path } = this.about.files.graph;
-    const bytes = readFileSync(new URL(path, this.folder));
-    // A damaged graph may still load and return wrong vectors.
-    if (!whole(bytes, this.about.files.graph)) throw new Error(`${path} is damaged: its checksum differs from model.json`);
     // With require: a file that is missing in the package is an error here, not when the function is loaded.
->>>>>>> kB
     this.runtime = createRequire(import.meta.url)('onnxruntime-node');
     this.session = await this.runtime.InferenceSession.create(bytes, OPTIONS);
     this.ready = true;

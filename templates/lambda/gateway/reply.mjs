@@ -11,12 +11,7 @@ const HEADERS_AT_MOST = 4096;
 const JSON_TYPE = [{ key: 'Content-Type', value: 'application/json' }];
 const FOR_EVER = 'public, max-age=31536000, immutable';
 const FOR_NOW = 'public, max-age=300';
-<<<<<<< HEAD
-// What `any` got from the table before the model was loaded is not to be kept in place of the model's.
-=======
-// The tier is not in the cache key (CloudFront accepts ten parameters, and ten others change the model's answer): a cached answer of
-// the static tier would be returned to requests for the full model.
->>>>>>> kB
+// `any` may have been answered by the static tier before the model was loaded: that response must not be cached in place of the model's.
 const NEVER = 'no-store';
 
 /** Whether so many vectors fit into a response. A number below 1 takes 13 characters at most, with its comma; another one 24. */

@@ -51,16 +51,10 @@ export function json(vector) {
   let end = 0;
   for (let at = 0; at < vector.length; at += 1) {
     const value = vector[at];
-<<<<<<< HEAD
     const rounded = Math.abs(value) * WHOLE + 0.5;
-    // Not normalized, or no number: JavaScript's own spelling.
+    // Not normalized, or not finite: JavaScript's own format.
     if (!(rounded < WHOLE)) return JSON.stringify(Array.from(vector));
     const size = rounded | 0;
-=======
-    const size = Math.round(Math.abs(value) * WHOLE);
-    // Not normalized, or not finite: JavaScript's own format.
-    if (!(size < WHOLE)) return JSON.stringify(Array.from(vector));
->>>>>>> kB
     if (at > 0) bytes[end++] = COMMA;
     if (value < 0 && size > 0) bytes[end++] = MINUS;
     bytes[end++] = ZERO;
