@@ -24,7 +24,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use control::{Control, Progress};
-pub use once::{Exchange, OnceError, Timing, connect_times, once};
+pub use once::{Exchange, OnceError, Timing, connect_times, once, once_up_to};
 pub use run::{LoadError, run};
 pub use stress::{Breaking, Step, breaking_point};
 
