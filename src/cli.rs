@@ -56,6 +56,7 @@ where
 }
 
 /// Whether the command line has this verb: `serve`, `jetson provision`. A group of verbs alone is none.
+#[cfg(test)]
 pub fn has_verb(words: &str) -> bool {
     let command = Cli::command();
     let mut at = &command;

@@ -46,6 +46,11 @@ impl Interrupts {
         self.stop.subscribe()
     }
 
+    /// Whether a signal has come.
+    pub fn have_come(&self) -> bool {
+        *self.stop.borrow()
+    }
+
     /// Returns at the first signal.
     pub async fn asked(&self) {
         let mut stop = self.stop();

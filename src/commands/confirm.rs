@@ -6,7 +6,6 @@ use serde_json::json;
 
 use super::Context;
 use super::workflow::RunArgs;
-use crate::cli::has_verb;
 use crate::desired::DesiredStack;
 use crate::exit::{self, Failure, codes};
 use crate::report;
@@ -111,42 +110,31 @@ fn is_final(asked: &Confirmation<'_>) -> bool {
 /// A step and the verb that does it.
 type Step = (String, String);
 
-/// The steps that a deploy does not carry out: those whose verb exists, and those whose verb does not.
-fn not_of_a_deploy(built: &DesiredStack) -> (Vec<&Step>, Vec<&Step>) {
-    built.later.iter().partition(|(_, verb)| has_verb(verb))
-}
-
 /// Steps that this run does not take, and why: never silently left out. In one line; with -v each with its verb.
 fn say_what_is_not_done(built: &DesiredStack, context: &Context) {
-    let (separate, later) = not_of_a_deploy(built);
     let each = context.printer.verbose > 0;
-    if let Some(text) = not_done(&separate, &later, &built.waiting, each) {
+    if let Some(text) = not_done(&built.later, &built.waiting, each) {
         context.printer.talk(text);
     }
 }
 
-/// `not part of this run: 1 step on request (cutover), 5 by verbs of their own, 9 that this version does not do; -v names them`.
-fn not_done(separate: &[&Step], later: &[&Step], waiting: &[String], each: bool) -> Option<SafeText> {
-    let all = separate.len() + later.len() + waiting.len();
-    if all == 0 {
+/// `not part of this run: on request cutover; run separately report (-v says how)`.
+fn not_done(separate: &[Step], waiting: &[String], each: bool) -> Option<SafeText> {
+    if separate.is_empty() && waiting.is_empty() {
         return None;
     }
     if each {
         let separate = separate.iter().map(|(step, verb)| shown!("run separately: {} (akidb-edge {})", step, verb));
-        let later = later.iter().map(|(step, verb)| shown!("not available yet: {} ({})", step, verb));
         let waiting = waiting.iter().map(|step| shown!("on request only: {} (deploy --request {})", step, step));
-        return Some(SafeText::join(waiting.chain(separate).chain(later), "\n"));
+        return Some(SafeText::join(waiting.chain(separate), "\n"));
     }
-    let names = |steps: &[&Step]| steps.iter().map(|(step, _)| step.as_str()).collect::<Vec<_>>().join(", ");
     let mut parts = Vec::new();
     if !waiting.is_empty() {
         parts.push(shown!("on request {}", waiting.join(", ")));
     }
     if !separate.is_empty() {
-        parts.push(shown!("run separately {}", names(separate)));
-    }
-    if !later.is_empty() {
-        parts.push(shown!("not available yet {}", report::counted(later.len(), "step")));
+        let names = separate.iter().map(|(step, _)| step.as_str()).collect::<Vec<_>>().join(", ");
+        parts.push(shown!("run separately {}", names));
     }
     Some(shown!("not part of this run: {} (-v says how)", SafeText::join(parts, "; ")))
 }
@@ -169,13 +157,11 @@ pub fn tell(outcome: &RunOutcome, begun: Instant, asked: &Confirmation<'_>, cont
 }
 
 fn document(asked: &Confirmation<'_>, outcome: Option<serde_json::Value>, code: u8) -> serde_json::Value {
-    let (separate, later) = not_of_a_deploy(asked.built);
-    let list = |steps: &[&(String, String)]| {
-        steps.iter().map(|(step, verb)| json!({"step": step, "verb": verb})).collect::<Vec<_>>()
-    };
+    let separate = asked.built.later.iter().map(|(step, verb)| json!({"step": step, "verb": verb}));
+    let separate: Vec<serde_json::Value> = separate.collect();
     let mut body = json!({
         "header": asked.header, "exit": code, "outcome": outcome,
-        "not_available_yet": list(&later), "run_separately": list(&separate),
+        "run_separately": separate,
         "waiting": asked.built.waiting, "left_out": asked.omitted.names(),
         "left_out_would_change": asked.omitted.would_change, "account_left_out": asked.omitted.account_away,
     });
@@ -192,22 +178,20 @@ mod tests {
     #[test]
     fn steps_that_a_run_leaves_out_are_one_line() {
         let step = |name: &str, verb: &str| (name.to_owned(), verb.to_owned());
-        let (report, load) = (step("report", "report"), step("jetson-load", "validate load"));
+        let separate = [step("report", "report"), step("jetson-load", "validate load")];
         let waiting = ["cutover".to_owned()];
-        let said = |each: bool| not_done(&[&report], &[&load], &waiting, each).map(String::from);
+        let said = |each: bool| not_done(&separate, &waiting, each).map(String::from);
         assert_eq!(
             said(false).as_deref(),
-            Some(
-                "not part of this run: on request cutover; run separately report; not available yet 1 step (-v says how)"
-            )
+            Some("not part of this run: on request cutover; run separately report, jetson-load (-v says how)")
         );
         assert_eq!(
             said(true).as_deref(),
             Some(
                 "on request only: cutover (deploy --request cutover)\nrun separately: report (akidb-edge report)\n\
-                 not available yet: jetson-load (validate load)"
+                 run separately: jetson-load (akidb-edge validate load)"
             )
         );
-        assert!(not_done(&[], &[], &[], false).is_none());
+        assert!(not_done(&[], &[], false).is_none());
     }
 }

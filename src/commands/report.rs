@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use input::ReportInput;
 
 use super::Context;
-use super::jetson::{DevicesArgs, NodeSeen, need_devices, seen_nodes};
+use super::jetson::{DevicesArgs, NodeSeen, need_devices, seen_nodes, seen_replicas};
 use super::validate::{Found, Measurement};
 use crate::desired::{self, DesiredStack};
 use crate::exit::{self, Failure, codes};
@@ -59,7 +59,10 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let plan = args.devices.whole_plan(context)?;
     let mut known = ReportInput { is_report: true, ..ReportInput::read(&plan, context).await? };
     if args.ask_devices {
-        known.nodes = Some(seen_nodes(&args.devices.load(&[], context)?).await);
+        let devices = args.devices.load(&[], context)?;
+        let (nodes, replicas) = tokio::join!(seen_nodes(&devices), seen_replicas(&devices));
+        known.nodes = Some(nodes);
+        known.replicas = Some(replicas);
     }
     let plan_report = PlanReport { figures: figures(args.external_results.as_deref())?, ..tell(&plan, &known)? };
     let html = || plan_report.html().map_err(|bad| Failure::internal(shown!("{}", bad)));

@@ -94,8 +94,9 @@ fn a_step_is_done_by_its_own_resources() {
     assert_eq!((of("edge"), of("models"), of("cutover")), ("done", "not begun", "on request only"));
     // Nothing of the devices was made: that there is nothing to see is not that it is done.
     assert_eq!((of("jetson-provision"), of("jetson-deploy")), ("not begun", "not begun"));
-    assert_eq!((of("offline-models"), of("report")), ("run separately (akidb-edge serve)", "this report"));
-    assert_eq!(of("jetson-shutdown"), "run separately (akidb-edge jetson shutdown)");
+    assert_eq!((of("offline-models"), of("report")), ("not run (akidb-edge validate offline)", "this report"));
+    assert_eq!(of("dashboard"), "on request only");
+    assert_eq!(of("jetson-shutdown"), "not run (akidb-edge jetson shutdown)");
 }
 
 /// The steps of all days.

@@ -1,6 +1,7 @@
 //! `validate`: a small server stands for what is measured; regions are those of the local AWS.
 
 mod cutover;
+mod measures;
 mod server;
 mod steps;
 

@@ -45,7 +45,7 @@ fn steps_and_kept_resources_are_named_with_one_v() {
     finish(&mut account.planned("deploy --yes")).exits(0);
     let plain = finish(&mut account.planned("deploy --yes")).exits(0);
     assert!(!plain.stdout.contains("keep"), "{}", plain.stdout);
-    assert!(plain.stderr.contains("not part of this run: on request cutover; "), "{}", plain.stderr);
+    assert!(plain.stderr.contains("not part of this run: on request cutover, dashboard; "), "{}", plain.stderr);
     let more = finish(&mut account.planned("deploy --yes -v")).exits(0);
     assert!(more.stdout.contains("keep    distribution.main"), "{}", more.stdout);
     assert!(more.stderr.contains("on request only: cutover (deploy --request cutover)\n"), "{}", more.stderr);

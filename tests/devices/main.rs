@@ -2,3 +2,4 @@
 //! AWS needs the local AWS besides.
 
 mod jetson_ssh;
+mod ssh_latency;

@@ -1,9 +1,10 @@
 //! `bench`: runs against a server of this test, compared and followed over time.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -160,4 +161,25 @@ fn a_run_without_any_answer_is_an_error() {
     command.args(["bench", "url", &format!("http://{free}/"), "--requests", "3", "--connections", "1", "--json"]);
     let document = finish(&mut command).exits(1).json();
     assert!(document["problem"].as_str().expect("why").contains("no TCP connection (3)"), "{document}");
+}
+
+#[test]
+fn a_run_that_is_interrupted_leaves_the_levels_that_were_measured() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
+    let out = folder.path().join("run.json");
+    let mut command = bare();
+    command.args(["bench", "url", &server.address, "--seconds", "2", "--warm-up", "0", "--json", "--out"]).arg(&out);
+    // The second level takes so long that the signal comes within it.
+    command.args(["--connections", "1,2,3,4,5,6,7,8,9,10"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    assert!(first.starts_with("1 connection"), "{first}");
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let rest: Vec<String> = lines.map_while(Result::ok).collect();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains("interrupted: 1 level measured")), "{rest:?}");
+    let run: serde_json::Value = serde_json::from_slice(&fs::read(&out).unwrap()).unwrap();
+    assert_eq!(run["levels"].as_array().map(Vec::len), Some(1), "{run}");
 }

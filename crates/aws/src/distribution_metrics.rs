@@ -1,4 +1,4 @@
-//! CloudWatch metrics of a distribution: the number of viewer requests and the cache hit rate.
+//! CloudWatch metrics of a distribution: the number of viewer requests, the cache hit rate, and the share of failed requests.
 
 use std::collections::BTreeMap;
 
@@ -16,13 +16,12 @@ const PERIOD: i64 = 300;
 /// The most values of one answer of `GetMetricStatistics`.
 const MOST_VALUES: i64 = 1440;
 
-/// The requests of viewers in a time.
+/// A share of the requests of viewers in a time.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ViewerHits {
+pub struct ViewerShare {
     /// Requests of all methods.
     pub requests: f64,
-    /// The share of them that a cache answered, from 0 to 1: each period's rate, weighted by its requests. CloudFront counts GET and
-    /// HEAD without errors as cacheable, so POST is in `requests` and not in the rate.
+    /// The share of them, from 0 to 1: each period's rate, weighted by its requests.
     pub share: f64,
     /// In how many periods there were requests with a rate.
     pub periods: usize,
@@ -30,19 +29,38 @@ pub struct ViewerHits {
     pub without_rate: f64,
 }
 
+/// Which share of the requests of viewers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ViewerRate {
+    /// Those that a cache answered. CloudFront counts GET and HEAD without errors as cacheable, so POST is in the requests and not in
+    /// the rate. One of the additional metrics, which a distribution has only with `monitoring: true`.
+    CacheHits,
+    /// Those that were answered with a status of 500 to 599.
+    ServerErrors,
+}
+
+impl ViewerRate {
+    const fn metric(self) -> &'static str {
+        match self {
+            Self::CacheHits => "CacheHitRate",
+            Self::ServerErrors => "5xxErrorRate",
+        }
+    }
+}
+
 /// What CloudWatch counted from one time to another, in seconds since 1970; none where it has no request with a rate: nobody came, or
 /// the additional metrics of the distribution are off.
 ///
 /// # Errors
 /// What CloudWatch says.
-pub async fn viewer_hits(
+pub async fn viewer_share(
     clients: &Clients,
     distribution: &str,
-    from: i64,
-    to: i64,
-) -> Result<Option<ViewerHits>, Fault> {
+    rate: ViewerRate,
+    (from, to): (i64, i64),
+) -> Result<Option<ViewerShare>, Fault> {
     let requests = values(clients, distribution, "Requests", Statistic::Sum, (from, to));
-    let rates = values(clients, distribution, "CacheHitRate", Statistic::Average, (from, to));
+    let rates = values(clients, distribution, rate.metric(), Statistic::Average, (from, to));
     let (requests, rates) = tokio::try_join!(requests, rates)?;
     Ok(weighted(&requests, &rates))
 }
@@ -75,19 +93,19 @@ fn period(seconds: i64) -> i64 {
     PERIOD * ((seconds.max(1) + most - 1) / most)
 }
 
-fn weighted(requests: &BTreeMap<i64, f64>, rates: &BTreeMap<i64, f64>) -> Option<ViewerHits> {
-    let (mut with, mut hits, mut periods) = (0.0, 0.0, 0);
+fn weighted(requests: &BTreeMap<i64, f64>, rates: &BTreeMap<i64, f64>) -> Option<ViewerShare> {
+    let (mut with, mut share, mut periods) = (0.0, 0.0, 0);
     for (at, count) in requests.iter().filter(|(_, count)| **count > 0.0) {
         if let Some(rate) = rates.get(at) {
             with += count;
-            hits += count * (rate / 100.0).clamp(0.0, 1.0);
+            share += count * (rate / 100.0).clamp(0.0, 1.0);
             periods += 1;
         }
     }
     let all: f64 = requests.values().sum();
-    (with > 0.0).then(|| ViewerHits {
+    (with > 0.0).then(|| ViewerShare {
         requests: with,
-        share: hits / with,
+        share: share / with,
         periods,
         without_rate: (all - with).max(0.0),
     })
@@ -102,7 +120,7 @@ mod tests {
         let requests = [(0, 100.0), (300, 900.0), (600, 50.0), (900, 0.0)].into();
         let rates = [(0, 50.0), (300, 100.0), (900, 10.0), (1200, 100.0)].into();
         let hits = weighted(&requests, &rates).expect("hits");
-        assert_eq!(hits, ViewerHits { requests: 1000.0, share: 0.95, periods: 2, without_rate: 50.0 });
+        assert_eq!(hits, ViewerShare { requests: 1000.0, share: 0.95, periods: 2, without_rate: 50.0 });
         assert_eq!(weighted(&requests, &BTreeMap::new()), None, "the additional metrics are off");
         assert_eq!(weighted(&BTreeMap::new(), &rates), None, "nobody came");
     }

@@ -37,16 +37,22 @@ pub(crate) struct GrpcStatus {
 }
 
 /// All of an answer, as far as it is kept.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct CapturedAnswer {
     pub headers: HeaderMap,
     pub trailers: Option<HeaderMap>,
     pub body: Vec<u8>,
+    /// Bytes of the body that are kept at most.
+    most: usize,
 }
 
 impl CapturedAnswer {
+    pub fn up_to(most: usize) -> Self {
+        Self { headers: HeaderMap::new(), trailers: None, body: Vec::new(), most }
+    }
+
     pub fn body(&mut self, bytes: &[u8]) {
-        let room = MOST_KEPT.saturating_sub(self.body.len());
+        let room = self.most.saturating_sub(self.body.len());
         self.body.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 

@@ -31,7 +31,7 @@ fn parsed(method: &str) -> Parsed {
 }
 
 async fn asked(connection: &mut Http1, method: &str) -> Result<(Seen, bool, CapturedAnswer), ConnectionFailure> {
-    let mut kept = CapturedAnswer::default();
+    let mut kept = CapturedAnswer::up_to(1 << 20);
     let parsed = parsed(method);
     let request = request(&Target::get("http://localhost/"), &parsed);
     let asked = connection.exchange(&request, &parsed, Some(&mut kept));

@@ -19,7 +19,12 @@ const WARM_UP: Duration = Duration::from_millis(200);
 pub async fn measure(run: &mut Run, of: &Subject, args: &LoadArgs, context: &Context) -> Result<(), Failure> {
     let cold = args.cold();
     let warm = Load { warm_up: WARM_UP, timeout: cold.timeout, ..Load::closed(1, cold.extent) };
-    run.levels.push(level("cold", &cold, of, context).await?);
-    run.levels.push(level("warm", &warm, of, context).await?);
+    for (name, load) in [("cold", &cold), ("warm", &warm)] {
+        let level = level(name, load, of, context).await?;
+        if context.session.interrupts.have_come() {
+            break;
+        }
+        run.levels.push(level);
+    }
     Ok(())
 }

@@ -12,6 +12,7 @@ use crate::measure::bench::{BenchLevel, BreakingPoint, Growth, Run, confirmed};
 use crate::measure::load::{self, Load, StressStep};
 use crate::measure::verdict::CONFIDENCE;
 use crate::measure::{Target, TrustedRoots};
+use crate::report;
 use crate::resource::shown;
 
 /// The percentile that a stress test holds to its limit.
@@ -34,17 +35,31 @@ pub struct Subject {
 /// Measures each level of the mode.
 ///
 /// # Errors
-/// When nothing can be sent at all.
+/// When nothing can be sent at all, or the run is interrupted before its first level is measured. A later signal leaves the levels so
+/// far.
 pub async fn measure(run: &mut Run, of: &Subject, args: &LoadArgs, context: &Context) -> Result<(), Failure> {
+    context.held.end_in_order(&context.session.interrupts);
     match args.mode {
         ModeArg::Sustained | ModeArg::Burst => {
             for connections in &args.connections {
                 let level = level(&args.name(*connections), &args.load(*connections), of, context).await?;
+                if context.session.interrupts.have_come() {
+                    break;
+                }
                 run.levels.push(level);
             }
         }
         ModeArg::Stress => stress(run, of, args, context).await?,
         ModeArg::ColdStart => cold::measure(run, of, args, context).await?,
+    }
+    if context.session.interrupts.have_come() {
+        if run.levels.is_empty() {
+            return Err(
+                codes::INTERRUPTED.refused("interrupted before a level was measured", "run the same command again")
+            );
+        }
+        let levels = report::counted(run.levels.len(), "level");
+        context.printer.remark(shown!("interrupted: {} measured, the others were not", levels));
     }
     answered(run)
 }
@@ -70,6 +85,9 @@ async fn stress(run: &mut Run, of: &Subject, args: &LoadArgs, context: &Context)
     for connections in Growth::new(&args.connections, args.most()) {
         let (name, load) = (args.name(connections), args.load(connections));
         let first = level(&name, &load, of, context).await?;
+        if context.session.interrupts.have_come() {
+            break;
+        }
         steps.push(step(&first, connections));
         let last = steps.len() - 1;
         let breaks = load::breaking_point(&steps, args.limit()).is_some_and(|(at, _)| at == last);
@@ -79,6 +97,10 @@ async fn stress(run: &mut Run, of: &Subject, args: &LoadArgs, context: &Context)
         }
         context.printer.talk(shown!("{} is measured once more: it may be the breaking point", name));
         let again = level(&name, &load, of, context).await?;
+        if context.session.interrupts.have_come() {
+            run.levels.push(first);
+            break;
+        }
         let repeated = step(&again, connections);
         how = confirmed(&steps, &repeated, args.limit());
         run.levels.push(again);

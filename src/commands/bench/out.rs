@@ -96,7 +96,9 @@ impl OutArgs {
         }
         self.keep(&lines)?;
         self.write(run, compared.as_ref(), &changes)?;
-        Ok(compared.as_ref().map_or(exit::DONE, compare::code))
+        let code = compared.as_ref().map_or(exit::DONE, compare::code);
+        // Not all levels were measured.
+        Ok(if code == exit::DONE && context.session.interrupts.have_come() { exit::PENDING } else { code })
     }
 
     /// What changes in the history with this run, of its tests alone.

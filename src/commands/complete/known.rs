@@ -89,7 +89,7 @@ impl Known {
 
     /// Areas of the plan; all that there are without one.
     pub fn areas(&self) -> Vec<(String, String)> {
-        const ALL: [&str; 7] = ["cdn", "edge", "kubernetes", "models", "page", "queues", "routing"];
+        const ALL: [&str; 8] = ["cdn", "edge", "kubernetes", "models", "observability", "page", "queues", "routing"];
         let own = |plan: &Plan| -> BTreeSet<&'static str> {
             let steps = plan.steps.iter().filter(|step| step.work.is_of_devices() == Some(false));
             steps.map(|step| step.work.area()).collect()

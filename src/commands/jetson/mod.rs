@@ -9,6 +9,7 @@ mod image;
 mod kubeconfig;
 mod power;
 mod provision;
+mod replicas;
 mod rollback;
 mod same_machine;
 mod shutdown;
@@ -22,7 +23,9 @@ use clap::Subcommand;
 use super::Context;
 use crate::exit::Failure;
 
+pub use crate::provider::device::ReplicaSeen;
 pub use devices::{DevicesArgs, need_devices, say_who_is_replaced};
+pub use replicas::seen_replicas;
 pub use same_machine::refuse_shared;
 pub use status::{NodeSeen, seen_nodes};
 pub use unnamed::UnnamedDevices;

@@ -5,7 +5,10 @@ use serde_json::json;
 use super::devices::{DevicesArgs, VerbDevices};
 use super::drain::{device, drain, fail};
 use crate::commands::Context;
+use crate::commands::validate::{self, Found, Measurement};
 use crate::exit::{self, Failure, codes};
+use crate::plan::closing::JetsonShutdownStep;
+use crate::plan::{Plan, Step, StepConfig};
 use crate::resource::{Fault, FaultClass, SafeText, shown};
 
 /// Drain and shut down devices, agents before the server.
@@ -22,9 +25,9 @@ pub struct Args {
     /// Also shut down devices that could not be drained
     #[arg(long)]
     force: bool,
-    /// Seconds to wait for the pods of a node to leave
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
-    timeout: u32,
+    /// Seconds to wait for the pods of a node to leave [default: the plan's step of kind jetson-shutdown, else 120]
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u32>,
 }
 
 /// Ends with this code where there is no program for it.
@@ -46,9 +49,11 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     }
     let back = format!("akidb-edge jetson uncordon {} {}", order.join(" "), args.devices.named());
     let clustered = devices.server().is_ok();
+    let step = step(&devices.plan);
+    let planned = step.map_or_else(JetsonShutdownStep::default, |(_, plan)| plan.clone());
     let mut failed = Vec::new();
     if clustered {
-        failed = empty(&devices, &order, args.timeout, context).await;
+        failed = empty(&devices, &order, args.timeout.unwrap_or(planned.drain_seconds), context).await;
         if !failed.is_empty() && !args.force {
             return Err(still_on(&failed, &back));
         }
@@ -66,6 +71,9 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         }
         went.push((name.clone(), answer.err()));
     }
+    if let Some((step, _)) = step {
+        keep(&step.id, &devices, &failed, &went, context).await?;
+    }
     if context.printer.json {
         let devices = went.iter().map(device).collect::<Vec<_>>();
         let not_drained: Vec<&String> = failed.iter().map(|(name, _)| name).collect();
@@ -75,6 +83,39 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         context.printer.talk(shown!("after they are powered on again, allow pods with: {}", back));
     }
     Ok(code)
+}
+
+/// The step of a plan that this verb does, with its settings.
+fn step(plan: &Plan) -> Option<(&Step, &JetsonShutdownStep)> {
+    plan.steps.iter().find_map(|step| match &step.work {
+        StepConfig::JetsonShutdown(plan) => Some((step, plan)),
+        _ => None,
+    })
+}
+
+/// Keeps what became of each device, for `report`.
+async fn keep(
+    step: &str,
+    devices: &VerbDevices,
+    not_drained: &[(String, Fault)],
+    went: &[(String, Option<Fault>)],
+    context: &Context,
+) -> Result<(), Failure> {
+    let point = |measure: &str, name: String, holds: bool| Found {
+        measure: format!("jetson.{measure}"),
+        of: None,
+        finding: validate::point(name, holds),
+    };
+    let mut found: Vec<Found> =
+        went.iter().map(|(name, fault)| point("shut_down", format!("{name} is shut down"), fault.is_none())).collect();
+    found.extend(not_drained.iter().map(|(name, _)| point("drained", format!("{name} is drained"), false)));
+    let left = devices.count() - went.len();
+    if left > 0 {
+        found.push(point("shut_down", format!("the other {left} of the plan are shut down"), false));
+    }
+    let from = went.iter().map(|(name, _)| name.clone()).collect();
+    let measurement = Measurement::now("jetson-shutdown", Some(step), from, found);
+    validate::keep(&measurement, &devices.plan.stack, context).await
 }
 
 fn ask(order: &[String], context: &Context) -> Result<(), Failure> {

@@ -12,6 +12,7 @@ mod status;
 mod verify;
 
 pub use metrics::FORMER as FORMER_METRICS;
+pub use place::{Place, TrustArgs, open};
 
 use clap::Subcommand;
 

@@ -2,12 +2,15 @@
 
 use std::fmt::Display;
 
+use serde_json::Value;
+
 use super::input::ReportInput;
 use crate::commands::jetson::NodeSeen;
 use crate::commands::validate::{self, Found};
 use crate::desired::DesiredStack;
 use crate::measure::verdict::Unit;
-use crate::plan::{Criterion, Plan, Probe};
+use crate::plan::closing::EarlierWeek;
+use crate::plan::{Criterion, Plan, Probe, StepConfig};
 use crate::report::CriterionResult;
 
 /// What is said where devices were not asked.
@@ -45,7 +48,50 @@ impl Figure {
 pub fn judged(plan: &Plan, built: &DesiredStack, known: &ReportInput) -> Vec<CriterionResult> {
     let priorities = [("P0", &plan.criteria.p0), ("P1", &plan.criteria.p1), ("P2", &plan.criteria.p2)];
     let criteria = priorities.into_iter().flat_map(|(priority, all)| all.iter().map(move |one| (priority, one)));
-    criteria.map(|(priority, one)| judge(priority, one, built, known)).collect()
+    let earlier = Expected::of(plan);
+    let judged = |(priority, one): (&'static str, &Criterion)| {
+        let result = judge(priority, one, built, known);
+        let how = earlier.notes(one).into_iter().fold(result.how, |how, note| format!("{how}; {note}"));
+        CriterionResult { how, ..result }
+    };
+    criteria.map(judged).collect()
+}
+
+/// What the plan's step of kind `report` compares with.
+#[derive(Default)]
+struct Expected<'p> {
+    week: Option<&'p EarlierWeek>,
+    cost_usd: f64,
+}
+
+impl<'p> Expected<'p> {
+    fn of(plan: &'p Plan) -> Self {
+        let report = plan.steps.iter().find_map(|step| match &step.work {
+            StepConfig::Report(report) => Some(report),
+            _ => None,
+        });
+        let Some(report) = report else { return Self::default() };
+        Self { week: report.compare_with.as_ref(), cost_usd: report.cost_usd.values().sum() }
+    }
+
+    /// What is said beside a criterion.
+    fn notes(&self, one: &Criterion) -> Vec<String> {
+        let week = |figure: Option<f64>, unit: &str| {
+            Some(format!("week {}: {} {unit}", self.week?.week, shown_value(figure?)))
+        };
+        match one.measure.name() {
+            "cost.month" => {
+                let earlier = week(self.week.and_then(|week| week.cost_usd), "USD");
+                let sum = (self.cost_usd > 0.0)
+                    .then(|| format!("the plan's items add up to {} USD", shown_value(self.cost_usd)));
+                earlier.into_iter().chain(sum).collect()
+            }
+            "load.throughput" => {
+                week(self.week.and_then(|week| week.throughput_rps), "requests/s").into_iter().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
 }
 
 fn judge(priority: &'static str, one: &Criterion, built: &DesiredStack, known: &ReportInput) -> CriterionResult {
@@ -85,18 +131,48 @@ fn with_unit(value: impl Display, unit: &str) -> String {
 fn take(one: &Criterion, built: &DesiredStack, known: &ReportInput) -> Measurement {
     let pattern = one.subject.as_deref().unwrap_or("*");
     match one.measure.probe() {
-        Ok(Probe::NodesReady) => nodes(known, |node| node.node == Some("ready")),
-        Ok(Probe::DevicesProvisioned) => nodes(known, |node| node.node.is_some() && node.has_jetpack_of_plan),
-        Ok(Probe::GpuUse) => gpu_use(known),
-        Ok(Probe::Measured(verb)) => measured(one, verb, known),
-        Err(why) => Err(format!("this version does not measure {}: {why}", one.measure.name())),
+        Probe::NodesReady => nodes(known, |node| node.node == Some("ready")),
+        Probe::DevicesProvisioned => nodes(known, |node| node.node.is_some() && node.has_jetpack_of_plan),
+        Probe::GpuUse => gpu_use(known),
+        Probe::GpuReplicas => gpu_replicas(known),
+        Probe::Measured(verb) => measured(one, verb, known),
         // An empty journal says nothing, not even that nothing is missing.
-        Ok(_) if known.is_empty() => Err("the journal is empty: nothing was deployed".to_owned()),
-        Ok(Probe::ReportWritten) if known.is_report => Ok(Figure::counted(1, "this report".to_owned())),
-        Ok(Probe::ReportWritten) => Err("akidb-edge report writes it".to_owned()),
-        Ok(Probe::FileMegabytes) => file_size(pattern, known),
-        Ok(Probe::Present) => Ok(Figure::counted(known.count(pattern), format!("the journal, {pattern}"))),
-        Ok(Probe::Missing) => missing(pattern, built, known),
+        _ if known.is_empty() => Err("the journal is empty: nothing was deployed".to_owned()),
+        Probe::ReportWritten if known.is_report => Ok(Figure::counted(1, "this report".to_owned())),
+        Probe::ReportWritten => Err("akidb-edge report writes it".to_owned()),
+        Probe::FileMegabytes => file_size(pattern, known),
+        Probe::Dashboards => dashboards(pattern, known),
+        Probe::Present => Ok(Figure::counted(known.count(pattern), format!("the journal, {pattern}"))),
+        Probe::Missing => missing(pattern, built, known),
+    }
+}
+
+/// ConfigMaps with a Grafana dashboard. A stack without any says how they come.
+fn dashboards(pattern: &str, known: &ReportInput) -> Measurement {
+    let is_one = |spec: &&Value| {
+        let labels = spec.pointer("/object/metadata/labels").and_then(Value::as_object);
+        spec["kind"] == "ConfigMap" && labels.is_some_and(|labels| labels.contains_key("grafana_dashboard"))
+    };
+    match known.specs(pattern).filter(is_one).count() {
+        0 => Err(
+            "no ConfigMap with a Grafana dashboard was deployed (deploy --request STEP, step of kind observability)"
+                .to_owned(),
+        ),
+        count => Ok(Figure::counted(count, "the journal, ConfigMaps with the label grafana_dashboard".to_owned())),
+    }
+}
+
+/// Replicas on the devices whose model runs on a GPU, as each says in its metrics.
+fn gpu_replicas(known: &ReportInput) -> Measurement {
+    match &known.replicas {
+        None => Err(ASK_DEVICES.to_owned()),
+        Some(Err(why)) => Err(why.clone()),
+        Some(Ok(replicas)) => {
+            let on_gpu = replicas.iter().filter(|replica| replica.is_on_gpu()).count();
+            let how =
+                format!("akidb_execution_provider_info of {} replicas, through the cluster's API", replicas.len());
+            Ok(Figure::counted(on_gpu, how))
+        }
     }
 }
 

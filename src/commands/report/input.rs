@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::commands::Context;
-use crate::commands::jetson::NodeSeen;
+use crate::commands::jetson::{NodeSeen, ReplicaSeen};
 use crate::commands::validate::{self, Measurement};
 use crate::commands::workflow;
 use crate::desired::jetson;
@@ -21,6 +21,8 @@ pub struct ReportInput {
     pub(super) journals: Vec<StackJournal>,
     /// The devices as `jetson status` shows them; none when they were not asked.
     pub nodes: Option<Vec<NodeSeen>>,
+    /// The replicas on the devices, as each says what runs its model; or why nothing is known of them. None when they were not asked.
+    pub replicas: Option<Result<Vec<ReplicaSeen>, String>>,
     /// What `validate` measured, the latest last.
     pub measurements: Vec<Measurement>,
     /// Whether a report is written of it.

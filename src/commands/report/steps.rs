@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use super::input::ReportInput;
-use crate::cli::has_verb;
 use crate::commands::validate::Measurement;
 use crate::desired::DesiredStack;
 use crate::exit;
@@ -60,10 +59,10 @@ fn is_made(step: &Step, address: &Address, known: &ReportInput) -> bool {
 fn standing(step: &Step, waits: bool, wanted: usize, present: usize, known: &ReportInput) -> String {
     let devices = matches!(step.work, StepConfig::Jetson(_) | StepConfig::JetsonApp(_));
     match &step.work {
-        StepConfig::Later(later) if later.verb == "report" => "this report".to_owned(),
-        StepConfig::Later(later) if has_verb(&later.verb) => format!("run separately (akidb-edge {})", later.verb),
-        StepConfig::Later(later) => format!("not available yet ({})", later.verb),
-        StepConfig::Validate(validation) => checked(step, validation.check(), known),
+        StepConfig::Report(_) if known.is_report => "this report".to_owned(),
+        StepConfig::Report(_) => "not run (akidb-edge report)".to_owned(),
+        StepConfig::Validate(validation) => checked(step, &format!("validate {}", validation.check()), known),
+        StepConfig::JetsonShutdown(_) => checked(step, "jetson shutdown", known),
         _ if waits => "on request only".to_owned(),
         _ if wanted == 0 && devices => "no device is named (--inventory FILE)".to_owned(),
         _ if wanted == 0 => "no resources of its own".to_owned(),
@@ -76,12 +75,11 @@ fn standing(step: &Step, waits: bool, wanted: usize, present: usize, known: &Rep
     }
 }
 
-/// What the latest run of a step of kind `validate` came to.
-fn checked(step: &Step, check: &str, known: &ReportInput) -> String {
+/// What the latest run of a step that keeps its result came to.
+fn checked(step: &Step, verb: &str, known: &ReportInput) -> String {
     let of_step = |one: &&Measurement| one.step.as_deref() == Some(step.id.as_str());
     match known.measurements.iter().rfind(of_step).map(Measurement::code) {
-        None if has_verb(&format!("validate {check}")) => format!("not run (akidb-edge validate {check})"),
-        None => format!("not available yet (validate {check})"),
+        None => format!("not run (akidb-edge {verb})"),
         Some(exit::DONE) => "passed".to_owned(),
         Some(exit::PENDING) => "inconclusive".to_owned(),
         Some(_) => "failed".to_owned(),

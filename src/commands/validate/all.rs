@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use super::dns::{self, state};
+use super::health_checks;
 use super::measurements::{Measurement, Output};
 use super::request::ConnectionArgs;
-use super::{browser, cdn, checklist, edge, gate, latency, load, production, storage};
+use super::{browser, cdn, checklist, cost, edge, gate, latency, load, offline, production, storage};
 use crate::commands::Context;
 use crate::commands::workflow::PlanArgs;
 use crate::desired::{self, DesiredStack};
@@ -82,9 +83,13 @@ impl OneRun<'_> {
             },
             Validation::Cdn(check) => {
                 let how = cdn::CdnRequests { rate: cdn::RATE, window_hours: cdn::WINDOW_HOURS, reach };
-                (latency::HERE, cdn::measure(check, &how, self.state, context).await?)
+                (latency::HERE, cdn::measure(check, &how, desired, self.state, context).await?)
             }
-            Validation::Dns(check) => (dns::JOURNAL, dns::measure(check, self.plan, desired, self.state)?.into()),
+            Validation::Dns(check) => {
+                let mut found = dns::measure(check, self.plan, desired, self.state)?;
+                found.extend(health_checks::measure(self.state, context).await);
+                (dns::JOURNAL, found.into())
+            }
             Validation::Checklist(check) => {
                 let mut kept = storage::kept(&self.plan.stack, context).await?;
                 kept.extend_from_slice(self.before);
@@ -103,6 +108,11 @@ impl OneRun<'_> {
             Validation::Browser(check) => {
                 (latency::HERE, browser::measure(check, &self.args.browsers, reach, context).await?.into())
             }
+            Validation::Offline(check) => (latency::HERE, offline::measure(check, reach).await?.into()),
+            Validation::Metadata(_) => {
+                return not("name whom to trust: akidb-edge validate metadata --trust FILE, or --unsigned");
+            }
+            Validation::Cost(check) => (cost::BILLING, cost::measure(check, context).await.into()),
             Validation::Production(check) => (latency::HERE, production::measure(check, reach).await?.into()),
         };
         Ok(Measurement::now(check, Some(step), vec![from.to_owned()], result))

@@ -1,7 +1,9 @@
-//! `validate dns`: the region of each continent, with all regions up and with each region down, as deployed.
+//! `validate dns`: the region of each continent, with all regions up and with each region down, as deployed; and how many regions
+//! Route 53 counts as healthy.
 
 use std::collections::BTreeMap;
 
+use super::health_checks;
 use super::measurements::{self, Found, Measurement};
 use super::steps::StepArgs;
 use crate::commands::{Context, workflow};
@@ -20,7 +22,7 @@ pub const JOURNAL: &str = "the journal";
 const PLACES: &str = "dns.places_right";
 
 /// Compare where each continent is sent with the plan, with each region up and down. Answers are worked out from the record sets that
-/// the journal says are deployed; no resolver is asked.
+/// the journal says are deployed; no resolver is asked. Route 53 is asked which regions its health checks count as healthy now.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -37,7 +39,8 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let desired = desired::build(&plan, &state.requested)?.desired;
     let mut all = Vec::new();
     for (step, check) in args.steps.of(&plan, "dns", |validation| validation.dns())? {
-        let found = measure(check, &plan, &desired, &state)?;
+        let mut found = measure(check, &plan, &desired, &state)?;
+        found.extend(health_checks::measure(&state, context).await);
         all.push(Measurement::now("dns", Some(&step.id), vec![JOURNAL.to_owned()], found));
     }
     measurements::finish(&all, args.steps.output(Some(&plan.stack)), context).await
@@ -83,7 +86,7 @@ pub fn measure(check: &DnsCheck, plan: &Plan, desired: &Desired, state: &StackSt
 }
 
 /// The plan's graph with the settings that were deployed: the plan may have been edited since.
-fn as_deployed(desired: &Desired, state: &StackState) -> Desired {
+pub fn as_deployed(desired: &Desired, state: &StackState) -> Desired {
     let mut deployed = desired.clone();
     for (address, resource) in &mut deployed.resources {
         if let Some(record) = state.resources.get(address).filter(|record| record.kind == resource.kind) {

@@ -9,7 +9,7 @@ pub fn against(found: &MeasuredFinding, wish: &Wanted) -> MeasuredFinding {
         (Some(true), Some(true)) => (Verdict::Pass, "the whole interval is on the right side"),
         (Some(false), Some(false)) => (Verdict::Fail, "the whole interval is on the wrong side"),
         (None, _) | (_, None) => (Verdict::Inconclusive, "the sample is too small to bound it"),
-        _ => (Verdict::Inconclusive, "the threshold is within the interval; more requests would decide"),
+        _ => (Verdict::Inconclusive, "the threshold is within the interval"),
     };
     let (name, threshold) = (wish.name.clone(), wish.threshold);
     MeasuredFinding { name, verdict, compare: wish.compare, threshold, why: why.to_owned(), ..found.clone() }
@@ -27,13 +27,13 @@ pub fn slowest(wish: &Wanted, all: &[(String, MeasuredFinding)]) -> MeasuredFind
     };
     let has = |verdict: Verdict| all.iter().any(|(_, one)| one.verdict == verdict);
     let (verdict, why) = if all.is_empty() {
-        (Verdict::Inconclusive, "no region was measured".to_owned())
+        (Verdict::Inconclusive, "nothing was measured".to_owned())
     } else if has(Verdict::Fail) {
         (Verdict::Fail, format!("too slow: {}", of(Verdict::Fail)))
     } else if has(Verdict::Inconclusive) {
         (Verdict::Inconclusive, format!("there is no result for {}", of(Verdict::Inconclusive)))
     } else {
-        (Verdict::Pass, format!("each of {} regions passes", all.len()))
+        (Verdict::Pass, format!("each of {} passes", all.len()))
     };
     let known = all.iter().filter_map(|(_, one)| one.low).collect::<Vec<_>>();
     MeasuredFinding {

@@ -137,6 +137,7 @@ impl Args {
             rate: self.rate,
             limits: LimitsPlan { p50_ms: None, p95_ms: self.p95_ms, p99_ms: self.p99_ms },
             cache_hit_percent: None,
+            requests_per_second: None,
             subject: None,
         })
     }
@@ -155,6 +156,16 @@ pub async fn measure(check: &LatencyCheck, reach: &ConnectionArgs, context: &Con
     let mut found = percentiles("latency", LOCAL, &recording, &check.limits);
     if let Some(percent) = check.cache_hit_percent {
         found.push(hit_rate("latency.cache_hit_rate", LOCAL, &recording, percent));
+    }
+    if let Some(per_second) = check.requests_per_second {
+        let finding = match check.regions.is_empty() {
+            true => verdict::rate("throughput", &recording, Compare::AtLeast, per_second, CONFIDENCE),
+            false => {
+                let wish = Wanted::new("throughput", Unit::PerSecond, Compare::AtLeast, per_second);
+                verdict::unmeasured(&wish, "it is that of all regions at once (--regions all)")
+            }
+        };
+        found.push(Found { measure: "load.throughput".to_owned(), of: Some(LOCAL.to_owned()), finding });
     }
     if !check.regions.is_empty() {
         found.push(not_from_regions(check));

@@ -26,6 +26,9 @@ pub struct Measurement {
     pub step: Option<String>,
     /// When it ended, RFC 3339.
     pub at: String,
+    /// The same in milliseconds since 1970: which of several results of one second is the latest. 0 in results of earlier versions.
+    #[serde(default)]
+    pub at_ms: i64,
     /// Where it was measured from.
     pub from: Vec<String>,
     /// What was found.
@@ -67,10 +70,12 @@ impl From<Vec<Found>> for CheckResult {
 impl Measurement {
     /// What a check found just now.
     pub fn now(check: &str, step: Option<&str>, from: Vec<String>, result: impl Into<CheckResult>) -> Self {
-        let at = jiff::Timestamp::now().round(jiff::Unit::Second).map_or_else(|_| String::new(), |at| at.to_string());
+        let now = jiff::Timestamp::now();
+        let at = now.round(jiff::Unit::Second).map_or_else(|_| String::new(), |at| at.to_string());
+        let at_ms = now.as_millisecond();
         let CheckResult { found, recordings } = result.into();
         let (check, step) = (check.to_owned(), step.map(str::to_owned));
-        Self { format: FORMAT, check, step, at, from, found, recordings, not_run: false }
+        Self { format: FORMAT, check, step, at, at_ms, from, found, recordings, not_run: false }
     }
 
     /// A check that did not run, with the reason.

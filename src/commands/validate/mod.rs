@@ -6,16 +6,22 @@ mod browser;
 mod cdn;
 mod checklist;
 mod clean;
+mod cost;
 mod dns;
 mod edge;
 mod failover;
 mod gate;
+mod health_checks;
 mod judge;
 mod junit;
 mod latency;
 mod load;
 mod machines;
 mod measurements;
+#[cfg(feature = "serve")]
+mod metadata;
+mod offline;
+mod origin_regions;
 mod plan_file;
 mod production;
 mod regions;
@@ -25,9 +31,9 @@ mod steps;
 mod storage;
 mod vector;
 
-pub use measurements::{Found, Measurement, hint, how};
+pub use measurements::{Found, Measurement, hint, how, point};
 pub use request::{ConnectionArgs, send};
-pub use storage::kept;
+pub use storage::{keep, kept};
 
 use super::Context;
 use crate::exit::Failure;
@@ -61,6 +67,13 @@ enum What {
     Browser(browser::Args),
     /// Run the six checks of week 5 on a server before it takes traffic
     Production(production::Args),
+    /// Download the models that a server offers for use without a network, and compare each file with its hash
+    Offline(offline::Args),
+    /// Look at the metadata database in the bucket of each region: how far is it behind its primary?
+    #[cfg(feature = "serve")]
+    Metadata(metadata::Args),
+    /// Compare what the account pays for this month with the plan
+    Cost(cost::Args),
     /// Go through the points before a week is closed, from what was measured
     Checklist(checklist::Args),
     /// Remove the probe functions that an interrupted run left
@@ -85,6 +98,10 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         What::Edge(args) => edge::run(&args, context).await,
         What::Browser(args) => browser::run(&args, context).await,
         What::Production(args) => production::run(&args, context).await,
+        What::Offline(args) => offline::run(&args, context).await,
+        #[cfg(feature = "serve")]
+        What::Metadata(args) => metadata::run(&args, context).await,
+        What::Cost(args) => cost::run(&args, context).await,
         What::Checklist(args) => checklist::run(&args, context).await,
         What::Clean(args) => clean::run(&args, context).await,
         What::All(args) => all::run(&args, context).await,

@@ -100,6 +100,7 @@ pub async fn kept(stack: &str, context: &Context) -> Result<Vec<Measurement>, Fa
             Err(why) => context.printer.remark(shown!("{} cannot be read and is left out: {}", place, why)),
         }
     }
-    all.sort_by(|one, other| one.at.cmp(&other.at));
+    // The place lists them in any order, and several checks may end in one second.
+    all.sort_by(|one, other| (one.at_ms, &one.at).cmp(&(other.at_ms, &other.at)));
     Ok(all)
 }

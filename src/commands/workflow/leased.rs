@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::super::Context;
 use crate::exit::{Failure, codes};
+use crate::interrupts::Interrupts;
 use crate::ledger::{Lease, Ledger, LedgerError, Store};
 use crate::resource::{RunPurpose, shown};
 
@@ -25,6 +26,12 @@ impl HeldLeases {
     fn may_be_given_up(&self) -> bool {
         let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         begun.iter().all(|begun| !begun.load(Ordering::Acquire))
+    }
+
+    /// From here on a signal does not give the verb up: the verb looks at the signal itself and ends in order, with what it has so far.
+    pub fn end_in_order(&self, interrupts: &Interrupts) {
+        interrupts.listen();
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(AtomicBool::new(true)));
     }
 
     /// Gives the leases back that were taken. One that is somebody else's meanwhile stays.

@@ -29,9 +29,11 @@ pub async fn needs_account(context: &Context, stack: &str, plan: Option<&Plan>) 
 
 /// Of a plan whose graph cannot be built, the run says why.
 fn plan_needs(plan: &Plan) -> bool {
-    let of_clusters = |work: &StepConfig| matches!(work, StepConfig::Kubernetes(_));
-    let elsewhere =
-        |work: &StepConfig| matches!(work, StepConfig::Jetson(_) | StepConfig::JetsonApp(_) | StepConfig::Later(_));
+    let of_clusters = |work: &StepConfig| matches!(work, StepConfig::Kubernetes(_) | StepConfig::Observability(_));
+    let elsewhere = |work: &StepConfig| {
+        use StepConfig::{Jetson, JetsonApp, JetsonShutdown, Report};
+        matches!(work, Jetson(_) | JetsonApp(_) | JetsonShutdown(_) | Report(_))
+    };
     let works = || plan.steps.iter().map(|step| &step.work);
     if !works().any(of_clusters) || !works().all(|work| of_clusters(work) || elsewhere(work)) {
         return true;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::manifests::{self, ObjectTarget};
 use super::{Builder, as_name};
-use crate::plan::kubernetes::KubernetesStep;
+use crate::plan::kubernetes::{ClusterPlan, KubernetesStep};
 use crate::plan::{Step, StepConfig};
 use crate::resource::cluster::ClusterSpec;
 use crate::resource::syntax_check;
@@ -14,10 +14,7 @@ const AREA: &str = "kubernetes";
 
 /// The cluster and the objects of a step.
 pub fn objects<'p>(builder: &mut Builder<'p>, step: &'p Step, plan: &'p KubernetesStep) {
-    let spec = ClusterSpec {
-        name: plan.name.clone().unwrap_or_else(|| as_name(plan.cluster.own_name())),
-        reach: plan.cluster.reach(),
-    };
+    let spec = named(plan.name.as_ref(), &plan.cluster);
     let Some(cluster) = cluster(builder, step, &spec) else { return };
     if let Some(namespace) = plan.namespace.as_ref().filter(|namespace| !syntax_check::label(namespace)) {
         let problem = format!("namespace: {namespace:?} is not valid");
@@ -44,8 +41,13 @@ pub fn objects<'p>(builder: &mut Builder<'p>, step: &'p Step, plan: &'p Kubernet
     manifests::add(builder, step, &target, sources);
 }
 
+/// A cluster of a plan, by the name that the plan gives it or by its own.
+pub fn named(name: Option<&String>, plan: &ClusterPlan) -> ClusterSpec {
+    ClusterSpec { name: name.cloned().unwrap_or_else(|| as_name(plan.own_name())), reach: plan.reach() }
+}
+
 /// The cluster that objects name. Steps that name the same one share it.
-fn cluster(builder: &mut Builder<'_>, step: &Step, spec: &ClusterSpec) -> Option<Address> {
+pub fn cluster(builder: &mut Builder<'_>, step: &Step, spec: &ClusterSpec) -> Option<Address> {
     let resource = Resource::new(address(&spec.name), Kind::Cluster, spec);
     let wrong = (resource.kind.facts().wrong)(&resource.spec);
     let problems = builder.problems.len();

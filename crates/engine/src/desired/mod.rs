@@ -13,6 +13,7 @@ mod kubernetes;
 mod manifests;
 mod metadata;
 mod models;
+mod observability;
 pub mod probes;
 mod queues;
 mod record_groups;
@@ -102,14 +103,14 @@ pub fn draft(plan: &Plan, requested: &BTreeSet<String>) -> Draft {
             StepConfig::Queues(queues) => queues::queues(&mut builder, step, queues),
             StepConfig::Metadata(metadata) => metadata::metadata(&mut builder, step, metadata),
             StepConfig::Kubernetes(kubernetes) => kubernetes::objects(&mut builder, step, kubernetes),
-            StepConfig::Cutover(_) => {}
-            // Devices have a graph of their own.
-            StepConfig::Jetson(_) => builder.built.later.push((step.id.clone(), "jetson provision".to_owned())),
-            StepConfig::JetsonApp(_) => builder.built.later.push((step.id.clone(), "jetson deploy".to_owned())),
-            StepConfig::Validate(validation) => {
-                builder.built.later.push((step.id.clone(), format!("validate {}", validation.check())));
-            }
-            StepConfig::Later(later) => builder.built.later.push((step.id.clone(), later.verb.clone())),
+            StepConfig::Observability(plan) => observability::objects(&mut builder, step, plan),
+            // A cutover comes last. Devices have a graph of their own, and the rest makes nothing.
+            StepConfig::Cutover(_)
+            | StepConfig::Jetson(_)
+            | StepConfig::JetsonApp(_)
+            | StepConfig::Validate(_)
+            | StepConfig::JetsonShutdown(_)
+            | StepConfig::Report(_) => {}
         }
     }
     builder.name_sources();
@@ -118,15 +119,12 @@ pub fn draft(plan: &Plan, requested: &BTreeSet<String>) -> Draft {
     builder.order_steps(|_| true);
     builder.moved(false);
     let asked: BTreeSet<&str> = plan.in_force(requested).map(|step| step.id.as_str()).collect();
-    builder.built.waiting =
-        plan.steps.iter().filter(|step| !asked.contains(step.id.as_str())).map(|step| step.id.clone()).collect();
-    // A step that no verb can do yet is not available, whether it would be asked for or not.
+    // A step that another verb does is done by that, whether it is on request or not.
     for step in &plan.steps {
-        if let (StepConfig::Later(later), Some(at)) =
-            (&step.work, builder.built.waiting.iter().position(|id| *id == step.id))
-        {
-            builder.built.waiting.remove(at);
-            builder.built.later.push((step.id.clone(), later.verb.clone()));
+        match step.work.own_verb() {
+            Some(verb) => builder.built.later.push((step.id.clone(), verb)),
+            None if !asked.contains(step.id.as_str()) => builder.built.waiting.push(step.id.clone()),
+            None => {}
         }
     }
     builder.refuse_altered();

@@ -16,6 +16,10 @@ pub enum Probe {
     NodesReady,
     /// Counts the devices that run the plan's JetPack and are nodes of the cluster.
     DevicesProvisioned,
+    /// Counts the replicas of the embedding server on the devices whose model runs on a GPU, as each of them says.
+    GpuReplicas,
+    /// Counts the Grafana dashboards that were deployed.
+    Dashboards,
     /// The use of the GPUs of the devices, in percent, as tegrastats shows it now.
     GpuUse,
     /// The size of the largest object of the state that fits, in MB.
@@ -30,25 +34,20 @@ pub enum Probe {
 #[derive(Debug, PartialEq, Eq)]
 struct Row {
     name: &'static str,
-    /// How it is taken; or why no version measures it yet.
-    probe: Result<Probe, &'static str>,
+    probe: Probe,
 }
 
 const fn now(name: &'static str, probe: Probe) -> Row {
-    Row { name, probe: Ok(probe) }
+    Row { name, probe }
 }
 
 const fn measured(name: &'static str, verb: &'static str) -> Row {
-    Row { name, probe: Ok(Probe::Measured(verb)) }
-}
-
-const fn later(name: &'static str, why: &'static str) -> Row {
-    Row { name, probe: Err(why) }
+    Row { name, probe: Probe::Measured(verb) }
 }
 
 /// Every measure, by name.
 static TABLE: &[Row] = &[
-    later("availability.ratio", "no check watches for as long as a month"),
+    measured("availability.ratio", "validate cdn"),
     measured("browser.engines_passed", "validate browser"),
     measured("browser.inference_cold_p95", "validate browser"),
     measured("browser.inference_warm_p95", "validate browser"),
@@ -57,19 +56,16 @@ static TABLE: &[Row] = &[
     measured("browser.webgpu_passed", "validate browser"),
     measured("cdn.cache_hit_rate", "validate cdn"),
     measured("cdn.deployed", "validate cdn"),
-    later("cdn.origin_regions", "no check counts the regions behind the origins of a distribution"),
+    measured("cdn.origin_regions", "validate cdn"),
     measured("cdn.viewer_hit_rate", "validate cdn"),
-    later("cost.month", "no check reads the bills of the account"),
+    measured("cost.month", "validate cost"),
     measured("dns.leads_to_distribution", "validate dns"),
     measured("edge.function.duration_p95", "validate edge"),
     measured("edge.requests_ok", "validate edge"),
     measured("failover.client", "validate failover"),
     measured("failover.detection", "validate failover"),
     now("jetson.devices_provisioned", Probe::DevicesProvisioned),
-    later(
-        "jetson.gpu_replicas",
-        "no check asks each replica which device runs its model; its GET /models shows execution_provider",
-    ),
+    now("jetson.gpu_replicas", Probe::GpuReplicas),
     now("jetson.gpu_use", Probe::GpuUse),
     measured("jetson.latency_p95", "validate load"),
     now("jetson.nodes_ready", Probe::NodesReady),
@@ -77,13 +73,13 @@ static TABLE: &[Row] = &[
     measured("latency.p95", "validate latency"),
     measured("latency.p99", "validate latency"),
     measured("latency.regions_measured", "validate latency"),
-    later("load.throughput", "validate load puts load on one host, not on all regions at once"),
-    later("metadata.lag", "no check reads the lag of the replicas"),
+    measured("load.throughput", "validate latency --regions"),
+    measured("metadata.lag", "validate metadata"),
     now("models.file_mb", Probe::FileMegabytes),
-    later("observability.dashboards_present", "no check asks Grafana"),
-    later("offline.models_verified", "no check downloads the models of GET /api/v1/models/offline"),
+    now("observability.dashboards_present", Probe::Dashboards),
+    measured("offline.models_verified", "validate offline"),
     measured("page.status", "validate browser"),
-    later("regions.healthy", "Route 53's status of health checks is read by validate failover alone, while it watches"),
+    measured("regions.healthy", "validate dns"),
     measured("replication.lag", "validate replication"),
     now("report.written", Probe::ReportWritten),
     now("resources.missing", Probe::Missing),
@@ -97,12 +93,11 @@ pub struct Measure(&'static Row);
 
 /// A name that the registry does not have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown measure {name:?}; this version measures {measured}; planned and not measured yet: {planned}")]
+#[error("unknown measure {name:?}; known: {known}")]
 pub struct UnknownMeasure {
     /// The name.
     pub name: String,
-    measured: String,
-    planned: String,
+    known: String,
 }
 
 impl Measure {
@@ -112,18 +107,13 @@ impl Measure {
     }
 
     /// How it is taken.
-    ///
-    /// # Errors
-    /// Why no version can measure it yet.
-    pub const fn probe(self) -> Result<Probe, &'static str> {
+    pub const fn probe(self) -> Probe {
         self.0.probe
     }
 }
 
-/// The names of the measures that this version takes, or of those that it does not.
-fn names(measured: bool) -> String {
-    let rows = TABLE.iter().filter(|row| row.probe.is_ok() == measured);
-    rows.map(|row| row.name).collect::<Vec<_>>().join(", ")
+fn names() -> String {
+    TABLE.iter().map(|row| row.name).collect::<Vec<_>>().join(", ")
 }
 
 impl TryFrom<String> for Measure {
@@ -132,7 +122,7 @@ impl TryFrom<String> for Measure {
     fn try_from(name: String) -> Result<Self, UnknownMeasure> {
         match TABLE.iter().find(|row| row.name == name) {
             Some(row) => Ok(Self(row)),
-            None => Err(UnknownMeasure { name, measured: names(true), planned: names(false) }),
+            None => Err(UnknownMeasure { name, known: names() }),
         }
     }
 }
@@ -170,9 +160,8 @@ mod tests {
     #[test]
     fn a_measure_is_known_by_its_name() {
         let read = |name: &str| Measure::try_from(name.to_owned());
-        assert_eq!(read("resources.present").map(Measure::probe), Ok(Ok(Probe::Present)));
-        assert_eq!(read("latency.p95").map(Measure::probe), Ok(Ok(Probe::Measured("validate latency"))));
-        assert!(read("cost.month").is_ok_and(|measure| measure.probe().is_err_and(|why| why.contains("bills"))));
+        assert_eq!(read("resources.present").map(Measure::probe), Ok(Probe::Present));
+        assert_eq!(read("latency.p95").map(Measure::probe), Ok(Probe::Measured("validate latency")));
         let unknown = read("latency.p96").expect_err("it is in no row").to_string();
         assert!(
             unknown.contains("resources.missing, resources.present") && unknown.contains("latency.p95"),

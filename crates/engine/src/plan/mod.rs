@@ -3,6 +3,7 @@
 mod archive;
 mod bounds;
 pub mod cdn;
+pub mod closing;
 pub mod content;
 mod cycle;
 mod depth;
@@ -23,6 +24,7 @@ mod measure;
 pub mod metadata;
 pub mod models;
 mod objects;
+pub mod observability;
 mod octal;
 mod placeholders;
 pub mod queues;
@@ -61,7 +63,7 @@ pub use schema::{
     Comparison, Criteria, Criterion, Fallback, GatePlan, Metadata, Moved, PlanFile, Variable, VariableType,
 };
 pub use source::SourcePlace;
-pub use step_config::{LaterStep, StepConfig};
+pub use step_config::StepConfig;
 
 /// The plans that the tool carries.
 pub const BUILT_IN: &[(&str, &str)] = &[("week13", include_str!("../../../../plans/week13.yaml"))];

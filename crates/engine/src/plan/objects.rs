@@ -98,9 +98,13 @@ fn entries(plan: &Plan) -> Vec<(String, String)> {
 /// The kubeconfigs that a plan may not name.
 fn kubeconfigs(plan: &Plan) -> Vec<PlanError> {
     let refused = |step: &super::Step| {
-        let StepConfig::Kubernetes(kubernetes) = &step.work else { return None };
+        let cluster = match &step.work {
+            StepConfig::Kubernetes(kubernetes) => &kubernetes.cluster,
+            StepConfig::Observability(observability) => &observability.cluster,
+            _ => return None,
+        };
         let origin = format!("{}.with.cluster.kubeconfig.file", step.path);
-        let file = kubernetes.cluster.kubeconfig().filter(|_| plan.is_sound(&origin))?;
+        let file = cluster.kubeconfig().filter(|_| plan.is_sound(&origin))?;
         let why = plan.may_log_in_with(file, &origin).err()?;
         let next_step =
             "set it by a variable: file: \"${var.kubeconfig}\" and --var kubeconfig=FILE; or leave it out, for $KUBECONFIG or \

@@ -2,14 +2,16 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::cdn::CdnStep;
+use super::closing::{JetsonShutdownStep, ReportStep};
 use super::edge::EdgeFunctionStep;
 use super::jetson::{JetsonAppStep, JetsonStep};
 use super::kubernetes::KubernetesStep;
 use super::metadata::MetadataStep;
 use super::models::{ModelsStep, PageStep};
+use super::observability::ObservabilityStep;
 use super::queues::QueuesStep;
 use super::routing::{CertificatesStep, CutoverStep, RoutingStep};
 use super::shape::{Misfit, Node};
@@ -45,19 +47,12 @@ pub enum StepConfig {
     JetsonApp(Box<JetsonAppStep>),
     /// A measurement of the stack, compared with the plan: `validate`.
     Validate(Box<Validation>),
-    /// A placeholder for work that another verb does, or that is not available yet; it is only reported.
-    Later(LaterStep),
-}
-
-/// A step of a verb that is run separately, or that comes later.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LaterStep {
-    /// The verb that does it, e.g. `jetson provision`.
-    pub verb: String,
-    /// Its settings, kept as they are.
-    #[serde(default)]
-    pub settings: Map<String, Value>,
+    /// Grafana dashboards and Prometheus rules in a Kubernetes cluster: `deploy observability`.
+    Observability(Box<ObservabilityStep>),
+    /// Devices drained and shut down: `jetson shutdown`, which records what it did.
+    JetsonShutdown(JetsonShutdownStep),
+    /// The report of the plan: `report`.
+    Report(ReportStep),
 }
 
 /// How the settings of a step become its work; the error is the first thing that does not fit.
@@ -78,7 +73,9 @@ const KINDS: &[(&str, ParseStep)] = &[
     ("jetson", |with| Ok(StepConfig::Jetson(Box::new(Deserialize::deserialize(with)?)))),
     ("jetson-app", |with| Ok(StepConfig::JetsonApp(Box::new(Deserialize::deserialize(with)?)))),
     ("validate", |with| Ok(StepConfig::Validate(Box::new(Deserialize::deserialize(with)?)))),
-    ("later", |with| Ok(StepConfig::Later(Deserialize::deserialize(with)?))),
+    ("observability", |with| Ok(StepConfig::Observability(Box::new(Deserialize::deserialize(with)?)))),
+    ("jetson-shutdown", |with| Ok(StepConfig::JetsonShutdown(Deserialize::deserialize(with)?))),
+    ("report", |with| Ok(StepConfig::Report(Deserialize::deserialize(with)?))),
 ];
 
 impl StepConfig {
@@ -105,9 +102,10 @@ impl StepConfig {
             | Self::Queues(_)
             | Self::Metadata(_)
             | Self::Kubernetes(_)
+            | Self::Observability(_)
             | Self::Cutover(_) => Some(false),
             Self::Jetson(_) | Self::JetsonApp(_) => Some(true),
-            Self::Validate(_) | Self::Later(_) => None,
+            Self::Validate(_) | Self::JetsonShutdown(_) | Self::Report(_) => None,
         }
     }
 
@@ -124,7 +122,21 @@ impl StepConfig {
             Self::Kubernetes(_) => "kubernetes",
             Self::Jetson(_) | Self::JetsonApp(_) => "jetson",
             Self::Validate(_) => "validate",
-            Self::Later(_) => "later",
+            Self::Observability(_) => "observability",
+            Self::JetsonShutdown(_) => "jetson",
+            Self::Report(_) => "report",
+        }
+    }
+
+    /// The verb that does it, where that is not `deploy`: `validate latency`, `jetson provision`.
+    pub fn own_verb(&self) -> Option<String> {
+        match self {
+            Self::Validate(validation) => Some(format!("validate {}", validation.check())),
+            Self::Jetson(_) => Some("jetson provision".to_owned()),
+            Self::JetsonApp(_) => Some("jetson deploy".to_owned()),
+            Self::JetsonShutdown(_) => Some("jetson shutdown".to_owned()),
+            Self::Report(_) => Some("report".to_owned()),
+            _ => None,
         }
     }
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::closing::ReportStep;
 use super::cycle::cycle;
 use super::load::PlanReader;
 use super::schema::PlanFile;
 use super::source::join;
-use super::step_config::{LaterStep, StepConfig};
+use super::step_config::StepConfig;
 use super::{Step, rules, suggest};
 use crate::resource::{Untrusted, is_name};
 
@@ -89,7 +90,7 @@ impl PlanReader<'_> {
             // Nothing can be said about its settings. What it declares is not known.
             self.places.note(&below);
             self.places.forget_names();
-            StepConfig::Later(LaterStep { verb: String::new(), settings: Default::default() })
+            StepConfig::Report(ReportStep::default())
         });
         let Head { id, title, needs, on_request, with, .. } = head;
         let kind = kind.unwrap_or_default().to_owned();

@@ -27,6 +27,12 @@ pub enum Validation {
     Browser(BrowserCheck),
     /// A server before it receives traffic: its health, an embedding, its models, its metrics, its GPU.
     Production(ProductionCheck),
+    /// Models for browsers and for machines without a network: listed, and downloaded with a true hash.
+    Offline(OfflineCheck),
+    /// How far the metadata of each region is behind its primary.
+    Metadata(MetadataCheck),
+    /// What the account pays for a month.
+    Cost(CostCheck),
     /// The checklist for the end of a week.
     Checklist(ChecklistCheck),
 }
@@ -44,6 +50,9 @@ impl Validation {
             Self::Edge(_) => "edge",
             Self::Browser(_) => "browser",
             Self::Production(_) => "production",
+            Self::Offline(_) => "offline",
+            Self::Metadata(_) => "metadata",
+            Self::Cost(_) => "cost",
             Self::Checklist(_) => "checklist",
         }
     }
@@ -93,6 +102,21 @@ impl Validation {
         if let Self::Production(check) = self { Some(check) } else { None }
     }
 
+    /// The settings, when it downloads models.
+    pub const fn offline(&self) -> Option<&OfflineCheck> {
+        if let Self::Offline(check) = self { Some(check) } else { None }
+    }
+
+    /// The settings, when it looks at the metadata of regions.
+    pub const fn metadata(&self) -> Option<&MetadataCheck> {
+        if let Self::Metadata(check) = self { Some(check) } else { None }
+    }
+
+    /// The settings, when it asks what the account pays.
+    pub const fn cost(&self) -> Option<&CostCheck> {
+        if let Self::Cost(check) = self { Some(check) } else { None }
+    }
+
     /// The settings, when it goes through a list.
     pub const fn checklist(&self) -> Option<&ChecklistCheck> {
         if let Self::Checklist(check) = self { Some(check) } else { None }
@@ -118,6 +142,10 @@ pub struct LatencyCheck {
     pub limits: LimitsPlan,
     /// Minimum cache hit rate of GET and HEAD requests, in percent.
     pub cache_hit_percent: Option<f64>,
+    /// Minimum throughput over all regions at once: answers a second. The requests are sent at `rate` from each region, so `rate` times
+    /// the number of regions has to be more.
+    #[serde(default)]
+    pub requests_per_second: Option<f64>,
     /// The `subject` of the criteria that this measurement counts for, where a plan has several measurements.
     pub subject: Option<String>,
 }
@@ -220,6 +248,12 @@ pub struct CdnCheck {
     pub requests: u64,
     /// Minimum cache hit rate of GET and HEAD requests, in percent.
     pub cache_hit_percent: f64,
+    /// Minimum availability, in percent: viewers' requests that CloudFront answered without status 5xx.
+    #[serde(default)]
+    pub availability_percent: Option<f64>,
+    /// Over how many hours before now the availability is counted.
+    #[serde(default = "week")]
+    pub availability_hours: u32,
 }
 
 /// Where continents are sent.
@@ -287,6 +321,45 @@ pub struct ProductionCheck {
     pub gpu: bool,
 }
 
+/// Models that are downloaded to be used without a network.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OfflineCheck {
+    /// The host (and port) of the server, or of the distribution in front of it.
+    pub host: String,
+    /// Where the list of models is.
+    #[serde(default = "offline_path")]
+    pub list_path: String,
+    /// The models that have to be in the list; without any, all that are listed are downloaded.
+    #[serde(default)]
+    pub models: Vec<String>,
+}
+
+/// The metadata database in a bucket of each region.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MetadataCheck {
+    /// The step of kind `metadata` whose buckets are looked at.
+    pub step: String,
+    /// What the database is below in each bucket, as `replicate metadata --to` has it.
+    #[serde(default)]
+    pub prefix: String,
+    /// The longest time that a bucket may be behind the primary.
+    #[serde(default = "five_minutes")]
+    pub seconds: u64,
+}
+
+/// What a month may cost.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CostCheck {
+    /// The most, in US dollars.
+    pub usd: f64,
+    /// What is paid elsewhere for a month, by item in US dollars, such as power and depreciation of devices: it is added to the bill.
+    #[serde(default)]
+    pub outside_usd: BTreeMap<String, f64>,
+}
+
 /// The checklist for the end of a week.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -323,4 +396,16 @@ const fn twenty() -> f64 {
 
 const fn quarter_hour() -> u64 {
     900
+}
+
+const fn week() -> u32 {
+    7 * 24
+}
+
+const fn five_minutes() -> u64 {
+    300
+}
+
+fn offline_path() -> String {
+    "/api/v1/models/offline".to_owned()
 }

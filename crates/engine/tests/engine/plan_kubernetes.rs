@@ -413,3 +413,48 @@ fn a_step_of_devices_may_come_after_objects_of_a_cluster() {
     let host = &devices.desired.resources[&"jetson.host.a".parse::<Address>().expect("an address")];
     assert_eq!(host.after, BTreeSet::from(["west".to_owned()]));
 }
+
+/// The data of a ConfigMap, as JSON.
+fn dashboard(spec: &ManifestSpec, file: &str) -> serde_json::Value {
+    let text = spec.object["data"][file].as_str().unwrap_or_else(|| panic!("{file} in {}", spec.object));
+    serde_json::from_str(text).expect("JSON")
+}
+
+#[test]
+fn dashboards_and_rules_are_objects_of_the_cluster_with_grafana() {
+    let ground = Ground::new();
+    let of = |more: &str| {
+        let plan = ground.plan(&[("dash", "observability", &format!("{WEST}, title: 'Our \"edge\"'{more}"))]);
+        build(&plan, &BTreeSet::new()).unwrap_or_else(|bad| panic!("{bad}"))
+    };
+    let built = of(", rule_labels: {release: prom}");
+    let edge = "observability.manifest.west-grafana-dashboard-edge";
+    assert_eq!(needs(&built, edge), ["kubernetes.cluster.west"]);
+    let edge = spec(&built, edge);
+    assert_eq!((edge.kind.as_str(), edge.namespace.as_deref()), ("ConfigMap", Some("monitoring")));
+    assert_eq!(edge.object["metadata"]["labels"]["grafana_dashboard"], "1");
+    let shown = dashboard(&edge, "edge-dashboard.json");
+    assert_eq!(
+        (&shown["title"], &shown["panels"][1]["title"]),
+        (&"Our \"edge\"".into(), &"Cache hit rate of CloudFront".into())
+    );
+    assert!(!shown.to_string().contains("{{ "), "a value is left open");
+    let server = spec(&built, "observability.manifest.west-grafana-dashboard-akidb");
+    assert_eq!(dashboard(&server, "akidb-edge.json")["uid"], "akidb-edge");
+    let rules = spec(&built, "observability.manifest.west-akidb-edge-rules");
+    assert_eq!((rules.api_version.as_str(), rules.kind.as_str()), ("monitoring.coreos.com/v1", "PrometheusRule"));
+    assert_eq!(rules.object["metadata"]["labels"]["release"], "prom");
+    let groups = rules.object["spec"]["groups"].as_array().expect("groups");
+    assert!(groups.len() >= 3 && groups.iter().all(|group| group["rules"][0]["expr"].is_string()), "{groups:?}");
+    let files = spec(&of(", rules: config-map"), "observability.manifest.west-akidb-edge-rules").object;
+    assert!(files["data"]["alerts.yml"].as_str().is_some_and(|text| text.contains("HighLatency")), "{files}");
+    assert_eq!(of(", rules: none").desired.resources.len(), 3, "the cluster and two dashboards");
+
+    let wrong = ground.refused(&[("dash", "observability", &format!("{WEST}, namespace: No, distribution: main"))]);
+    assert!(wrong.contains("namespace: \"No\" is not allowed here"), "{wrong}");
+    let wrong = ground.refused(&[("dash", "observability", &format!("{WEST}, distribution: main"))]);
+    assert!(wrong.contains("no earlier step of the plan makes cdn.distribution.main"), "{wrong}");
+    let login = format!("cluster: {{kubeconfig: {{context: west, file: {}}}}}", ground.file("config", "{}"));
+    let wrong = ground.refused(&[("dash", "observability", &login)]);
+    assert!(wrong.contains("set it by a variable"), "{wrong}");
+}

@@ -138,12 +138,12 @@ const FOLLOWED: &[Followed] = &[
     (
         "fallback-sets-nothing",
         "write step.path.to.setting",
-        &[("request: [cutover]", "request: [proof]"), ("cdn.edge_functions: false", "proof.verb: other")],
+        &[("request: [cutover]", "request: [proof]"), ("cdn.edge_functions: false", "proof.cost_usd: {a: 1}")],
     ),
     (
         "fallback-misfit",
         "correct its settings",
-        &[("proof.verb.name: false", "proof.verb: other"), ("proof.often: true", "proof.settings: {often: true}")],
+        &[("proof.cost_usd: false", "proof.cost_usd: {a: 1}"), ("proof.often: true", "proof.compare_with: {week: 12}")],
     ),
     (
         "unknown-bucket",

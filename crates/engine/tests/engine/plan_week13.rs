@@ -170,11 +170,12 @@ fn every_day_of_the_source_is_there() {
     assert_eq!(days, (1..=5).collect());
     assert_eq!(plan.days.len(), 5);
     let built = built(&plan, &[]);
-    assert_eq!(built.waiting, ["cutover"]);
+    assert_eq!(built.waiting, ["cutover", "dashboard"]);
     assert!(built.later.iter().any(|(step, _)| step == "jetson-shutdown"));
     let devices = jetson::build(&plan).unwrap_or_else(|bad| panic!("{bad}"));
     for step in &plan.steps {
-        let later = matches!(step.work, StepConfig::Later(_) | StepConfig::Validate(_));
+        let later =
+            matches!(step.work, StepConfig::Validate(_) | StepConfig::JetsonShutdown(_) | StepConfig::Report(_));
         let wants = built.by_step.contains_key(&step.id) || devices.by_step.contains_key(&step.id);
         assert!(later != wants || built.waiting.contains(&step.id), "{} wants nothing", step.id);
     }
@@ -359,4 +360,16 @@ fn where_a_place_is_sent_is_known_by_the_region_of_its_load_balancer() {
     let after = ask(&built(&plan, &["cutover"]).desired, &[]);
     assert!(after.leads_to.iter().all(|target| target.contains("cdn.distribution")), "{after:?}");
     assert_eq!(after.answers, ["the distribution"]);
+}
+
+#[test]
+fn the_dashboard_shows_the_distribution_and_the_function_of_the_plan() {
+    let dir = files();
+    let desired = built(&week13(&dir), &["dashboard"]).desired;
+    let edge = resource(&desired, "observability.manifest.monitoring-grafana-dashboard-edge");
+    assert!(edge.needs.keys().any(|need| need.as_str() == "cdn.distribution.main"), "{:?}", edge.needs);
+    let text = edge.spec["object"]["data"]["edge-dashboard.json"].as_str().expect("a text");
+    for said in ["${cdn.distribution.main#id}", "akidb-edge-gateway", "AkiDB Edge Deployment"] {
+        assert!(text.contains(said), "{said} in {text}");
+    }
 }

@@ -24,7 +24,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use control::{Control, LoadProgress};
-pub use once::{Exchange, OnceError, Timing, connect_times, once};
+pub use once::{Exchange, OnceError, Timing, connect_times, once, once_up_to};
 pub use run::{LoadError, run};
 pub use stress::{Breaking, StressStep, breaking_point};
 

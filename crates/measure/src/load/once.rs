@@ -9,7 +9,7 @@ use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 
-use crate::answer::CapturedAnswer;
+use crate::answer::{CapturedAnswer, MOST_KEPT};
 use crate::client::Client;
 use crate::failure::{ConnectionFailure, Failed, FailureKind};
 use crate::latencies::Latencies;
@@ -49,7 +49,7 @@ pub struct Exchange {
     pub headers: HeaderMap,
     /// What came after the body, with HTTP/2 and gRPC.
     pub trailers: Option<HeaderMap>,
-    /// The body, up to 1 MiB of it.
+    /// The body, up to 1 MiB of it, or as much as was asked for.
     pub body: Bytes,
     /// How long the body was.
     pub bytes: u64,
@@ -75,11 +75,19 @@ pub enum OnceError {
 /// # Errors
 /// A target that cannot be asked for, or no answer. An answer with an unexpected status is not an error.
 pub async fn once(target: &Target, timeout: Duration, trust: &TrustedRoots) -> Result<Exchange, OnceError> {
+    once_up_to(target, timeout, trust, MOST_KEPT).await
+}
+
+/// The same, and keeps up to `most` bytes of the body: for a download. `Exchange::bytes` says how long the whole was.
+///
+/// # Errors
+/// As `once`.
+pub async fn once_up_to(target: &Target, timeout: Duration, trust: &TrustedRoots, most: usize) -> Result<Exchange, OnceError> {
     let client = Client::new(target, trust).map_err(LoadError::from)?;
     let began = Instant::now();
     let failed = |broken: ConnectionFailure| Failed { kind: broken.kind, why: broken.why, after: began.elapsed() };
     let one = async {
-        let mut kept = CapturedAnswer::default();
+        let mut kept = CapturedAnswer::up_to(most);
         let (mut link, opened) = client.open().await?;
         let sent = Instant::now();
         let (seen, _) = client.exchange(&mut link, Some(&mut kept)).await?;

@@ -70,6 +70,9 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     for (step, check) in args.steps.of(&plan, "failover", |validation| validation.failover())? {
         let result = measure(check, args, &desired, &state, context).await?;
         all.push(Measurement::now("failover", Some(&step.id), vec![HERE.to_owned()], result));
+        if context.session.interrupts.have_come() {
+            break;
+        }
     }
     measurements::finish(&all, args.steps.output(Some(&plan.stack)), context).await
 }
@@ -103,6 +106,8 @@ async fn measure(
     ));
     let trust = args.reach.trust(&targets[0])?;
     let origins = args.reach.authorities()?;
+    // Ctrl-C ends the watch, and what was seen until then counts.
+    context.held.end_in_order(&context.session.interrupts);
     let seen = watch.run(&targets[0], &trust, &regions, &origins, context).await?;
     let found = timeline::findings(check, &seen.regions, &seen.recording.timeline.outages(0.5));
     Ok(CheckResult { found, recordings: [(HERE.to_owned(), seen.recording)].into() })

@@ -110,6 +110,9 @@ pub fn of(check: &LatencyCheck, answers: &BTreeMap<String, RegionAnswer>, from: 
     if let Some(percent) = check.cache_hit_percent {
         found.push(hit_rate(check, percent / 100.0, &regions, from));
     }
+    if let Some(per_second) = check.requests_per_second {
+        found.push(throughput(check, per_second, &regions, from));
+    }
     found.push(measured(check, &regions, from));
     if from == ProbeLocations::Machines && !check.regions.is_empty() {
         found.push(not_from_regions(check));
@@ -126,6 +129,22 @@ fn hit_rate(check: &LatencyCheck, wanted: f64, regions: &[Region<'_>], from: Pro
     Found { measure: "latency.cache_hit_rate".to_owned(), of: from.overall(check), finding }
 }
 
+/// Answers a second over all regions at once. A region of which nothing came leaves it open.
+fn throughput(check: &LatencyCheck, per_second: f64, regions: &[Region<'_>], from: ProbeLocations) -> Found {
+    let name = format!("throughput of all {}s", from.word());
+    let mut whole = Recording::default();
+    let merged = regions.iter().try_for_each(|region| {
+        let recording = region.recording.as_ref().map_err(|why| format!("{}: {why}", region.name))?;
+        whole.merge(recording).map_err(|bad| format!("{}: {bad}", region.name))
+    });
+    let finding = match merged {
+        Ok(()) => verdict::rate(&name, &whole, Compare::AtLeast, per_second, CONFIDENCE)
+            .with_note(format!("{} requests a second were sent", check.rate * regions.len() as f64)),
+        Err(why) => verdict::unmeasured(&Wanted::new(name, Unit::PerSecond, Compare::AtLeast, per_second), why),
+    };
+    Found { measure: "load.throughput".to_owned(), of: from.overall(check), finding }
+}
+
 /// How many regions or machines answered.
 fn measured(check: &LatencyCheck, regions: &[Region<'_>], from: ProbeLocations) -> Found {
     let count = regions.iter().filter(|region| region.recording.is_ok()).count();
@@ -136,7 +155,13 @@ fn measured(check: &LatencyCheck, regions: &[Region<'_>], from: ProbeLocations) 
     let wish = Wanted::new(format!("{}s measured", from.word()), Unit::Count, Compare::AtLeast, wanted as f64);
     let silent =
         regions.iter().filter_map(|region| Some(format!("{}: {}", region.name, region.recording.as_ref().err()?)));
-    let finding = silent.fold(verdict::known(&wish, count as f64), MeasuredFinding::with_note);
+    let known = verdict::known(&wish, count as f64);
+    // Those that are silent may answer the next time: that nothing came is no failure.
+    let finding = match regions.len() - count {
+        0 => known,
+        silent => judge::against(&MeasuredFinding { high: Some((count + silent) as f64), ..known }, &wish),
+    };
+    let finding = silent.fold(finding, MeasuredFinding::with_note);
     Found { measure: format!("latency.{}s_measured", from.word()), of: from.overall(check), finding }
 }
 
@@ -156,6 +181,7 @@ mod tests {
             rate: 100.0,
             limits: LimitsPlan { p50_ms: None, p95_ms: Some(p95_ms), p99_ms: None },
             cache_hit_percent: Some(90.0),
+            requests_per_second: Some(150.0),
             subject: None,
         }
     }
@@ -187,6 +213,7 @@ mod tests {
         assert_eq!(verdict(&result, "latency.p95", None), Verdict::Pass);
         assert_eq!(verdict(&result, "latency.regions_measured", None), Verdict::Pass);
         assert_eq!(verdict(&result, "latency.cache_hit_rate", None), Verdict::Pass);
+        assert_eq!(verdict(&result, "load.throughput", None), Verdict::Pass, "200 a second");
         assert_eq!(result.recordings.len(), 2);
         let one_slow = of(&check(15.0), &fast, ProbeLocations::Regions);
         assert_eq!(verdict(&one_slow, "latency.p95", Some("eu-west-1")), Verdict::Pass);
@@ -195,7 +222,8 @@ mod tests {
         let silent = [("eu-west-1".to_owned(), answer(10, 2)), ("us-east-1".to_owned(), Err("no answer".to_owned()))];
         let result = of(&check(25.0), &silent.into(), ProbeLocations::Regions);
         assert_eq!(verdict(&result, "latency.p95", None), Verdict::Inconclusive);
-        assert_eq!(verdict(&result, "latency.regions_measured", None), Verdict::Fail);
+        assert_eq!(verdict(&result, "load.throughput", None), Verdict::Inconclusive);
+        assert_eq!(verdict(&result, "latency.regions_measured", None), Verdict::Inconclusive);
     }
 
     #[test]

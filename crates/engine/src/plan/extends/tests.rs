@@ -20,7 +20,7 @@ days:
       buckets:
         one: {name: b-one, region: us-east-1, tags: [x, y]}
         logs: {name: b-logs, region: us-east-1}
-  - {id: proof, title: Proof, kind: later, needs: [models], with: {verb: v}}
+  - {id: proof, title: Proof, kind: report, needs: [models], with: {verb: v}}
 fallbacks: {slow: {title: Slow, only: [a], set: {models.buckets.one.name: c}}}
 criteria: {P0: [{id: fast, threshold: 1}, {id: cheap, threshold: 2}]}
 ";
@@ -63,7 +63,7 @@ days:
 - day: 2
   title: Second
   steps:
-  - {id: more, title: More, kind: later, with: {verb: w}}
+  - {id: more, title: More, kind: report, with: {verb: w}}
 ";
     let (whole, changes) = merged(&chain(&[later, EARLIER])).expect("one plan");
     let value = whole.value();
@@ -71,8 +71,8 @@ days:
     let two = json!({"name": "b-two", "region": "us-east-1"});
     let models =
         json!({"id": "models", "title": "Models", "kind": "models", "with": {"buckets": {"one": one, "two": two}}});
-    let proof = json!({"id": "proof", "title": "Proof", "kind": "later", "needs": ["models"], "with": {"verb": "v"}});
-    let more = json!({"id": "more", "title": "More", "kind": "later", "with": {"verb": "w"}});
+    let proof = json!({"id": "proof", "title": "Proof", "kind": "report", "needs": ["models"], "with": {"verb": "v"}});
+    let more = json!({"id": "more", "title": "More", "kind": "report", "with": {"verb": "w"}});
     assert_eq!(value["days"][0], json!({"day": 1, "title": "First", "steps": [models, proof]}));
     assert_eq!(value["days"][1], json!({"day": 2, "title": "Second", "steps": [more]}));
     assert_eq!((&value["stack"], &value["metadata"]), (&json!("b"), &json!({"name": "a", "title": "A"})));
@@ -156,7 +156,7 @@ fn what_cannot_be_is_refused() {
     let steps = |steps: &str| format!("extends: a\ndays: [{{day: 1, steps: [{steps}]}}]\n");
     refused(
         &steps("{id: proof, kind: page}"),
-        "0.yaml:2:37: error PL008-override: step \"proof\" has the kind \"later\" in 1.yaml:16:31",
+        "0.yaml:2:37: error PL008-override: step \"proof\" has the kind \"report\" in 1.yaml:16:31",
     );
     refused(&steps("{id: proof}, {id: proof}"), "duplicate step \"proof\"");
 }
