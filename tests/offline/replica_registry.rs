@@ -63,31 +63,6 @@ fn a_replica_has_the_models_of_the_registry() {
     assert_eq!(models(&folder.path().join("replica.db"))[0].1, some("v2"));
 }
 
-/// What `deploy` writes is what the publisher reads: two crates that do not know each other.
-#[test]
-fn both_sides_have_one_format() {
-    use akidb_edge::resource::registry_document as deployed;
-    let model = deployed::RegistryModel {
-        name: "m".to_owned(),
-        version: Some("v".to_owned()),
-        path: None,
-        dimension: Some(3),
-        enabled: true,
-    };
-    let tenant = deployed::RegistryTenant { name: "acme".to_owned(), enabled: false };
-    let (name, dimension) = ("texts".to_owned(), None);
-    let collection = deployed::RegistryCollection { tenant: "acme".to_owned(), name, model: "m".to_owned(), dimension };
-    let document = deployed::RegistryDocument {
-        format: deployed::FORMAT,
-        models: vec![model],
-        tenants: vec![tenant],
-        collections: vec![collection],
-    };
-    let read = akidb_edge::replica::registry::Registry::from_bytes("here", &document.bytes()).expect("a registry");
-    assert_eq!(read.text().into_bytes(), document.bytes());
-    assert!(deployed::KEY.ends_with("/registry.json"));
-}
-
 #[test]
 fn a_registry_of_a_newer_version_changes_nothing() {
     let folder = followed();

@@ -12,6 +12,7 @@ pub mod jetson;
 mod kubernetes;
 mod manifests;
 mod metadata;
+mod metadata_roles;
 mod models;
 pub mod probes;
 mod queues;
