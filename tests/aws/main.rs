@@ -24,6 +24,8 @@ mod provider_compute;
 mod provider_routing;
 mod provider_storage;
 mod readme;
+#[cfg(feature = "serve")]
+mod replicate;
 mod report;
 mod rollback;
 mod route;

@@ -6,6 +6,8 @@ mod api;
 mod eks;
 mod jetson_cluster;
 mod jetson_verbs;
+#[cfg(feature = "serve")]
+mod metadata;
 mod one_graph;
 mod rbac;
 mod recreated;

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use saphyr::{LoadableYamlNode, Yaml};
 use testkit::cli::{CommandOutput, bare, finish};
@@ -61,32 +62,6 @@ fn a_replica_has_the_models_of_the_registry() {
     replicate(folder.path(), "metadata --primary metadata.db --to file:bucket --unsigned --once").exits(0);
     replicate(folder.path(), "follow --from file:bucket --db replica.db --unsigned --once").exits(0);
     assert_eq!(models(&folder.path().join("replica.db"))[0].1, some("v2"));
-}
-
-/// What `deploy` writes is what the publisher reads: two crates that do not know each other.
-#[test]
-fn both_sides_have_one_format() {
-    use akidb_edge::resource::registry_document as deployed;
-    let model = deployed::RegistryModelSpec {
-        name: "m".to_owned(),
-        version: Some("v".to_owned()),
-        path: None,
-        dimension: Some(3),
-        enabled: true,
-    };
-    let tenant = deployed::RegistryTenantSpec { name: "acme".to_owned(), enabled: false };
-    let (name, dimension) = ("texts".to_owned(), None);
-    let collection =
-        deployed::RegistryCollectionSpec { tenant: "acme".to_owned(), name, model: "m".to_owned(), dimension };
-    let document = deployed::RegistryDocument {
-        format: deployed::FORMAT,
-        models: vec![model],
-        tenants: vec![tenant],
-        collections: vec![collection],
-    };
-    let read = akidb_edge::replica::registry::Registry::from_bytes("here", &document.bytes()).expect("a registry");
-    assert_eq!(read.text().into_bytes(), document.bytes());
-    assert!(deployed::KEY.ends_with("/registry.json"));
 }
 
 #[test]
@@ -158,4 +133,32 @@ fn each_alert_fires_when_it_has_to() {
         let said = format!("{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
         assert!(run.status.success(), "{said}");
     }
+}
+
+/// SIGTERM, as a supervisor and Kubernetes send it: both end in order, and the lease is given back.
+#[test]
+fn a_signal_ends_a_publisher_and_a_follower_in_order() {
+    let folder = followed();
+    let metrics = folder.path().join("signal.prom");
+    for words in [
+        "metadata --primary metadata.db --to file:bucket --unsigned --continuous",
+        "follow --from file:bucket --db replica.db --unsigned",
+    ] {
+        let mut command = bare();
+        command.current_dir(folder.path()).arg("replicate").args(words.split_whitespace());
+        let mut child = command.args(["--metrics-file", "signal.prom"]).spawn().expect("the binary starts");
+        let begun = Instant::now();
+        // Signals are listened to before this file is made.
+        while !metrics.exists() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{words} does not begin");
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+        let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+        assert_eq!(child.wait().expect("an end").code(), Some(0), "{words}");
+        std::fs::remove_file(&metrics).expect("removed");
+    }
+    // Another primary need not wait for a lease.
+    replicate(folder.path(), "registry --from file:registry --primary other.db").exits(0);
+    replicate(folder.path(), "metadata --primary other.db --to file:bucket --unsigned --once").exits(0);
 }

@@ -53,6 +53,9 @@ pub struct Status {
     pub published_at: Timestamp,
     /// Since then: an upper bound of what a reader there is behind a primary that wrote just now.
     pub age: Duration,
+    /// When the publisher was last known to have nothing newer, by its own clock, if it gives signs of life while nothing changes: one
+    /// that publishes at an interval does.
+    pub alive_at: Option<Timestamp>,
     /// Whether somebody publishes continuously, and what the period is otherwise.
     pub continuous: bool,
     /// The period of snapshots.
@@ -79,6 +82,31 @@ pub struct Status {
     pub cost: MonthlyCost,
 }
 
+/// How far a place is behind the primary.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Lag {
+    /// At most so long.
+    pub at_most: Duration,
+    /// Whether that is about the primary itself. Else it is about the newest of the places that were looked at: the publisher gives no
+    /// signs of life while nothing changes, so changes that it has published nowhere cannot be seen here.
+    pub of_primary: bool,
+}
+
+impl Status {
+    /// How far this place is behind: nothing, when it has the newest state of all places and the publisher gives no signs of life; with
+    /// such signs, the time since the last one; and the age of its state, when another place has a newer one.
+    pub fn lag(&self, newest: Txid, now: Timestamp) -> Lag {
+        let since = |at: Timestamp| Duration::try_from(now.duration_since(at)).unwrap_or_default();
+        let of_primary = self.alive_at.is_some();
+        let at_most = match self.alive_at {
+            _ if self.txid < newest => since(self.published_at),
+            Some(alive) => since(alive.max(self.published_at)),
+            None => Duration::ZERO,
+        };
+        Lag { at_most, of_primary }
+    }
+}
+
 /// Looks. It lists the whole bucket: not for polling.
 ///
 /// # Errors
@@ -97,6 +125,7 @@ pub async fn status(store: &Arc<dyn ObjectStore>, trust: &Trust, timeout: Durati
         txid: newest.name.max,
         published_at,
         age: now.duration_since(published_at).try_into().unwrap_or_default(),
+        alive_at: head.as_ref().and_then(Head::alive_at),
         continuous: head.as_ref().is_some_and(|head| matches!(head.mode, Mode::Continuous { .. })),
         period: head.as_ref().and_then(Head::period),
         pages: header.commit,

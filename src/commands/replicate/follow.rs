@@ -45,6 +45,9 @@ pub struct Args {
 /// # Errors
 /// What failed, why, and the next step.
 pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
+    if !args.once {
+        context.session.interrupts.listen();
+    }
     let store = place::one(&args.from, context).await?;
     let mut options = FollowOptions::new(store, &args.db, args.trust.read()?);
     options.poll = args.poll_interval;

@@ -3,6 +3,7 @@
 mod control;
 mod follow;
 mod key;
+mod lag;
 mod metrics;
 mod place;
 mod publish;

@@ -73,6 +73,9 @@ struct When {
 /// # Errors
 /// What failed, why, and the next step.
 pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
+    if !args.when.once {
+        context.session.interrupts.listen();
+    }
     let options = args.options(context).await?;
     let mut registry = None;
     if let Some(place) = &args.registry {

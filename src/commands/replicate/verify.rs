@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::place::{self, ReplicaPlace, TrustArgs, duration};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
-use crate::replica::{Sentinel, VerifyOptions, VerifyOutcome, VerifyReport, verify};
+use crate::replica::{Sentinel, VerifyOutcome, VerifyOptions, VerifyReport, verify};
+use crate::report::counted;
 use crate::resource::shown;
 
 /// Replay the newest chain into a scratch file and check it.
@@ -69,7 +70,8 @@ fn tell(report: &VerifyReport, context: &Context) -> u8 {
         return code;
     }
     let at = txid.map_or_else(String::new, |txid| format!(" at transaction {txid}"));
-    context.printer.data(shown!("{}{}: {} objects, {} bytes", word, at, report.objects, report.bytes));
+    let objects = counted(report.objects, "object");
+    context.printer.data(shown!("{}{}: {}, {} bytes", word, at, objects, report.bytes));
     if let Some(why) = why {
         context.printer.data(shown!("  {}", why));
     }

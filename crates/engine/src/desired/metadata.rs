@@ -2,26 +2,26 @@
 
 use std::collections::BTreeMap;
 
+use akidb_edge_registry::{FILE, PREFIX, Registry, RegistryCollection, RegistryModel, RegistryTenant};
+
 use super::{Builder, as_name, models};
 use crate::plan::metadata::{MetadataStep, RegistryCollectionPlan, RegistryModelPlan};
 use crate::plan::{Step, suggest};
 use crate::resource::bucket::BucketSpec;
 use crate::resource::model_layout::is_model_name;
 use crate::resource::object::ObjectSpec;
-use crate::resource::registry_document::{
-    FORMAT, KEY, RegistryCollectionSpec, RegistryDocument, RegistryModelSpec, RegistryTenantSpec,
-};
 use crate::resource::{Address, Kind, Level, Resource, link};
 
 const AREA: &str = "metadata";
 /// The most numbers that a vector may have: what `serve` loads.
 const MOST_NUMBERS: u32 = 65_536;
 
-/// The buckets and the registry of a step.
+/// The buckets, the roles and the registry of a step.
 pub fn metadata(builder: &mut Builder<'_>, step: &Step, plan: &MetadataStep) {
     for (name, bucket) in &plan.buckets {
         builder.add(step, &format!("buckets.{name}"), Resource::new(address(name), Kind::Bucket, bucket));
     }
+    super::metadata_roles::roles(builder, step, plan, AREA);
     if let Some((name, bucket)) = primary(builder, step, plan) {
         registry(builder, step, plan, name, bucket);
     }
@@ -73,12 +73,14 @@ fn registry(builder: &mut Builder<'_>, step: &Step, plan: &MetadataStep, name: &
     if builder.problems.len() > before {
         return;
     }
-    let bytes = RegistryDocument { format: FORMAT, models, tenants, collections }.bytes();
+    let mut registry = Registry::new(models);
+    (registry.tenants, registry.collections) = (tenants, collections);
+    let bytes = registry.text().into_bytes();
     let size = bytes.len() as u64;
     let spec = ObjectSpec {
         bucket: link(&address(name), "name"),
         region: bucket.region.clone(),
-        key: KEY.to_owned(),
+        key: format!("{PREFIX}/{FILE}"),
         sha256: builder.built.artifacts.add_bytes(bytes),
         bytes: size,
         content_type: "application/json".to_owned(),

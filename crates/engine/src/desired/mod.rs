@@ -12,6 +12,7 @@ pub mod jetson;
 mod kubernetes;
 mod manifests;
 mod metadata;
+mod metadata_roles;
 mod models;
 mod observability;
 pub mod probes;

@@ -17,6 +17,12 @@ pub struct MetadataStep {
     pub primary: String,
     /// One bucket per region, by its name in the plan.
     pub buckets: BTreeMap<String, BucketSpec>,
+    /// IAM roles for the service accounts of publishers and followers in clusters, by name in the plan.
+    #[serde(default)]
+    pub roles: BTreeMap<String, MetadataRolePlan>,
+    /// Prefix of the snapshots in each bucket, for the policies of `roles`; none: `metadata`.
+    #[serde(default = "snapshots")]
+    pub prefix: String,
     /// The models that servers offer, by the name that clients request.
     #[serde(default)]
     pub models: BTreeMap<String, RegistryModelPlan>,
@@ -26,6 +32,36 @@ pub struct MetadataStep {
     /// The collections of each tenant: by the tenant's name, then by the collection's.
     #[serde(default)]
     pub collections: BTreeMap<String, BTreeMap<String, RegistryCollectionPlan>>,
+}
+
+/// A role that a service account of one cluster takes on (IAM roles for service accounts). Its policy has what the task needs on the
+/// prefix of the snapshots, and nothing else.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MetadataRolePlan {
+    /// Name of the role, up to 64 characters.
+    pub name: String,
+    /// What it is for.
+    pub task: MetadataTask,
+    /// `follow`: the bucket, by its name in this step, whose snapshots it reads. A publisher writes to all of them.
+    #[serde(default)]
+    pub bucket: Option<String>,
+    /// ARN of the cluster's OIDC provider in IAM.
+    pub oidc_provider: String,
+    /// Namespace of the service account.
+    pub namespace: String,
+    /// Name of the service account.
+    pub service_account: String,
+}
+
+/// What a role is for.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "snake_case")]
+pub enum MetadataTask {
+    /// `replicate metadata`: reads the registry, writes the snapshots of all buckets.
+    Publish,
+    /// `replicate follow`: reads the snapshots of one bucket.
+    Follow,
 }
 
 /// A row of the table `models`.
@@ -68,4 +104,8 @@ pub struct RegistryCollectionPlan {
 
 const fn yes() -> bool {
     true
+}
+
+fn snapshots() -> String {
+    "metadata".to_owned()
 }

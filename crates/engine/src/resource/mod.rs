@@ -57,7 +57,6 @@ pub mod places;
 pub mod power_mode;
 pub mod queue;
 pub mod records;
-pub mod registry_document;
 pub mod replication;
 pub mod response_headers_policy;
 pub mod role;

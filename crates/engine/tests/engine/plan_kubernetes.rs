@@ -1,6 +1,6 @@
 //! Steps of kind `kubernetes`, and the objects of the devices' cluster: what they want, in which order, and what is refused.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -82,8 +82,13 @@ fn needs(built: &DesiredStack, address: &str) -> Vec<String> {
 #[test]
 fn the_example_of_metadata_has_a_publisher_and_followers() {
     let text = fs::read_to_string("../../plans/examples/metadata.yaml").expect("the example");
-    let named = ["prefix", "image", "primary", "replica", "publisher_role", "follower_role"];
-    let variables = named.into_iter().map(|name| (name.to_owned(), format!("the-{name}").replace('_', "-"))).collect();
+    let named = ["prefix", "image", "primary", "replica"];
+    let mut variables: BTreeMap<String, String> =
+        named.into_iter().map(|name| (name.to_owned(), format!("the-{name}"))).collect();
+    for name in ["primary_oidc", "replica_oidc"] {
+        let provider = format!("arn:aws:iam::123456789012:oidc-provider/{}.example/id/1", name.replace('_', "-"));
+        variables.insert(name.to_owned(), provider);
+    }
     let settings = PlanSettings { variables, ..PlanSettings::default() };
     let plan = parse("../../plans/examples/metadata.yaml", &text, &settings).unwrap_or_else(|bad| panic!("{bad}"));
     let built = build(&plan, &BTreeSet::new()).unwrap_or_else(|bad| panic!("{bad}"));
@@ -94,7 +99,14 @@ fn the_example_of_metadata_has_a_publisher_and_followers() {
         .map(Address::as_str)
         .filter(|address| address.starts_with("metadata."))
         .collect();
-    assert_eq!(own, ["metadata.bucket.eu-central-1", "metadata.bucket.us-east-1", "metadata.object.registry"]);
+    let expected = [
+        "metadata.bucket.eu-central-1",
+        "metadata.bucket.us-east-1",
+        "metadata.object.registry",
+        "metadata.role.follower",
+        "metadata.role.publisher",
+    ];
+    assert_eq!(own, expected);
     for (name, verb) in [("primary", "metadata"), ("replica", "follow")] {
         let address = format!("kubernetes.manifest.{name}-statefulset-akidb-metadata-{name}");
         let resource = &built.desired.resources[&address.parse::<Address>().expect("an address")];

@@ -1,11 +1,13 @@
 //! Follows a bucket.
 
+mod age;
 mod bucket;
 mod fault;
 mod position;
 mod replica;
 mod state;
 mod sync;
+mod write;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -13,7 +15,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -26,6 +27,7 @@ use crate::store::ObjectStore;
 use crate::trust::Trust;
 use crate::txid::Txid;
 
+use age::Watch;
 use bucket::Bucket;
 use sync::{Look, SyncSession};
 
@@ -172,11 +174,21 @@ impl Follower {
         looked
     }
 
-    /// Does so again and again, until `stop` ends. What may pass is told to the observer and tried again.
+    /// Does so again and again, until `stop` ends. What may pass is told to the observer and tried again. A replica that is too old is
+    /// told in time, also while the store gives no answer.
     ///
     /// # Errors
     /// A fault that stays: the replica cannot be written at all, its pages have another size than the primary's.
     pub async fn run(&mut self, stop: impl Future<Output = ()> + Send) -> Result<(), FollowFault> {
+        let watch = Watch::new(self);
+        tokio::select! {
+            biased;
+            ended = self.looks(stop) => ended,
+            () = watch.keep() => Ok(()),
+        }
+    }
+
+    async fn looks(&mut self, stop: impl Future<Output = ()> + Send) -> Result<(), FollowFault> {
         let mut stop = pin!(stop);
         let mut pause = self.options.poll;
         loop {
@@ -191,7 +203,6 @@ impl Follower {
                 Err(bad @ (FollowFault::PageSize { .. } | FollowFault::NoPages)) => return Err(bad),
                 Err(bad) => self.complain(&bad, pause),
             };
-            self.measure();
             tokio::select! {
                 () = sleep(pause) => {}
                 () = &mut stop => return Ok(()),
@@ -235,27 +246,5 @@ impl Follower {
 
     fn last_fault(&self, why: String) {
         self.metrics.change(|all| all.last_fault = Some(why));
-    }
-
-    /// Tells of a replica that is too old.
-    fn measure(&self) {
-        let Some(allowed) = self.options.max_staleness else { return };
-        let position = self.position.borrow().clone();
-        let staleness = position.as_ref().map_or(Duration::MAX, |position| position.staleness(Timestamp::now()));
-        let (was, why) = self.metrics.change(|all| {
-            let stalled = staleness > allowed;
-            let was = std::mem::replace(&mut all.stalled, stalled);
-            all.stalls += u64::from(stalled && !was);
-            (was, all.last_fault.clone())
-        });
-        let txid = position.map_or(Txid(0), |position| position.txid);
-        match (was, staleness > allowed) {
-            (false, true) => {
-                let why = why.unwrap_or_else(|| "the publisher gives no signs of life".to_owned());
-                self.observer.event(&FollowEvent::Stalled { staleness, why });
-            }
-            (true, false) => self.observer.event(&FollowEvent::CaughtUp { txid }),
-            _ => {}
-        }
     }
 }

@@ -2,29 +2,27 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::wal::CheckpointMode;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Statement};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::FollowFault;
 use super::state::{Memory, State, folder};
+use super::write::{WAL_MODE, Write};
 use crate::fetch::Fetched;
 use crate::image::Image;
-use crate::ltx::{Decoder, LtxFault};
-use crate::merkle::{Hash, Root, Tree, leaf};
+use crate::ltx::Decoder;
+use crate::merkle::{Root, Tree, leaf};
 use crate::txid::Txid;
 
 /// How long the replica is waited for, when somebody else writes it.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Hashes that are taken into the tree at once.
-const AT_ONCE: usize = 1 << 15;
 /// Bytes of the log that are not worth a checkpoint, and those that are worth cutting it.
 const LOG: (u64, u64) = (4 << 20, 64 << 20);
-/// Two bytes of the first page that say that there is a WAL.
-const WAL_MODE: [u8; 2] = [2, 2];
 
 /// An open replica.
 pub(super) struct Replica {
@@ -34,6 +32,8 @@ pub(super) struct Replica {
     state: Option<State>,
     /// Changes when somebody else writes.
     version: i64,
+    /// Device and number of its file.
+    file: Option<(u64, u64)>,
 }
 
 /// What a state has to come to.
@@ -74,18 +74,22 @@ impl From<FollowFault> for ApplyFault {
     }
 }
 
-fn sqlite(path: &Path) -> impl Fn(rusqlite::Error) -> FollowFault + '_ {
+pub(super) fn sqlite(path: &Path) -> impl Fn(rusqlite::Error) -> FollowFault + '_ {
     move |source| match source.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => FollowFault::Full { path: path.to_owned() },
         _ => FollowFault::Replica { path: path.to_owned(), source },
     }
 }
 
-fn local(path: &Path) -> impl Fn(io::Error) -> FollowFault + '_ {
+pub(super) fn local(path: &Path) -> impl Fn(io::Error) -> FollowFault + '_ {
     move |source| match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => FollowFault::Full { path: path.to_owned() },
         _ => FollowFault::Local { path: path.to_owned(), source },
     }
+}
+
+fn file_at(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|facts| (facts.dev(), facts.ino()))
 }
 
 fn connect(path: &Path) -> Result<Connection, FollowFault> {
@@ -113,8 +117,15 @@ fn vacuums(first: &[u8]) -> bool {
 }
 
 impl Replica {
-    /// Puts a database that was built in a place where none lies.
+    /// Puts a database that was built in a place where none lies. The log of a database that was removed goes first: SQLite would
+    /// apply it to this one.
     pub fn install(path: &Path, built: &Path, page_size: u32) -> Result<(), FollowFault> {
+        for left in crate::restore::build::files(path).skip(1) {
+            match fs::remove_file(&left) {
+                Err(bad) if bad.kind() != io::ErrorKind::NotFound => return Err(local(&left)(bad)),
+                _ => {}
+            }
+        }
         let image = Image::open(built, page_size).map_err(local(built))?;
         // From here on it has a log, whatever the primary has: readers are never kept waiting.
         image.patch(18, &WAL_MODE).and_then(|()| image.settle()).map_err(local(built))?;
@@ -124,12 +135,13 @@ impl Replica {
     /// Opens a replica. What is remembered of it is compared with every page of it.
     pub fn open(path: &Path, memory: Option<&Memory>) -> Result<Self, FollowFault> {
         let fault = sqlite(path);
+        let file = file_at(path);
         let open = connect(path)?;
         let beside = folder(path);
         fs::create_dir_all(&beside).map_err(local(&beside))?;
         let page_size: u32 = open.query_row("PRAGMA page_size", [], |row| row.get(0)).map_err(&fault)?;
         let tree = Tree::create(&beside, page_size).map_err(local(&beside))?;
-        let mut own = Self { path: path.to_owned(), open, tree, state: None, version: 0 };
+        let mut own = Self { path: path.to_owned(), open, tree, state: None, version: 0, file };
         own.recall(memory)?;
         Ok(own)
     }
@@ -169,6 +181,11 @@ impl Replica {
     /// The state that it is in; `None`: it is not one that was published, or nobody knows which.
     pub fn state(&self) -> Option<&State> {
         self.state.as_ref()
+    }
+
+    /// Whether its file is still the one that lies there.
+    pub fn is_in_its_place(&self) -> bool {
+        self.file.is_some() && file_at(&self.path) == self.file
     }
 
     fn version_now(&self) -> rusqlite::Result<i64> {
@@ -273,10 +290,14 @@ impl Replica {
         }
         let highest = self.tree.pages();
         let put = self.open.prepare("INSERT INTO sqlite_dbpage(pgno, data) VALUES (?1, ?2)").map_err(sqlite(&path))?;
+        // Pages that SQLite has read as a part of a B-tree keep what it worked out of them: those of the schema. They are forgotten before
+        // they are written as plain pages. The first one is in use; see `reread_first`.
+        self.open.execute_batch("PRAGMA shrink_memory").map_err(sqlite(&path))?;
         let (tree, leaves) = (&mut self.tree, Vec::new());
         let mut write = Write { path: path.clone(), put, tree, leaves, first, highest, written: 0 };
         fill(&mut write)?;
         let (pages, highest, first) = write.finish()?;
+        self.reread_first()?;
         let root = self.tree.root().map_err(local(&path))?;
         if goal.root.is_some_and(|claimed| claimed != root) {
             let why = "the Merkle root of its pages differs from its proof";
@@ -303,10 +324,16 @@ impl Replica {
         Ok(Applied { pages, swap })
     }
 
+    /// Lets SQLite read the first page again: how many tables the schema has, and how many pages the database. It does that for a page
+    /// that it puts back, so another value is written and put back; this pragma does not look at the schema. Without it, SQLite takes
+    /// the tables of the former state for all there are, and their check reports the pages of a new one as never used.
+    fn reread_first(&self) -> Result<(), FollowFault> {
+        let again = "SAVEPOINT pages; PRAGMA application_id=1; ROLLBACK TO pages; RELEASE pages";
+        self.open.execute_batch(again).map_err(sqlite(&self.path))
+    }
+
     /// Asks SQLite about every page, as the transaction has left it.
     fn sound(&self) -> Result<(), ApplyFault> {
-        // The number of pages that SQLite keeps in mind is brought up to date.
-        self.open.execute_batch("SAVEPOINT pages; RELEASE pages").map_err(sqlite(&self.path))?;
         let said: Result<String, _> = self.open.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0));
         match said {
             Ok(said) if said == "ok" => Ok(()),
@@ -347,72 +374,3 @@ impl Replica {
 
 /// Remembers the states before and after a transaction, just before it is committed.
 pub(super) type RecordState<'a> = &'a (dyn Fn(Option<&State>, &State) -> Result<(), FollowFault> + Sync);
-
-/// The writes of one transaction.
-struct Write<'a> {
-    path: PathBuf,
-    put: Statement<'a>,
-    tree: &'a mut Tree,
-    leaves: Vec<(u32, Hash)>,
-    /// The first page, as the primary has it, comes last: it says how the others are to be read.
-    first: Vec<u8>,
-    /// The last page that the database has had.
-    highest: u32,
-    written: u64,
-}
-
-impl Write<'_> {
-    fn damaged(&self, bad: LtxFault) -> ApplyFault {
-        match bad {
-            LtxFault::Io(source) => local(&self.path)(source).into(),
-            LtxFault::Invalid(why) => ApplyFault::Refused(why),
-        }
-    }
-
-    fn same_size(&self, there: u32) -> Result<(), ApplyFault> {
-        let here = self.tree.page_size();
-        if here == there {
-            return Ok(());
-        }
-        Err(FollowFault::PageSize { path: self.path.clone(), here, there }.into())
-    }
-
-    fn page(&mut self, number: u32, page: &[u8]) -> Result<(), ApplyFault> {
-        self.leaves.push((number, leaf(number, page)));
-        if self.leaves.len() >= AT_ONCE {
-            self.hash()?;
-        }
-        self.highest = self.highest.max(number);
-        if number == 1 {
-            page.clone_into(&mut self.first);
-            return Ok(());
-        }
-        Ok(self.put(number, page)?)
-    }
-
-    fn put(&mut self, number: u32, page: &[u8]) -> Result<(), FollowFault> {
-        self.written += 1;
-        self.put.execute((number, page)).map(drop).map_err(sqlite(&self.path))
-    }
-
-    fn hash(&mut self) -> Result<(), FollowFault> {
-        let highest = self.leaves.iter().map(|(number, _)| *number).max().unwrap_or(0).max(self.tree.pages());
-        self.tree.change(&self.leaves, highest).map_err(local(&self.path))?;
-        self.leaves.clear();
-        Ok(())
-    }
-
-    fn resize(&mut self, pages: u32) -> Result<(), ApplyFault> {
-        self.hash()?;
-        Ok(self.tree.change(&[], pages).map_err(local(&self.path))?)
-    }
-
-    /// Writes the first page, which has to say that there is a log. Returns how many were written, the highest, and the primary's first.
-    fn finish(mut self) -> Result<(u64, u32, Vec<u8>), ApplyFault> {
-        let mut own = std::mem::take(&mut self.first);
-        let original = own.clone();
-        own[18..20].copy_from_slice(&WAL_MODE);
-        self.put(1, &own)?;
-        Ok((self.written, self.highest, original))
-    }
-}

@@ -1,5 +1,6 @@
 //! Brings a replica up to date.
 
+use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -76,6 +77,10 @@ impl Follower {
             std::fs::create_dir_all(super::state::folder(path)).map_err(local)?;
             self.desk.memory = Memory::read(path).map_err(local)?;
         }
+        if self.desk.replica.as_ref().is_some_and(|replica| !replica.is_in_its_place()) {
+            // Somebody removed it, or put another file there: readers do not see what is written to the former one.
+            self.desk.replica = None;
+        }
         if self.desk.replica.is_none() && path.exists() {
             let memory = self.desk.memory.as_ref();
             self.desk.replica = Some(waiting(|| Replica::open(path, memory))?);
@@ -83,8 +88,25 @@ impl Follower {
         Ok(())
     }
 
-    /// Whether the replica has changed.
+    /// Whether the replica has changed. An object that is refused does not hold it up for ever: a later snapshot leads past it.
     async fn catch_up(&mut self, probe: bool) -> Result<bool, FollowFault> {
+        match self.go_on(probe).await {
+            Err(FollowFault::Refused { store, key, why }) if self.snapshot_is_newer() => {
+                self.metrics.change(|all| all.verify_failures += 1);
+                self.observer.event(&FollowEvent::Refused { why: format!("{store}: {key}: {why}") });
+                self.renew().await.map(|()| true)
+            }
+            other => other,
+        }
+    }
+
+    fn snapshot_is_newer(&self) -> bool {
+        let here = self.desk.replica.as_ref().and_then(Replica::state).map(|state| state.txid);
+        self.desk.bucket.head.as_ref().is_some_and(|head| here.is_some_and(|here| head.snapshot.txid > here))
+    }
+
+    /// Applies what is behind the replica's state, as far as it is there.
+    async fn go_on(&mut self, probe: bool) -> Result<bool, FollowFault> {
         if let Some(replica) = self.desk.replica.as_mut()
             && !replica.is_untouched()?
         {
@@ -302,10 +324,7 @@ fn install(
     memory: super::replica::RecordState<'_>,
 ) -> Result<(Replica, Applied), ApplyFault> {
     let begun = Instant::now();
-    let local = |source| FollowFault::Local { path: built.path.clone(), source };
-    let image = Image::open(&built.path, built.page_size).map_err(local)?;
-    let first = image.pages_in_order().map_err(local)?.next().transpose().map_err(local)?;
-    let first = first.map(|(_, page)| page).unwrap_or_default();
+    let first = first_page(built).map_err(|source| FollowFault::Local { path: built.path.clone(), source })?;
     let state = State::new(goal.txid, goal.epoch, built.root, built.pages, &first);
     memory(None, &state)?;
     Replica::install(path, &built.path, built.page_size)?;
@@ -313,6 +332,14 @@ fn install(
     let replica = Replica::open(path, remembered.as_ref())?;
     let swap = begun.elapsed();
     Ok((replica, Applied { pages: u64::from(built.pages), swap }))
+}
+
+/// The first page of what was built. Its file becomes the replica's: it is closed again before SQLite opens that, because the kernel
+/// takes all locks of a process on a file away when the process closes any handle of it. Without its locks, a reader that ends would
+/// believe that it is the last one, and would remove the log.
+fn first_page(built: &Built) -> io::Result<Vec<u8>> {
+    let first = Image::open(&built.path, built.page_size)?.pages_in_order()?.next().transpose()?;
+    Ok(first.map(|(_, page)| page).unwrap_or_default())
 }
 
 fn read_back(path: &Path) -> Result<Option<Memory>, FollowFault> {

@@ -131,6 +131,30 @@ fn keys_are_those_of_litestream() {
     }
 }
 
+/// Numbers are refused where they are read, before the checksum at the end is known: none of them reaches a buffer or a file.
+#[test]
+fn numbers_of_a_crafted_file_are_not_trusted() {
+    let whole = written(header(5, 5, 9), &[(3, page(9)), (7, page(8))]);
+    let put = |at: usize, value: u32| {
+        let mut bytes = whole.clone();
+        bytes[at..at + 4].copy_from_slice(&value.to_be_bytes());
+        bytes
+    };
+    // The number of the first page, and the bytes that it says to have, come behind the header of 100 bytes.
+    for (crafted, said) in [
+        (put(100, 0xffff_fff0), "page 4294967280 of 9"),
+        (put(100, 10), "page 10 of 9"),
+        (put(106, u32::MAX), "says that it has 4294967295 bytes"),
+        (put(8, 0), "its pages have 0 bytes"),
+        (put(8, 1 << 20), "its pages have 1048576 bytes"),
+        (put(8, 513), "its pages have 513 bytes"),
+        (put(12, 0), "no pages"),
+    ] {
+        let refused = read(&crafted).unwrap_err().to_string();
+        assert!(refused.contains(said), "{refused}, and not {said}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use akidb_edge_registry::DocumentFault;
+
 use crate::store::StoreFault;
 
 /// Why the registry was not written. The database is as it was.
@@ -20,22 +22,12 @@ pub enum RegistryFault {
         source: io::Error,
     },
     /// Not a document.
-    #[error("{place} is not a registry: {source}")]
+    #[error("{place} is not a registry that this version reads: {source}")]
     Document {
         /// Where it is.
         place: String,
         /// What is wrong with it.
-        source: serde_json::Error,
-    },
-    /// A document of another format.
-    #[error("{place} has format {found} and this version knows {known}: update akidb-edge on the primary")]
-    Format {
-        /// Where it is.
-        place: String,
-        /// Its format.
-        found: u32,
-        /// The one that is known.
-        known: u32,
+        source: DocumentFault,
     },
     /// The database.
     #[error("the database {}: {source}", path.display())]

@@ -5,7 +5,6 @@
 //! which rows are the registry's, and each document that was written (`akidb_registry_revisions`), so that an earlier one can be
 //! written again.
 
-mod document;
 mod fault;
 mod migrations;
 mod rows;
@@ -18,7 +17,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use sha2::{Digest, Sha256};
 
-pub use document::{Registry, RegistryCollection, RegistryModel, RegistryTenant};
+pub use akidb_edge_registry::{Registry, RegistryCollection, RegistryModel, RegistryTenant};
 pub use fault::RegistryFault;
 
 pub use source::fetch;

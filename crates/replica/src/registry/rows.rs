@@ -6,9 +6,8 @@ use std::path::Path;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
-use super::RegistryChange;
-use super::document::{Registry, RegistryCollection, RegistryModel, RegistryTenant};
 use super::fault::{RegistryFault, sql};
+use super::{Registry, RegistryChange, RegistryCollection, RegistryModel, RegistryTenant};
 
 /// A table that the registry writes.
 pub(super) struct Table {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::document::{KEY, LARGEST, Registry};
+use akidb_edge_registry::{FILE, LARGEST, Registry};
+
 use super::fault::RegistryFault;
 use crate::store::{Etag, ObjectStore, ReadAnswer, StoreFault};
 
@@ -27,12 +28,13 @@ pub async fn fetch(
 }
 
 async fn read(store: &dyn ObjectStore, known: Option<&Etag>) -> Result<Option<(Etag, Registry)>, RegistryFault> {
-    let object = match store.get(KEY, known).await? {
+    let object = match store.get(FILE, known).await? {
         ReadAnswer::Unchanged => return Ok(None),
         ReadAnswer::Object(object) => object,
     };
-    let (place, etag) = (format!("{}/{KEY}", store.name()), object.etag.clone());
+    let (place, etag) = (format!("{}/{FILE}", store.name()), object.etag.clone());
     let bytes = object.bytes(LARGEST).await;
     let bytes = bytes.map_err(|source| RegistryFault::Read { place: place.clone(), source })?;
-    Ok(Some((etag, Registry::from_bytes(&place, &bytes)?)))
+    let registry = Registry::from_bytes(&bytes).map_err(|source| RegistryFault::Document { place, source })?;
+    Ok(Some((etag, registry)))
 }

@@ -126,7 +126,7 @@ async fn rooted(image: Image, path: &Path) -> Result<(Image, Root), RestoreFault
 }
 
 /// What belongs to a database at this path.
-pub(super) fn files(output: &Path) -> impl Iterator<Item = PathBuf> {
+pub(crate) fn files(output: &Path) -> impl Iterator<Item = PathBuf> {
     ["", "-wal", "-shm", "-journal"].into_iter().map(|end| {
         let mut path = output.as_os_str().to_owned();
         path.push(end);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use akidb_edge_replica::publish::{Flusher, PublishEvent, Reason};
-use akidb_edge_replica::{PublishFault, PublishOptions, Publisher, RestorePoint, Txid, status};
+use akidb_edge_replica::publish::{PublishEvent, Flusher, PrimaryFault, Reason};
+use akidb_edge_replica::{RestorePoint, PublishFault, PublishOptions, Publisher, Txid, status};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -192,4 +192,24 @@ async fn the_log_stays_short_beneath_a_writer() {
     assert!(running.metrics.read().longest_lock_seconds < 1.0);
     assert_same(&bench.restored(&store, RestorePoint::Latest, "restored.db").await, &bench.at("primary.db"));
     assert_eq!(snapshots(&running.stop().await), [Reason::Start]);
+}
+
+/// Somebody turns the log off while it is published: that is said, and does not look like a database in which nothing changes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_that_leaves_wal_mode_is_an_error() {
+    let bench = Bench::new();
+    let open = bench.primary();
+    let store = bench.store("bucket");
+    let running = Running::start(bench.options(vec![Arc::clone(&store)]));
+    open.execute("INSERT INTO t VALUES (NULL, 1)", []).unwrap();
+    running.flush().await;
+    // The publisher's own connections keep the log: SQLite refuses it while they are open.
+    open.busy_timeout(Duration::from_millis(50)).unwrap();
+    let mode: Result<String, _> = open.query_row("PRAGMA journal_mode=DELETE", [], |row| row.get(0));
+    assert!(mode.as_ref().map_or(true, |mode| mode == "wal"), "{mode:?}");
+    running.stop().await;
+    let mode: String = open.query_row("PRAGMA journal_mode=DELETE", [], |row| row.get(0)).unwrap();
+    assert_eq!(mode, "delete");
+    let ended = Running::start(bench.options(vec![Arc::clone(&store)])).ended().await;
+    assert!(matches!(&ended, PublishFault::Primary(PrimaryFault::NoWal { mode, .. }) if mode == "delete"), "{ended}");
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use akidb_edge_replica::publish::{IgnoreEvents, PublishEvent};
-use akidb_edge_replica::{FollowFault, FollowOptions, Follower, ObjectStore, PublishOptions, RestorePoint};
+use akidb_edge_replica::follow::{FollowEvent, FollowObserver};
+use akidb_edge_replica::publish::{PublishEvent, IgnoreEvents};
+use akidb_edge_replica::{RestorePoint, FollowFault, FollowOptions, Follower, ObjectStore, PublishOptions};
 use rusqlite::Connection;
 
 use crate::bench::{Bench, assert_same, until};
@@ -49,6 +50,7 @@ async fn outage(trouble: Trouble) {
     let caught_up =
         |event: &PublishEvent| matches!(event, PublishEvent::CaughtUp { target, .. } if target == "region-0");
     until("the end of the stall is told", || async { running.heard.count(caught_up) > 0 }).await;
+    until("the region has it", || async { running.metrics.read().targets["region-0"].txid >= txid }).await;
     for (at, store) in stores.iter().enumerate() {
         let restored = bench.restored(store, RestorePoint::Txid(txid), &format!("restored-{at}")).await;
         assert_same(&restored, &bench.at("primary.db"));
@@ -117,8 +119,11 @@ async fn a_store_that_is_slow_or_loses_answers_gets_everything() {
             // No answer of a write comes until here; the publisher then looks what became of it.
             faulty.set(Trouble::None);
         }
+        // It waits for no region whose last call has failed: that one is behind for a moment, and catches up by itself.
         let txid = running.flush().await;
+        // A store that fails every second call could fail the same call of each try.
         faulty.set(Trouble::None);
+        until("the region has it", || async { running.metrics.read().targets["region-0"].txid >= txid }).await;
         for (at, store) in stores.iter().enumerate() {
             let restored = bench.restored(store, RestorePoint::Txid(txid), &format!("restored-{at}")).await;
             assert_same(&restored, &bench.at("primary.db"));
@@ -152,4 +157,53 @@ async fn a_follower_keeps_its_state_until_the_store_works_again() {
         assert!(follower.sync().await.unwrap().changed);
         assert_same(&bench.at("replica.db"), &bench.at("primary.db"));
     }
+}
+
+/// Keeps what a follower says.
+#[derive(Clone, Default)]
+struct Told(Arc<std::sync::Mutex<Vec<FollowEvent>>>);
+
+impl FollowObserver for Told {
+    fn event(&self, event: &FollowEvent) {
+        self.0.lock().unwrap().push(event.clone());
+    }
+}
+
+impl Told {
+    fn has(&self, is: impl Fn(&FollowEvent) -> bool) -> bool {
+        self.0.lock().unwrap().iter().any(is)
+    }
+}
+
+/// A store that gives no answer: the follower says that its replica is too old while it still waits for that answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_follower_of_a_store_that_hangs_says_so_in_time() {
+    let bench = Bench::new();
+    let open = bench.primary();
+    let store = bench.store("bucket");
+    let faulty = FaultyStore::new(Arc::clone(&store));
+    let running = Running::start(bench.options(vec![Arc::clone(&store)]));
+    running.flush().await;
+    let mut options = FollowOptions::new(Arc::new(faulty.clone()), &bench.at("replica.db"), bench.trust());
+    options.poll = Duration::from_millis(20);
+    options.max_staleness = Some(Duration::from_secs(1));
+    // Longer than this test may take.
+    options.request_timeout = Duration::from_secs(40);
+    let told = Told::default();
+    let mut follower = Follower::new(options, Arc::new(told.clone()));
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let metrics = follower.metrics();
+    let following = tokio::spawn(async move { follower.run(async { drop(stopped.await) }).await });
+    until("the replica is there", || async { metrics.read().last_success.is_some() }).await;
+    faulty.set(Trouble::Hanging);
+    let begun = std::time::Instant::now();
+    until("the stall is told", || async { told.has(|event| matches!(event, FollowEvent::Stalled { .. })) }).await;
+    assert!(begun.elapsed() < Duration::from_secs(20), "only after the call had ended: {:?}", begun.elapsed());
+    assert!(metrics.read().stalled && metrics.read().stalls == 1);
+    insert(&open);
+    running.flush().await;
+    // What hangs is not freed by a store that works again: it ends with its time limit, as a lost connection does.
+    drop(stop);
+    following.await.unwrap().unwrap();
+    running.stop().await;
 }

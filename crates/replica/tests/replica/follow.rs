@@ -163,3 +163,155 @@ async fn a_pause_keeps_the_replica_as_it_is() {
     bench.publisher(&store).once().await.unwrap();
     assert!(follower.sync().await.unwrap().changed);
 }
+
+/// The database that a reader in another process opens.
+const READER: &str = "AKIDB_EDGE_REPLICA_READER";
+
+/// A reader in a process of its own, as `sqlite3 replica.db` is one.
+#[test]
+#[ignore = "a process that the test below starts"]
+fn a_reader_within() {
+    let Some(database) = std::env::var_os(READER) else { return };
+    println!("rows: {}.", rows(&Connection::open(database).unwrap()));
+}
+
+fn rows_in_another_process(database: &std::path::Path) -> i64 {
+    let run = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "follow::a_reader_within", "--ignored", "--nocapture"])
+        .env(READER, database)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stdout).into_owned();
+    let count = said.split_once("rows: ").and_then(|(_, rest)| rest.split_once('.'));
+    count.unwrap_or_else(|| panic!("{said}{}", String::from_utf8_lossy(&run.stderr))).0.parse().unwrap()
+}
+
+/// A reader that ends makes a checkpoint and removes the log when it is the last one: the follower's locks say that it is not. Locks
+/// within one process would not show that.
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_in_other_processes_come_and_go() {
+    let bench = Bench::new();
+    let open = bench.primary();
+    let store = bench.store("bucket");
+    let replica = bench.at("replica.db");
+    let running = Running::start(bench.options(vec![Arc::clone(&store)]));
+    running.flush().await;
+    // One that makes the replica, and one that finds it.
+    for turn in 0..2 {
+        let mut follower = bench.follower(&store, "replica.db");
+        follower.sync().await.unwrap();
+        for round in 1..=4 {
+            open.execute("INSERT INTO t VALUES (NULL, randomblob(5000))", []).unwrap();
+            running.flush().await;
+            assert!(follower.sync().await.unwrap().changed);
+            assert_eq!(rows_in_another_process(&replica), turn * 4 + round);
+            assert!(bench.at("replica.db-wal").exists(), "the reader removed the log beneath the follower");
+        }
+        assert_same(&replica, &bench.at("primary.db"));
+    }
+    running.stop().await;
+}
+
+/// Somebody removes the replica, with or without its log, or puts an empty file there, while it is followed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_is_removed_is_made_again() {
+    let bench = Bench::new();
+    let open = bench.primary();
+    let store = bench.store("bucket");
+    let replica = bench.at("replica.db");
+    let mut follower = bench.follower(&store, "replica.db");
+    for (round, gone) in [vec![""], vec!["", "-wal", "-shm"], vec!["", "-shm"]].into_iter().enumerate() {
+        open.execute("INSERT INTO t VALUES (NULL, randomblob(50000))", []).unwrap();
+        bench.publisher(&store).once().await.unwrap();
+        follower.sync().await.unwrap();
+        // Something that only the log has.
+        open.execute("UPDATE t SET b = randomblob(40000)", []).unwrap();
+        bench.publisher(&store).once().await.unwrap();
+        follower.sync().await.unwrap();
+        for end in gone {
+            std::fs::remove_file(bench.at(&format!("replica.db{end}"))).unwrap();
+        }
+        // Nothing is new in the bucket: the replica alone has changed.
+        assert!(follower.sync().await.unwrap().changed, "round {round}");
+        assert_same(&replica, &bench.at("primary.db"));
+    }
+    let other = Connection::open(bench.at("other.db")).unwrap();
+    other.execute_batch("CREATE TABLE mine(a); INSERT INTO mine VALUES (randomblob(90000))").unwrap();
+    drop(other);
+    std::fs::rename(bench.at("other.db"), &replica).unwrap();
+    for end in ["-wal", "-shm"] {
+        std::fs::remove_file(bench.at(&format!("replica.db{end}"))).unwrap();
+    }
+    assert!(follower.sync().await.unwrap().changed);
+    assert_same(&replica, &bench.at("primary.db"));
+}
+
+/// The smallest and the largest pages that SQLite has.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_every_size_are_followed() {
+    for size in [512, 1024, 8192, 65_536] {
+        let bench = Bench::new();
+        let before = Connection::open(bench.at("primary.db")).unwrap();
+        before
+            .execute_batch(&format!("PRAGMA page_size={size}; PRAGMA journal_mode=WAL; CREATE TABLE first(a)"))
+            .unwrap();
+        drop(before);
+        let open = bench.primary();
+        let store = bench.store("bucket");
+        let running = Running::start(bench.options(vec![Arc::clone(&store)]));
+        let mut follower = bench.follower(&store, "replica.db");
+        for round in 0..4 {
+            open.execute("INSERT INTO t VALUES (NULL, randomblob(?1))", [round * 90_000]).unwrap();
+            open.execute("DELETE FROM t WHERE a % 3 = 2", []).unwrap();
+            running.flush().await;
+            follower.sync().await.unwrap();
+            assert_same(&bench.at("replica.db"), &bench.at("primary.db"));
+        }
+        let page: i64 = Connection::open(bench.at("replica.db"))
+            .unwrap()
+            .query_row("PRAGMA page_size", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(page, size);
+        running.stop().await;
+    }
+}
+
+/// Tables and indexes that come, change and go, over one page of schema and over many: SQLite checks each state by its own schema, in a
+/// follower that has just begun, which checks every page, and in one that goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_that_changes_is_checked_as_it_is() {
+    let bench = Bench::new();
+    let open = bench.primary();
+    let store = bench.store("bucket");
+    let running = Running::start(bench.options(vec![Arc::clone(&store)]));
+    running.flush().await;
+    let mut follower = bench.follower(&store, "replica-0.db");
+    let many = |text: &dyn Fn(u32) -> String| (0..60).map(text).collect::<String>();
+    let steps = [
+        "CREATE TABLE u(a, b); INSERT INTO u VALUES (1, randomblob(9000))".to_owned(),
+        "CREATE INDEX i ON u(a); CREATE TABLE v AS SELECT * FROM u".to_owned(),
+        "ALTER TABLE u ADD COLUMN c; DROP TABLE v".to_owned(),
+        many(&|at| {
+            format!(
+                "CREATE TABLE many{at}(a, b, c, d, e, f, g, h, i, j); INSERT INTO many{at}(a) VALUES (randomblob(50));"
+            )
+        }),
+        "CREATE TABLE after_many(a); INSERT INTO after_many VALUES (1)".to_owned(),
+        many(&|at| if at % 3 == 0 { format!("DROP TABLE many{at};") } else { String::new() }),
+        "VACUUM".to_owned(),
+        many(&|at| if at % 3 != 0 { format!("DROP TABLE many{at};") } else { String::new() }),
+        "DROP TABLE u".to_owned(),
+    ];
+    for sql in steps {
+        open.execute_batch(&sql).unwrap();
+        running.flush().await;
+        for follower in [&mut follower, &mut bench.follower(&store, "replica-1.db")] {
+            follower.sync().await.unwrap_or_else(|bad| panic!("{}: {bad}", &sql[..30.min(sql.len())]));
+        }
+        for replica in ["replica-0.db", "replica-1.db"] {
+            assert_same(&bench.at(replica), &bench.at("primary.db"));
+        }
+    }
+    assert_eq!(follower.metrics().read().verify_failures, 0);
+    running.stop().await;
+}

@@ -174,37 +174,55 @@ async fn a_follower_is_killed_at_each_step() {
     assert!(steps > 3 && steps < MOST - 1, "{steps} steps");
 }
 
-/// Not between calls, but in the middle of whatever it does: within a transaction of SQLite, too.
+/// A process that follows without being stopped.
+fn following(folder: &Path) -> std::process::Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "kill::a_process_that_is_killed", "--ignored", "--nocapture"])
+        .envs([(FOLDER, folder.as_os_str()), (ROLE, "follow".as_ref()), (STEP, MOST.to_string().as_ref())])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Not between calls, but in the middle of whatever it does: within a transaction of SQLite, too. The database keeps its size, and the
+/// times of the kills follow from how long a process takes on this machine: with a fixed time and a database that grows, a slow machine
+/// would kill each of them before it changes anything.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a minute: make replica"]
 async fn a_follower_is_killed_at_any_time() {
+    const ROUNDS: u32 = 60;
     let bench = Bench::new();
     let store = bench.store("bucket");
     let open = bench.primary();
-    publish(&bench, &store).await;
+    open.execute("INSERT INTO t VALUES (0, randomblob(1500000))", []).unwrap();
     let options = || FollowOptions::new(Arc::clone(&store), &bench.at("replica.db"), Trust::Unsigned);
-    Follower::new(options(), Arc::new(IgnoreEvents)).sync().await.unwrap();
-    let mut seen = std::collections::BTreeSet::new();
-    for round in 0..60_u64 {
-        open.execute("INSERT INTO t VALUES (NULL, randomblob(400000))", []).unwrap();
+    let mut took = std::time::Duration::ZERO;
+    let (mut before, mut after) = (0, 0);
+    for round in 0..ROUNDS {
+        // Each state has one row more; the large one changes as a whole.
+        open.execute("UPDATE t SET b = randomblob(1500000) WHERE a = 0", []).unwrap();
+        open.execute("INSERT INTO t VALUES (NULL, 1)", []).unwrap();
         publish(&bench, &store).await;
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "kill::a_process_that_is_killed", "--ignored", "--nocapture"])
-            .envs([
-                (FOLDER, bench.folder.path().as_os_str()),
-                (ROLE, "follow".as_ref()),
-                (STEP, MOST.to_string().as_ref()),
-            ])
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        // The time of the kill is what varies; nothing is waited for.
-        tokio::time::sleep(std::time::Duration::from_millis(round * 25)).await;
+        let wanted = rows(&bench.at("primary.db"));
+        let begun = std::time::Instant::now();
+        let mut child = following(bench.folder.path());
+        if round % 10 == 0 {
+            // One in ten ends by itself: it says how long the others have.
+            assert!(child.wait().unwrap().success());
+            took = begun.elapsed();
+            assert_eq!(rows(&bench.at("replica.db")), wanted);
+            continue;
+        }
+        // The time of the kill is what varies, from the start to a little behind the end; nothing is waited for.
+        tokio::time::sleep(took * (round % 10 * 6 + round / 10) / 46).await;
         child.kill().unwrap();
         child.wait().unwrap();
-        seen.insert(rows(&bench.at("replica.db")));
+        let there = rows(&bench.at("replica.db"));
+        assert!((1..=wanted).contains(&there), "round {round}: {there} rows");
+        *if there == wanted { &mut after } else { &mut before } += 1;
     }
-    assert!(seen.len() > 1, "every kill came before the follower had changed anything");
+    println!("{before} kills came before the commit, {after} after it; a whole process takes {took:?}");
+    assert!(before > 0 && after > 0, "every kill came {}", if after > 0 { "too late" } else { "too early" });
     Follower::new(options(), Arc::new(IgnoreEvents)).sync().await.unwrap();
     assert_same(&bench.at("replica.db"), &bench.at("primary.db"));
 }

@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use akidb_edge_replica::{
-    FollowFault, ObjectStore, RestoreOptions, Txid, VerifyOptions, VerifyOutcome, restore, verify,
-};
+use akidb_edge_replica::{RestorePoint, FollowFault, ObjectStore, RestoreOptions, Txid, VerifyOutcome, VerifyOptions, restore, verify};
 
 use crate::bench::{Bench, assert_same, pages};
 use crate::continuous::Running;
@@ -141,4 +139,86 @@ async fn an_object_under_another_name_is_refused() {
     assert!(!bench.at("replica.db").exists());
     std::fs::write(last, whole).unwrap();
     bench.follower(&store, "replica.db").sync().await.unwrap();
+}
+
+/// An increment that is damaged holds a follower up until a later snapshot leads past it: it is refused once, not for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_later_snapshot_leads_past_a_damaged_object() {
+    let bench = Bench::new();
+    let store = bench.store("bucket");
+    let open = bench.primary();
+    let running = Running::start(bench.options(vec![Arc::clone(&store)]));
+    running.flush().await;
+    let mut follower = bench.follower(&store, "replica.db");
+    follower.sync().await.unwrap();
+    for _ in 0..3 {
+        open.execute("INSERT INTO t VALUES (NULL, randomblob(9000))", []).unwrap();
+        running.flush().await;
+    }
+    running.stop().await;
+    let last = files(&bench.at("bucket/ltx/0")).pop().unwrap();
+    let mut bytes = std::fs::read(&last).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&last, &bytes).unwrap();
+    let before = pages(&bench.at("replica.db"));
+    let refused = follower.sync().await.unwrap_err();
+    assert!(matches!(refused, FollowFault::Refused { .. }), "{refused}");
+    assert!(before == pages(&bench.at("replica.db")), "a part of it was applied");
+    // The next publisher begins with a snapshot.
+    let running = Running::start(bench.options(vec![Arc::clone(&store)]));
+    open.execute("INSERT INTO t VALUES (NULL, 'behind it')", []).unwrap();
+    running.flush().await;
+    running.stop().await;
+    assert!(follower.sync().await.unwrap().changed);
+    assert_same(&bench.at("replica.db"), &bench.at("primary.db"));
+    assert_eq!(follower.metrics().read().verify_failures, 2);
+}
+
+/// An object that was removed: nothing is restored over the gap, and a follower passes it by the next snapshot.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_with_a_gap_is_not_restored() {
+    let bench = Bench::new();
+    let store = bench.store("bucket");
+    let newest = chain(&bench, &store).await;
+    let objects = files(&bench.at("bucket/ltx/0"));
+    assert!(objects.len() > 2, "{objects:?}");
+    std::fs::remove_file(&objects[objects.len() - 2]).unwrap();
+    for at in [At::Latest, At::Txid(newest)] {
+        let mut options = RestoreOptions::new(Arc::clone(&store), bench.trust(), bench.at("restored.db"));
+        options.at = at;
+        let restored = restore::restore(&options).await;
+        assert!(restored.is_err() && !bench.at("restored.db").exists(), "{restored:?}");
+    }
+    let options = VerifyOptions::new(Arc::clone(&store), bench.trust(), bench.folder.path());
+    assert!(matches!(verify::verify(&options).await.verdict, Verdict::Bad(_)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_follower_passes_a_gap_by_the_next_snapshot() {
+    let bench = Bench::new();
+    let store = bench.store("bucket");
+    let open = bench.primary();
+    let running = Running::start(bench.options(vec![Arc::clone(&store)]));
+    running.flush().await;
+    let mut follower = bench.follower(&store, "replica.db");
+    follower.sync().await.unwrap();
+    let before = pages(&bench.at("replica.db"));
+    for _ in 0..3 {
+        open.execute("INSERT INTO t VALUES (NULL, randomblob(9000))", []).unwrap();
+        running.flush().await;
+    }
+    running.stop().await;
+    let objects = files(&bench.at("bucket/ltx/0"));
+    std::fs::remove_file(&objects[0]).unwrap();
+    // It says so, instead of being as new as the bucket.
+    let refused = follower.sync().await;
+    assert!(refused.is_err(), "{refused:?}");
+    assert!(before == pages(&bench.at("replica.db")));
+    let running = Running::start(bench.options(vec![Arc::clone(&store)]));
+    open.execute("INSERT INTO t VALUES (NULL, 'behind it')", []).unwrap();
+    running.flush().await;
+    running.stop().await;
+    assert!(follower.sync().await.unwrap().changed);
+    assert_same(&bench.at("replica.db"), &bench.at("primary.db"));
 }
