@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn texts_with_the_same_ids_count_once_in_the_mean_and_each_in_the_worst() {
-        let suite = Suite { texts: ["a", "b", "c"].map(str::to_owned).to_vec(), ..suite() };
+        let suite = ParitySuite { texts: ["a", "b", "c"].map(str::to_owned).to_vec(), ..suite() };
         let same = |mut answers: Answers| {
             answers.ids[1] = answers.ids[0].clone();
             answers

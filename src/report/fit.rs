@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(fitted(&command, at(40), false), command);
         let words =
             fitted(&shown!("  next: save the data, then run akidb-edge destroy --empty-buckets\n"), at(40), false);
-        assert!(words.lines().all(|line| measure_text_width(line) <= 40), "{words}");
+        assert!(words.lines().all(|line| measure_text_width(line) <= 40), "{words:?}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
-use akidb_edge::edge::about::{About, GRAPH, ModelFile, RUNTIME, STATIC, TOKENS};
+use akidb_edge::edge::about::{GRAPH, ModelFile, PackageInfo, RUNTIME, STATIC, TOKENS};
 use akidb_edge::edge::signature::{Signed, Signer, verify};
 use akidb_edge::edge::suite::suite;
 use base64::Engine as _;
@@ -46,7 +46,7 @@ fn package(folder: &Path, graph: &str) {
     let own = [(GRAPH, graph.to_owned()), (TOKENS, hash('2')), (RUNTIME, hash('3')), (STATIC, hash('5'))];
     let files: BTreeMap<String, ModelFile> = own.iter().map(|(key, hash)| ((*key).to_owned(), of(hash))).collect();
     let mut zip = zip::ZipWriter::new(std::fs::File::create(folder.join("p.zip")).expect("a file"));
-    let about = serde_json::to_string(&About::new("m", 3, files)).expect("plain data");
+    let about = serde_json::to_string(&PackageInfo::new("m", 3, files)).expect("plain data");
     for (name, text) in
         [("model.json", about.as_str()), ("index.mjs", "export const handler = async (event) => event;\n")]
     {

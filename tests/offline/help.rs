@@ -3,7 +3,7 @@
 use akidb_edge::resource::untrusted::is_hidden;
 use testkit::cli::{bare, finish};
 
-const VERBS: [&str; 55] = [
+const VERBS: [&str; 58] = [
     "deploy",
     "route",
     "route geo",

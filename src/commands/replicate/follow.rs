@@ -46,7 +46,7 @@ pub struct Args {
 /// What failed, why, and the next step.
 pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     if !args.once {
-        context.session.interrupts.listen();
+        context.held.end_in_order(&context.session.interrupts);
     }
     let store = place::one(&args.from, context).await?;
     let mut options = FollowOptions::new(store, &args.db, args.trust.read()?);

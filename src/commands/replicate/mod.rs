@@ -13,7 +13,7 @@ mod status;
 mod verify;
 
 pub use metrics::FORMER as FORMER_METRICS;
-pub use place::{Place, TrustArgs, open};
+pub use place::{ReplicaPlace, TrustArgs, open};
 
 use clap::Subcommand;
 

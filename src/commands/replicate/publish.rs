@@ -74,7 +74,7 @@ struct When {
 /// What failed, why, and the next step.
 pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     if !args.when.once {
-        context.session.interrupts.listen();
+        context.held.end_in_order(&context.session.interrupts);
     }
     let options = args.options(context).await?;
     let mut registry = None;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::place::{self, ReplicaPlace, TrustArgs, duration};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
-use crate::replica::{Sentinel, VerifyOutcome, VerifyOptions, VerifyReport, verify};
+use crate::replica::{Sentinel, VerifyOptions, VerifyOutcome, VerifyReport, verify};
 use crate::report::counted;
 use crate::resource::shown;
 

@@ -127,7 +127,7 @@ async fn availability(check: &CdnCheck, least: f64, state: &StackState, context:
 }
 
 /// Requests without status 5xx. Fewer than all of them were counted with a rate: of the others nothing is known.
-fn available(name: &str, errors: &ViewerShare, least: f64) -> Finding {
+fn available(name: &str, errors: &ViewerShare, least: f64) -> MeasuredFinding {
     let total = errors.requests.round().max(0.0) as u64;
     // A part of a request that failed is one: never better than it was.
     let failed = (errors.share * errors.requests).ceil() as u64;
@@ -139,7 +139,7 @@ fn available(name: &str, errors: &ViewerShare, least: f64) -> Finding {
     without_rate(finding, errors)
 }
 
-fn without_rate(finding: Finding, counted: &ViewerShare) -> Finding {
+fn without_rate(finding: MeasuredFinding, counted: &ViewerShare) -> MeasuredFinding {
     match counted.without_rate.round() {
         none if none < 1.0 => finding,
         some => finding.with_note(format!("{some} requests are in periods without a rate and left out")),

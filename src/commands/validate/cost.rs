@@ -4,7 +4,7 @@ use super::measurements::{self, Found, Measurement};
 use super::steps::StepArgs;
 use crate::commands::{Context, workflow};
 use crate::exit::Failure;
-use crate::measure::verdict::{self, Compare, Finding, Unit, Verdict, Wanted, Window};
+use crate::measure::verdict::{self, Compare, MeasuredFinding, Unit, Verdict, Wanted, Window};
 use crate::plan::validation::CostCheck;
 use crate::provider::aws::{self, Charges};
 
@@ -75,7 +75,7 @@ impl Month {
 }
 
 /// The month at the pace so far. What was charged already is the least; before three days nothing bounds the most.
-fn judged(wish: &Wanted, charges: &Charges, month: &Month, outside: f64) -> Finding {
+fn judged(wish: &Wanted, charges: &Charges, month: &Month, outside: f64) -> MeasuredFinding {
     let days = (charges.at.saturating_sub(month.from) as f64 / DAY as f64).max(0.0);
     let note = format!(
         "{:.2} USD charged in {days:.1} of {} days, by the whole account; {outside:.2} USD of the month are paid elsewhere",
@@ -88,7 +88,7 @@ fn judged(wish: &Wanted, charges: &Charges, month: &Month, outside: f64) -> Find
             true => (Verdict::Inconclusive, "fewer than three days are billed"),
             false => (Verdict::Fail, "more is charged already"),
         };
-        Finding { verdict, low: Some(so_far), samples: 1, ..verdict::unmeasured(wish, why) }
+        MeasuredFinding { verdict, low: Some(so_far), samples: 1, ..verdict::unmeasured(wish, why) }
     } else {
         verdict::known(wish, charges.usd * month.days as f64 / days + outside)
     };

@@ -4,7 +4,7 @@ use futures::future::join_all;
 
 use super::measurements::Found;
 use crate::commands::{Context, workflow};
-use crate::measure::verdict::{self, Compare, Finding, Unit, Wanted};
+use crate::measure::verdict::{self, Compare, MeasuredFinding, Unit, Wanted};
 use crate::provider::aws;
 use crate::resource::{Kind, ResourceStatus, StackState};
 
@@ -45,7 +45,7 @@ async fn ask<'a>(all: &[(&'a str, &str)], context: &Context) -> Result<Answers<'
     answers.map_err(|fault| format!("Route 53 cannot be asked (route53:GetHealthCheckStatus): {fault}"))
 }
 
-fn judged(wish: &Wanted, answers: &Answers<'_>) -> Finding {
+fn judged(wish: &Wanted, answers: &Answers<'_>) -> MeasuredFinding {
     let of = |wanted: Option<bool>| {
         let names = answers.iter().filter(|(_, healthy)| *healthy == wanted).map(|(name, _)| *name);
         names.collect::<Vec<_>>().join(", ")

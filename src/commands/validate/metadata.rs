@@ -9,9 +9,9 @@ use super::latency::HERE;
 use super::measurements::{self, Found, Measurement};
 use super::steps::StepArgs;
 use crate::commands::Context;
-use crate::commands::replicate::{Place, TrustArgs, open};
+use crate::commands::replicate::{ReplicaPlace, TrustArgs, open};
 use crate::exit::{Failure, codes};
-use crate::measure::verdict::{self, Compare, Finding, Unit, Wanted};
+use crate::measure::verdict::{self, Compare, MeasuredFinding, Unit, Wanted};
 use crate::plan::validation::MetadataCheck;
 use crate::plan::{Plan, StepConfig};
 use crate::replica::Trust;
@@ -67,7 +67,7 @@ async fn measure(check: &MetadataCheck, plan: &Plan, trust: &Trust, context: &Co
         };
         ((*name).to_owned(), finding)
     };
-    let all: Vec<(String, Finding)> = all.iter().map(one).collect();
+    let all: Vec<(String, MeasuredFinding)> = all.iter().map(one).collect();
     let slowest = Wanted { name: format!("{} in the slowest region", wish.name), ..wish.clone() };
     let overall = Found { measure: MEASURE.to_owned(), of: None, finding: judge::slowest(&slowest, &all) };
     let each = all.into_iter().map(|(name, finding)| Found { measure: MEASURE.to_owned(), of: Some(name), finding });
@@ -75,12 +75,12 @@ async fn measure(check: &MetadataCheck, plan: &Plan, trust: &Trust, context: &Co
 }
 
 /// The buckets of the step that a check names.
-fn places(check: &MetadataCheck, plan: &Plan) -> Result<Vec<Place>, Failure> {
+fn places(check: &MetadataCheck, plan: &Plan) -> Result<Vec<ReplicaPlace>, Failure> {
     let Some(StepConfig::Metadata(metadata)) = plan.step(&check.step).map(|step| &step.work) else {
         return Err(codes::ARGUMENT
             .refused(shown!("the plan has no step {:?} of kind metadata", check.step), "correct step: in the check"));
     };
-    let place = |bucket: &BucketSpec| Place::Bucket {
+    let place = |bucket: &BucketSpec| ReplicaPlace::Bucket {
         bucket: bucket.name.clone(),
         prefix: check.prefix.trim_matches('/').to_owned(),
         region: Some(bucket.region.clone()),
@@ -90,9 +90,9 @@ fn places(check: &MetadataCheck, plan: &Plan) -> Result<Vec<Place>, Failure> {
 
 /// Between nothing and the age of the newest transaction there: a primary on which nothing is written publishes nothing. A bucket that
 /// lacks a transaction that another one has is behind since that was published.
-fn lag(wish: &Wanted, seen: &Status, newest: Option<&Status>) -> Finding {
+fn lag(wish: &Wanted, seen: &Status, newest: Option<&Status>) -> MeasuredFinding {
     let behind = newest.filter(|newest| newest.txid > seen.txid).map_or(0.0, |newest| newest.age.as_secs_f64());
     let age = seen.age.as_secs_f64();
-    let figure = Finding { low: Some(behind.min(age)), high: Some(age), ..verdict::known(wish, age) };
+    let figure = MeasuredFinding { low: Some(behind.min(age)), high: Some(age), ..verdict::known(wish, age) };
     judge::against(&figure, wish).with_note(format!("transaction {}, published {age:.0} s ago", seen.txid))
 }

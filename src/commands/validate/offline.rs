@@ -11,8 +11,8 @@ use super::steps::StepArgs;
 use crate::commands::Context;
 use crate::exit::Failure;
 use crate::measure::load::{Exchange, once_up_to};
-use crate::measure::verdict::{self, Compare, Finding, Unit, Wanted};
-use crate::measure::{Target, Trust};
+use crate::measure::verdict::{self, Compare, MeasuredFinding, Unit, Wanted};
+use crate::measure::{Target, TrustedRoots};
 use crate::plan::validation::{OfflineCheck, RequestPlan};
 use crate::resource::sha256_hex;
 
@@ -95,20 +95,20 @@ pub async fn measure(check: &OfflineCheck, reach: &ConnectionArgs) -> Result<Vec
     }
     let missing = check.models.iter().filter(|name| !listed.models.iter().any(|model| model.name == **name));
     notes.extend(missing.map(|name| format!("{name}: not in the list")));
-    Ok(found(notes.into_iter().fold(verdict::known(&wish, f64::from(verified)), Finding::with_note)))
+    Ok(found(notes.into_iter().fold(verdict::known(&wish, f64::from(verified)), MeasuredFinding::with_note)))
 }
 
-fn found(finding: Finding) -> Vec<Found> {
+fn found(finding: MeasuredFinding) -> Vec<Found> {
     vec![Found { measure: VERIFIED.to_owned(), of: None, finding }]
 }
 
-async fn listed(list: &Target, trust: &Trust) -> Result<Listed, String> {
+async fn listed(list: &Target, trust: &TrustedRoots) -> Result<Listed, String> {
     let answer = answered(list, trust, LARGEST_LIST).await?;
     serde_json::from_slice(&answer.body).map_err(|bad| format!("{} is not a list of models: {bad}", list.url))
 }
 
 /// An answer with status 200, all of it.
-async fn answered(target: &Target, trust: &Trust, most: usize) -> Result<Exchange, String> {
+async fn answered(target: &Target, trust: &TrustedRoots, most: usize) -> Result<Exchange, String> {
     let answer = once_up_to(target, TIMEOUT, trust, most).await.map_err(|bad| format!("{}: {bad}", target.url))?;
     match answer.status {
         200 if answer.bytes > most as u64 => Err(format!("{} is larger than {most} bytes", target.url)),

@@ -62,9 +62,9 @@ fn registry(builder: &mut Builder<'_>, step: &Step, plan: &MetadataStep, name: &
         pointers.extend(of_plan.as_ref().map(|known| known.pointer.clone()));
         let version = row.version.clone().or(of_plan.map(|known| known.version));
         let RegistryModelPlan { path, dimension, enabled, .. } = row.clone();
-        models.push(RegistryModelSpec { name: model.clone(), version, path, dimension, enabled });
+        models.push(RegistryModel { name: model.clone(), version, path, dimension, enabled });
     }
-    let tenant = |(name, row): (&String, &crate::plan::metadata::RegistryTenantPlan)| RegistryTenantSpec {
+    let tenant = |(name, row): (&String, &crate::plan::metadata::RegistryTenantPlan)| RegistryTenant {
         name: name.clone(),
         enabled: row.enabled,
     };
@@ -113,7 +113,7 @@ fn check_dimension(builder: &mut Builder<'_>, step: &Step, below: &str, dimensio
     }
 }
 
-fn collections(builder: &mut Builder<'_>, step: &Step, plan: &MetadataStep) -> Vec<RegistryCollectionSpec> {
+fn collections(builder: &mut Builder<'_>, step: &Step, plan: &MetadataStep) -> Vec<RegistryCollection> {
     let mut rows = Vec::new();
     for (tenant, collections) in &plan.collections {
         if !plan.tenants.contains_key(tenant) {
@@ -133,7 +133,7 @@ fn collections(builder: &mut Builder<'_>, step: &Step, plan: &MetadataStep) -> V
             }
             check_dimension(builder, step, &below, *dimension);
             let dimension = dimension.or_else(|| plan.models.get(model)?.dimension);
-            rows.push(RegistryCollectionSpec {
+            rows.push(RegistryCollection {
                 tenant: tenant.clone(),
                 name: name.clone(),
                 model: model.clone(),

@@ -82,7 +82,12 @@ pub async fn once(target: &Target, timeout: Duration, trust: &TrustedRoots) -> R
 ///
 /// # Errors
 /// As `once`.
-pub async fn once_up_to(target: &Target, timeout: Duration, trust: &TrustedRoots, most: usize) -> Result<Exchange, OnceError> {
+pub async fn once_up_to(
+    target: &Target,
+    timeout: Duration,
+    trust: &TrustedRoots,
+    most: usize,
+) -> Result<Exchange, OnceError> {
     let client = Client::new(target, trust).map_err(LoadError::from)?;
     let began = Instant::now();
     let failed = |broken: ConnectionFailure| Failed { kind: broken.kind, why: broken.why, after: began.elapsed() };

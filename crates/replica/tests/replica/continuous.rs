@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use akidb_edge_replica::publish::{PublishEvent, Flusher, PrimaryFault, Reason};
-use akidb_edge_replica::{RestorePoint, PublishFault, PublishOptions, Publisher, Txid, status};
+use akidb_edge_replica::publish::{Flusher, PrimaryFault, PublishEvent, Reason};
+use akidb_edge_replica::{PublishFault, PublishOptions, Publisher, RestorePoint, Txid, status};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 

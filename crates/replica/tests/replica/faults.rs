@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use akidb_edge_replica::follow::{FollowEvent, FollowObserver};
-use akidb_edge_replica::publish::{PublishEvent, IgnoreEvents};
-use akidb_edge_replica::{RestorePoint, FollowFault, FollowOptions, Follower, ObjectStore, PublishOptions};
+use akidb_edge_replica::publish::{IgnoreEvents, PublishEvent};
+use akidb_edge_replica::{FollowFault, FollowOptions, Follower, ObjectStore, PublishOptions, RestorePoint};
 use rusqlite::Connection;
 
 use crate::bench::{Bench, assert_same, until};

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use akidb_edge_replica::{RestorePoint, FollowFault, ObjectStore, RestoreOptions, Txid, VerifyOutcome, VerifyOptions, restore, verify};
+use akidb_edge_replica::{
+    FollowFault, ObjectStore, RestoreOptions, RestorePoint, Txid, VerifyOptions, VerifyOutcome, restore, verify,
+};
 
 use crate::bench::{Bench, assert_same, pages};
 use crate::continuous::Running;
@@ -184,14 +186,14 @@ async fn a_chain_with_a_gap_is_not_restored() {
     let objects = files(&bench.at("bucket/ltx/0"));
     assert!(objects.len() > 2, "{objects:?}");
     std::fs::remove_file(&objects[objects.len() - 2]).unwrap();
-    for at in [At::Latest, At::Txid(newest)] {
+    for at in [RestorePoint::Latest, RestorePoint::Txid(newest)] {
         let mut options = RestoreOptions::new(Arc::clone(&store), bench.trust(), bench.at("restored.db"));
         options.at = at;
         let restored = restore::restore(&options).await;
         assert!(restored.is_err() && !bench.at("restored.db").exists(), "{restored:?}");
     }
     let options = VerifyOptions::new(Arc::clone(&store), bench.trust(), bench.folder.path());
-    assert!(matches!(verify::verify(&options).await.verdict, Verdict::Bad(_)));
+    assert!(matches!(verify::verify(&options).await.verdict, VerifyOutcome::Bad(_)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
