@@ -99,9 +99,9 @@ fn the_former_pointer_of_deploy_names_keys_of_the_bucket() {
 fn what_leads_out_or_is_not_there_is_refused() {
     let listed = [entry("m/r7/a", 4, "x")];
     for (path, why) in [
-        ("../a", "leads out"),
-        ("/etc/passwd", "leads out"),
-        ("", "leads out"),
+        ("../a", "outside the folder"),
+        ("/etc/passwd", "outside the folder"),
+        ("", "outside the folder"),
         ("b", "does not exist"),
         ("a", "4 bytes"),
     ] {

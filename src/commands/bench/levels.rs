@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::load_args::{LoadArgs, ModeArg};
 use super::{cold, tables};
-use crate::commands::Context;
 use crate::commands::validate::send;
+use crate::commands::{Context, workflow};
 use crate::exit::{Failure, codes};
 use crate::measure::bench::{BenchLevel, BreakingPoint, Growth, Run, confirmed};
 use crate::measure::load::{self, Load, StressStep};
@@ -38,7 +38,7 @@ pub struct Subject {
 /// When nothing can be sent at all, or the run is interrupted before its first level is measured. A later signal leaves the levels so
 /// far.
 pub async fn measure(run: &mut Run, of: &Subject, args: &LoadArgs, context: &Context) -> Result<(), Failure> {
-    context.held.end_in_order(&context.session.interrupts);
+    workflow::end_in_order(context);
     match args.mode {
         ModeArg::Sustained | ModeArg::Burst => {
             for connections in &args.connections {

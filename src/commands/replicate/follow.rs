@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::metrics::{MetricsFile, MetricsTask};
 use super::place::{self, ReplicaPlace, TrustArgs, duration, seconds};
-use crate::commands::Context;
+use crate::commands::{Context, workflow};
 use crate::exit::{self, Failure, codes};
 use crate::replica::follow::{FollowEvent, FollowObserver};
 use crate::replica::{FollowFault, FollowOptions, Follower};
@@ -46,7 +46,7 @@ pub struct Args {
 /// What failed, why, and the next step.
 pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     if !args.once {
-        context.held.end_in_order(&context.session.interrupts);
+        workflow::end_in_order(context);
     }
     let store = place::one(&args.from, context).await?;
     let mut options = FollowOptions::new(store, &args.db, args.trust.read()?);

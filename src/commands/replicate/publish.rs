@@ -9,7 +9,7 @@ use serde_json::json;
 use super::metrics::{MetricsFile, MetricsTask};
 use super::place::{self, ReplicaPlace, duration, seconds};
 use super::registry::WatchedRegistry;
-use crate::commands::Context;
+use crate::commands::{Context, workflow};
 use crate::exit::{self, Failure, codes};
 use crate::replica::publish::TargetResult;
 use crate::replica::{Observer, PublishEvent, PublishFault, PublishOptions, Publisher, Retention, SigningKey};
@@ -74,7 +74,7 @@ struct When {
 /// What failed, why, and the next step.
 pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     if !args.when.once {
-        context.held.end_in_order(&context.session.interrupts);
+        workflow::end_in_order(context);
     }
     let options = args.options(context).await?;
     let mut registry = None;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::super::Context;
 use crate::exit::{Failure, codes};
-use crate::interrupts::Interrupts;
 use crate::ledger::{Lease, Ledger, LedgerError, Store};
 use crate::resource::{RunPurpose, shown};
 
@@ -28,12 +27,6 @@ impl HeldLeases {
         begun.iter().all(|begun| !begun.load(Ordering::Acquire))
     }
 
-    /// From here on a signal does not give the verb up: the verb looks at the signal itself and ends in order, with what it has so far.
-    pub fn end_in_order(&self, interrupts: &Interrupts) {
-        interrupts.listen();
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(AtomicBool::new(true)));
-    }
-
     /// Gives the leases back that were taken. One that is somebody else's meanwhile stays.
     async fn give_back(&self) {
         let held = std::mem::take(&mut *self.leases.lock().unwrap_or_else(PoisonError::into_inner));
@@ -42,6 +35,12 @@ impl HeldLeases {
             let _ = tokio::time::timeout(GIVING_BACK, store.release(&lease)).await;
         }
     }
+}
+
+/// From here on a signal does not give the verb up: the verb looks at the signal itself and ends in order, with what it has so far.
+pub fn end_in_order(context: &Context) {
+    context.session.interrupts.listen();
+    context.held.begun.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(AtomicBool::new(true)));
 }
 
 /// Takes the lease on a stack and opens its journal for writing. From here on a signal ends the verb in order.

@@ -43,7 +43,7 @@ pub use execution::{RunInput, RunLabel, began};
 pub use graphs::{build, devices, findings, need_files, together};
 pub use journal::{close, directory, objects, open, root, store};
 pub use journals::Journals;
-pub use leased::{HeldLeases, not_written, unless_interrupted, write};
+pub use leased::{HeldLeases, end_in_order, not_written, unless_interrupted, write};
 pub use needs_account::needs_account;
 pub use pipeline::carry_out;
 pub use platforms::Platforms;

@@ -4,17 +4,15 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::future::join_all;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{sleep, sleep_until, timeout};
 
 use super::lane::{TargetWorker, beside};
+use super::leases;
 use super::once::{blocking, finish};
-use super::put::claim;
 use super::queue::{Queue, TargetRequest};
 use super::scratch::Scratch;
-use super::seat::{LeaseDuration, TargetSession};
 use super::wake::Wake;
 use super::{Core, FlushFault, PrimaryFault, PublishEvent, PublishFault, Reason};
 use crate::head::Mode;
@@ -30,9 +28,9 @@ const SELDOM: Duration = Duration::from_millis(250);
 /// Numbers are brought up to date in this distance while something waits.
 const TICK: Duration = Duration::from_millis(250);
 /// What is left at the end may take this long.
-const AT_THE_END: Duration = Duration::from_secs(10);
+pub(super) const AT_THE_END: Duration = Duration::from_secs(10);
 /// A primary that cannot be read is tried again after this time.
-const AGAIN: Duration = Duration::from_secs(1);
+pub(super) const AGAIN: Duration = Duration::from_secs(1);
 
 /// Somebody who wants to know which state has what was committed.
 pub(super) type Asked = oneshot::Sender<Result<Txid, FlushFault>>;
@@ -69,10 +67,7 @@ pub(super) async fn continuous(
     let heartbeat_ms = options.heartbeat.map(|every| u64::try_from(every.as_millis()).unwrap_or(u64::MAX));
     let mode = Mode::Continuous { heartbeat_ms };
     let mut stop = pin!(stop);
-    let seats = tokio::select! {
-        seats = sit(publisher, mode) => seats?,
-        () = &mut stop => return Ok(()),
-    };
+    let Some(seats) = leases::take(publisher, mode, &mut stop).await? else { return Ok(()) };
     let (behind, at) = seats.iter().flatten().fold((Txid(0), jiff::Timestamp::UNIX_EPOCH), |(txid, at), seat| {
         (txid.max(seat.newest), at.max(seat.newest_at))
     });
@@ -107,47 +102,6 @@ pub(super) async fn continuous(
         Ok(())
     };
     ended.and(timeout(AT_THE_END, rest).await.unwrap_or(Ok(())))
-}
-
-/// Takes a place in every bucket that can be reached. One that cannot is tried again by its own loop.
-async fn sit(publisher: &Core, mode: Mode) -> Result<Vec<Option<TargetSession>>, PublishFault> {
-    let options = &publisher.options;
-    let holds = match mode {
-        Mode::Continuous { heartbeat_ms: None } => LeaseDuration::UntilReleased,
-        _ => LeaseDuration::For(options.lease + options.heartbeat.unwrap_or_default()),
-    };
-    loop {
-        let tried = join_all(options.targets.iter().map(|target| async move {
-            let mut seat = TargetSession::look(target, publisher.calls(target), options).await?;
-            seat.take(options, holds).await?;
-            if seat.haunted {
-                claim(&mut seat, options).await?;
-            }
-            Ok(seat)
-        }));
-        let mut seats = Vec::new();
-        let mut paused = None;
-        for seat in tried.await {
-            match seat {
-                Ok(seat) => seats.push(Some(seat)),
-                Err(bad @ PublishFault::Store { .. }) => {
-                    let (target, why) = (options.targets[seats.len()].name.clone(), bad.to_string());
-                    publisher.observer.event(&PublishEvent::Retrying { target, why, pause: AGAIN });
-                    seats.push(None);
-                }
-                Err(PublishFault::Paused { pause, .. }) => {
-                    paused = Some(format!("{}: {}", pause.by, pause.reason));
-                    seats.push(None);
-                }
-                Err(bad) => return Err(bad),
-            }
-        }
-        let Some(by) = paused else { return Ok(seats) };
-        if !publisher.metrics.change(|all| std::mem::replace(&mut all.paused, true)) {
-            publisher.observer.event(&PublishEvent::Paused { by });
-        }
-        sleep(AT_THE_END / 2).await;
-    }
 }
 
 impl<'a> Engine<'a> {

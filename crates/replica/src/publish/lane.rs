@@ -287,7 +287,12 @@ impl<'a> TargetWorker<'a> {
     async fn leave(&mut self) -> Result<(), PublishFault> {
         let mut pause = PAUSES.0;
         loop {
-            match self.move_head(LeaseDuration::Not).await {
+            let released = match self.seat.as_mut() {
+                // Ended before the first snapshot was there: no head to write, but a lease to give back.
+                Some(seat) if self.last.is_none() || self.snapshot.is_none() => seat.release().await,
+                _ => self.move_head(LeaseDuration::Not).await,
+            };
+            match released {
                 Err(bad @ PublishFault::Store { .. }) => self.complain(&bad, pause),
                 other => return other,
             }

@@ -5,6 +5,7 @@ mod event;
 mod every;
 mod fault;
 mod lane;
+mod leases;
 mod once;
 mod options;
 mod prune;

@@ -107,7 +107,7 @@ async fn measure(
     let trust = args.reach.trust(&targets[0])?;
     let origins = args.reach.authorities()?;
     // Ctrl-C ends the watch, and what was seen until then counts.
-    context.held.end_in_order(&context.session.interrupts);
+    workflow::end_in_order(context);
     let seen = watch.run(&targets[0], &trust, &regions, &origins, context).await?;
     let found = timeline::findings(check, &seen.regions, &seen.recording.timeline.outages(0.5));
     Ok(CheckResult { found, recordings: [(HERE.to_owned(), seen.recording)].into() })

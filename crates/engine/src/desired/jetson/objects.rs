@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(pod["runtimeClassName"], HOSTILE);
         assert_eq!(objects[0]["metadata"]["name"], format!("cuda-proof-{HOSTILE}"));
         let names = |value: &Value| value.as_object().expect("a map").keys().cloned().collect::<Vec<_>>();
-        assert_eq!(names(&pod["containers"][0]), ["image", "name", "resources"]);
+        assert_eq!(names(&pod["containers"][0]), ["image", "name", "resources", "terminationMessagePolicy"]);
         assert!(!objects[0].to_string().contains("\"privileged\":"), "{}", objects[0]);
     }
 
