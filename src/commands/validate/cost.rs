@@ -55,7 +55,8 @@ pub async fn measure(check: &CostCheck, context: &Context) -> Vec<Found> {
 async fn charges(month: &Month, now: i64, context: &Context) -> Result<Option<Charges>, String> {
     let connected = workflow::connect(&context.session).await;
     let clients = connected.map_err(|bad| format!("CloudWatch cannot be asked: {}", bad.problem.as_str()))?.clients;
-    let charges = aws::estimated_charges(&clients, (month.from, now)).await;
+    // The end is not part of the period: a value of this second is.
+    let charges = aws::estimated_charges(&clients, (month.from, now + 1)).await;
     charges.map_err(|fault| format!("CloudWatch cannot be asked (cloudwatch:GetMetricStatistics): {fault}"))
 }
 

@@ -21,7 +21,7 @@ fn a_release_that_holds_goes_all_the_way_and_one_that_fails_goes_back() {
     let failing = Server::start(|number| (if number < 200 { 200 } else { 503 }, "Miss"));
     let back = account.run(&words(&failing, "--yes")).exits(1);
     assert!(
-        back.stderr.contains("the gate is missed at 50 %") && back.stderr.contains("where it did before"),
+        back.stderr.contains("the gate is missed at 50 %") && back.stderr.contains("resolves as before"),
         "{}",
         back.all()
     );

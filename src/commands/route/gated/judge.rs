@@ -54,10 +54,12 @@ impl Judgement {
 
     /// In words.
     pub fn line(&self) -> String {
-        let (within, requests, limit, evidence) = (self.within, self.requests, self.limit_ms, self.evidence);
+        let (within, requests, limit) = (self.within, self.requests, self.limit_ms);
         let most = 1.0 / ALPHA;
+        // Far beyond the limit its size says nothing more.
+        let evidence = if self.evidence < 1e6 { format!("{:.2}", self.evidence) } else { "over 1000000".to_owned() };
         format!(
-            "{within} of {requests} requests within {limit} ms, evidence against the target {evidence:.2} of {most:.0}"
+            "{within} of {requests} requests within {limit} ms, evidence against the target {evidence} of {most:.0}"
         )
     }
 }
