@@ -172,7 +172,7 @@ const FOLLOWED: &[Followed] = &[
     ),
     (
         "unknown-health-check",
-        "name one of health_checks",
+        "use one of health_checks",
         &[("          geo:\n", "          health_checks:\n            us: {host: rest}\n          geo:\n")],
     ),
     (
