@@ -305,6 +305,8 @@ mod tests {
         assert!(differs(&["us-east-1", "eu-west-1"], &["us-east-1"]));
         assert!(differs(&["us-east-1"], &["us-east-1", "eu-west-1"]));
         assert!(differs(&["us-east-1", "eu-west-1"], &["us-east-1", "us-west-1"]));
+        let all = json!({"regions": null});
+        assert_eq!(paths(Kind::HealthCheck, &check(&["us-east-1"]), None, &all), ["regions"], "no list is another");
     }
 
     #[test]
