@@ -83,4 +83,19 @@ mod tests {
         assert_eq!(names(&outside.addresses), ["gone", "new", "other", "same", "seen"]);
         assert_eq!(names(&outside.would_change), ["gone", "new", "other"]);
     }
+
+    #[test]
+    fn what_an_earlier_run_left_open_would_change() {
+        let address = Address::new("m", Kind::Bucket, "b");
+        let would_change = |standing: ResourceStatus, pending: Option<Value>| {
+            let (mut desired, mut state) = (Desired::new("s"), StackState::empty("s"));
+            desired.add(Resource::new(address.clone(), Kind::Bucket, &json!({"name": "b"})));
+            let known = ResourceRecord { standing, pending, ..record(Kind::Bucket, json!({"name": "b"})) };
+            state.resources.insert(address.clone(), known);
+            !OutsideResources::of(&desired, &state, &BTreeSet::new()).would_change.is_empty()
+        };
+        assert!(!would_change(ResourceStatus::Present, None));
+        assert!(would_change(ResourceStatus::Updating, None), "an update was cut off");
+        assert!(would_change(ResourceStatus::Present, Some(json!({"name": "b"}))), "an update failed");
+    }
 }

@@ -193,4 +193,60 @@ mod tests {
         let found: Vec<String> = dependents(&state, &going).keys().map(ToString::to_string).collect();
         assert_eq!(found, ["c.distribution.d", "p.object.o", "r.records.x"]);
     }
+
+    /// What would go with each of these, in a stack of these records.
+    fn with(records: Vec<(&str, ResourceRecord)>, going: &[&str]) -> Vec<String> {
+        let mut state = StackState::empty("s");
+        let at = |address: &str| -> Address { address.parse().expect("an address") };
+        state.resources = records.into_iter().map(|(address, record)| (at(address), record)).collect();
+        let going = going.iter().map(|address| at(address)).collect();
+        dependents(&needs_by_name(state), &going).keys().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn an_id_names_something_when_it_is_too_long_to_be_a_word() {
+        for (id, dependent) in [("E1", false), ("E12", false), ("E123", true), ("E12345", true)] {
+            let policy = record(Kind::CachePolicy, id, json!({"name": "p"}), &[]);
+            let user = record(Kind::Distribution, "D12345", json!({"comment": id}), &[]);
+            let found = with(vec![("c.cache-policy.p", policy), ("c.distribution.d", user)], &["c.cache-policy.p"]);
+            assert_eq!(!found.is_empty(), dependent, "{id}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_host_name_that_only_begins_like_that_of_a_bucket_does_not_name_it() {
+        for (host, dependent) in
+            [("data.s3.amazonaws.com", true), ("data.s3-website.amazonaws.com", true), ("data.s3rver.example", false)]
+        {
+            let bucket = record(Kind::Bucket, "data", json!({"name": "data"}), &[]);
+            let user = record(Kind::Distribution, "D12345", json!({"origins": [{"host": host}]}), &[]);
+            let found = with(vec![("m.bucket.b", bucket), ("c.distribution.d", user)], &["m.bucket.b"]);
+            assert_eq!(!found.is_empty(), dependent, "{host}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn what_goes_itself_is_no_dependent_of_what_goes_with_it() {
+        let records = || {
+            vec![
+                ("m.bucket.b", record(Kind::Bucket, "data", json!({"name": "data"}), &[])),
+                ("m.object.o", record(Kind::Object, "data/k", json!({"bucket": "data", "key": "k"}), &["m.bucket.b"])),
+            ]
+        };
+        assert_eq!(with(records(), &["m.bucket.b"]), ["m.object.o"]);
+        assert!(with(records(), &["m.bucket.b", "m.object.o"]).is_empty());
+    }
+
+    #[test]
+    fn a_name_adds_no_need_that_is_there_already_or_leads_back() {
+        let mut state = StackState::empty("s");
+        let [policy, d] = ["c.cache-policy.p", "c.distribution.d"].map(|at| at.parse::<Address>().expect("an address"));
+        let mut user = record(Kind::Distribution, "D12345", json!({"comment": "P12345"}), &[]);
+        user.needs.insert(policy.clone(), Level::Propagated);
+        state.resources.insert(policy.clone(), record(Kind::CachePolicy, "P12345", json!({"comment": "D12345"}), &[]));
+        state.resources.insert(d.clone(), user);
+        let state = needs_by_name(state);
+        assert_eq!(state.resources[&d].needs, BTreeMap::from([(policy.clone(), Level::Propagated)]));
+        assert!(state.resources[&policy].needs.is_empty(), "it would go after what goes after it");
+    }
 }

@@ -59,6 +59,11 @@ fn what_is_gone_and_what_has_another_owner_is_told() {
     assert_eq!(contested[0].happened, DriftKind::Contested);
     assert_eq!((contested[0].reason.as_deref(), contested[0].id.as_deref()), (Some("of stack other"), Some("r2")));
     assert!(contested[0].wanted);
+    let theirs =
+        ObservedResource { owner: Owner::Contested("of stack other".to_owned()), ..found("r", role("theirs")) };
+    let changed = &told(&Place::new().want(ROLE, role("d")).know(ROLE, known()).see(ROLE, theirs), true)[0];
+    let paths: Vec<&str> = changed.fields.iter().map(|field| field.path.as_str()).collect();
+    assert_eq!(paths, ["description", "tags.akidb:stack"], "what the other owner changed is told as well");
 }
 
 #[test]

@@ -280,4 +280,41 @@ mod tests {
         assert!(touches(&["aliases"], "aliases.0"));
         assert!(!touches(&["aliases"], "aliases_other"));
     }
+
+    #[test]
+    fn what_was_stated_as_a_whole_goes_as_a_whole_and_nothing_goes_twice() {
+        let wanted = json!({"name": "b"});
+        let dropped = |before: Value, found: Value| {
+            let of = |cors: Value| json!({"name": "b", "website": cors});
+            paths(Kind::Bucket, &wanted, Some(&of(before)), &of(found))
+        };
+        let website = json!({"index": "index.html", "error": "error.html"});
+        assert_eq!(dropped(website.clone(), website.clone()), ["website"]);
+        for nothing in [json!(null), json!([]), json!({})] {
+            assert!(dropped(website.clone(), nothing.clone()).is_empty(), "{nothing} is nothing");
+        }
+    }
+
+    #[test]
+    fn a_list_whose_order_says_nothing_differs_by_its_members() {
+        let check = |regions: &[&str]| json!({"regions": regions});
+        let differs = |wanted: &[&str], found: &[&str]| {
+            !compare(Kind::HealthCheck, &check(wanted), None, &check(found)).is_empty()
+        };
+        assert!(!differs(&["us-east-1", "eu-west-1"], &["eu-west-1", "us-east-1"]));
+        assert!(differs(&["us-east-1", "eu-west-1"], &["us-east-1"]));
+        assert!(differs(&["us-east-1"], &["us-east-1", "eu-west-1"]));
+        assert!(differs(&["us-east-1", "eu-west-1"], &["us-east-1", "us-west-1"]));
+        let all = json!({"regions": null});
+        assert_eq!(paths(Kind::HealthCheck, &check(&["us-east-1"]), None, &all), ["regions"], "no list is another");
+    }
+
+    #[test]
+    fn a_value_is_taken_away_at_a_path_whose_keys_hold_dots() {
+        let mut value = json!({"tags": {"a.b": "1", "a": {"c": "2"}}, "name": "n"});
+        for path in ["tags.a.b", "tags.a.c", "name.none", "tag"] {
+            without(&mut value, path);
+        }
+        assert_eq!(value, json!({"tags": {"a": {}}, "name": "n"}));
+    }
 }

@@ -30,6 +30,9 @@ pub use recreated::{coming_back, is_the_former, take_up_again};
 pub use refusal::PlanningRefusal;
 
 #[cfg(test)]
+#[path = "diff_tests.rs"]
+mod diff_tests;
+#[cfg(test)]
 #[path = "drift_tests.rs"]
 mod drift_tests;
 #[cfg(test)]

@@ -229,13 +229,16 @@ fn make_room(known: &BTreeMap<&Address, Option<String>>, moved: &mut BTreeMap<Ad
 }
 
 #[cfg(test)]
+#[path = "moves_tests.rs"]
+mod moves_tests;
+#[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
     use crate::resource::{ResourceOrigin, ResourceStatus, references};
 
-    fn address(text: &str) -> Address {
+    pub(super) fn address(text: &str) -> Address {
         text.parse().expect("an address")
     }
 
@@ -253,7 +256,7 @@ mod tests {
         }
     }
 
-    fn known(state: &mut StackState, at: &str, spec: Value, attributes: Value) {
+    pub(super) fn known(state: &mut StackState, at: &str, spec: Value, attributes: Value) {
         let address = address(at);
         let kind = Kind::ALL.into_iter().find(|kind| kind.name() == address.kind_name()).expect("a kind");
         let record = ResourceRecord {
@@ -273,7 +276,7 @@ mod tests {
         state.resources.insert(address, record);
     }
 
-    fn wanted(desired: &mut Desired, at: &str, spec: &Value) {
+    pub(super) fn wanted(desired: &mut Desired, at: &str, spec: &Value) {
         let address = address(at);
         let kind = Kind::ALL.into_iter().find(|kind| kind.name() == address.kind_name()).expect("a kind");
         desired.add(Resource::new(address, kind, spec));

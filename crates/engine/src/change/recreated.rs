@@ -134,4 +134,31 @@ mod tests {
         changes.items.insert(at("other"), other);
         assert!(!is_the_former(&changes, &changes.items[&at("moved")], &found("renamed", elsewhere)));
     }
+
+    #[test]
+    fn what_comes_back_without_a_mark_is_left_to_its_service_to_recognize() {
+        let there = change("there", Action::Create, ResourceOrigin::Imported);
+        let address = there.address.clone();
+        let items = [(address.clone(), there)].into();
+        let mut changes = Changes { stack: "s".to_owned(), items, ..Changes::default() };
+        let mut seen = Observed::default();
+        seen.seen.insert(address.clone(), Ok(Some(found("theirs", Owner::Foreign("not tagged".to_owned())))));
+        assert!(take_up_again(&mut changes, &seen).is_empty());
+        let reason = changes.items[&address].reason.clone().unwrap_or_default();
+        let why =
+            "theirs existed before this stack and is not tagged as its own: it is adopted again if its service can";
+        assert!(reason.contains(why), "{reason}");
+    }
+
+    #[test]
+    fn something_of_another_kind_with_the_same_id_is_not_what_comes_back() {
+        let back = change("b", Action::Create, ResourceOrigin::Imported);
+        let mut other = change("other", Action::Keep, ResourceOrigin::Made);
+        (other.address, other.kind) = (Address::new("e", Kind::Role, "r"), Kind::Role);
+        other.found = Some(found("same", Owner::Ours));
+        let items = [other, back.clone()].into_iter().map(|change| (change.address.clone(), change)).collect();
+        let changes = Changes { stack: "s".to_owned(), items, ..Changes::default() };
+        let marked = found("same", Owner::Foreign("tagged as m.bucket.former of stack s".to_owned()));
+        assert!(is_the_former(&changes, &back, &marked));
+    }
 }

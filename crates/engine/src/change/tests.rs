@@ -80,24 +80,24 @@ impl Place {
         diff(&self.desired, &self.recorded, &self.observed, &self.scope).expect("nothing stands in the way")
     }
 
-    fn one(&self, address: &str) -> Change {
+    pub fn one(&self, address: &str) -> Change {
         self.changes().items.remove(&at(address)).expect("the address is in it")
     }
 
-    fn refused(&self) -> Vec<PlanningRefusal> {
+    pub fn refused(&self) -> Vec<PlanningRefusal> {
         diff(&self.desired, &self.recorded, &self.observed, &self.scope).expect_err("something stands in the way")
     }
 }
 
-fn told(change: &Change) -> (Action, Risk, Option<&str>) {
+pub(super) fn told(change: &Change) -> (Action, Risk, Option<&str>) {
     (change.action, change.risk, change.reason.as_deref())
 }
 
-fn role(name: &str) -> Value {
+pub(super) fn role(name: &str) -> Value {
     json!({"name": name, "description": "d"})
 }
 
-fn bucket(name: &str, region: &str, versioning: bool) -> Value {
+pub(super) fn bucket(name: &str, region: &str, versioning: bool) -> Value {
     json!({"name": name, "region": region, "versioning": versioning})
 }
 

@@ -87,7 +87,68 @@ pub(super) fn keep_roles_of_others(changes: &mut Changes) {
 mod tests {
     use serde_json::json;
 
+    use super::super::tests::{Place, at, found, kind, record};
     use super::*;
+    use crate::resource::{Owner, UnmanagedField};
+
+    const OWN: &str = "r.records.own";
+    const OTHER: &str = "r.records.other";
+
+    fn set(key: &str) -> Value {
+        let (name, record_type) = key.split_once(' ').expect("a name and a type");
+        json!({"name": name, "type": record_type, "ttl": 60, "values": ["192.0.2.1"]})
+    }
+
+    /// The group `own` wants one set; the zone has another one, which the group `other` made and the plan still has.
+    fn beside(wanted: &str, held: &str) -> Place {
+        let group = |key: &str| json!({"zone_id": "Z1", "sets": [set(key)]});
+        let mut place = Place::new();
+        for (address, key) in [(OWN, wanted), (OTHER, held)] {
+            place = place.want(address, group(key)).know(address, record(address, Some("Z1/g"), group(key)));
+        }
+        // Something else whose settings read like those of a group.
+        place = place.know("m.bucket.b", record("m.bucket.b", Some("b"), group(held)));
+        let extras = vec![UnmanagedField { path: format!("sets.{held}"), value: json!({}), theirs: true }];
+        let owner = Owner::Foreign("it has another type".to_owned());
+        place
+            .see(OWN, ObservedResource { extras, owner, ..found("Z1/own", json!({"zone_id": "Z1", "sets": []})) })
+            .see(OTHER, found("Z1/other", group(held)))
+    }
+
+    #[test]
+    fn a_set_of_another_group_that_cannot_stand_beside_a_wanted_one_is_refused_with_both_groups() {
+        assert_eq!(kind(OWN), Kind::Records);
+        for (wanted, held) in [("www CNAME", "www A"), ("www A", "www CNAME"), ("www A", "www A")] {
+            let mut place = beside(wanted, held);
+            if wanted == held {
+                // The other group gives it up in this run.
+                place.desired.resources.remove(&at(OTHER));
+            }
+            let refused = place.refused();
+            let told: Vec<&str> = refused.iter().map(|one| one.address.as_str()).collect();
+            assert_eq!(told, [OWN], "{wanted} beside {held}");
+            let problem =
+                format!("the record sets of www are split between this group and r.records.other ({held}), and");
+            assert!(refused[0].problem.starts_with(&problem), "{}", refused[0].problem);
+            assert!(refused[0].next_step.contains("into one group"), "{}", refused[0].next_step);
+        }
+    }
+
+    #[test]
+    fn sets_of_another_group_that_can_stand_beside_a_wanted_one_are_not_in_the_way() {
+        for (wanted, held) in [("www A", "www TXT"), ("www A", "api A"), ("www CNAME", "api A"), ("www A", "api CNAME")]
+        {
+            assert_eq!(beside(wanted, held).changes().items.len(), 3, "{wanted} beside {held}");
+        }
+    }
+
+    #[test]
+    fn a_set_that_one_group_names_twice_is_not_wanted_by_two_groups() {
+        let mut desired = Desired::new("s");
+        let spec = json!({"zone_id": "Z1", "sets": [set("www A"), set("www A")]});
+        desired.add(Resource::new(at(OWN), Kind::Records, &spec));
+        assert!(sets_wanted_twice(&desired, &Value::clone).is_empty());
+    }
 
     #[test]
     fn a_record_set_that_two_groups_want_in_one_zone_is_refused() {

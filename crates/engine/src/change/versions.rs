@@ -190,4 +190,18 @@ mod tests {
         run(&Desired::new("s"), &mut state);
         assert!(state.resources.is_empty(), "{:?}", state.resources.keys());
     }
+
+    #[test]
+    fn a_model_in_another_place_starts_without_the_versions_of_the_former_one() {
+        for (setting, value) in [("bucket", "other"), ("key", "other/current.json")] {
+            let mut state = StackState::empty("s");
+            run(&plan("a", 1), &mut state);
+            let mut moved = plan("b", 1);
+            let pointer = moved.resources.get_mut(&at("m-current")).expect("the pointer");
+            pointer.spec[setting] = json!(value);
+            run(&moved, &mut state);
+            assert_eq!(versions(&state.resources[&at("m-current")].spec), ["b"], "{setting}");
+            assert_eq!(graphs(&state), ["b"], "{setting}");
+        }
+    }
 }

@@ -183,6 +183,11 @@ pub(super) mod tests {
         assert_eq!(said(&[("e.function-version.a", version.clone()), ("e.function-version.b", version)]).len(), 0);
         let packages = json!({"host": "h", "packages": {}});
         assert_eq!(said(&[("d.packages.a", packages.clone()), ("d.packages.b", packages)]).len(), 0);
+        let balancer = json!({"region": "us-east-1", "name": "l"});
+        let twice = [("r.load-balancer.a", balancer.clone()), ("r.load-balancer.b", balancer)];
+        assert_eq!(said(&twice).len(), 0, "two may look for the same");
+        let cluster = json!({"name": "west", "reach": {"kubeconfig": {"context": "west"}}});
+        assert_eq!(said(&[("d.cluster.a", cluster.clone()), ("d.cluster.b", cluster)]).len(), 0);
         let mode = json!({"host": "h", "mode": "15W"});
         assert_eq!(
             said(&[("d.power-mode.a", mode.clone()), ("d.power-mode.b", mode)]),

@@ -188,4 +188,12 @@ mod tests {
         assert_eq!(waits.begin_if(&|node| node.address.name() == "b"), None);
         assert_eq!(waits.open().map(|node| node.address.name()).collect::<Vec<_>>(), ["a"]);
     }
+
+    #[test]
+    fn after_the_end_nothing_begins_and_nothing_is_open() {
+        let nodes = vec![node("a", &[]), node("b", &[])];
+        let mut waits = DependencyTracker::new(RunOrder { nodes, barriers: BTreeMap::new() });
+        waits.close();
+        assert_eq!((waits.begin_if(&|_| true), waits.open().count()), (None, 0));
+    }
 }

@@ -171,3 +171,70 @@ fn the_word_of_a_rollback_that_failed_ends_with_the_next_run() {
     assert_eq!(origin_at(&after(vec![begun.clone()]), "m.bucket.a"), ResourceOrigin::Imported);
     assert_eq!(origin_at(&after(vec![begun, adopt]), "m.bucket.a"), ResourceOrigin::Made, "cut off in between");
 }
+
+fn of_kind(kind: Kind, address: &str, origin: Option<ResourceOrigin>) -> ResourceSnapshot {
+    ResourceSnapshot { kind, origin, ..subject(address) }
+}
+
+#[test]
+fn what_is_looked_up_or_on_a_device_has_no_settings_from_before_an_import() {
+    for (kind, address, remembered) in [
+        (Kind::Bucket, "m.bucket.a", true),
+        (Kind::LoadBalancer, "r.load-balancer.a", false),
+        (Kind::Service, "d.service.a", false),
+        (Kind::Records, "r.records.a", false),
+    ] {
+        let state = after(vec![learned(of_kind(kind, address, Some(ResourceOrigin::Imported)), known())]);
+        let attributes = &state.resources[&at(address)].attributes;
+        assert_eq!(attributes.contains_key(IMPORTED_SETTINGS), remembered, "{address}");
+    }
+}
+
+#[test]
+fn an_empty_list_that_a_run_makes_known_later_was_stated() {
+    let spec = json!({"name": "b", "region": "us-east-1", "cors": []});
+    let made = || ResourceSnapshot { spec: spec.clone(), ..subject("m.bucket.a") };
+    let facts =
+        vec![intended(Action::Create, None), succeeded(Action::Create, made(), known()), learned(made(), known())];
+    assert_eq!(after(facts).resources[&at("m.bucket.a")].spec, spec);
+    // An update of something that the journal knows nothing of is not an import.
+    let updated = after(vec![succeeded(Action::Update, made(), known())]);
+    assert_eq!(updated.resources[&at("m.bucket.a")].spec, spec);
+}
+
+#[test]
+fn what_is_looked_up_or_on_a_device_is_not_found_again() {
+    for (kind, address, origin) in [
+        (Kind::Bucket, "m.bucket.a", ResourceOrigin::Recovered),
+        (Kind::LoadBalancer, "r.load-balancer.a", ResourceOrigin::Made),
+        (Kind::Service, "d.service.a", ResourceOrigin::Made),
+    ] {
+        let state = after(vec![succeeded(Action::Adopt, of_kind(kind, address, None), known())]);
+        assert_eq!(origin_at(&state, address), origin, "{address}");
+    }
+}
+
+#[test]
+fn what_was_created_and_never_announced_was_made() {
+    for action in [Action::Create, Action::Replace] {
+        let state = after(vec![succeeded(action, subject("m.bucket.a"), known())]);
+        assert_eq!(origin_at(&state, "m.bucket.a"), ResourceOrigin::Made, "{action:?}");
+    }
+}
+
+#[test]
+fn what_was_begun_at_a_former_address_is_looked_for_by_what_it_was_made_with() {
+    let moved = Moves { addresses: [(at("m.bucket.a"), at("m.bucket.z"))].into(), ..Moves::default() };
+    let begun = |generation: u32| Fact::Intended {
+        action: Action::Create,
+        subject: ResourceSnapshot { generation, ..subject("m.bucket.z") },
+        id: None,
+    };
+    let made_at = |generation: u32| {
+        let facts = vec![intended(Action::Create, None), Fact::Moved(moved.clone()), begun(generation)];
+        let record = after(facts).resources.remove(&at("m.bucket.z")).expect("it may be there");
+        record.made_at.map(|made| made.address)
+    };
+    assert_eq!(made_at(0), Some(at("m.bucket.a")));
+    assert_eq!(made_at(1), None, "another one is made in its place");
+}

@@ -237,3 +237,27 @@ fn what_failed_did_not_take_effect_unless_it_may_have() {
     };
     assert_eq!((tried(0), tried(2)), (BTreeMap::new(), BTreeMap::from([(at(A), 2)])));
 }
+
+#[test]
+fn a_run_without_an_end_says_what_it_did_and_what_it_got_no_answer_to() {
+    let run = |facts: Vec<Fact>| {
+        let run = after(facts).runs.pop().expect("a run");
+        (run.changes, run.unanswered.iter().map(|address| address.as_str().to_owned()).collect::<Vec<_>>())
+    };
+    let none: Vec<String> = Vec::new();
+    let begun = || intended(Action::Create, 1, None);
+    assert_eq!(run(vec![begun()]), (0, vec![A.to_owned()]));
+    assert_eq!(run(vec![begun(), made(A, "a", 1)]), (1, none.clone()));
+    // Written down once more, with what became known later.
+    assert_eq!(run(vec![begun(), made(A, "a", 1), made(A, "a", 1)]), (1, none.clone()));
+    let removed = || Fact::Removed { address: at(A), id: "a".into() };
+    let deleted = || vec![begun(), made(A, "a", 1), intended(Action::Delete, 1, Some("a")), removed()];
+    assert_eq!(run(deleted()), (2, none.clone()));
+    for left in [Fact::Cleared { address: at(B), id: "b".into() }, Fact::Forgotten { address: at(B) }] {
+        assert_eq!(run(deleted().into_iter().chain([left]).collect()), (3, none.clone()));
+    }
+    let without_effect = [failed(Action::Create, FaultClass::Refused), Fact::SetAside(left(A, "a"))];
+    for fact in without_effect {
+        assert_eq!(run(vec![begun(), fact]), (0, none.clone()));
+    }
+}

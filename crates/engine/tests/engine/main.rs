@@ -14,3 +14,4 @@ mod plan_schema;
 mod plan_validate;
 mod plan_week13;
 mod properties;
+mod small_runs;

@@ -221,4 +221,72 @@ mod tests {
         of_step(&mut items, Action::Delete, "b", &["a"], 2);
         assert_eq!(done(&ordered(items)).len(), 4);
     }
+
+    /// What a part of a change waits for, by address.
+    fn waits_for(order: &RunOrder, at: &str, part: ChangePart) -> Vec<String> {
+        let node = order.nodes.iter().find(|node| node.address.as_str() == at && node.part == part).expect("the part");
+        node.after.keys().map(|(address, _)| address.to_string()).collect()
+    }
+
+    #[test]
+    fn a_bucket_changes_after_its_replication_rules_have_gone() {
+        let with = |rules: &str, bucket: Action| {
+            let items =
+                BTreeMap::from([change(rules, Action::Delete, &["m.bucket.b"]), change("m.bucket.b", bucket, &[])]);
+            ordered(items)
+        };
+        let rules = with("m.replication.b", Action::Update);
+        assert_eq!(waits_for(&rules, "m.bucket.b", ChangePart::Put), ["m.replication.b"]);
+        let new = with("m.replication.b", Action::Adopt);
+        assert!(waits_for(&new, "m.bucket.b", ChangePart::Put).is_empty(), "nothing of it changes");
+        let policy = with("m.bucket-policy.b", Action::Update);
+        assert!(waits_for(&policy, "m.bucket.b", ChangePart::Put).is_empty(), "only rules hinder a bucket");
+        // What is of no step has no steps to wait for.
+        assert!(rules.nodes.iter().all(|node| node.barriers.is_empty()), "{rules:?}");
+    }
+
+    #[test]
+    fn a_step_comes_after_the_one_that_it_names_whatever_their_names_are() {
+        let mut items = BTreeMap::new();
+        of_step(&mut items, Action::Create, "b", &[], 1);
+        of_step(&mut items, Action::Create, "a", &["b"], 1);
+        assert_eq!(done(&ordered(items)), ["m.bucket.b-0", "m.bucket.a-0"]);
+    }
+
+    #[test]
+    fn steps_that_changed_places_leave_the_order_of_everything_else_as_it_is() {
+        let mut items = BTreeMap::new();
+        of_step(&mut items, Action::Delete, "a", &["b"], 1);
+        of_step(&mut items, Action::Delete, "b", &["a"], 1);
+        items.extend([
+            change("m.bucket.x", Action::Delete, &[]),
+            change("m.bucket-policy.x", Action::Delete, &["m.bucket.x"]),
+        ]);
+        let order = ordered(items);
+        assert_eq!(waits_for(&order, "m.bucket.x", ChangePart::Remove), ["m.bucket-policy.x"]);
+        assert_eq!(done(&order).len(), 4);
+    }
+
+    #[test]
+    fn what_stays_is_waited_for_when_it_has_not_made_known_yet_what_others_refer_to() {
+        let parts_with = |known: &[&str]| {
+            let (role, mut kept) = change("e.role.r", Action::Keep, &[]);
+            kept.found = Some(crate::resource::ObservedResource {
+                id: "r".to_owned(),
+                spec: json!({}),
+                attributes: known.iter().map(|name| ((*name).to_owned(), json!("x"))).collect(),
+                owner: crate::resource::Owner::Ours,
+                extras: Vec::new(),
+            });
+            let (function, mut new) = change("e.function.f", Action::Create, &[]);
+            let spec = json!({"role_arn": "${e.role.r#arn}", "queue": "${e.queue.q#url}"});
+            new.before = None;
+            new.after =
+                Some(Resource::new(function.clone(), Kind::Function, &spec).needing(role.clone(), Level::Usable));
+            ordered(BTreeMap::from([(role, kept), (function, new)])).nodes.into_iter().map(|node| node.part).collect()
+        };
+        let parts: Vec<ChangePart> = parts_with(&[]);
+        assert_eq!(parts, [ChangePart::Put, ChangePart::Await]);
+        assert_eq!(parts_with(&["arn"]), [ChangePart::Put], "it is known: nobody waits");
+    }
 }

@@ -94,3 +94,17 @@ async fn again(work: &RunContext<'_>, address: &Address, backoff: &mut Backoff, 
 fn millis(begun: Instant) -> u64 {
     u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn how_long_a_step_took_is_told_in_milliseconds() {
+        let begun = Instant::now().checked_sub(Duration::from_secs(5)).expect("this machine runs for longer");
+        let took = millis(begun);
+        assert!((5_000..3_600_000).contains(&took), "{took}");
+    }
+}
