@@ -193,7 +193,7 @@ class Cloud:
         self.regions["eu-central-1"] = region = Region(demo, "eu-central-1", region.bucket)
         self.register("eu-central-1")
         self.harness.look()
-        until(60, lambda: "manifest says" in str(self.health(region)), "the server says why it has no model")
+        until(60, lambda: "but the manifest has" in str(self.health(region)), "the server says why it has no model")
         until(60, lambda: self.harness.healthy() == {"us-east-1"}, "eu-central-1 is out of service")
         need(self.health(region)["status"] == "unhealthy", "/health does not say that the model is broken")
         demo.say(f"  eu-central-1: /ready 503; /health: {self.health(region)['checks']['model_cache']['detail'][:96]}...")

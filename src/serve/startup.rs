@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::App;
+use super::config::redacted;
 use super::log::LogLevel;
 
 /// What was asked for.
 pub fn starting(app: &App) {
     let config = &app.config;
-    let traces = config.traces.collector.as_deref().unwrap_or("off");
+    let traces = config.traces.collector.as_deref().map_or_else(|| "off".to_owned(), redacted);
     let fields = [
         ("version", env!("CARGO_PKG_VERSION").into()),
         ("model", config.model.as_str().into()),
@@ -18,7 +19,7 @@ pub fn starting(app: &App) {
         ("workers", config.workers.into()),
         ("alone_threads", config.alone_threads.into()),
         ("onnxruntime", app.onnxruntime.as_str().into()),
-        ("traces", traces.into()),
+        ("traces", traces.as_str().into()),
     ];
     app.log.say(LogLevel::Info, "starting", &fields);
 }

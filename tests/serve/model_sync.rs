@@ -168,7 +168,7 @@ fn the_dimension_is_asked_of_every_version() {
     let wrong = Server::start_cold(place.serve().args(["--model-dimension", "7"]));
     until(&wrong, "the version is refused", || {
         let ready = wrong.get("/ready");
-        ready.0 == 503 && ready.1.contains("but 7 are expected")
+        ready.0 == 503 && ready.1.contains("requires 7")
     });
 }
 

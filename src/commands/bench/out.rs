@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -159,9 +160,10 @@ fn file_name(level: &str) -> String {
     format!("{}.hlog", plain.collect::<String>())
 }
 
-/// Adds whole lines at once, so that two runs that end together do not mix theirs.
+/// Adds whole lines at once, so that two runs that end together do not mix theirs. A new file is readable by its owner only: the URL of a
+/// run may have a token in it.
 fn append(file: &Path, lines: &[u8]) -> std::io::Result<()> {
-    let mut open = OpenOptions::new().create(true).append(true).open(file)?;
+    let mut open = OpenOptions::new().create(true).append(true).mode(0o600).open(file)?;
     open.lock()?;
     open.write_all(lines)?;
     File::sync_all(&open)

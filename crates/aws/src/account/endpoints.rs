@@ -242,6 +242,13 @@ fn checked(url: &str, setting: String) -> Result<Endpoint, Fault> {
         Err(wrong("InvalidEndpoint", format!("{setting} is {url:?}, {why}"), next))
     };
     let uri: Result<Uri, _> = url.parse();
+    if uri.as_ref().is_ok_and(|uri| uri.authority().is_some_and(|authority| authority.as_str().contains('@'))) {
+        // The endpoint is printed and kept in saved plans; requests are signed, so a password in it has no use.
+        let next = format!(
+            "set {setting} to a URL such as https://s3.example.com, and keys in AWS_ACCESS_KEY_ID or a profile"
+        );
+        return Err(wrong("InvalidEndpoint", format!("{setting} is a URL with a user name or a password in it"), next));
+    }
     match uri {
         Err(_) => refused("which is not a URL", "https://s3.example.com"),
         Ok(uri) if uri.scheme().is_none() => refused("which has no scheme", &format!("http://{url} or https://{url}")),
@@ -274,9 +281,10 @@ mod tests {
             "http://a b",
             " http://x",
             "http://x\n",
+            "http://user:hunter2@localhost:4566",
         ] {
             let fault = checked(bad, "AWS_ENDPOINT_URL".to_owned()).expect_err(bad);
-            assert!(fault.message.contains("AWS_ENDPOINT_URL"), "{fault}");
+            assert!(fault.message.contains("AWS_ENDPOINT_URL") && !fault.to_string().contains("hunter2"), "{fault}");
         }
     }
 

@@ -206,7 +206,7 @@ const FOLLOWED: &[Followed] = &[
     (
         "extends-duplicate-step",
         "give each step its own id",
-        &[("{id: proof, with: {verb: two}}", "{id: two, title: Two, kind: later, with: {verb: two}}")],
+        &[("{id: proof, title: Two}", "{id: two, title: Two, kind: report, with: {}}")],
     ),
     ("extends-incomplete", "add it", &[("{id: more,", "{id: more, title: More,")]),
     ("extends-other-day", "write it below that day", &[("day: 2\n    title: Second", "day: 1")]),
