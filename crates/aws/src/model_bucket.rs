@@ -39,7 +39,7 @@ impl ModelBucket {
         format!("{}{key}", self.prefix)
     }
 
-    /// A list is asked for first: that there is no such bucket is told with its name.
+    /// Lists the bucket before anything is uploaded, so that a missing bucket is reported by its name.
     fn named(&self, fault: Fault) -> Fault {
         if fault.code == "NoSuchBucket" {
             let words =

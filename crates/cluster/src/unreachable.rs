@@ -1,4 +1,4 @@
-//! Converts errors of the HTTP client, when there is no response, to a [`Fault`].
+//! Converts errors of the HTTP client that come without a response to a [`Fault`].
 
 use std::error::Error;
 use std::io;

@@ -146,7 +146,7 @@ fn refused(script: &str) -> (FaultClass, String) {
     shell.args(["-c", script]);
     let host: HostSpec = serde_json::from_str(r#"{"name": "one", "address": "10.0.0.1"}"#).expect("a host");
     let mut connection = SshConnection::start(shell).expect("sh runs");
-    let fault = connection.greet(&DeviceAccess::default(), &host).expect_err("nobody is let in");
+    let fault = connection.greet(&DeviceAccess::default(), &host).expect_err("the login is refused");
     (fault.class, format!("{} {}", fault.code.line(), fault.message.line()))
 }
 

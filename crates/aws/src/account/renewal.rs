@@ -1,4 +1,4 @@
-//! What the user must do when credentials are no longer accepted: it depends on their source.
+//! The next step for a user whose credentials are no longer accepted, by the source of the credentials.
 
 use super::CredentialSource;
 use akidb_edge_network::Environment;

@@ -27,7 +27,7 @@ fn group(zone: &str, keys: &[&str]) -> Value {
 /// What moves between the groups that the journal has in zone Z1 and those of the plan.
 fn told(held: &[(&str, &[&str])], plan: &[(&str, &str, &[&str])], said: &[(&str, &str)]) -> Vec<String> {
     let (mut state, mut desired) = (StackState::empty("s"), Desired::new("s"));
-    // Something of another kind is no group, whatever it is called.
+    // A resource of another kind does not count as a group of record sets, whatever its name.
     known(&mut state, "m.bucket.www", json!({"name": "www"}), json!({}));
     for (at, keys) in held {
         known(&mut state, at, group("Z1", keys), json!({}));
