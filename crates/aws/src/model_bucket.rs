@@ -39,7 +39,7 @@ impl ModelBucket {
         format!("{}{key}", self.prefix)
     }
 
-    /// Lists the bucket before anything is uploaded, so that a missing bucket is reported by its name.
+    /// Reports a missing bucket by its name and region. The list that comes before the first upload finds it.
     fn named(&self, fault: Fault) -> Fault {
         if fault.code == "NoSuchBucket" {
             let words =
